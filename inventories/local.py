@@ -1,0 +1,5 @@
+"""Where local is: its server, from group_data/all.yml and group_data/local.yml."""
+
+from stagecraft.inventory import load
+
+local = load("local")

@@ -1,0 +1,5 @@
+"""Where production is: its server, from group_data/all.yml and group_data/production.yml."""
+
+from stagecraft.inventory import load
+
+production = load("production")

@@ -1,0 +1,5 @@
+"""Where staging is: its server, from group_data/all.yml and group_data/staging.yml."""
+
+from stagecraft.inventory import load
+
+staging = load("staging")

@@ -1,0 +1,1 @@
+"""What the prose of `deploy.py` and `tasks/` stands on."""

@@ -1,0 +1,145 @@
+"""age encryption: who can read a secret (recipients), and with which private key (identities)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from getpass import getpass
+from pathlib import Path
+from typing import Any
+
+import pyrage
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_ssh_private_key,
+)
+
+IDENTITY_VARIABLE = "STAGECRAFT_IDENTITY"
+SSH_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_rsa")
+
+Identity = Any  # pyrage, written in Rust, declares no types
+
+
+class IdentityError(Exception):
+    """No private key at hand, or none that fits; the text says what to do."""
+
+
+def is_recipient(text: str) -> bool:
+    """Whether `text` is a line of an SSH public key file (ed25519, RSA) or an age1… key."""
+    try:
+        _recipient(text)
+    except pyrage.RecipientError:
+        return False
+    return True
+
+
+def _recipient(text: str) -> Any:
+    kind = pyrage.x25519 if text.startswith("age1") else pyrage.ssh
+    return kind.Recipient.from_str(text)
+
+
+def encrypt(value: str, recipients: Sequence[str]) -> str:
+    """`value` as ASCII armor that any of the recipients can open."""
+    armor: bytes = pyrage.encrypt(
+        value.encode(), [_recipient(recipient) for recipient in recipients], armored=True
+    )
+    return armor.decode()
+
+
+def make_identity(path: Path) -> None:
+    """Writes a new age key, readable to its owner alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(f"{pyrage.x25519.Identity.generate()}\n")
+
+
+def recipient_of(identity_file: Path) -> str:
+    """The recipient that goes with an age identity file."""
+    line = _age_line(identity_file.read_text())
+    return str(pyrage.x25519.Identity.from_str(line).to_public())
+
+
+def owner(recipient: str) -> str:
+    """A recipient as people know it: the comment of its SSH key, else how it begins."""
+    _, _, comment = f"{recipient}  ".split(" ", 2)
+    return comment.strip() or f"{recipient[:24]}…"
+
+
+def identity_files() -> list[Path]:
+    """The private keys to try: STAGECRAFT_IDENTITY alone if it is set, else the usual SSH keys.
+
+    Raises IdentityError when there is none.
+    """
+    chosen = os.environ.get(IDENTITY_VARIABLE)
+    paths = [Path(path).expanduser() for path in ([chosen] if chosen else SSH_KEYS)]
+    present = [path for path in paths if path.is_file()]
+    if not present:
+        wanted = f"{IDENTITY_VARIABLE}={chosen}" if chosen else " nor ".join(SSH_KEYS)
+        raise IdentityError(f"there is no private key: no file {wanted}")
+    return present
+
+
+class Keyring:
+    """Private keys that are tried one after another; a passphrase is asked only when needed."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        """Raises IdentityError for a file that is no private key."""
+        self._open: list[Identity] = []
+        self._locked: list[Path] = []
+        for path in paths:
+            identity = _opens_without_asking(path)
+            if identity is None:
+                self._locked.append(path)
+            else:
+                self._open.append(identity)
+
+    def decrypt(self, armor: str) -> str:
+        """The value in `armor`. Raises IdentityError when no key opens it."""
+        while True:
+            try:
+                value: bytes = pyrage.decrypt(armor.encode(), self._open)
+                return value.decode()
+            except pyrage.DecryptError as error:
+                if not self._locked:
+                    raise IdentityError(f"no private key here opens it ({error})") from None
+                self._open.append(_opens_by_passphrase(self._locked.pop(0)))
+
+
+def _opens_without_asking(path: Path) -> Identity | None:
+    """The key in `path`, or None when a passphrase protects it."""
+    text = path.read_bytes()
+    try:
+        if b"AGE-SECRET-KEY-" in text:
+            return pyrage.x25519.Identity.from_str(_age_line(text.decode()))
+        return pyrage.ssh.Identity.from_buffer(text)
+    except pyrage.IdentityError as error:
+        if "must be decrypted" in str(error):
+            return None
+        raise IdentityError(f"{path} is no SSH or age private key ({error})") from None
+
+
+def _opens_by_passphrase(path: Path) -> Identity:
+    """The key in `path`, its passphrase asked at the terminal.
+
+    pyrage cannot read protected SSH keys: `cryptography` (paramiko's) unlocks them in memory.
+    """
+    try:
+        passphrase = getpass(f"Passphrase of {path}: ").encode()
+        key = load_ssh_private_key(path.read_bytes(), passphrase)
+    except EOFError:
+        raise IdentityError(
+            f"{path} has a passphrase and there is no terminal to ask for it: "
+            f"set {IDENTITY_VARIABLE} to a key without one"
+        ) from None
+    except ValueError:
+        raise IdentityError(f"the passphrase does not open {path}") from None
+    return pyrage.ssh.Identity.from_buffer(
+        key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    )
+
+
+def _age_line(text: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith("AGE-SECRET-KEY-"))

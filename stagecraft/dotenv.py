@@ -1,0 +1,85 @@
+"""The app's `.env`: what is derived from the site's settings, and how its values are quoted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from stagecraft.paths import DATABASE_SOCKET, redis_socket
+from stagecraft.secrets import Secret
+from stagecraft.settings import Site
+
+PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
+
+Value = str | int | float | bool | None
+
+
+def variables(site: Site, secrets: Mapping[str, Secret]) -> dict[str, str]:
+    """Everything in the site's `.env`, quoted, in the order it is written. The site's own `env:`
+    may replace the drivers; what isolates it from its neighbours it cannot set."""
+    declared = {key: secrets[key].reveal() for key in site.secrets}
+    values = {
+        **drivers(),
+        **site.env,
+        **site.feature_variables,
+        **identity(site, secrets),
+        **declared,
+    }
+    return {key: quoted(value) for key, value in sorted(values.items())}
+
+
+def drivers() -> dict[str, Value]:
+    """Laravel up to 10 and from 11 name things differently: both get theirs."""
+    return {
+        "CACHE_DRIVER": "redis",
+        "CACHE_STORE": "redis",
+        "SESSION_DRIVER": "redis",
+        "SESSION_SECURE_COOKIE": True,
+        "QUEUE_CONNECTION": "redis",
+        "BROADCAST_DRIVER": "log",
+        "BROADCAST_CONNECTION": "log",
+    }
+
+
+def identity(site: Site, secrets: Mapping[str, Secret]) -> dict[str, Value]:
+    """What is this site's alone. Laravel derives its prefixes and its cookie from APP_NAME: two
+    environments with one name would share them, so all are set."""
+    return {
+        "APP_ENV": site.environment,
+        "APP_KEY": secrets["APP_KEY"].reveal(),
+        "APP_URL": f"https://{site.domain}",
+        "DB_CONNECTION": "mysql",
+        "DB_HOST": "localhost",
+        "DB_PORT": 3306,
+        "DB_SOCKET": DATABASE_SOCKET,
+        "DB_DATABASE": site.database.name,
+        "DB_USERNAME": site.database.user,
+        "DB_PASSWORD": secrets["DB_PASSWORD"].reveal(),
+        "DB_CHARSET": site.database.charset,
+        "DB_COLLATION": site.database.collation,
+        "REDIS_CLIENT": "phpredis",
+        "REDIS_HOST": redis_socket(site),
+        "REDIS_PORT": 0,
+        "REDIS_USERNAME": site.name,
+        "REDIS_PASSWORD": secrets["REDIS_PASSWORD"].reveal(),
+        "REDIS_DB": 0,
+        # cache:clear is FLUSHDB: in a database of its own it spares jobs and sessions.
+        "REDIS_CACHE_DB": 1,
+        "REDIS_PREFIX": site.redis.prefix,
+        "CACHE_PREFIX": site.redis.prefix,
+        "HORIZON_PREFIX": f"{site.redis.prefix}horizon:",
+        "SESSION_COOKIE": f"{site.name.replace('-', '_')}_session",
+    }
+
+
+def quoted(value: Value) -> str:
+    """A value as phpdotenv reads it: bare where that is safe, else in double quotes."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    if PLAIN.fullmatch(text):
+        return text
+    escaped = re.sub(r'([\\"$])', r"\\\1", text)
+    return f'"{escaped}"'

@@ -1,0 +1,10 @@
+"""What the operator did or must do, said without a traceback."""
+
+from __future__ import annotations
+
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra_cli.exceptions import CliError  # type: ignore[import-untyped]
+
+
+class ServerError(PyinfraError, CliError):  # type: ignore[misc]
+    """A server that cannot become what is declared; nothing was changed on it."""

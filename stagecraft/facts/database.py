@@ -1,0 +1,113 @@
+"""What MariaDB or MySQL holds: schemas, accounts, privileges, and whether our logins work."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass, field
+
+from pyinfra.api.facts import FactBase
+
+CLIENTS = {"mariadb": "mariadb", "mysql": "mysql"}
+
+QUERY = """
+SELECT 'schema', SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME
+  FROM information_schema.SCHEMATA;
+SELECT 'account', User, Host, max_user_connections FROM mysql.user;
+SELECT 'privilege', GRANTEE, '*', '*', PRIVILEGE_TYPE, '', IS_GRANTABLE
+  FROM information_schema.USER_PRIVILEGES;
+SELECT 'privilege', GRANTEE, TABLE_SCHEMA, '*', PRIVILEGE_TYPE, '', IS_GRANTABLE
+  FROM information_schema.SCHEMA_PRIVILEGES;
+SELECT 'privilege', GRANTEE, TABLE_SCHEMA, TABLE_NAME, PRIVILEGE_TYPE, '', IS_GRANTABLE
+  FROM information_schema.TABLE_PRIVILEGES;
+SELECT 'privilege', GRANTEE, TABLE_SCHEMA, TABLE_NAME, PRIVILEGE_TYPE, COLUMN_NAME, IS_GRANTABLE
+  FROM information_schema.COLUMN_PRIVILEGES;
+"""
+
+CONNECTIONS_EXHAUSTED = re.compile(r"^ERROR (1203|1226) ")
+"""The account is at its limit of connections, which is looked at after its password."""
+
+
+@dataclass
+class Account:
+    """A database account on localhost. `privileges` maps what follows ON in a GRANT to the
+    privileges held on it, GRANT OPTION among them."""
+
+    connections: int = 0
+    privileges: dict[str, set[str]] = field(default_factory=dict)
+    login_works: bool = False
+
+
+@dataclass
+class Database:
+    """The server's content; `reachable` is False where it is not installed or does not run."""
+
+    reachable: bool = False
+    schemas: dict[str, tuple[str, str]] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+
+
+def identifier(name: str) -> str:
+    escaped = name.replace("`", "``")
+    return f"`{escaped}`"
+
+
+def grant_level(schema: str, table: str = "*") -> str:
+    """What follows ON in a GRANT; `*` stands for all. A schema's name is a pattern there."""
+    return ".".join(name if name == "*" else identifier(name) for name in (schema, table))
+
+
+def parse_database(lines: list[str]) -> Database:
+    """Reads the tab-separated rows of `QUERY` and the `login` lines that follow them."""
+    database = Database()
+    for line in lines:
+        kind, *row = line.split("\t")
+        if kind == "schema":
+            database.reachable = True
+            database.schemas[row[0]] = (row[1], row[2])
+        elif kind == "account" and row[1] == "localhost":
+            database.accounts[row[0]] = Account(connections=int(row[2]))
+        elif kind == "privilege":
+            user, _, host = row[0].rpartition("@")
+            account = database.accounts.get(user.strip("'"))
+            if account and host == "'localhost'":
+                add_privilege(account, *row[1:])
+        elif kind == "login" and row[0] in database.accounts:
+            works = row[1] == "works" or CONNECTIONS_EXHAUSTED.match(row[1])
+            database.accounts[row[0]].login_works = bool(works)
+    return database
+
+
+def add_privilege(
+    account: Account, schema: str, table: str, privilege: str, column: str, grantable: str
+) -> None:
+    held = {f"{privilege} ({identifier(column)})" if column else privilege}
+    if grantable == "YES":
+        held.add("GRANT OPTION")
+    held.discard("USAGE")  # the word for none at all
+    if held:
+        account.privileges.setdefault(grant_level(schema, table), set()).update(held)
+
+
+class DatabaseFact(FactBase[Database]):
+    """The `Database` as root sees it through the socket. `logins` maps an account to the option
+    file with its password; a login is tried from that file, so no secret is in the command."""
+
+    def command(self, engine: str, logins: dict[str, str]) -> str:
+        client = CLIENTS[engine]
+        options = "--batch --raw --skip-column-names"
+        query = f"{client} {options} --execute={shlex.quote(QUERY)} 2>/dev/null"
+        tries = "".join(
+            f"; printf 'login\\t%s\\t%s\\n' {shlex.quote(user)} \"$("
+            f" {{ {client} --defaults-file={shlex.quote(path)} --execute='DO 0' 2>&1"
+            ' && echo works; } | tail -n 1)"'
+            for user, path in sorted(logins.items())
+        )
+        return f"if command -v {client} >/dev/null; then {query}{tries}; fi; true"
+
+    @staticmethod
+    def default() -> Database:
+        return Database()
+
+    def process(self, output: list[str]) -> Database:
+        return parse_database(output)

@@ -1,0 +1,103 @@
+"""What stands at given paths: one command for a whole tree."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from pyinfra.api.facts import FactBase
+
+KINDS = {"regular file": "file", "regular empty file": "file", "symbolic link": "link"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One path as it is. `mode` is octal text (`640`); `acl` are access and default entries
+    beyond the mode, as `setfacl` takes them."""
+
+    kind: str
+    mode: str
+    user: str
+    group: str
+    sha256: str = ""
+    target: str = ""
+    acl: frozenset[str] = frozenset()
+
+
+def parse_tree(lines: list[str]) -> dict[str, Entry]:
+    """Reads what `Tree.command` prints: sections of stat, link targets, sums and ACLs."""
+    section, acl_path = "", ""
+    entries: dict[str, dict[str, str]] = {}
+    acls: dict[str, set[str]] = {}
+    for line in lines:
+        if line.startswith("== "):
+            section = line[3:]
+        elif section == "stat":
+            path, kind, mode, user, group = line.split("|")
+            kind = KINDS.get(kind, kind)
+            entries[path] = {"kind": kind, "mode": mode, "user": user, "group": group}
+        elif section == "links":
+            path, target = line.split("|", 1)
+            entries[path]["target"] = target
+        elif section == "sums":
+            digest, path = line.split("  ", 1)
+            if entries.get(path, {}).get("kind") == "file":
+                entries[path]["sha256"] = digest
+        elif section == "acls":
+            if line.startswith("# file: "):
+                acl_path = line[len("# file: ") :]
+            elif is_extended(line):
+                acls.setdefault(acl_path, set()).add(line)
+    return {
+        path: Entry(**values, acl=frozenset(acls.get(path, ()))) for path, values in entries.items()
+    }
+
+
+def is_extended(acl_line: str) -> bool:
+    """Whether a line of `getfacl` names a user or group; the others repeat or mask the mode."""
+    entry = acl_line.removeprefix("default:")
+    return entry.startswith(("user:", "group:")) and "::" not in entry
+
+
+class Tree(FactBase[dict[str, Entry]]):
+    """The entries at the given paths; a path where nothing stands is not in the result."""
+
+    def command(self, paths: list[str]) -> str:
+        quoted = " ".join(shlex.quote(path) for path in paths)
+        return (
+            f"set -- {quoted};"
+            " echo '== stat'; stat -c '%n|%F|%a|%U|%G' -- \"$@\" 2>/dev/null;"
+            " echo '== links'; for path; do"
+            ' [ -L "$path" ] && printf \'%s|%s\\n\' "$path" "$(readlink -- "$path")"; done;'
+            " echo '== sums'; sha256sum -- \"$@\" 2>/dev/null;"
+            " echo '== acls'; getfacl --absolute-names -- \"$@\" 2>/dev/null; true"
+        )
+
+    @staticmethod
+    def default() -> dict[str, Entry]:
+        return {}
+
+    def process(self, output: list[str]) -> dict[str, Entry]:
+        return parse_tree([line for line in output if line])
+
+
+class Contents(FactBase[dict[str, str]]):
+    """The text of the given files, for `--diff`; never asked for a file that holds a secret."""
+
+    def command(self, paths: list[str]) -> str:
+        quoted = " ".join(shlex.quote(path) for path in paths)
+        return f'for path in {quoted}; do echo "== $path"; cat -- "$path" 2>/dev/null; echo; done'
+
+    @staticmethod
+    def default() -> dict[str, str]:
+        return {}
+
+    def process(self, output: list[str]) -> dict[str, str]:
+        contents: dict[str, list[str]] = {}
+        lines: list[str] = []
+        for line in output:
+            if line.startswith("== /"):
+                lines = contents.setdefault(line[3:], [])
+            else:
+                lines.append(line)
+        return {path: "\n".join(lines) for path, lines in contents.items()}

@@ -1,0 +1,89 @@
+"""What the machine is: its Debian, architecture, memory, and the versions templates depend on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pyinfra.api.exceptions import FactProcessError
+from pyinfra.api.facts import FactBase
+
+DISTRIBUTION_VERSIONS: dict[str, dict[str, str]] = {
+    "12": {"php": "8.2", "nginx": "1.22", "openssl": "3.0"},
+    "13": {"php": "8.4", "nginx": "1.26", "openssl": "3.5"},
+}
+"""What each Debian ships, by its VERSION_ID; `apt-cache policy` on both, 2026-11."""
+
+MEMORY_STEP_MB = 256
+"""Memory is rounded down to this: what a kernel update reserves must not change a pool's size."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A Debian server. `memory_mb` is rounded down to `MEMORY_STEP_MB`."""
+
+    uid: int
+    distribution: str
+    version: str
+    architecture: str
+    memory_mb: int
+    ipv6: bool
+    nginx: tuple[int, ...]
+    openssl: tuple[int, ...]
+
+    @property
+    def php(self) -> str:
+        """The PHP version this Debian ships, such as `8.4`."""
+        return DISTRIBUTION_VERSIONS[self.version]["php"]
+
+    @property
+    def supported(self) -> bool:
+        return self.distribution == "debian" and self.version in DISTRIBUTION_VERSIONS
+
+    def megabytes(self, percent: int) -> int:
+        """That share of the machine's memory."""
+        return self.memory_mb * percent // 100
+
+
+def version_tuple(text: str) -> tuple[int, ...]:
+    """`1.26.3-3+deb13u1` → (1, 26, 3)."""
+    match = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", text)
+    return tuple(int(part) for part in match[1].split(".")) if match else ()
+
+
+def parse_machine(lines: list[str]) -> Machine:
+    """Reads the `KEY=value` lines that `MachineFact.command` prints."""
+    values = dict(line.split("=", 1) for line in lines if "=" in line)
+    version = values.get("VERSION_ID", "").strip('"')
+    shipped = DISTRIBUTION_VERSIONS.get(version, {})
+    memory_mb = int(values["memory_kb"]) // 1024
+    return Machine(
+        uid=int(values["uid"]),
+        distribution=values.get("ID", "unknown"),
+        version=version,
+        architecture=values["architecture"],
+        memory_mb=max(memory_mb // MEMORY_STEP_MB, 1) * MEMORY_STEP_MB,
+        ipv6=values["ipv6"] == "yes",
+        nginx=version_tuple(values.get("nginx") or shipped.get("nginx", "")),
+        openssl=version_tuple(values.get("openssl") or shipped.get("openssl", "")),
+    )
+
+
+class MachineFact(FactBase[Machine]):
+    """The `Machine`; versions of packages not installed yet are those this Debian ships."""
+
+    def command(self) -> str:
+        return (
+            "echo uid=$(id -u); grep -E '^(ID|VERSION_ID)=' /etc/os-release;"
+            " echo architecture=$(dpkg --print-architecture);"
+            " echo memory_kb=$(awk '/^MemTotal:/ {print $2}' /proc/meminfo);"
+            " [ -e /proc/net/if_inet6 ] && echo ipv6=yes || echo ipv6=no;"
+            " dpkg-query -W -f='${db:Status-Status} ${Package}=${Version}\\n' nginx openssl"
+            " 2>/dev/null | sed -n 's/^installed //p'; true"
+        )
+
+    def process(self, output: list[str]) -> Machine:
+        try:
+            return parse_machine(output)
+        except (KeyError, ValueError) as error:
+            raise FactProcessError(f"this does not look like a Debian server: {error}") from error

@@ -1,0 +1,113 @@
+"""What stands between pyinfra's command line and the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import click
+from pyinfra.api.exceptions import NoGroupError, PyinfraError
+from pyinfra.api.inventory import Inventory
+from pyinfra_cli.exceptions import CliError  # type: ignore[import-untyped]
+from pyinfra_cli.inventory import make_inventory  # type: ignore[import-untyped]
+
+from stagecraft.secrets import secrets_for
+from stagecraft.settings import REPOSITORY, Server, read
+from stagecraft.sources import Problem, SettingsError, read_yaml
+
+Hosts = list[tuple[str, dict[str, Any]]]
+
+
+class CommandLineError(PyinfraError, CliError):  # type: ignore[misc]
+    """Arguments that pyinfra would misread; printed without a traceback, exit code 1."""
+
+
+def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, Any]]:
+    """pyinfra's (hosts, group data) for an environment, without its secrets.
+
+    Checks all that can be checked before a connection is opened: the settings, that the SSH
+    files are there, that every secret is and opens. Raises SettingsError.
+    """
+    settings = read(environment, root)
+    missing = list(_missing_ssh_files(settings.server, root))
+    if missing:
+        raise SettingsError(missing)
+    secrets_for(environment, root)
+    data = {"environment": settings.model_dump(mode="json"), "root": str(root)}
+    return [(settings.server.name, _connection(settings.server))], data
+
+
+def _connection(server: Server) -> dict[str, Any]:
+    """How pyinfra reaches the server; what is not written there is left to an ssh_config."""
+    said = server.model_fields_set if server.ssh_config else {"ssh_user", "ssh_port"}
+    data = {
+        "ssh_hostname": server.address,
+        "ssh_user": server.ssh_user if "ssh_user" in said else None,
+        "ssh_port": server.ssh_port if "ssh_port" in said else None,
+        "ssh_key": server.ssh_key,
+        "ssh_config_file": server.ssh_config,
+        # The account needs passwordless sudo: everything below is root's.
+        "_sudo": True if server.ssh_user != "root" else None,
+    }
+    return {key: value for key, value in data.items() if value is not None}
+
+
+def _missing_ssh_files(server: Server, root: Path) -> Iterator[Problem]:
+    hint = ": `make server` boots the server and writes it" if server.throwaway else ""
+    for key in ("ssh_key", "ssh_config"):
+        path = getattr(server, key)
+        if path and not Path(path).is_file():
+            source = read_yaml(root / "group_data/all.yml", root)
+            yield source.problem(("servers", server.name, key), f"there is no file {path}{hint}")
+
+
+def refuse_misread_arguments() -> None:
+    """Refuses what pyinfra 3.10 takes for something else, does nothing about, and exits 0.
+
+    An inventory that does not exist (a host name to pyinfra), a --limit or --exclude that
+    matches nothing, and a plan without change detection, which is always empty.
+    Raises CommandLineError. Does nothing outside pyinfra's command line.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return
+    arguments = context.params
+    _refuse_missing_inventory(arguments["inventory"])
+    _refuse_blind_plan(arguments["dry"], arguments["yes"])
+    if arguments["limit"] or arguments["exclude"]:
+        _refuse_unmatched(arguments)
+
+
+def _refuse_missing_inventory(inventory: str) -> None:
+    on_purpose = inventory.startswith("@")  # pyinfra's connectors, like @local
+    if not on_purpose and not Path(inventory).is_file():
+        known = ", ".join(sorted(str(path) for path in Path("inventories").glob("*.py")))
+        raise CommandLineError(f"there is no inventory {inventory}; there are: {known}")
+
+
+def _refuse_blind_plan(dry: bool, yes: bool) -> None:
+    if dry and yes:
+        raise CommandLineError(
+            "--dry with -y shows no change at all: leave -y (or PYINFRA_YES) away"
+        )
+
+
+def _refuse_unmatched(arguments: dict[str, Any]) -> None:
+    inventory: Inventory = make_inventory(arguments["inventory"], cwd=str(Path.cwd()))
+    names = [host.name for host in inventory]
+    for option in ("limit", "exclude"):
+        for pattern in _unmatched(inventory, names, arguments[option]):
+            known = ", ".join(names)
+            raise CommandLineError(f"--{option} {pattern} matches no server; there are: {known}")
+
+
+def _unmatched(inventory: Inventory, names: list[str], patterns: Iterable[str]) -> Iterator[str]:
+    for pattern in patterns:
+        try:
+            matches = bool(inventory.get_group(pattern))
+        except NoGroupError:
+            matches = any(fnmatch(name, pattern) for name in names)
+        if not matches:
+            yield pattern

@@ -1,0 +1,108 @@
+"""python -m stagecraft.nspawn: throwaway Debian servers by hand."""
+
+import argparse
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+from stagecraft.nspawn.errors import NspawnError
+from stagecraft.nspawn.images import SUITES
+from stagecraft.nspawn.lab import Lab
+
+
+def main() -> int:
+    arguments = _arguments()
+    _show_progress()
+    try:
+        arguments.verb(Lab(arguments.directory), arguments)
+    except NspawnError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def up(lab: Lab, arguments: argparse.Namespace) -> None:
+    """Boot a server, unless it runs already."""
+    server = lab.boot(arguments.name, arguments.suite, sudo_account=arguments.sudo_account)
+    print(f"{server.name} is up: ssh -F {_shortest(lab.ssh_config)} {server.name}")
+
+
+def ssh(lab: Lab, arguments: argparse.Namespace) -> None:
+    """Log in to a server, or run a command on it."""
+    server = lab.server(arguments.name)
+    if not server.runs:
+        raise NspawnError(
+            f"{server.name} does not run: start it with `{_program()} up {server.name}`"
+        )
+    sys.exit(subprocess.call([*server.ssh_command(), *arguments.command]))
+
+
+def down(lab: Lab, arguments: argparse.Namespace) -> None:
+    """Remove servers and whatever killed runs left of them."""
+    if arguments.all == bool(arguments.names):
+        raise NspawnError("name the servers to remove, or say --all")
+    lab.down(*arguments.names)
+
+
+def list_servers(lab: Lab, _: argparse.Namespace) -> None:
+    """List the servers of this directory."""
+    for server in lab.servers():
+        state = f"{server.suite} at {server.address}" if server.runs else "left over, not running"
+        print(f"{server.name}: {state}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=_program(), description="Throwaway Debian servers.")
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        default=Path(".stagecraft"),
+        help="where the servers live (default: %(default)s)",
+    )
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    verb = verbs.add_parser("up", help=up.__doc__)
+    verb.add_argument("name")
+    verb.add_argument("--suite", choices=SUITES, default=SUITES[0])
+    verb.add_argument("--sudo-account", action="store_true", help="`debian` with sudo, no root")
+    verb.set_defaults(verb=up)
+
+    verb = verbs.add_parser("ssh", help=ssh.__doc__)
+    verb.add_argument("name")
+    verb.add_argument("command", nargs=argparse.REMAINDER)
+    verb.set_defaults(verb=ssh)
+
+    verb = verbs.add_parser("down", help=down.__doc__)
+    verb.add_argument("names", nargs="*", metavar="name")
+    verb.add_argument("--all", action="store_true")
+    verb.set_defaults(verb=down)
+
+    verb = verbs.add_parser("list", help=list_servers.__doc__)
+    verb.set_defaults(verb=list_servers)
+    return parser.parse_args()
+
+
+def _show_progress() -> None:
+    """Prints each step as it begins, after the seconds since the program began."""
+    grey, plain = ("\033[90m", "\033[0m") if sys.stderr.isatty() else ("", "")
+
+    class WithSeconds(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return f"{grey}{record.relativeCreated / 1000:5.1f} s{plain}  {record.getMessage()}"
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(WithSeconds())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+def _shortest(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _program() -> str:
+    return "python3 -m stagecraft.nspawn"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Operations that stock pyinfra has not, or not with our guarantees: idempotent, checked, atomic."""

@@ -1,0 +1,167 @@
+"""A certificate for each site from its first minute on: self-signed, then the ACME CA's."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from pyinfra import logger
+from pyinfra.api.command import FunctionCommand, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from stagecraft.facts.certificates import Certificate, Certificates, CertificatesFact
+from stagecraft.paths import ACME_CA_DIRECTORY, ACME_WEBROOT
+
+SELF_SIGNED_DAYS = 397
+"""The longest lifetime browsers accept (CA/Browser Forum, ballot SC31)."""
+
+PROBE = "stagecraft-probe"
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """A site's certificate: certbot's name for it, the names in it, and where its files stand.
+
+    `directory` is the ACME directory URL, empty for a site that stays self-signed; `private_ca`
+    says that its CA is one of those below `ACME_CA_DIRECTORY`.
+    """
+
+    name: str
+    domains: tuple[str, ...]
+    self_signed: str
+    link: str
+    directory: str = ""
+    email: str = ""
+    private_ca: bool = False
+
+    @property
+    def live(self) -> str:
+        return f"/etc/letsencrypt/live/{self.name}"
+
+    def read(self) -> Certificates:
+        """What the server has of it now."""
+        fact: Certificates = host.get_fact(
+            CertificatesFact, self_signed=self.self_signed, lineage=self.name, link=self.link
+        )
+        return fact
+
+    def covers(self, certificate: Certificate | None) -> bool:
+        return certificate is not None and certificate.names == frozenset(self.domains)
+
+
+@operation()
+def served(lineage: Lineage) -> Generator[StringCommand]:
+    """Ensures that the vhost's link leads to a certificate: certbot's where there is one and the
+    site wants it, else a self-signed one with all names and at least 30 days left."""
+    present = lineage.read()
+    target = lineage.live if lineage.directory and present.certbot else lineage.self_signed
+    if target == lineage.self_signed and not good_self_signed(lineage, present.self_signed):
+        yield make_self_signed(lineage)
+    if present.served != target:
+        yield point(lineage.link, target)
+
+
+def good_self_signed(lineage: Lineage, certificate: Certificate | None) -> bool:
+    return certificate is not None and lineage.covers(certificate) and not certificate.expiring
+
+
+def make_self_signed(lineage: Lineage) -> StringCommand:
+    """Made beside the old one and renamed over it, so that key and certificate always match."""
+    names = ",".join(f"DNS:{domain}" for domain in lineage.domains)
+    directory = shlex.quote(lineage.self_signed)
+    return StringCommand(
+        f"umask 077; rm -rf {directory}.new; mkdir -p {directory}.new"
+        f" && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc"
+        f" -days {SELF_SIGNED_DAYS} -subj {shlex.quote('/CN=' + lineage.domains[0])}"
+        f" -addext {shlex.quote('subjectAltName=' + names)}"
+        f" -addext extendedKeyUsage=serverAuth"
+        f" -keyout {directory}.new/privkey.pem -out {directory}.new/fullchain.pem"
+        f" && rm -rf {directory} && mv -T {directory}.new {directory}"
+    )
+
+
+def point(link: str, target: str) -> StringCommand:
+    link, target = shlex.quote(link), shlex.quote(target)
+    return StringCommand(f"ln -sfn {target} {link}.new && mv -fT {link}.new {link}")
+
+
+@operation()
+def issued(lineage: Lineage) -> Generator[StringCommand | FunctionCommand]:
+    """Ensures that certbot holds, renews and nginx is given a certificate of the declared ACME
+    directory for exactly the site's names.
+
+    Before the CA is asked, each name is tried from here as the CA would: five failed validations
+    an hour are the limit of Let's Encrypt. Refused or unreachable, the site keeps what it has.
+    """
+    present = lineage.read()
+    current = present.certbot
+    if not (lineage.covers(current) and current and current.server == lineage.directory):
+        yield StringCommand(place_probe(lineage))
+        yield FunctionCommand(challenges_reachable, (lineage.domains, lineage.name), {})
+        yield StringCommand(certbot_command(lineage, current))
+    if present.served != lineage.live:
+        yield point(lineage.link, lineage.live)
+
+
+def place_probe(lineage: Lineage) -> str:
+    directory = f"{ACME_WEBROOT}/.well-known/acme-challenge"
+    return (
+        f"umask 022; mkdir -p {directory}"
+        f" && echo {shlex.quote(lineage.name)} > {directory}/{PROBE}-{lineage.name}"
+    )
+
+
+def challenges_reachable(state: Any, host: Any, domains: Sequence[str], name: str) -> bool:
+    """Whether every name answers the probe over HTTP as seen from here; says which does not.
+    pyinfra passes `state` and `host` by these names."""
+    problems = [text for domain in domains if (text := probe_problem(domain, name))]
+    for problem in problems:
+        logger.error(f"{host.print_prefix}{problem}")
+    return not problems
+
+
+def probe_problem(domain: str, name: str) -> str:
+    url = f"http://{domain}/.well-known/acme-challenge/{PROBE}-{name}"
+    try:
+        with urlopen(url, timeout=10) as response:
+            answer = response.read(1024).decode(errors="replace").strip()
+    except (URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        return (
+            f"{url} cannot be reached ({reason}): point {domain} in DNS at this server and open"
+            " port 80; no certificate was requested"
+        )
+    if answer != name:
+        return f"{url} is answered by another server: point {domain} in DNS at this one"
+    return ""
+
+
+def certbot_command(lineage: Lineage, current: Certificate | None) -> str:
+    """`certonly --webroot`: never the nginx plugin, which edits files that we manage."""
+    arguments = [
+        "certbot", "certonly", "--non-interactive", "--agree-tos", "--quiet",
+        "--webroot", "--webroot-path", ACME_WEBROOT,
+        "--cert-name", lineage.name, "--key-type", "ecdsa", "--elliptic-curve", "secp256r1",
+        "--server", lineage.directory, "--renew-with-new-domains",
+        *(["--email", lineage.email] if lineage.email else ["--register-unsafely-without-email"]),
+        *(["--force-renewal"] if current and current.server != lineage.directory else []),
+    ]  # fmt: skip
+    for domain in lineage.domains:
+        arguments += ["--domain", domain]
+    command = shlex.join(arguments)
+    return f"{trusting_private_cas()} {command}" if lineage.private_ca else command
+
+
+def trusting_private_cas() -> str:
+    """requests takes one bundle: the system's CAs and ours, made anew for each use."""
+    bundle = "/run/stagecraft/acme-ca.pem"
+    return (
+        "mkdir -p /run/stagecraft &&"
+        f" cat /etc/ssl/certs/ca-certificates.crt {ACME_CA_DIRECTORY}/*.pem > {bundle} &&"
+        f" REQUESTS_CA_BUNDLE={bundle}"
+    )

@@ -1,0 +1,123 @@
+"""One schema with its app account and its migrator account, on MariaDB and MySQL alike.
+
+Stock `mysql.*` puts SQL and passwords into argv and never notices a changed password or
+collation; here SQL travels over stdin and a login is tried with the declared password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+
+from pyinfra.api.command import StringCommand
+from pyinfra.api.operation import OperationMeta, operation
+from pyinfra.context import host
+
+from stagecraft.facts.database import (
+    CLIENTS,
+    Account,
+    Database,
+    DatabaseFact,
+    grant_level,
+    identifier,
+)
+from stagecraft.operations.services import pending
+
+APP_PRIVILEGES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
+MIGRATOR_PRIVILEGES = APP_PRIVILEGES | {
+    "CREATE", "ALTER", "DROP", "INDEX", "REFERENCES", "CREATE VIEW", "TRIGGER", "LOCK TABLES",
+}  # fmt: skip
+
+UNLOGGED = "SET SESSION sql_log_off = ON, SESSION long_query_time = 3600"
+"""MariaDB's general and slow query logs would show a password as it is sent; MySQL masks it."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """A declared account. `password` is clear text; `option_file` is where the server keeps it
+    for clients; `connections` limits simultaneous ones (0: no limit)."""
+
+    user: str
+    password: str = field(repr=False)
+    option_file: str
+    privileges: frozenset[str]
+    connections: int = 0
+
+
+def literal(text: str) -> str:
+    """A string literal; right in every sql_mode that keeps backslash escapes, the default."""
+    escaped = text.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
+
+
+def pattern(schema: str) -> str:
+    """A schema's name in a GRANT, where `_` and `%` would match any character."""
+    return schema.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
+
+
+def schema_statements(name: str, charset: str, collation: str, database: Database) -> list[str]:
+    """The SQL that makes the schema or corrects its defaults; none when it stands."""
+    present = database.schemas.get(name)
+    if present == (charset, collation):
+        return []
+    verb = "ALTER" if present else "CREATE"
+    return [f"{verb} DATABASE {identifier(name)} CHARACTER SET {charset} COLLATE {collation}"]
+
+
+def account_statements(login: Login, schema: str, present: Account | None) -> list[str]:
+    """The SQL that makes or corrects one account; only what differs, never a moment without the
+    rights it keeps."""
+    account = f"{literal(login.user)}@'localhost'"
+    statements = []
+    if present is None:
+        statements.append(f"CREATE USER {account} IDENTIFIED BY {literal(login.password)}")
+    elif not present.login_works:
+        statements.append(
+            f"ALTER USER {account} IDENTIFIED BY {literal(login.password)} ACCOUNT UNLOCK"
+        )
+    if (present.connections if present else 0) != login.connections:
+        limit = f"WITH MAX_USER_CONNECTIONS {login.connections}"
+        statements.append(f"ALTER USER {account} {limit}")
+    return statements + privilege_statements(login, account, schema, present)
+
+
+def privilege_statements(
+    login: Login, account: str, schema: str, present: Account | None
+) -> list[str]:
+    held = present.privileges if present else {}
+    own = grant_level(pattern(schema))
+    statements = []
+    for level, privileges in sorted(held.items()):
+        surplus = sorted(privileges - login.privileges if level == own else privileges)
+        if surplus:
+            statements.append(f"REVOKE {', '.join(surplus)} ON {level} FROM {account}")
+    lacking = sorted(login.privileges - held.get(own, set()))
+    if lacking:
+        statements.append(f"GRANT {', '.join(lacking)} ON {own} TO {account}")
+    return statements
+
+
+@operation()
+def schema(
+    engine: str,
+    database: str,
+    charset: str,
+    collation: str,
+    logins: Sequence[Login],
+    after: Sequence[OperationMeta] = (),
+) -> Generator[StringCommand]:
+    """Ensures the schema with its charset and collation, and exactly the declared accounts'
+    passwords, limits and privileges. What other accounts hold is not touched.
+
+    Args:
+        engine: `mariadb` or `mysql`.
+        after: operations that write the option files; a changed password shows in the plan.
+    """
+    option_files = {login.user: login.option_file for login in logins}
+    present: Database = host.get_fact(DatabaseFact, engine=engine, logins=option_files)
+    statements = schema_statements(database, charset, collation, present)
+    for login in logins:
+        statements += account_statements(login, database, present.accounts.get(login.user))
+    if statements or pending(after):
+        sql = "".join(f"{statement};\n" for statement in [UNLOGGED, *statements])
+        yield StringCommand(CLIENTS[engine], "--batch", _stdin=sql)

@@ -1,0 +1,82 @@
+# Installs a tree of files as one unit. Run as root; the payload comes on stdin (base64 of a tar):
+#   index    a line for each path: kind, path, user, group, mode, acl or link target, origin
+#   files/   the new contents
+# $1 names the tree. $2 names the checker, if there is one, $3 is its shell command, and the rest
+# are the directories that it sees as they would be, in a mount namespace of its own.
+set -eu
+umask 077
+tree=$1 checker=${2-} check=${3-}
+[ $# -lt 3 ] || shift 3
+
+# In memory, so that no secret ever rests in a temporary file on a disk.
+stage=/run/stagecraft/$tree
+rm -rf "$stage"
+mkdir -p "$stage"
+trap 'rm -rf "$stage"' EXIT
+base64 -d | tar -x -C "$stage"
+tab=$(printf '\t')
+
+# Calls $1 with every line of the index whose kind is $2.
+each() {
+    while IFS=$tab read -r kind path user group mode extra origin; do
+        [ "$kind" != "$2" ] || "$1"
+    done <"$stage/index"
+}
+
+own() { # of $1: owner, mode, ACL
+    chown "$user:$group" "$1"
+    ! command -v setfacl >/dev/null || setfacl -b "$1"
+    chmod "$mode" "$1"
+    [ "$extra" = - ] || setfacl -m "$extra" "$1"
+}
+
+make_directory() {
+    [ -d "$root$path" ] || mkdir -p "$root$path"
+    own "$root$path"
+}
+
+# Beside its target under a hidden name, where no `include *` finds it; then renamed over it.
+prepare_file() {
+    cp "$stage/files$path" "$root${path%/*}/.${path##*/}.stagecraft"
+    own "$root${path%/*}/.${path##*/}.stagecraft"
+    sync "$root${path%/*}/.${path##*/}.stagecraft"
+}
+prepare_link() { ln -sfn "$extra" "$root${path%/*}/.${path##*/}.stagecraft"; }
+rename() { mv -fT "$root${path%/*}/.${path##*/}.stagecraft" "$root$path"; }
+remove() { rm -rf "$root${path:?}"; }
+
+place() { # everything below the root $1
+    root=$1
+    each make_directory directory
+    each prepare_file file
+    each prepare_link link
+    each rename file
+    each rename link
+    each remove absent
+}
+
+make_parents() { mkdir -p "$stage/live${path%/*}"; }
+name_origins() { [ "$origin" = - ] || echo "  $path comes from templates/$origin" >&2; }
+
+if [ -n "$check" ]; then
+    for directory; do
+        mkdir -p "$stage/live$directory"
+        cp -a "$directory/." "$stage/live$directory"
+    done
+    each make_parents file
+    each make_parents link
+    place "$stage/live"
+    if ! unshare --mount sh -euc '
+        stage=$1 check=$2
+        shift 2
+        for directory; do mount --bind "$stage/live$directory" "$directory"; done
+        eval "$check"
+    ' check "$stage" "$check" "$@" >"$stage/verdict" 2>&1; then
+        cat "$stage/verdict" >&2
+        echo "refused by $checker" >&2
+        each name_origins file
+        echo "nothing was changed on this server" >&2
+        exit 1
+    fi
+fi
+place ""

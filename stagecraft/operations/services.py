@@ -1,0 +1,51 @@
+"""systemd units: running, started at boot, and running what their files say now."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator, Sequence
+
+from pyinfra.api.command import StringCommand
+from pyinfra.api.operation import OperationMeta, operation
+from pyinfra.context import host, state
+
+from stagecraft.facts.services import Unit, UnitFact
+
+
+def pending(changes: Sequence[OperationMeta]) -> bool:
+    """Whether one of these operations is going to change something; while the run executes, the
+    server's state tells, so that an interrupted run heals at the next."""
+    return not state.is_executing and any(change.will_change for change in changes)
+
+
+@operation()
+def running(
+    unit: str,
+    watched: Sequence[str] = (),
+    after: Sequence[OperationMeta] = (),
+    refresh: str = "reload",
+) -> Generator[str | StringCommand]:
+    """Ensures that the unit runs, starts at boot and has read its files since they last changed.
+
+    Args:
+        unit: canonical name; an alias such as `mysql.service` would always look disabled.
+        watched: files and directories that the unit reads.
+        after: operations that write those files, so that the plan shows what follows from them.
+        refresh: `reload` or `restart`: how the unit takes up changed files.
+    """
+    current: Unit = host.get_fact(UnitFact, unit=unit, watched=list(watched))
+    name = shlex.quote(unit)
+    if current.outdated:
+        yield "systemctl daemon-reload"
+    if not current.starts_at_boot:
+        yield f"systemctl enable --quiet {name}"
+    if not current.running:
+        yield explained(f"systemctl start {name}", unit)
+    elif current.newer or current.outdated or pending(after):
+        yield explained(f"systemctl {refresh} {name}", unit)
+
+
+def explained(command: str, unit: str) -> str:
+    """The command, followed by the unit's last log lines when it fails."""
+    log = f"journalctl --no-pager --quiet --lines=20 --unit={shlex.quote(unit)} >&2"
+    return f"{command} || {{ {log}; exit 1; }}"

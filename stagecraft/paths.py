@@ -1,0 +1,34 @@
+"""Where things stand on a server, for every task and template that needs to know."""
+
+from __future__ import annotations
+
+from stagecraft.settings import Site
+
+ACME_WEBROOT = "/var/lib/stagecraft/acme"
+ACME_CA_DIRECTORY = "/etc/ssl/stagecraft/acme-ca"
+CERTIFICATES = "/etc/ssl/stagecraft"
+SELF_SIGNED = "/var/lib/stagecraft/self-signed"
+DATABASE_SOCKET = "/run/mysqld/mysqld.sock"
+DATABASE_LOGINS = "/etc/stagecraft/database"
+
+
+def certificate(site: Site) -> str:
+    """The one place the vhost names: a link to the self-signed or to certbot's certificate."""
+    return f"{CERTIFICATES}/{site.name}"
+
+
+def htpasswd(site: Site) -> str:
+    return f"/etc/nginx/stagecraft/{site.name}.htpasswd"
+
+
+def php_socket(site: Site) -> str:
+    return f"/run/php-fpm-{site.name}/php-fpm.sock"
+
+
+def redis_socket(site: Site) -> str:
+    return f"/run/redis-{site.name}/redis-server.sock"
+
+
+def database_login(user: str) -> str:
+    """The option file with an account's password, readable by root alone."""
+    return f"{DATABASE_LOGINS}/{user}.cnf"

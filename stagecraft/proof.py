@@ -1,0 +1,93 @@
+"""python -m stagecraft.proof DOMAIN SERVER: shows that a throwaway server serves its site."""
+
+import http.client
+import json
+import socket
+import ssl
+import sys
+from pathlib import Path
+from typing import Any
+
+from stagecraft.nspawn import Lab
+
+TIMEOUT = 10  # seconds
+
+
+def main(domain: str, server_name: str) -> int:
+    """Prints the site's certificate and what it says of its health; 1 if it is not well."""
+    try:
+        address = Lab(Path(".stagecraft")).server(server_name).address
+        trusting = trust_only(served_certificate(address, domain))
+        certificate, status, answer = ask_health(address, domain, trusting)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        print(f"https://{domain} on {server_name} does not answer as it should: {error}")
+        return 1
+    print(report(domain, address, certificate))
+    print(f"GET /health   {status} {json.dumps(answer)}")
+    print(next_commands(domain, address))
+    return 0 if status == 200 else 1
+
+
+def served_certificate(address: str, domain: str) -> str:
+    """The certificate (PEM) that the server shows to those who ask for the domain."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with _connect(address, domain, context) as connection:
+        return ssl.DER_cert_to_PEM_cert(connection.getpeercert(binary_form=True) or b"")
+
+
+def trust_only(certificate: str) -> ssl.SSLContext:
+    """A context that accepts this certificate and no other, for the names that it carries."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=certificate)
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+def ask_health(
+    address: str, domain: str, context: ssl.SSLContext
+) -> tuple[dict[str, Any], int, Any]:
+    """The verified certificate, the status of /health and its JSON."""
+    connection = http.client.HTTPConnection(domain, timeout=TIMEOUT)
+    with _connect(address, domain, context) as connection.sock:
+        certificate = connection.sock.getpeercert() or {}
+        connection.request("GET", "/health")
+        response = connection.getresponse()
+        return certificate, response.status, json.load(response)
+
+
+def report(domain: str, address: str, certificate: dict[str, Any]) -> str:
+    """Where the site is and what its certificate says."""
+    return "\n".join(
+        [
+            "",
+            f"URL           https://{domain} at {address}",
+            f"Subject       {_name(certificate['subject'])}",
+            f"Issuer        {_name(certificate['issuer'])}",
+            f"Valid until   {certificate['notAfter']}",
+        ]
+    )
+
+
+def next_commands(domain: str, address: str) -> str:
+    """What to try next, ready to copy."""
+    return f"""
+Next:
+  curl --insecure --resolve {domain}:443:{address} https://{domain}/
+  .venv/bin/pyinfra --dry inventories/local.py deploy.py    # nothing left to change
+  make ssh
+  make clean"""
+
+
+def _name(parts: tuple[tuple[tuple[str, str], ...], ...]) -> str:
+    return ", ".join(f"{key}={value}" for part in parts for key, value in part)
+
+
+def _connect(address: str, domain: str, context: ssl.SSLContext) -> ssl.SSLSocket:
+    plain = socket.create_connection((address, 443), timeout=TIMEOUT)
+    return context.wrap_socket(plain, server_hostname=domain)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,79 @@
+"""What secret.py does to an environment's file of secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from stagecraft.secrets.file import SecretsFile
+from stagecraft.secrets.generate import generate, unfit
+from stagecraft.secrets.masked import Secret
+from stagecraft.secrets.read import (
+    keyring_for,
+    recipients_of,
+    secrets_file,
+    telling_who_can,
+    wanted,
+)
+from stagecraft.settings import REPOSITORY, read
+from stagecraft.settings.shape import did_you_mean
+from stagecraft.sources import SettingsError
+
+# Asks a person for a value; None when there is nobody to ask, or no answer.
+Ask = Callable[[str, str], Secret | None]
+
+
+class Editor:
+    """One environment's secrets, to be changed. All methods raise SettingsError."""
+
+    def __init__(self, environment: str, root: Path = REPOSITORY) -> None:
+        self.root = root
+        self.environment = read(environment, root)
+        self.file: SecretsFile = secrets_file(self.environment, root)
+        self.recipients = recipients_of(self.environment, root)
+
+    def add_missing(self, ask: Ask) -> Iterator[str]:
+        """Makes what machines alone use and asks for the rest; says what it did."""
+        for site, key in self.missing():
+            made = key in self.environment.site(site).generated_secrets
+            value = generate(key) if made else ask(site, key)
+            if value is not None:
+                self.put(site, key, value)
+                yield f"{site} {key}: {'made' if made else 'set'}"
+
+    def missing(self) -> list[tuple[str, str]]:
+        """The (site, key) of what the environment needs and the file lacks."""
+        return [secret for secret in wanted(self.environment) if not self.file.has(*secret)]
+
+    def state(self) -> str:
+        """What a person wants to know at the end."""
+        missing = ", ".join(f"{site} {key}" for site, key in self.missing())
+        return f"{self.file.source.file}: {f'still missing: {missing}' if missing else 'complete'}"
+
+    def put(self, site: str, key: str, value: Secret) -> None:
+        """Sets one secret; the file is written at once, so that no answer is asked for twice."""
+        self._refuse_unknown(site, key)
+        wrong = unfit(key, value.reveal())
+        if wrong:
+            raise SettingsError([self.file.source.problem((site, key), f"not changed: {wrong}")])
+        self.file.set(site, key, value, self.recipients)
+        self.file.write()
+
+    def recrypt(self) -> None:
+        """Encrypts every value anew, for the recipients that all.yml names now."""
+        with telling_who_can(self.environment, self.file):
+            keyring = keyring_for(self.environment, self.root)
+            for site, values in self.file.armor.items():
+                for key in values:
+                    value = self.file.get(site, key, keyring)
+                    self.file.set(site, key, value, self.recipients)
+        self.file.write()
+
+    def _refuse_unknown(self, site: str, key: str) -> None:
+        sites = [site.key for site in self.environment.sites]
+        keys = [key for owner, key in wanted(self.environment) if owner == site]
+        for word, known in ((site, sites), (key, keys)):
+            if word not in known:
+                name = self.environment.name
+                message = f"{name} has no such secret{did_you_mean(word, known)}"
+                raise SettingsError([self.file.source.problem((site, key), message)])

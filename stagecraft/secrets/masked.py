@@ -1,0 +1,55 @@
+"""A value that shows itself only when asked to."""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+from typing import NoReturn
+
+MASK = "***"
+
+
+class Secret:
+    """Masks its value in repr, str, format, logs and pyinfra's JSON; `reveal()` unwraps it.
+
+    Only the delivery of a file or of SQL reveals. It is no `str`: json.dumps and str.join
+    would print a subclass in clear, and refuse this one.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself."""
+        return self._value
+
+    def to_json(self) -> str:
+        """What pyinfra's JSON shows."""
+        return MASK
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __format__(self, spec: str) -> str:
+        return MASK
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled: it would lie on a disk in clear")

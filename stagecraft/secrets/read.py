@@ -1,0 +1,114 @@
+"""Reads an environment's secrets, and makes those of a throwaway server on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from stagecraft import age
+from stagecraft.secrets.file import SecretsFile
+from stagecraft.secrets.generate import generate
+from stagecraft.secrets.masked import Secret
+from stagecraft.settings import REPOSITORY, Environment, read
+from stagecraft.sources import Place, Problem, SettingsError, read_yaml
+
+COMMAND = ".venv/bin/python secret.py"
+
+
+@cache
+def secrets_for(environment_name: str, root: Path = REPOSITORY) -> dict[str, dict[str, Secret]]:
+    """Every secret that the environment's sites need, by site key and name.
+
+    Raises SettingsError: no file, missing values, or no private key that opens them.
+    """
+    environment = read(environment_name, root)
+    file = secrets_file(environment, root)
+    if environment.server.throwaway:
+        _make_throwaway(environment, file, root)
+    _refuse_missing(environment, file)
+    return _opened(environment, file, root)
+
+
+def secrets_file(environment: Environment, root: Path) -> SecretsFile:
+    """Where this environment's secrets are: in the repository, or thrown away with the server."""
+    folder = root / ".stagecraft/secrets" if environment.server.throwaway else root / "secrets"
+    return SecretsFile(folder / f"{environment.name}.yml", root)
+
+
+def wanted(environment: Environment) -> list[tuple[str, str]]:
+    """The (site, key) of every secret that the environment needs."""
+    return [
+        (site.key, key)
+        for site in environment.sites
+        for key in [*site.generated_secrets, *site.given_secrets]
+    ]
+
+
+def _refuse_missing(environment: Environment, file: SecretsFile) -> None:
+    name = environment.name
+    if not file.path.exists():
+        message = f"there is no such file: `{COMMAND} {name}` makes it"
+        raise SettingsError([Problem(Place(file.source.file), message)])
+    missing = [
+        file.source.problem((site, key), f"is missing: `{COMMAND} {name} {site} {key}` sets it")
+        for site, key in wanted(environment)
+        if not file.has(site, key)
+    ]
+    if missing:
+        raise SettingsError(missing)
+
+
+def _opened(
+    environment: Environment, file: SecretsFile, root: Path
+) -> dict[str, dict[str, Secret]]:
+    opened: dict[str, dict[str, Secret]] = {}
+    with telling_who_can(environment, file):
+        keyring = keyring_for(environment, root)
+        for site, key in wanted(environment):
+            opened.setdefault(site, {})[key] = file.get(site, key, keyring)
+    return opened
+
+
+def keyring_for(environment: Environment, root: Path) -> age.Keyring:
+    """The private keys for this environment's secrets. Raises age.IdentityError."""
+    own = environment.server.throwaway
+    return age.Keyring([_throwaway_identity(root)] if own else age.identity_files())
+
+
+@contextmanager
+def telling_who_can(environment: Environment, file: SecretsFile) -> Iterator[None]:
+    """Makes of an age.IdentityError a SettingsError that says whose keys would do."""
+    try:
+        yield
+    except age.IdentityError as error:
+        owners = ", ".join(map(age.owner, environment.recipients)) or "nobody"
+        message = f"{error}; {age.IDENTITY_VARIABLE} may name a key of the recipients: {owners}"
+        raise SettingsError([Problem(Place(file.source.file), message)]) from None
+
+
+def recipients_of(environment: Environment, root: Path) -> list[str]:
+    """Who shall be able to read this environment's secrets. Raises SettingsError for nobody."""
+    if environment.server.throwaway:
+        return [age.recipient_of(_throwaway_identity(root))]
+    if not environment.recipients:
+        message = "is empty: put your SSH public key there, the line in ~/.ssh/id_ed25519.pub"
+        all_yml = read_yaml(root / "group_data/all.yml", root)
+        raise SettingsError([all_yml.problem(("recipients",), message)])
+    return environment.recipients
+
+
+def _make_throwaway(environment: Environment, file: SecretsFile, root: Path) -> None:
+    if not _throwaway_identity(root).exists():
+        age.make_identity(_throwaway_identity(root))
+        file.armor.clear()
+    missing = [(site, key) for site, key in wanted(environment) if not file.has(site, key)]
+    for site, key in missing:
+        file.set(site, key, generate(key), recipients_of(environment, root))
+    if missing:
+        file.write()
+
+
+def _throwaway_identity(root: Path) -> Path:
+    return root / ".stagecraft/identity"

@@ -1,0 +1,36 @@
+"""What `group_data/*.yml` says, checked and typed."""
+
+from stagecraft.settings.models import (
+    AptSource,
+    Database,
+    Environment,
+    Issuer,
+    PhpFpm,
+    Protect,
+    Redis,
+    Server,
+    ServerDatabase,
+    Site,
+    Tls,
+    environment_of,
+)
+from stagecraft.settings.read import REPOSITORY, read
+from stagecraft.sources import SettingsError
+
+__all__ = [
+    "REPOSITORY",
+    "AptSource",
+    "Database",
+    "Environment",
+    "Issuer",
+    "PhpFpm",
+    "Protect",
+    "Redis",
+    "Server",
+    "ServerDatabase",
+    "SettingsError",
+    "Site",
+    "Tls",
+    "environment_of",
+    "read",
+]

@@ -1,0 +1,158 @@
+"""What no single value shows: keys that contradict each other, sites that collide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stagecraft.settings.models import AptSource, Issuer, Server, Site
+from stagecraft.settings.shape import did_you_mean
+from stagecraft.settings.values import is_armored, is_public
+from stagecraft.sources import KeyPath, Place, Problem
+
+Wrong = Iterator[tuple[KeyPath, str]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A site, and where each of its keys is written."""
+
+    site: Site
+    place: Callable[[KeyPath], Place]
+
+
+def contradictions(site: Site, issuers: dict[str, Issuer]) -> Wrong:
+    """What is wrong within one site."""
+    yield from _names(site)
+    yield from _tls(site, issuers)
+    yield from _debug_in_public(site)
+    yield from _values_set_twice(site)
+
+
+def _names(site: Site) -> Wrong:
+    if len(site.name) > 32:
+        yield (), f"{site.name} is a Unix user: at most 32 characters, these are {len(site.name)}"
+    if not site.database.collation.startswith(site.database.charset):
+        yield ("database", "collation"), f"is no collation of {site.database.charset}"
+
+
+def _tls(site: Site, issuers: dict[str, Issuer]) -> Wrong:
+    if site.tls.issuer not in issuers:
+        unknown = f"unknown issuer {site.tls.issuer!r}{did_you_mean(site.tls.issuer, issuers)}"
+        yield ("tls", "issuer"), unknown
+    if site.tls.issuer != "letsencrypt":
+        return
+    if site.tls.email is None:
+        yield ("tls", "email"), "Let's Encrypt writes to an address when a certificate runs out"
+    for path, domain in _domains(site):
+        if not is_public(domain):
+            yield path, f"{domain} is a reserved name, Let's Encrypt signs none: issuer selfsigned?"
+
+
+def _domains(site: Site) -> Iterator[tuple[KeyPath, str]]:
+    yield ("domain",), site.domain
+    for n, alias in enumerate(site.aliases):
+        yield ("aliases", n), alias
+
+
+def _debug_in_public(site: Site) -> Wrong:
+    debug = str(site.env.get("APP_DEBUG")).lower() not in ("none", "false", "(false)", "0", "")
+    closed = site.protect.basic_auth or site.protect.admin_allow
+    if debug and not closed and any(is_public(domain) for domain in site.domains):
+        yield (
+            ("env", "APP_DEBUG"),
+            "shows the app's inside to everybody: set protect.basic_auth or protect.admin_allow",
+        )
+
+
+def _values_set_twice(site: Site) -> Wrong:
+    for flag, variable in zip(site.features, site.feature_variables, strict=True):
+        if variable in site.env:
+            yield ("env", variable), f"is set twice: features.{flag} is the same variable"
+    for n, secret in enumerate(site.secrets):
+        if secret in site.env:
+            yield ("env", secret), "is a secret too: leave it away here, the .env gets the secret"
+        if secret in site.given_secrets[: -len(site.secrets) + n]:
+            yield ("secrets", n), f"{secret} is there already"
+
+
+def missing_files(server: Server, issuers: dict[str, Issuer]) -> Wrong:
+    """Public keys and CA bundles that are not where all.yml says."""
+    for name, source in server.apt_sources.items():
+        if wrong := _wrong_key(source):
+            yield ("servers", server.name, "apt_sources", name, "key"), wrong
+    for name, issuer in issuers.items():
+        if issuer.ca_bundle and not Path(issuer.ca_bundle).is_file():
+            yield ("issuers", name, "ca_bundle"), f"there is no file {issuer.ca_bundle}"
+
+
+def _wrong_key(source: AptSource) -> str | None:
+    if source.key is None or is_armored(source.key):
+        return None
+    if not Path(source.key).is_file():
+        return f"there is no file {source.key}"
+    if not is_armored(Path(source.key).read_text(encoding="utf-8", errors="replace")):
+        return f"{source.key} is no armored public key: gpg --export --armor makes one"
+    return None
+
+
+def one_name_per_machine(servers: dict[str, Server]) -> Wrong:
+    """Under a second name, two environments on a machine would not be checked together."""
+    seen: dict[Any, str] = {}
+    for name, server in servers.items():
+        first = seen.setdefault((server.address, server.ssh_port, server.ssh_config), name)
+        if first != name:
+            yield ("servers", name, "address"), f"is servers.{first} already: one name per machine"
+
+
+def collisions(entries: Iterable[Entry]) -> Iterator[Problem]:
+    """What two sites on one machine both claim, in whatever environments they are."""
+    in_order = sorted(entries, key=lambda entry: entry.place(()))
+    yield from _claimed_twice(in_order)
+    for n, entry in enumerate(in_order):
+        yield from _overlapping_prefixes(entry, in_order[:n])
+
+
+def _claimed_twice(entries: list[Entry]) -> Iterator[Problem]:
+    seen: dict[tuple[str, str], Place] = {}
+    refused: set[Place] = set()
+    for entry in entries:
+        for kind, path, value in _claims(entry.site):
+            place = entry.place(path)
+            first = seen.setdefault((kind, value.lower()), place)
+            if first != place and place not in refused:
+                refused.add(place)
+                yield Problem(place, f"the {kind} {value} is taken by {first} ({first.key})")
+
+
+def _claims(site: Site) -> Iterator[tuple[str, KeyPath, str]]:
+    """What a site alone may have on its machine."""
+    yield "name", (), site.name
+    for path, domain in _domains(site):
+        yield "domain", path, domain
+    yield "database", ("database", "name"), site.database.name
+    yield "database user", ("database", "user"), site.database.user
+    yield "database user", ("database", "user"), site.database.migrator
+
+
+def _overlapping_prefixes(entry: Entry, others: list[Entry]) -> Iterator[Problem]:
+    prefix, path = entry.site.redis.prefix, ("redis", "prefix")
+    for other in others:
+        taken, first = other.site.redis.prefix, other.place(path)
+        if prefix.startswith(taken) or taken.startswith(prefix):
+            reason = "one site could reach the other's keys"
+            message = f"the Redis prefixes {prefix} and {taken} at {first} ({first.key}) overlap: "
+            yield Problem(entry.place(path), message + reason)
+
+
+def overcommitted_memory(server: Server, entries: Iterable[Entry]) -> Iterator[str]:
+    """The shares that sites and database server claim must leave the machine 100 %."""
+    shares = {f"servers.{server.name}.database": server.database.memory_percent}
+    for entry in entries:
+        shares[f"{entry.site.name}'s php_fpm"] = entry.site.php_fpm.memory_percent
+    total = sum(shares.values())
+    if total > 100:
+        claims = ", ".join(f"{claim} {share} %" for claim, share in shares.items())
+        yield f"the shares of {server.name}'s memory add up to {total} %, more than 100: {claims}"

@@ -1,0 +1,241 @@
+"""The settings as types. `group_data/all.yml` explains every key where it is set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from stagecraft.settings import values
+from stagecraft.settings.values import percent, size_in_bytes
+
+PositiveInt = Annotated[int, Field(gt=0)]
+Port = Annotated[int, Field(gt=0, lt=65536)]
+
+
+class Setting(BaseModel):
+    """Takes exactly the types that are declared: YAML has types of its own, none is guessed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Issuer(Setting):
+    """Who signs a certificate: an ACME directory, or nobody (`selfsigned`: no directory).
+
+    `ca_bundle` is an absolute path on the operator's machine once it has been read.
+    """
+
+    directory: values.HttpsUrl | None = None
+    ca_bundle: values.LocalPath | None = None
+
+
+class Machines(Setting):
+    """`group_data/all.yml`; its servers and the sites' defaults are checked one by one."""
+
+    servers: dict[str, Any]
+    issuers: dict[values.Name, Issuer] = {}
+    recipients: list[values.Recipient] = []
+    site_defaults: dict[str, Any] = {}
+
+
+class Sites(Setting):
+    """An environment's file; its sites are checked one by one, with their defaults."""
+
+    server: str
+    sites: Annotated[dict[str, Any], Field(min_length=1)]
+
+
+class AptSource(Setting):
+    """An archive besides Debian's, as deb822 names its fields.
+
+    `key` is an ASCII-armored public key or the path of one; None means Debian's own keyring.
+    """
+
+    uris: Annotated[list[values.Url], Field(min_length=1)]
+    suites: Annotated[list[values.Line], Field(min_length=1)]
+    components: list[values.Line] = ["main"]
+    key: values.KeyOrPath | None = None
+    pin: int | None = None
+    check_valid_until: bool = True
+
+    @property
+    def armored_key(self) -> str | None:
+        """The public key itself, read from its file where `key` is a path."""
+        if self.key is None or values.is_armored(self.key):
+            return self.key
+        return Path(self.key).read_text(encoding="ascii")
+
+
+class ServerDatabase(Setting):
+    """The database server, shared by every site on the machine."""
+
+    engine: Literal["mariadb", "mysql"] = "mariadb"
+    memory: values.Share = "25%"
+
+    @property
+    def memory_percent(self) -> int:
+        return percent(self.memory)
+
+
+class Server(Setting):
+    """A machine, and how to reach it. Paths are absolute once they have been read."""
+
+    name: values.ServerName
+    address: values.Address
+    ssh_user: values.UnixUser = "root"
+    ssh_port: Port = 22
+    ssh_key: values.LocalPath | None = None
+    ssh_config: values.LocalPath | None = None
+    throwaway: bool = False
+    database: ServerDatabase = ServerDatabase()
+    apt_sources: dict[values.Name, AptSource] = {}
+
+
+class Database(Setting):
+    """A site's database, and the two users that may enter it."""
+
+    name: values.DatabaseName
+    user: values.DatabaseUser
+    charset: values.Charset = "utf8mb4"
+    collation: values.Collation = "utf8mb4_unicode_ci"
+    connections: PositiveInt = 60
+    present: bool = True
+
+    @property
+    def migrator(self) -> str:
+        """The user that changes the schema."""
+        return f"{self.user}_migrator"
+
+
+class Redis(Setting):
+    prefix: values.RedisPrefix
+    memory: values.RedisSize = "128mb"
+
+    @property
+    def memory_bytes(self) -> int:
+        return size_in_bytes(self.memory)
+
+
+class Tls(Setting):
+    issuer: str = "letsencrypt"
+    email: values.Email | None = None
+    hsts_include_subdomains: bool = False
+
+
+class Protect(Setting):
+    basic_auth: list[values.BasicAuthUser] = []
+    admin_allow: list[values.Network] = []
+
+
+class PhpFpm(Setting):
+    """The FPM instance's sizes; `slow_log` and `timeout` are seconds."""
+
+    memory: values.Share = "20%"
+    process_size: values.ProcessSize = "48M"
+    max_children: PositiveInt = 50
+    slow_log: PositiveInt = 10
+    timeout: PositiveInt = 60
+
+    @property
+    def memory_percent(self) -> int:
+        return percent(self.memory)
+
+    @property
+    def process_size_bytes(self) -> int:
+        return size_in_bytes(self.process_size)
+
+
+class Site(Setting):
+    """An application in one environment; `key` and `environment` come from where it is written."""
+
+    key: values.Name
+    environment: values.Name
+    domain: values.Domain
+    aliases: list[values.Domain] = []
+    php: values.PhpVersion | None = None
+    php_extensions: list[values.PhpExtension] = []
+    database: Database
+    redis: Redis
+    tls: Tls = Tls()
+    upload_limit: values.Size = "700M"
+    protect: Protect = Protect()
+    php_fpm: PhpFpm = PhpFpm()
+    mark_staging: bool = True
+    env: dict[values.EnvironmentVariable, values.Value] = {}
+    features: dict[values.FeatureName, values.Value] = {}
+    secrets: list[values.SecretName] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_after_the_site(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """A new site need not name its database, user and prefix; an old one has them fixed."""
+        name = f"{data['key']}_{data['environment']}".replace("-", "_")
+        database, redis = data.get("database", {}), data.get("redis", {})
+        if isinstance(database, dict):
+            data = data | {"database": {"name": name, "user": name} | database}
+        if isinstance(redis, dict):
+            data = data | {"redis": {"prefix": f"{name}_"} | redis}
+        return data
+
+    @property
+    def name(self) -> str:
+        """Unix user, units, directories and log files are called after it."""
+        return f"{self.key}-{self.environment}"
+
+    @property
+    def domains(self) -> list[str]:
+        return [self.domain, *self.aliases]
+
+    @property
+    def home(self) -> str:
+        return f"/var/www/{self.name}"
+
+    @property
+    def upload_limit_bytes(self) -> int:
+        return size_in_bytes(self.upload_limit)
+
+    @property
+    def feature_variables(self) -> dict[str, values.Value]:
+        """The flags as the app reads them: FEATURE_CUSTOMER_PORTAL."""
+        return {f"FEATURE_{flag.upper()}": value for flag, value in self.features.items()}
+
+    @property
+    def generated_secrets(self) -> list[str]:
+        """Those that secret.py makes itself: machines alone use them."""
+        return ["APP_KEY", "DB_PASSWORD", "DB_MIGRATOR_PASSWORD", "REDIS_PASSWORD"]
+
+    @property
+    def given_secrets(self) -> list[str]:
+        """Those that a person must know: basic auth passwords, and what the site declares."""
+        return [*map(basic_auth_secret, self.protect.basic_auth), *self.secrets]
+
+
+def basic_auth_secret(user: str) -> str:
+    """The secret that holds the basic auth password of `user`."""
+    return f"BASIC_AUTH_{user.upper()}"
+
+
+class Environment(Setting):
+    """Staging, production or local: its sites, the server they are on, who issues certificates,
+    and who may read its secrets (age recipients)."""
+
+    name: values.Name
+    server: Server
+    sites: list[Site]
+    issuers: dict[str, Issuer] = {}
+    recipients: list[values.Recipient] = []
+
+    def site(self, key: str) -> Site:
+        return next(site for site in self.sites if site.key == key)
+
+
+class HostData(Protocol):
+    """What pyinfra's `host.data` is to us."""
+
+    environment: dict[str, Any]
+
+
+def environment_of(data: HostData) -> Environment:
+    """The environment that a host belongs to, from pyinfra's `host.data`."""
+    return Environment.model_validate(data.environment)

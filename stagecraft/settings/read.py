@@ -1,0 +1,187 @@
+"""Reads `group_data/`: one environment, checked against all that share its server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from stagecraft.settings import checks
+from stagecraft.settings.checks import Entry
+from stagecraft.settings.models import Environment, Issuer, Machines, Server, Site, Sites
+from stagecraft.settings.shape import Shape, did_you_mean
+from stagecraft.sources import KeyPath, Place, Problem, SettingsError, Source, read_yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+ISSUERS = {
+    "selfsigned": Issuer(),
+    "letsencrypt": Issuer(directory="https://acme-v02.api.letsencrypt.org/directory"),
+}
+
+
+def read(environment: str, root: Path = REPOSITORY) -> Environment:
+    """The environment of this name, from `group_data/` below `root`.
+
+    Environments on other servers may be broken, they do not matter here.
+    Raises SettingsError with everything that is wrong, not only the first.
+    """
+    reading = _Reading(root, _sources(environment, root))
+    result = reading.environment(environment)
+    if result is None or reading.problems:
+        raise SettingsError(reading.problems)
+    return result
+
+
+def _sources(environment: str, root: Path) -> dict[str, Source]:
+    """Every file of `group_data/` by its stem: neighbours are found by reading them."""
+    sources, problems = {}, list(_missing(environment, root))
+    for path in sorted((root / "group_data").glob("*.yml")):
+        try:
+            sources[path.stem] = read_yaml(path, root)
+        except SettingsError as error:
+            problems += error.problems
+    if problems:
+        raise SettingsError(problems)
+    return sources
+
+
+def _missing(environment: str, root: Path) -> Iterator[Problem]:
+    """Files that must be there, and files that nobody would read."""
+    folder = root / "group_data"
+    environments = {path.stem for path in folder.glob("*.yml")} - {"all"}
+    if environment not in environments:
+        hint = did_you_mean(environment, sorted(environments))
+        yield Problem(Place(f"group_data/{environment}.yml"), f"there is no such file{hint}")
+    if not (folder / "all.yml").exists():
+        yield Problem(Place("group_data/all.yml"), "there is no such file: it names the servers")
+    for path in folder.glob("*.yaml"):
+        yield Problem(Place(f"group_data/{path.name}"), f"nobody reads it: call it {path.stem}.yml")
+
+
+class _Reading:
+    """One `read`: collects the problems of all files, so that they are reported together."""
+
+    def __init__(self, root: Path, sources: dict[str, Source]) -> None:
+        self.root = root
+        self.all = sources["all"]
+        self.environments = {name: sources[name] for name in sources if name != "all"}
+        self.problems: list[Problem] = []
+
+    def environment(self, name: str) -> Environment | None:
+        machines = self._machines()
+        issuers = ISSUERS | machines.issuers
+        servers = self._servers(machines)
+        entries = [
+            entry
+            for neighbour in self._neighbours(name)
+            for entry in self._entries(neighbour, machines, issuers)
+        ]
+        self.problems += checks.collisions(entries)
+        server = servers.get(str(self.environments[name].data.get("server")))
+        if server is None:
+            return None
+        self._check_machine(server, issuers, entries)
+        sites = [entry.site for entry in entries if entry.site.environment == name]
+        return Environment(
+            name=name, server=server, sites=sites, issuers=issuers, recipients=machines.recipients
+        )
+
+    def _machines(self) -> Machines:
+        """What all.yml says; if it is wrong, as much of it as the checks of the others need."""
+        machines = self._shape(self.all).fit(Machines, self.all.data)
+        if machines is None:
+            return Machines.model_construct(servers=self._mapping("servers"))
+        for name in ISSUERS.keys() & machines.issuers.keys():
+            self._refuse(self.all, ("issuers", name), "is built in: take another name")
+        return machines
+
+    def _mapping(self, key: str) -> dict[str, Any]:
+        value = self.all.data.get(key)
+        return value if isinstance(value, dict) else {}
+
+    def _servers(self, machines: Machines) -> dict[str, Server]:
+        servers = {}
+        for name, data in machines.servers.items():
+            server = self._shape(self.all, ("servers", name)).fit(Server, data, name=name)
+            if server is not None:
+                servers[name] = server
+        self._refuse_each(self.all, checks.one_name_per_machine(servers))
+        return servers
+
+    def _neighbours(self, name: str) -> list[str]:
+        """The environments on this one's server, itself among them."""
+        server = self.environments[name].data.get("server")
+        return [
+            other
+            for other, source in self.environments.items()
+            if other == name or (server and source.data.get("server") == server)
+        ]
+
+    def _entries(
+        self, environment: str, machines: Machines, issuers: dict[str, Issuer]
+    ) -> Iterator[Entry]:
+        source = self.environments[environment]
+        self._check_server_of(source, machines)
+        sites = source.data.get("sites")
+        for key, data in sites.items() if isinstance(sites, dict) else ():
+            entry = self._entry(environment, key, data, machines.site_defaults)
+            if entry is not None:
+                self.problems += [
+                    Problem(entry.place(path), message)
+                    for path, message in checks.contradictions(entry.site, issuers)
+                ]
+                yield entry
+
+    def _check_server_of(self, source: Source, machines: Machines) -> None:
+        file = self._shape(source).fit(Sites, source.data)
+        if file is not None and file.server not in machines.servers:
+            known = did_you_mean(file.server, machines.servers)
+            self._refuse(
+                source, ("server",), f"group_data/all.yml has no server {file.server!r}{known}"
+            )
+
+    def _entry(
+        self, environment: str, key: str, data: Any, defaults: dict[str, Any]
+    ) -> Entry | None:
+        def place(path: KeyPath) -> Place:
+            own, default = ("sites", key, *path), ("site_defaults", *path)
+            written = own not in source.lines and default in self.all.lines
+            return self.all.place(default) if written else source.place(own)
+
+        source = self.environments[environment]
+        shape = Shape(
+            self.root,
+            lambda path, message: self.problems.append(Problem(place(path), message)),
+        )
+        merged = _merged(defaults, data) if isinstance(data, dict) else data
+        site = shape.fit(Site, merged, key=key, environment=environment)
+        return Entry(site, place) if site else None
+
+    def _check_machine(
+        self, server: Server, issuers: dict[str, Issuer], entries: list[Entry]
+    ) -> None:
+        self._refuse_each(self.all, checks.missing_files(server, issuers))
+        for message in checks.overcommitted_memory(server, entries):
+            self._refuse(self.all, ("servers", server.name), message)
+
+    def _shape(self, source: Source, below: KeyPath = ()) -> Shape:
+        return Shape(
+            self.root, lambda path, message: self._refuse(source, (*below, *path), message)
+        )
+
+    def _refuse(self, source: Source, path: KeyPath, message: str) -> None:
+        self.problems.append(source.problem(path, message))
+
+    def _refuse_each(self, source: Source, wrong: Iterable[tuple[KeyPath, str]]) -> None:
+        for path, message in wrong:
+            self._refuse(source, path, message)
+
+
+def _merged(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """`own` on top of `defaults`, mapping by mapping; a list replaces a list."""
+    result = defaults | own
+    for key in defaults.keys() & own.keys():
+        if isinstance(defaults[key], dict) and isinstance(own[key], dict):
+            result[key] = _merged(defaults[key], own[key])
+    return result

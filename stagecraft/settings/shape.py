@@ -1,0 +1,116 @@
+"""Does a piece of YAML have the shape of its model? And if not, what would be right?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from stagecraft.settings.models import (
+    Database,
+    Machines,
+    Server,
+    ServerDatabase,
+    Site,
+    Sites,
+)
+from stagecraft.sources import KeyPath
+
+Model = TypeVar("Model", bound=BaseModel)
+Refuse = Callable[[KeyPath, str], None]
+
+# What an environment's file may not set: two environments on one machine could then disagree.
+_MACHINE_KEYS: dict[type[BaseModel], set[str]] = {
+    Sites: {*Server.model_fields, *Machines.model_fields} - {"name"},
+    Site: {*Server.model_fields} - {"name"},
+    Database: {*ServerDatabase.model_fields},
+}
+
+
+class Shape:
+    """Turns data into models. What does not fit goes to `refuse`; paths are relative to `root`."""
+
+    def __init__(self, root: Path, refuse: Refuse) -> None:
+        self.root = root
+        self.refuse = refuse
+
+    def fit(self, model: type[Model], data: Any, **given: str) -> Model | None:
+        """`data` as a `model`, or None; `given` fields are not the file's to set."""
+        if not isinstance(data, dict):
+            self.refuse((), "must hold keys and values (`key: value`)")
+            return None
+        known = self._known(model, data, (), given)
+        try:
+            return model.model_validate(known | given, context={"root": self.root})
+        except ValidationError as error:
+            for detail in error.errors():
+                self.refuse(_path(detail, given), _said(detail))
+            return None
+
+    def _known(
+        self, model: type[BaseModel], data: dict[str, Any], path: KeyPath, given: Collection[str]
+    ) -> dict[str, Any]:
+        """`data` without the keys that the model lacks: so the others still get checked."""
+        fields = [name for name in model.model_fields if name not in given]
+        known = {}
+        for key, value in data.items():
+            if key in fields:
+                kind = model.model_fields[key].annotation
+                known[key] = self._known_below(kind, value, (*path, key))
+            else:
+                self.refuse((*path, key), _unknown(key, model, fields))
+        return known
+
+    def _known_below(self, kind: Any, value: Any, path: KeyPath) -> Any:
+        if not isinstance(value, dict):
+            return value
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return self._known(kind, value, path, ())
+        if get_origin(kind) is dict:
+            inner = get_args(kind)[1]
+            return {
+                key: self._known_below(inner, item, (*path, key)) for key, item in value.items()
+            }
+        return value
+
+
+def _unknown(key: str, model: type[BaseModel], fields: list[str]) -> str:
+    if key in _MACHINE_KEYS.get(model, ()):
+        return "is not an environment's to set: it belongs to group_data/all.yml"
+    return f"unknown key{did_you_mean(key, fields)}"
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """The end of an error about `word`: the nearest of the known ones, or all of them."""
+    nearest = get_close_matches(word, known, n=1)
+    if nearest:
+        return f"; did you mean {nearest[0]!r}?"
+    return f"; known: {', '.join(known)}" if known else ""
+
+
+def _path(detail: ErrorDetails, given: Collection[str]) -> KeyPath:
+    """Where it is written: a wrong name of a key is at that key, what is given, at the whole."""
+    path = tuple(part for part in detail["loc"] if part != "[key]")
+    return () if path[:1] and path[0] in given else path
+
+
+def _said(detail: ErrorDetails) -> str:
+    """pydantic's message, in the words of somebody who edits YAML."""
+    value = detail["input"]
+    match detail["type"]:
+        case "missing":
+            return "is missing"
+        case "value_error":
+            return str(detail["ctx"]["error"])
+        case "string_type" if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return f'must be text: quote it, "{value}"'
+        case "int_type" | "bool_type" if isinstance(value, str):
+            return f"{detail['msg'].replace('Input should be', 'must be')}, not the text {value!r}"
+        case "model_type" | "dict_type":
+            return "must hold keys and values (`key: value`)"
+        case _:
+            return detail["msg"].replace("Input should be", "must be")

@@ -1,0 +1,232 @@
+"""The kinds of values that settings are made of, each with what it must look like."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, PlainValidator, ValidationInfo
+
+from stagecraft.age import is_recipient
+
+# RFC 6761, RFC 8375, and ICANN's .internal: no public certificate, no public name.
+RESERVED_DOMAINS = ("test", "localhost", "example", "invalid", "internal", "local", "home.arpa")
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_FACTORS = {"k": 2**10, "m": 2**20, "g": 2**30}
+
+
+def is_public(domain: str) -> bool:
+    """Whether the outside world can know this name."""
+    return not any(f".{domain}".endswith(f".{reserved}") for reserved in RESERVED_DOMAINS)
+
+
+def size_in_bytes(size: str) -> int:
+    """Bytes of a size as nginx and PHP (`700M`) or Redis (`128mb`) write it."""
+    number, unit = re.fullmatch(r"(\d+)([a-z])b?", size.lower()).groups()  # type: ignore[union-attr]
+    return int(number) * _FACTORS[unit]
+
+
+def percent(share: str) -> int:
+    """The number in a share like `25%`."""
+    return int(share.removesuffix("%"))
+
+
+def _like(pattern: str, expectation: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"{value!r} must be {expectation}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _but_not(names: set[str], reason: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if value.lower() in names:
+            raise ValueError(f"{value!r} is {reason}: take another name")
+        return value
+
+    return AfterValidator(check)
+
+
+def _domain(value: str) -> str:
+    for wrong, advice in _DOMAIN_MISTAKES:
+        if wrong(value):
+            raise ValueError(f"{value!r} is no domain name: {advice(value)}")
+    return value
+
+
+_DOMAIN_MISTAKES: tuple[tuple[Callable[[str], object], Callable[[str], str]], ...] = (
+    (lambda name: "://" in name, lambda name: "leave the scheme away"),
+    (lambda name: "/" in name, lambda name: "leave the path away"),
+    (lambda name: ":" in name, lambda name: "leave the port away, sites answer on 80 and 443"),
+    (
+        lambda name: "*" in name,
+        lambda name: "wildcards need a DNS challenge, certificates here come by HTTP; list names",
+    ),
+    (lambda name: not name.isascii(), lambda name: f"write it in punycode{_punycode(name)}"),
+    (lambda name: name != name.lower(), lambda name: f"write it in lower case, {name.lower()}"),
+    (lambda name: "_" in name, lambda name: "host names have no underscore"),
+    (lambda name: name.endswith("."), lambda name: "leave the dot at the end away"),
+    (lambda name: "." not in name, lambda name: "it needs a dot, like askpro.test"),
+    (lambda name: re.search(r"(^|\.)[0-9]+$", name), lambda name: "an address gets no certificate"),
+    (lambda name: len(name) > 253, lambda name: "it is longer than 253 characters"),
+    (
+        lambda name: not all(_LABEL.fullmatch(label) for label in name.split(".")),
+        lambda name: "between dots stand 1 to 63 of a-z, 0-9 and inner hyphens",
+    ),
+    (lambda name: not _decodes(name), lambda name: "its xn-- part is no valid punycode"),
+)
+
+
+def _punycode(name: str) -> str:
+    """The name to write instead, unless IDNA 2003 (Python's) and 2008 (today's) differ on it."""
+    if set(name) & set("ßς\u200c\u200d"):
+        return " (it has a letter on which the standards differ: ask your registrar which)"
+    try:
+        return f", {name.encode('idna').decode()}"
+    except UnicodeError:
+        return ""
+
+
+def _decodes(name: str) -> bool:
+    try:
+        for label in name.split("."):
+            if label.startswith("xn--"):
+                label.removeprefix("xn--").encode().decode("punycode")
+    except UnicodeError:
+        return False
+    return True
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is no address or network{_nearest_network(value)}") from None
+
+
+def _nearest_network(value: str) -> str:
+    try:
+        return f"; did you mean {ipaddress.ip_network(value, strict=False)}?"
+    except ValueError:
+        return ", like 203.0.113.7 or 2001:db8::/32"
+
+
+def _recipient(value: str) -> str:
+    if not is_recipient(value):
+        raise ValueError("must be an age recipient: a line of an SSH .pub file, or age1…")
+    return value
+
+
+def _one_line(value: str) -> str:
+    if re.search(r"[\x00-\x1f\x7f]", value):
+        raise ValueError("must be one line without control characters")
+    return value
+
+
+def _value(value: object) -> object:
+    if isinstance(value, str):
+        return _one_line(value)
+    if value is None or isinstance(value, (int, float)):
+        return value
+    raise ValueError("must be one value: text, a number, true, false or null")
+
+
+def _local_path(value: str, info: ValidationInfo) -> str:
+    """Absolute, once the reader of the files says what it is relative to."""
+    root = (info.context or {}).get("root")
+    return str(root / Path(value).expanduser()) if root else value
+
+
+def is_armored(key: str) -> bool:
+    """Whether this is a public key itself, not the path of one."""
+    return key.lstrip().startswith("-----BEGIN PGP PUBLIC KEY BLOCK-----")
+
+
+def _key_or_path(value: str, info: ValidationInfo) -> str:
+    return value if is_armored(value) else _local_path(value, info)
+
+
+def _environment_variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError("is no name for a variable: letters, digits and _, no digit first")
+    for pattern, source in DERIVED_VARIABLES.items():
+        if re.fullmatch(pattern, name.upper()):
+            raise ValueError(f"is derived, to keep environments apart: it comes from {source}")
+    return name
+
+
+# Shared between environments, any of these lets staging reach production.
+DERIVED_VARIABLES = {
+    "APP_ENV": "the name of this file",
+    "APP_URL": "`domain`",
+    "APP_KEY": "secrets/, set by secret.py",
+    "DB_(?!QUEUE).*|DATABASE_URL": "`database` (passwords: secrets/, set by secret.py)",
+    "REDIS_(?!QUEUE).*": "`redis` (password: secrets/, set by secret.py)",
+    "(CACHE|HORIZON)_PREFIX": "`redis.prefix`",
+    "SESSION_COOKIE": "the site's and the environment's name",
+}
+
+Domain = Annotated[str, AfterValidator(_domain)]
+Network = Annotated[str, AfterValidator(_network)]
+Recipient = Annotated[str, AfterValidator(_recipient)]
+Line = Annotated[str, AfterValidator(_one_line)]
+Value = Annotated[str | int | float | bool | None, PlainValidator(_value)]
+LocalPath = Annotated[str, AfterValidator(_local_path)]
+KeyOrPath = Annotated[str, AfterValidator(_key_or_path)]
+Name = Annotated[
+    str, _like("[a-z]([a-z0-9-]*[a-z0-9])?", "lower-case letters, digits and inner hyphens")
+]
+ServerName = Annotated[
+    str, _like("[a-z0-9]([a-z0-9.-]*[a-z0-9])?", "lower-case letters, digits, dots and hyphens")
+]
+Address = Annotated[
+    str, _like(r"[A-Za-z0-9]([A-Za-z0-9._:-]*[A-Za-z0-9])?", "a host name or an IP address")
+]
+UnixUser = Annotated[str, _like("[a-z_][a-z0-9_.-]{0,31}", "a Unix user's name")]
+Email = Annotated[str, _like(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
+Url = Annotated[str, _like(r"https?://[^\s/]+\S*", "a URL")]
+HttpsUrl = Annotated[str, _like(r"https://[^\s/]+\S*", "a URL that begins with https://")]
+Share = Annotated[str, _like(r"([1-9][0-9]?|100)%", 'a share of the machine\'s memory, like "25%"')]
+Size = Annotated[str, _like(r"[1-9][0-9]*[kKmMgG]", "a size as nginx and PHP write it, like 700M")]
+ProcessSize = Annotated[str, _like("[1-9][0-9]*[mMgG]", "a size in megabytes or more, like 48M")]
+RedisSize = Annotated[
+    str, _like(r"[1-9][0-9]*(kb|mb|gb)", "a size as Redis writes it, like 128mb (mb, not m)")
+]
+PhpVersion = Annotated[str, _like(r"[1-9]\.[0-9]+", 'a version like "8.2"')]
+PhpExtension = Annotated[
+    str, _like("(?!php)[a-z0-9-]+", "what follows php8.2- in Debian's package name, like imagick")
+]
+DatabaseName = Annotated[
+    str,
+    _like("[A-Za-z0-9_]{1,64}", "at most 64 of A-Z, a-z, 0-9 and _"),
+    _but_not({"mysql", "sys", "information_schema", "performance_schema"}, "the server's own"),
+]
+DatabaseUser = Annotated[
+    str,
+    # MySQL allows 32 characters, and the migrator's name is this one and `_migrator`.
+    _like("[A-Za-z0-9_]{1,23}", "at most 23 of A-Z, a-z, 0-9 and _ (the migrator needs 9 of 32)"),
+    _but_not({"root", "mysql", "mariadb"}, "the server's own"),
+]
+Charset = Annotated[str, _like("[a-z0-9]+", "a character set like utf8mb4")]
+Collation = Annotated[str, _like("[a-z0-9_]+", "a collation like utf8mb4_unicode_ci")]
+RedisPrefix = Annotated[
+    # It stands in an ACL, where * ? [ and \ would match more than they say.
+    str, _like(r"[A-Za-z0-9][A-Za-z0-9_:.-]*", "made of A-Z, a-z, 0-9, _ : . and -")
+]
+BasicAuthUser = Annotated[str, _like("[a-z][a-z0-9_]*", "lower-case letters, digits and _")]
+FeatureName = Annotated[
+    str, _like("[a-z][a-z0-9_]*", "lower-case letters, digits and _ (customer_portal)")
+]
+EnvironmentVariable = Annotated[str, AfterValidator(_environment_variable)]
+SecretName = Annotated[
+    str,
+    _like("[A-Z][A-Z0-9_]*", "upper-case letters, digits and _"),
+    _but_not({"app_key", "db_password", "db_migrator_password", "redis_password"}, "there anyway"),
+    AfterValidator(_environment_variable),
+]

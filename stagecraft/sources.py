@@ -1,0 +1,200 @@
+"""Where a setting stands: YAML read together with the file and line of every key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra_cli.exceptions import CliError  # type: ignore[import-untyped]
+
+KeyPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A line in a file, and the key that stands there; line 0 means the file as a whole."""
+
+    file: str
+    line: int = 0
+    key: str = ""
+
+    def __str__(self) -> str:
+        line = str(self.line) if self.line else ""
+        return ":".join(part for part in (self.file, line) if part)
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing to put right, and where."""
+
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (str(self.place), self.place.key, self.message) if part)
+
+
+class SettingsError(PyinfraError, CliError):  # type: ignore[misc]
+    """Every problem found, one per line, sorted by file and line.
+
+    It is a click error too, so that pyinfra's CLI prints it without a traceback and exits 1.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(set(problems))
+        super().__init__(_listed([str(problem) for problem in self.problems]))
+
+
+def _listed(lines: list[str]) -> str:
+    if len(lines) == 1:
+        return lines[0]
+    return "\n  ".join([f"{len(lines)} problems in the settings:", *lines])
+
+
+@dataclass
+class Source:
+    """A YAML file: its data, and the line on which each key stands."""
+
+    file: str
+    data: dict[str, Any] = field(default_factory=dict)
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+
+    def place(self, path: KeyPath) -> Place:
+        """Where `path` stands; for a key that is missing, where the nearest parent stands."""
+        return Place(self.file, self.lines.get(self.known(path), 1), written(path))
+
+    def known(self, path: KeyPath) -> KeyPath:
+        """The longest beginning of `path` that the file has."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return path
+
+    def problem(self, path: KeyPath, message: str) -> Problem:
+        return Problem(self.place(path), message)
+
+
+def written(path: KeyPath) -> str:
+    """A path as a person writes it: `sites.askpro.aliases[0]`."""
+    keys = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return keys.removeprefix(".")
+
+
+def read_yaml(path: Path, root: Path) -> Source:
+    """The mapping in the file `path`, named relative to `root` in errors.
+
+    Raises SettingsError for what is no YAML, no mapping, or says one key twice.
+    """
+    reading = _Reading(Source(_relative(path, root)))
+    try:
+        reading.read(path.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        reading.refuse(line, (), f"this cannot be read: {error.problem}")
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reading.refuse(0, (), f"this cannot be read: {error}")
+    if reading.problems:
+        raise SettingsError(reading.problems)
+    return reading.source
+
+
+def _relative(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+class _CoreLoader(yaml.SafeLoader):
+    """Reads scalars as YAML 1.2 does.
+
+    PyYAML's 1.1 makes False of `no` (a language), 33300 of `9:15:00` and a date of 2026-01-01.
+    Aliases are refused: two keys on one line, or a value within itself, have no place to name.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            message = "an alias (*name): write the value out, or below site_defaults in all.yml"
+            raise yaml.composer.ComposerError(None, None, message, mark)
+        return super().compose_node(parent, index)
+
+
+_CoreLoader.yaml_implicit_resolvers = {}
+
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", [*"~nN", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
+    ("float", r"[-+]?(0|[1-9][0-9]*)\.[0-9]+([eE][-+]?[0-9]+)?", list("-+0123456789")),
+):
+    _CoreLoader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first
+    )
+
+
+class _Reading:
+    """Turns PyYAML's nodes into data, and remembers the lines and what is wrong."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.problems: list[Problem] = []
+
+    def refuse(self, line: int, path: KeyPath, message: str) -> None:
+        self.problems.append(Problem(Place(self.source.file, line, written(path)), message))
+
+    def read(self, text: str) -> None:
+        node = yaml.compose(text, Loader=_CoreLoader)
+        if isinstance(node, yaml.MappingNode):
+            self.source.data = self._mapping(node, ())
+        elif node is not None:
+            self.refuse(_line(node), (), "must hold keys and values (`key: value`)")
+
+    def _value(self, node: yaml.Node, path: KeyPath) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._item(item, (*path, n)) for n, item in enumerate(node.value)]
+        return self._scalar(node, path)
+
+    def _item(self, node: yaml.Node, path: KeyPath) -> Any:
+        self.source.lines[path] = _line(node)
+        return self._value(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            here = (*path, key)
+            if key in data:
+                first = self.source.lines[here]
+                self.refuse(_line(key_node), here, f"stands twice: already on line {first}")
+                continue
+            self.source.lines[here] = _line(key_node)
+            data[key] = self._value(value_node, here)
+        return data
+
+    def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
+        text: str = node.value
+        match node.tag.removeprefix("tag:yaml.org,2002:"):
+            case "str":
+                return text
+            case "null":
+                return None
+            case "bool":
+                return text.lower() == "true"
+            case "int":
+                return int(text)
+            case "float" if str(float(text)) == text:
+                return float(text)
+            case "float":
+                advice = f'{text} would be read as {float(text)}: quote it, "{text}"'
+                self.refuse(_line(node), path, advice)
+            case _:
+                self.refuse(_line(node), path, f"has the YAML tag {node.tag}: leave it away")
+        return None
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1

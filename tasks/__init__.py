@@ -1,0 +1,1 @@
+"""How: one file per concern, one deploy function each."""

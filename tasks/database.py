@@ -1,0 +1,103 @@
+"""MariaDB or MySQL: the server local only, and for each site a database with its two accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyinfra.api.deploy import deploy
+
+from stagecraft.facts.machine import Machine
+from stagecraft.operations import files
+from stagecraft.operations.database import (
+    APP_PRIVILEGES,
+    MIGRATOR_PRIVILEGES,
+    Login,
+    schema,
+)
+from stagecraft.operations.files import Check, Directory, File
+from stagecraft.operations.services import running
+from stagecraft.paths import DATABASE_LOGINS, database_login
+from stagecraft.render import file
+from stagecraft.secrets import Secret
+from stagecraft.settings import Environment, ServerDatabase, Site
+
+CONFIGURATION = {
+    "mariadb": ("/etc/mysql/mariadb.conf.d", "mariadbd", "mariadbd --verbose --help"),
+    "mysql": ("/etc/mysql/mysql.conf.d", "mysqld", "mysqld --validate-config"),
+}
+"""For each engine the directory of its settings, their section and what checks them: MySQL's
+`--verbose --help` accepts unknown settings, MariaDB has no `--validate-config`."""
+
+
+@deploy("Database server")
+def database_server(settings: ServerDatabase, machine: Machine) -> None:
+    directory, section, checker = CONFIGURATION[settings.engine]
+    path = f"{directory}/90-stagecraft.cnf"
+    written = files.tree(
+        name=f"Write {path}",
+        tree="database",
+        nodes=[
+            file(
+                path,
+                "database/server.cnf.j2",
+                engine=settings.engine,
+                section=section,
+                buffer_pool_mb=machine.megabytes(settings.memory_percent),
+            )
+        ],
+        check=Check(checker, f"{checker} >/dev/null", (directory,)),
+    )
+    running(
+        name=f"Run {settings.engine}",
+        unit=f"{settings.engine}.service",
+        watched=[path],
+        after=[written],
+        refresh="restart",
+    )
+
+
+@deploy("Database")
+def database(environment: Environment, site: Site, secrets: Mapping[str, Secret]) -> None:
+    logins = [
+        Login(
+            user=site.database.user,
+            password=secrets["DB_PASSWORD"].reveal(),
+            option_file=database_login(site.database.user),
+            privileges=APP_PRIVILEGES,
+            connections=site.database.connections,
+        ),
+        Login(
+            user=site.database.migrator,
+            password=secrets["DB_MIGRATOR_PASSWORD"].reveal(),
+            option_file=database_login(site.database.migrator),
+            privileges=MIGRATOR_PRIVILEGES,
+        ),
+    ]
+    written = files.tree(
+        name=f"Write the logins of {site.database.name}",
+        tree=f"database-{site.name}",
+        nodes=[
+            Directory("/etc/stagecraft"),
+            Directory(DATABASE_LOGINS, mode="700"),
+            *(option_file(login) for login in logins),
+        ],
+    )
+    schema(
+        name=f"Create the database {site.database.name} and its accounts",
+        engine=environment.server.database.engine,
+        database=site.database.name,
+        charset=site.database.charset,
+        collation=site.database.collation,
+        logins=logins,
+        after=[written],
+    )
+
+
+def option_file(login: Login) -> File:
+    return file(
+        login.option_file,
+        "database/login.cnf.j2",
+        mode="600",
+        secret=True,
+        login=login,
+    )

@@ -1,0 +1,44 @@
+"""Preflight: what the machine is, and whether it can become what is declared."""
+
+from __future__ import annotations
+
+from pyinfra.context import host
+
+from stagecraft.errors import ServerError
+from stagecraft.facts.machine import DISTRIBUTION_VERSIONS, Machine, MachineFact
+from stagecraft.settings import Environment, Site
+
+
+def machine(environment: Environment) -> Machine:
+    """The server as it is. Raises ServerError, before anything is changed, when it lacks what
+    the environment needs."""
+    found: Machine | None = host.get_fact(MachineFact)
+    if found is None or found.uid != 0:
+        raise ServerError(
+            f"{host.name}: this account has no root rights; log in as root, or as an account with"
+            f" passwordless sudo that group_data/all.yml names: servers: {environment.server.name}:"
+            " ssh_user:"
+        )
+    if not found.supported:
+        releases = " or ".join(sorted(DISTRIBUTION_VERSIONS))
+        raise ServerError(
+            f"{host.name} runs {found.distribution} {found.version}; Debian {releases} is needed"
+        )
+    for site in environment.sites:
+        require_php(site, environment, found)
+    return found
+
+
+def require_php(site: Site, environment: Environment, machine: Machine) -> None:
+    """A PHP that is not this Debian's must come from an archive declared for the server."""
+    if php_version(site, machine) != machine.php and not environment.server.apt_sources:
+        raise ServerError(
+            f"{host.name}: {site.name} wants PHP {site.php}, and Debian {machine.version} has"
+            f" {machine.php}; declare an archive that has it in group_data/all.yml under"
+            f' servers: {environment.server.name}: apt_sources, or set php: "{machine.php}"'
+        )
+
+
+def php_version(site: Site, machine: Machine) -> str:
+    """The site's PHP version: as declared, else the one this Debian ships."""
+    return site.php or machine.php

@@ -1,0 +1,83 @@
+"""Debian packages, all in one go."""
+
+from __future__ import annotations
+
+from pyinfra.api.deploy import deploy
+
+from stagecraft.facts.machine import Machine
+from stagecraft.operations import files
+from stagecraft.operations.files import Directory, File
+from stagecraft.operations.packages import installed
+from stagecraft.render import file
+from stagecraft.settings import AptSource, Environment, Site
+from tasks.machine import php_version
+
+BASE = ["acl", "ca-certificates", "logrotate", "nginx", "openssl", "redis-server"]
+ENGINES = {"mariadb": ["mariadb-server"], "mysql": ["mysql-server"]}
+PHP = [
+    "bcmath",
+    "cli",
+    "curl",
+    "fpm",
+    "gd",
+    "intl",
+    "mbstring",
+    "mysql",
+    "opcache",
+    "redis",
+    "xml",
+    "zip",
+]
+"""What Laravel, its database and cache, and the packages most apps have need of PHP."""
+
+
+@deploy("Packages")
+def packages(environment: Environment, machine: Machine) -> None:
+    apt_sources(environment)
+    installed(
+        name="Install Debian packages",
+        packages=wanted(environment, machine),
+        # Each site has instances of its own of these.
+        never_started=["redis-server.service", *php_units(environment, machine)],
+    )
+
+
+def wanted(environment: Environment, machine: Machine) -> list[str]:
+    names = {*BASE, *ENGINES[environment.server.database.engine]}
+    if any(environment.issuers[site.tls.issuer].directory for site in environment.sites):
+        names.add("certbot")
+    for site in environment.sites:
+        names.update(php_packages(site, machine))
+    return sorted(names)
+
+
+def php_packages(site: Site, machine: Machine) -> list[str]:
+    php = php_version(site, machine)
+    return [f"php{php}-{extension}" for extension in [*PHP, *site.php_extensions]]
+
+
+def php_units(environment: Environment, machine: Machine) -> list[str]:
+    versions = {php_version(site, machine) for site in environment.sites}
+    return [f"php{version}-fpm.service" for version in sorted(versions)]
+
+
+def apt_sources(environment: Environment) -> None:
+    """The archives declared for the server, each trusted for its own packages only."""
+    nodes: list[File | Directory] = []
+    for name, source in environment.server.apt_sources.items():
+        nodes += apt_source(name, source)
+    if nodes:
+        files.tree(name="Write /etc/apt/sources.list.d", tree="apt", nodes=nodes)
+
+
+def apt_source(name: str, source: AptSource) -> list[File | Directory]:
+    key = f"/etc/apt/keyrings/stagecraft-{name}.asc"
+    nodes: list[File | Directory] = [Directory("/etc/apt/keyrings")]
+    if source.armored_key:
+        nodes.append(File(key, source.armored_key))
+    path = f"/etc/apt/sources.list.d/stagecraft-{name}.sources"
+    nodes.append(file(path, "apt/archive.sources.j2", source=source, key=key))
+    if source.pin is not None:
+        path = f"/etc/apt/preferences.d/stagecraft-{name}.pref"
+        nodes.append(file(path, "apt/archive.pref.j2", source=source))
+    return nodes

@@ -1,0 +1,106 @@
+"""TLS certificates: self-signed from the first minute on, then the issuer's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pyinfra.api.deploy import deploy
+
+from stagecraft.operations import certificates, files
+from stagecraft.operations.certificates import Lineage
+from stagecraft.operations.files import Directory, File, Node
+from stagecraft.operations.services import running
+from stagecraft.paths import ACME_CA_DIRECTORY, CERTIFICATES, SELF_SIGNED, certificate
+from stagecraft.render import file
+from stagecraft.settings import Environment, Site
+
+RELOAD_HOOK = "/etc/letsencrypt/renewal-hooks/deploy/stagecraft-reload-nginx"
+CERTBOT_OVERRIDE = "/etc/systemd/system/certbot.service.d"
+
+
+@deploy("Certificates to start with")
+def first_certificates(environment: Environment) -> None:
+    """What nginx needs before it can start at all, and before a CA can be asked."""
+    files.tree(
+        name=f"Make {CERTIFICATES}",
+        tree="certificates",
+        nodes=[
+            Directory("/var/lib/stagecraft"),
+            Directory(SELF_SIGNED, mode="700"),
+            Directory(CERTIFICATES, mode="700"),
+        ],
+    )
+    for site in environment.sites:
+        certificates.served(
+            name=f"Point {certificate(site)} at a certificate",
+            lineage=lineage(site, environment),
+        )
+
+
+@deploy("Certificates from the ACME CA")
+def acme_certificates(environment: Environment) -> None:
+    """Asked for when nginx answers challenges; a refusal leaves each site what it has."""
+    sites = [site for site in environment.sites if lineage(site, environment).directory]
+    if not sites:
+        return
+    files.tree(name="Write certbot's hooks", tree="certbot", nodes=renewal(environment))
+    running(name="Run certbot's timer", unit="certbot.timer")
+    issued = [
+        certificates.issued(
+            name=f"Have {site.tls.issuer} issue the certificate of {site.name}",
+            lineage=lineage(site, environment),
+        )
+        for site in sites
+    ]
+    running(
+        name="Have nginx take up its certificates",
+        unit="nginx.service",
+        watched=[CERTIFICATES, *(f"{certificate(site)}/" for site in sites)],
+        after=issued,
+    )
+
+
+def lineage(site: Site, environment: Environment) -> Lineage:
+    issuer = environment.issuers[site.tls.issuer]
+    return Lineage(
+        name=site.name,
+        domains=tuple(site.domains),
+        self_signed=f"{SELF_SIGNED}/{site.name}",
+        link=certificate(site),
+        directory=issuer.directory or "",
+        email=site.tls.email or "",
+        private_ca=issuer.ca_bundle is not None,
+    )
+
+
+def renewal(environment: Environment) -> list[Node]:
+    hooks: list[Node] = [
+        Directory("/etc/letsencrypt"),
+        Directory("/etc/letsencrypt/renewal-hooks"),
+        Directory("/etc/letsencrypt/renewal-hooks/deploy"),
+        file(RELOAD_HOOK, "certbot/reload-nginx.sh.j2", mode="755"),
+    ]
+    return hooks + private_cas(environment)
+
+
+def private_cas(environment: Environment) -> list[Node]:
+    """The CA bundles that the declared issuers bring, and certbot's trust in them."""
+    used = {site.tls.issuer for site in environment.sites}
+    bundles: list[Node] = [
+        File(f"{ACME_CA_DIRECTORY}/{name}.pem", Path(issuer.ca_bundle).read_text())
+        for name, issuer in environment.issuers.items()
+        if name in used and issuer.ca_bundle
+    ]
+    if not bundles:
+        return []
+    return [
+        Directory("/etc/ssl/stagecraft", mode="700"),
+        Directory(ACME_CA_DIRECTORY),
+        *bundles,
+        Directory(CERTBOT_OVERRIDE),
+        file(
+            f"{CERTBOT_OVERRIDE}/stagecraft.conf",
+            "certbot/trust-private-cas.conf.j2",
+            directory=ACME_CA_DIRECTORY,
+        ),
+    ]

@@ -1,0 +1,5 @@
+@extends('layout')
+
+@section('content')
+<h1>Administration</h1>
+@endsection

@@ -1,0 +1,5 @@
+@extends('layout')
+
+@section('content')
+<h1>Customer portal</h1>
+@endsection

@@ -1,0 +1,110 @@
+"""A user's project directory: settings of the test's own, everything else this repository's."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+
+INVENTORY = """
+from pathlib import Path
+from stagecraft.inventory import load
+
+{name} = load("{name}", Path({root!r}))
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished pyinfra run."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        return self.stdout + self.stderr
+
+    @property
+    def planned(self) -> list[str]:
+        """The names of the operations that a `--dry` run says will change something."""
+        return [
+            operation["name"]
+            for operation in json.loads(self.stdout)["plan"]
+            if operation["hosts_with_change"] or operation["hosts_with_conditional_change"]
+        ]
+
+    @property
+    def changed(self) -> list[str]:
+        """The names of the operations that a `-y` run changed something by."""
+        results = json.loads(self.stdout)["results"]["operations"]
+        return [operation["name"] for operation in results if operation["success"]]
+
+
+class Project:
+    """Where a test runs pyinfra; `resolver` is the DNS server that its runs ask, if not ours."""
+
+    def __init__(self, directory: Path, resolver: str = "") -> None:
+        self.directory = directory
+        self.resolver = resolver
+        (directory / "inventories").mkdir(parents=True)
+        (directory / "group_data").mkdir()
+        for name in ("deploy.py", "config.py", "tasks", "templates"):
+            (directory / name).symlink_to(REPOSITORY / name)
+
+    def write(self, **group_data: Mapping[str, Any]) -> None:
+        """Writes group_data/<name>.yml, and an inventory for each environment."""
+        for name, data in group_data.items():
+            text = yaml.safe_dump(dict(data), sort_keys=False)
+            (self.directory / f"group_data/{name}.yml").write_text(text)
+            if name != "all":
+                inventory = INVENTORY.format(name=name, root=str(self.directory))
+                (self.directory / f"inventories/{name}.py").write_text(inventory)
+
+    def pyinfra(self, environment: str, *arguments: str, timeout: float = 400) -> Run:
+        """Runs `pyinfra <arguments> inventories/<environment>.py deploy.py`."""
+        program = Path(sys.executable).with_name("pyinfra")
+        command = [str(program), *arguments, f"inventories/{environment}.py", "deploy.py"]
+        if self.resolver:
+            command = self._asking_resolver(command)
+        result = subprocess.run(
+            command,
+            cwd=self.directory,
+            env={**os.environ, "PYINFRA_PROGRESS": "off"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Run(result.returncode, result.stdout, result.stderr)
+
+    def plan(self, environment: str) -> list[str]:
+        """What `--dry` says will change; fails with the run's output when the run does."""
+        return self._succeed(environment, "--dry", "--json").planned
+
+    def apply(self, environment: str) -> list[str]:
+        """What a run changed; fails with the run's output when the run does."""
+        return self._succeed(environment, "-y", "--json").changed
+
+    def _succeed(self, environment: str, *arguments: str) -> Run:
+        run = self.pyinfra(environment, *arguments)
+        assert run.code == 0, run.output
+        return run
+
+    def _asking_resolver(self, command: list[str]) -> list[str]:
+        """The command in a mount namespace with another /etc/resolv.conf."""
+        resolv = self.directory / "resolv.conf"
+        resolv.write_text(f"nameserver {self.resolver}\n")
+        script = 'mount --bind "$1" "$(readlink -f /etc/resolv.conf)"; shift; exec "$@"'
+        return ["unshare", "--mount", "sh", "-ec", script, "sh", str(resolv), *command]

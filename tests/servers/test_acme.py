@@ -1,0 +1,90 @@
+"""Certificates from a real ACME CA: certbot 2.1 on Debian 12 and 4.0 on Debian 13."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Provisioned
+from pebble import Pebble
+from web import Web
+
+DOMAIN = "staging.askpro.test"
+
+
+@pytest.fixture(scope="session", params=["bookworm", "mysql"])
+def host(request: pytest.FixtureRequest) -> Provisioned:
+    return request.getfixturevalue(request.param)
+
+
+def served(host: Provisioned, pebble: Pebble, name: str = DOMAIN) -> str:
+    """The serial number of the certificate that nginx serves, trusted through the CA's root."""
+    with Web(host.server.address, pebble.root).handshake(name) as connection:
+        certificate = connection.getpeercert()
+    assert certificate
+    return str(certificate["serialNumber"])
+
+
+def test_one_run_on_a_bare_server_ends_with_a_trusted_certificate(
+    host: Provisioned, pebble: Pebble
+) -> None:
+    assert served(host, pebble)
+    assert served(host, pebble, f"www.{DOMAIN}")
+
+
+def test_renewal_is_certbots_own_timer_and_reaches_nginx(host: Provisioned, pebble: Pebble) -> None:
+    """The private CA is trusted at renewal too, and the hook has nginx take the new one up."""
+    before = served(host, pebble)
+    assert host.ssh("systemctl is-active certbot.timer; systemctl is-enabled certbot.timer") == (
+        "active\nenabled"
+    )
+    for configuration in host.ssh("ls /etc/letsencrypt/renewal/*.conf").split():
+        host.ssh(
+            f"sed -i 's/^# renew_before_expiry.*/renew_before_expiry = 30 days/' {configuration}"
+        )
+    host.ssh("systemctl start certbot.service", timeout=180)
+    after = served(host, pebble)
+    assert after != before
+    assert host.project.plan("staging") == []
+
+
+def test_an_added_alias_is_issued_and_a_removed_one_dropped(
+    host: Provisioned, pebble: Pebble
+) -> None:
+    settings = host.project.directory / "group_data/staging.yml"
+    before = settings.read_text()
+    added = f"beta.{DOMAIN}"
+    pebble.resolve([added], host.server.address)
+    settings.write_text(before.replace(f"- www.{DOMAIN}", f"- www.{DOMAIN}\n    - {added}"))
+    expected = [
+        "nginx | Write /etc/nginx",
+        "nginx | Run nginx",
+        "Certificates from the ACME CA | Have pebble issue the certificate of askpro-staging",
+        "Certificates from the ACME CA | Have nginx take up its certificates",
+    ]
+    assert host.project.plan("staging") == expected
+    assert host.project.apply("staging")[:3] == expected[:3]
+    assert served(host, pebble, added) == served(host, pebble)
+    settings.write_text(before)
+    host.project.apply("staging")
+    with pytest.raises(OSError):
+        served(host, pebble, added)
+    assert host.project.plan("staging") == []
+
+
+def test_a_name_that_does_not_lead_here_is_found_before_the_ca_is_asked(
+    host: Provisioned, pebble: Pebble
+) -> None:
+    settings = host.project.directory / "group_data/staging.yml"
+    before = settings.read_text()
+    elsewhere = f"elsewhere.{DOMAIN}"
+    pebble.resolve([elsewhere], pebble.server.address)
+    serial = served(host, pebble)
+    settings.write_text(before.replace(f"- www.{DOMAIN}", f"- www.{DOMAIN}\n    - {elsewhere}"))
+    run = host.project.pyinfra("staging", "-y")
+    settings.write_text(before)
+    assert run.code == 1
+    assert f"http://{elsewhere}/" in run.output
+    assert f"point {elsewhere} in DNS" in run.output
+    assert served(host, pebble) == serial
+    assert host.web.get(f"https://{DOMAIN}/health").status == 200
+    host.project.apply("staging")
+    assert host.project.plan("staging") == []

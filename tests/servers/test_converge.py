@@ -1,0 +1,36 @@
+"""From bare to serving in one run, and then nothing more to do."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Provisioned
+
+
+@pytest.fixture(scope="session", params=["trixie", "bookworm", "mysql"])
+def host(request: pytest.FixtureRequest) -> Provisioned:
+    return request.getfixturevalue(request.param)
+
+
+def test_the_plan_of_a_bare_server_is_what_the_run_then_does(host: Provisioned) -> None:
+    first = host.environments[0]
+    assert host.planned[first]
+    assert set(host.changed[first]) <= set(host.planned[first])
+    # certbot's files, put in place after the reload that the plan foresees, bring their own.
+    assert set(host.planned[first]) - set(host.changed[first]) <= set()
+
+
+def test_a_second_run_changes_nothing(host: Provisioned) -> None:
+    for environment in host.environments:
+        assert host.project.plan(environment) == []
+        assert host.project.apply(environment) == []
+
+
+def test_everything_is_there_again_after_a_reboot(host: Provisioned) -> None:
+    host.server.reboot()
+    assert host.web.get("https://staging.askpro.test/health").status == 200
+    for environment in host.environments:
+        assert host.project.plan(environment) == []
+
+
+def test_no_unit_failed(host: Provisioned) -> None:
+    assert host.ssh("systemctl --failed --no-legend --plain") == ""

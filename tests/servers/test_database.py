@@ -1,0 +1,170 @@
+"""The database: schema, accounts, least rights, local only; on MariaDB of both Debians and MySQL."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Provisioned
+
+from stagecraft.facts.database import CLIENTS
+from stagecraft.operations.database import MIGRATOR_PRIVILEGES
+
+
+@pytest.fixture(scope="session", params=["trixie", "bookworm", "mysql"])
+def host(request: pytest.FixtureRequest) -> Provisioned:
+    return request.getfixturevalue(request.param)
+
+
+def client(host: Provisioned) -> str:
+    return CLIENTS[host.environment().server.database.engine]
+
+
+def sql(host: Provisioned, statement: str) -> str:
+    """As the server's root, through the socket."""
+    return host.ssh(f"{client(host)} --batch --raw --skip-column-names", input=statement)
+
+
+def query_as(host: Provisioned, user: str, statement: str) -> tuple[bool, str]:
+    """With an account's own login; whether it worked, and what was printed."""
+    options = f"--defaults-file=/etc/stagecraft/database/{user}.cnf"
+    output = host.ssh(
+        f"{client(host)} {options} --batch --raw --skip-column-names 2>&1 || echo FAILED",
+        input=statement,
+    )
+    return not output.endswith("FAILED"), output
+
+
+APP, MIGRATOR, SCHEMA = "askproai_staging", "askproai_staging_migrator", "askproai_staging"
+
+
+def test_the_engine_is_the_declared_one(host: Provisioned) -> None:
+    is_mariadb = "MariaDB" in sql(host, "SELECT VERSION()")
+    assert is_mariadb == (host.environment().server.database.engine == "mariadb")
+
+
+def test_the_schema_has_the_declared_charset_and_collation(host: Provisioned) -> None:
+    query = (
+        "SELECT DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME"
+        f" FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '{SCHEMA}'"
+    )
+    assert sql(host, query).split() == ["utf8mb4", "utf8mb4_unicode_ci"]
+
+
+def test_the_app_reads_and_writes_rows_and_cannot_change_tables(host: Provisioned) -> None:
+    table = f"{SCHEMA}.rights"
+    worked, output = query_as(host, MIGRATOR, f"CREATE TABLE {table} (id INT PRIMARY KEY)")
+    assert worked, output
+    worked, output = query_as(
+        host,
+        APP,
+        f"INSERT INTO {table} VALUES (1); UPDATE {table} SET id = 2;"
+        f" SELECT id FROM {table}; DELETE FROM {table}",
+    )
+    assert (worked, output) == (True, "2")
+    for statement in (
+        f"DROP TABLE {table}",
+        f"ALTER TABLE {table} ADD x INT",
+        "CREATE TABLE t (i INT)",
+    ):
+        worked, output = query_as(host, APP, f"USE {SCHEMA}; {statement}")
+        assert not worked and "denied" in output
+    worked, output = query_as(host, MIGRATOR, f"DROP TABLE {table}")
+    assert worked, output
+
+
+def test_the_migrator_has_exactly_what_migrations_need(host: Provisioned) -> None:
+    rows = sql(
+        host,
+        "SELECT TABLE_SCHEMA, PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES"
+        f" WHERE GRANTEE = \"'{MIGRATOR}'@'localhost'\"",
+    )
+    held = {tuple(line.split("\t")) for line in rows.splitlines()}
+    assert held == {(r"askproai\_staging", privilege) for privilege in MIGRATOR_PRIVILEGES}
+
+
+def test_an_underscore_in_the_schemas_name_is_no_wildcard(host: Provisioned) -> None:
+    sql(host, "CREATE DATABASE IF NOT EXISTS askproaiXstaging")
+    worked, output = query_as(host, APP, "USE askproaiXstaging")
+    sql(host, "DROP DATABASE askproaiXstaging")
+    assert not worked and "denied" in output
+
+
+def test_an_account_sees_no_other_schema(host: Provisioned) -> None:
+    for user in (APP, MIGRATOR):
+        _, output = query_as(host, user, "SHOW DATABASES")
+        assert set(output.split()) <= {SCHEMA, "information_schema", "performance_schema"}
+
+
+def test_the_apps_connections_are_limited(host: Provisioned) -> None:
+    query = f"SELECT max_user_connections FROM mysql.user WHERE User = '{APP}'"
+    assert sql(host, query) == "60"
+
+
+def test_nothing_listens_beyond_localhost(host: Provisioned) -> None:
+    daemon = "mariadbd" if client(host) == "mariadb" else "mysqld"
+    addresses = host.ssh(f"ss -Hltnp | grep {daemon} | awk '{{print $4}}'").split()
+    assert addresses == ["127.0.0.1:3306"]
+
+
+def test_no_account_can_come_from_elsewhere(host: Provisioned) -> None:
+    assert sql(host, "SELECT DISTINCT Host FROM mysql.user") == "localhost"
+
+
+def test_login_files_are_roots_alone(host: Provisioned) -> None:
+    listing = host.ssh("stat -c '%U %a' /etc/stagecraft/database /etc/stagecraft/database/*.cnf")
+    assert set(listing.splitlines()) == {"root 700", "root 600"}
+
+
+def test_the_servers_defaults_are_ours(host: Provisioned) -> None:
+    row = sql(host, "SELECT @@character_set_server, @@collation_server").split()
+    assert row == ["utf8mb4", "utf8mb4_unicode_ci"]
+    memory_kb = int(host.ssh("awk '/^MemTotal:/ {print $2}' /proc/meminfo"))
+    declared = memory_kb // 1024 // 256 * 256 * 5 // 100
+    assert abs(int(sql(host, "SELECT @@innodb_buffer_pool_size")) / 2**20 - declared) < 130
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        f"ALTER DATABASE {SCHEMA} COLLATE utf8mb4_bin",
+        f"GRANT ALL ON *.* TO '{APP}'@'localhost'",
+        f"GRANT DROP ON `askproai\\_staging`.* TO '{APP}'@'localhost'",
+        f"REVOKE INSERT ON `askproai\\_staging`.* FROM '{APP}'@'localhost'",
+        f"ALTER USER '{APP}'@'localhost' IDENTIFIED BY 'changed by hand'",
+        f"ALTER USER '{APP}'@'localhost' WITH MAX_USER_CONNECTIONS 0",
+        f"DROP USER '{MIGRATOR}'@'localhost'",
+    ],
+)
+def test_what_was_changed_by_hand_is_planned_and_put_right(host: Provisioned, damage: str) -> None:
+    sql(host, damage)
+    expected = [f"Database | Create the database {SCHEMA} and its accounts"]
+    assert host.project.plan("staging") == expected
+    assert host.project.apply("staging") == expected
+    assert host.project.plan("staging") == []
+    assert host.web.get("https://staging.askpro.test/health").status == 200
+
+
+def test_a_new_password_in_the_secrets_reaches_server_and_app(trixie: Provisioned) -> None:
+    """Both files and the account change in one run, and the plan shows all of it."""
+    secrets = trixie.project.directory / ".stagecraft/secrets/staging.yml"
+    before = secrets.read_text()
+    rotate(trixie, "DB_PASSWORD")
+    planned = trixie.project.plan("staging")
+    assert planned == [
+        "App home | Write /var/www/askpro-staging",
+        f"Database | Write the logins of {SCHEMA}",
+        f"Database | Create the database {SCHEMA} and its accounts",
+    ]
+    assert trixie.project.apply("staging") == planned
+    assert trixie.web.get("https://staging.askpro.test/health").status == 200
+    secrets.write_text(before)
+    trixie.project.apply("staging")
+
+
+def rotate(host: Provisioned, key: str) -> None:
+    """Removes one value; a throwaway server's secrets make themselves anew."""
+    import yaml
+
+    path = host.project.directory / ".stagecraft/secrets/staging.yml"
+    values = yaml.safe_load(path.read_text())
+    del values["askpro"][key]
+    path.write_text(yaml.safe_dump(values))
