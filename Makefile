@@ -29,6 +29,7 @@ ssh: ## Log in to the server (NAME=local)
 
 clean: ## Remove all servers of this checkout and what killed runs left of them
 	@$(NSPAWN) down --all
+	@$(NSPAWN) --directory .stagecraft/tests down --all
 
 check: .venv/complete ## Lint, formatting, types
 	.venv/bin/ruff check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from pyinfra.api.deploy import deploy
 
@@ -22,17 +23,17 @@ from stagecraft.secrets import Secret
 from stagecraft.settings import Environment, ServerDatabase, Site
 
 CONFIGURATION = {
-    "mariadb": ("/etc/mysql/mariadb.conf.d", "mariadbd", "mariadbd --verbose --help"),
-    "mysql": ("/etc/mysql/mysql.conf.d", "mysqld", "mysqld --validate-config"),
+    "mariadb": ("/etc/mysql/mariadb.conf.d/90-stagecraft.cnf", "mariadbd --verbose --help"),
+    "mysql": ("/etc/mysql/mysql.conf.d/zz-stagecraft.cnf", "mysqld --validate-config"),
 }
-"""For each engine the directory of its settings, their section and what checks them: MySQL's
-`--verbose --help` accepts unknown settings, MariaDB has no `--validate-config`."""
+"""For each engine the file of our settings, whose name comes after those of Debian's
+(`50-server.cnf`, `mysqld.cnf`), and what checks it: MySQL's `--verbose --help` lets unknown
+settings pass, MariaDB has no `--validate-config`."""
 
 
 @deploy("Database server")
 def database_server(settings: ServerDatabase, machine: Machine) -> None:
-    directory, section, checker = CONFIGURATION[settings.engine]
-    path = f"{directory}/90-stagecraft.cnf"
+    path, checker = CONFIGURATION[settings.engine]
     written = files.tree(
         name=f"Write {path}",
         tree="database",
@@ -41,11 +42,10 @@ def database_server(settings: ServerDatabase, machine: Machine) -> None:
                 path,
                 "database/server.cnf.j2",
                 engine=settings.engine,
-                section=section,
                 buffer_pool_mb=machine.megabytes(settings.memory_percent),
             )
         ],
-        check=Check(checker, f"{checker} >/dev/null", (directory,)),
+        check=Check(checker, f"{checker} >/dev/null", (str(Path(path).parent),)),
     )
     running(
         name=f"Run {settings.engine}",

@@ -71,16 +71,15 @@ def parse_database(lines: list[str]) -> Database:
             user, _, host = row[0].rpartition("@")
             account = database.accounts.get(user.strip("'"))
             if account and host == "'localhost'":
-                add_privilege(account, *row[1:])
+                add_privilege(account, row[1:])
         elif kind == "login" and row[0] in database.accounts:
             works = row[1] == "works" or CONNECTIONS_EXHAUSTED.match(row[1])
             database.accounts[row[0]].login_works = bool(works)
     return database
 
 
-def add_privilege(
-    account: Account, schema: str, table: str, privilege: str, column: str, grantable: str
-) -> None:
+def add_privilege(account: Account, row: list[str]) -> None:
+    schema, table, privilege, column, grantable = row
     held = {f"{privilege} ({identifier(column)})" if column else privilege}
     if grantable == "YES":
         held.add("GRANT OPTION")

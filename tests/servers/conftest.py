@@ -151,6 +151,7 @@ def machine(server: Server, lab: Lab, pebble: Pebble | None = None) -> dict[str,
             server.name: {
                 "address": server.name,
                 "ssh_config": str(lab.ssh_config),
+                "ssh_user": server.user,
                 "throwaway": True,
                 "database": {"memory": "5%"},
             }

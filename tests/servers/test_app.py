@@ -61,12 +61,14 @@ def test_nginx_reads_public_and_nothing_else(host: Provisioned) -> None:
     release = f"{HOME}/releases/placeholder"
     host.ssh(f"install -d -o askpro-staging -g askpro-staging -m 750 {release}/app")
     host.ssh(f"install -o askpro-staging -g askpro-staging -m 640 /dev/null {release}/app/x.php")
-    assert host.succeeds(f"{read} cat {HOME}/current/public/index.php")
+    asset = f"{HOME}/current/public/robots.txt"
+    host.ssh(f"setpriv --reuid askpro-staging --regid askpro-staging --clear-groups touch {asset}")
+    assert host.succeeds(f"{read} cat {asset}")
     for path in (f"{release}/app/x.php", f"{HOME}/shared/.env", f"{release}/.env"):
         assert not host.succeeds(f"{read} cat {path}"), path
     for directory in (HOME, f"{HOME}/releases", f"{HOME}/shared", release):
         assert not host.succeeds(f"{read} ls {directory}"), directory
-    host.ssh(f"rm -r {release}/app")
+    host.ssh(f"rm -r {release}/app {asset}")
 
 
 def test_a_neighbour_enters_nothing(host: Provisioned) -> None:
@@ -112,4 +114,4 @@ def test_the_reason_of_a_failed_check_is_in_the_sites_log_alone(host: Provisione
     host.ssh("systemctl start redis-server@shop-staging.service")
     assert response.status == 503
     assert b"sock" not in response.body
-    assert "cache: " in host.ssh("journalctl --no-pager -u php-fpm@shop-staging.service")
+    assert "cache: " in host.ssh("cat /var/log/nginx/shop-staging.error.log")

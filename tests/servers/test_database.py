@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from conftest import Provisioned
 
 from stagecraft.facts.database import CLIENTS
@@ -122,25 +123,44 @@ def test_the_servers_defaults_are_ours(host: Provisioned) -> None:
     assert abs(int(sql(host, "SELECT @@innodb_buffer_pool_size")) / 2**20 - declared) < 130
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        f"ALTER DATABASE {SCHEMA} COLLATE utf8mb4_bin",
-        f"GRANT ALL ON *.* TO '{APP}'@'localhost'",
-        f"GRANT DROP ON `askproai\\_staging`.* TO '{APP}'@'localhost'",
-        f"REVOKE INSERT ON `askproai\\_staging`.* FROM '{APP}'@'localhost'",
-        f"ALTER USER '{APP}'@'localhost' IDENTIFIED BY 'changed by hand'",
-        f"ALTER USER '{APP}'@'localhost' WITH MAX_USER_CONNECTIONS 0",
-        f"DROP USER '{MIGRATOR}'@'localhost'",
-    ],
-)
-def test_what_was_changed_by_hand_is_planned_and_put_right(host: Provisioned, damage: str) -> None:
-    sql(host, damage)
+DAMAGE = f"""
+ALTER DATABASE {SCHEMA} COLLATE utf8mb4_bin;
+GRANT SELECT, PROCESS ON *.* TO '{APP}'@'localhost';
+GRANT DROP ON `askproai\\_staging`.* TO '{APP}'@'localhost';
+REVOKE INSERT ON `askproai\\_staging`.* FROM '{APP}'@'localhost';
+ALTER USER '{APP}'@'localhost' IDENTIFIED BY 'changed by hand';
+ALTER USER '{APP}'@'localhost' WITH MAX_USER_CONNECTIONS 0;
+DROP USER '{MIGRATOR}'@'localhost';
+"""
+
+
+def test_what_was_changed_by_hand_is_planned_and_put_right(host: Provisioned) -> None:
+    before = state(host)
+    sql(host, DAMAGE)
+    assert state(host) != before
     expected = [f"Database | Create the database {SCHEMA} and its accounts"]
     assert host.project.plan("staging") == expected
     assert host.project.apply("staging") == expected
-    assert host.project.plan("staging") == []
+    assert state(host) == before
+    assert query_as(host, MIGRATOR, "SELECT 1") == (True, "1")
     assert host.web.get("https://staging.askpro.test/health").status == 200
+    assert host.project.plan("staging") == []
+
+
+def state(host: Provisioned) -> set[str]:
+    """All that is declared of the schema and its accounts, as the server tells it."""
+    accounts = f"('{APP}', '{MIGRATOR}')"
+    return set(
+        sql(
+            host,
+            "SELECT GRANTEE, TABLE_SCHEMA, PRIVILEGE_TYPE"
+            " FROM information_schema.SCHEMA_PRIVILEGES WHERE TABLE_SCHEMA LIKE 'askproai%';"
+            "SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES"
+            " WHERE GRANTEE LIKE '%askproai%';"
+            f"SELECT User, max_user_connections FROM mysql.user WHERE User IN {accounts};"
+            "SELECT SCHEMA_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA;",
+        ).splitlines()
+    )
 
 
 def test_a_new_password_in_the_secrets_reaches_server_and_app(trixie: Provisioned) -> None:
@@ -162,8 +182,6 @@ def test_a_new_password_in_the_secrets_reaches_server_and_app(trixie: Provisione
 
 def rotate(host: Provisioned, key: str) -> None:
     """Removes one value; a throwaway server's secrets make themselves anew."""
-    import yaml
-
     path = host.project.directory / ".stagecraft/secrets/staging.yml"
     values = yaml.safe_load(path.read_text())
     del values["askpro"][key]

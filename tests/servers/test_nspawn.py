@@ -48,7 +48,7 @@ def test_apt_works_from_the_lists_it_came_with_and_keeps_what_it_downloads(serve
 
 def test_its_host_key_is_pinned(server: Server, lab: Lab, tmp_path: Path) -> None:
     (stranger := tmp_path / "known_hosts").write_text("")
-    command = ["ssh", "-F", lab.ssh_config, server.name, "true"]
+    command = ["ssh", "-F", str(lab.ssh_config), server.name, "true"]
     subprocess.run(command, check=True)
     refused = subprocess.run(
         [*command[:3], "-o", f"UserKnownHostsFile={stranger}", *command[3:]], check=False
@@ -149,9 +149,9 @@ def test_a_container_whose_files_were_deleted_is_still_found(lab: Lab) -> None:
     assert server not in lab.servers()
 
 
-@pytest.mark.parametrize("seconds", [0.3, 0.6, 0.9, 1.2, 1.5, 2.0, 2.5])
+@pytest.mark.parametrize("seconds", [0.3, 0.8, 1.3, 2.0])
 def test_a_boot_that_was_killed_breaks_nothing(lab: Lab, seconds: float) -> None:
-    command = [sys.executable, "-m", "stagecraft.nspawn", "--directory", lab.directory]
+    command = [sys.executable, "-m", "stagecraft.nspawn", "--directory", str(lab.directory)]
     with subprocess.Popen([*command, "up", "killed"]) as boot:
         time.sleep(seconds)
         boot.kill()

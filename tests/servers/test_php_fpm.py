@@ -68,7 +68,9 @@ def test_upload_and_opcache_settings_reach_the_instance(host: Provisioned) -> No
     assert ini(host, "opcache.validate_timestamps") == "0"
 
 
-@pytest.mark.parametrize("module", ["bcmath", "curl", "gd", "intl", "mbstring", "pdo_mysql", "redis", "xml", "zip"])
+@pytest.mark.parametrize(
+    "module", ["bcmath", "curl", "gd", "intl", "mbstring", "pdo_mysql", "redis", "xml", "zip"]
+)
 def test_the_extensions_that_laravel_needs_are_loaded(host: Provisioned, module: str) -> None:
     assert module in host.ssh("php -m").lower().split()
 

@@ -164,7 +164,7 @@ def test_a_command_that_survives_its_caller_keeps_the_lock(tmp_path: Path) -> No
         "with locked.locked(Path(sys.argv[1])): commands.run('sh', '-c', 'kill $PPID; sleep 1')\n"
     )
     subprocess.run([sys.executable, "-c", script, tmp_path / "lock"], check=False)
-    attempt = ["flock", "--nonblock", tmp_path / "lock", "true"]
+    attempt = ["flock", "--nonblock", str(tmp_path / "lock"), "true"]
     assert subprocess.run(attempt, check=False).returncode == 1
     subprocess.run(["flock", "--timeout", "5", *attempt[2:]], check=True)
 

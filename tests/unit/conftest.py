@@ -1,0 +1,204 @@
+"""Sites, machines and secrets to try things on, and what the tasks would write to a server.
+
+Everything is a fixture: tests/servers has a conftest too, so nobody can import this one by name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from pyinfra.api.facts import FactBase
+
+from stagecraft.facts.machine import DISTRIBUTION_VERSIONS, Machine, version_tuple
+from stagecraft.operations import certificates, files
+from stagecraft.operations.files import Check, File, Node
+from stagecraft.secrets import Secret
+from stagecraft.settings import Environment, Server, Site
+from stagecraft.settings.read import ISSUERS
+
+
+@pytest.fixture
+def make_site() -> Callable[..., Site]:
+    def make(key: str = "askpro", environment: str = "staging", **settings: Any) -> Site:
+        defaults = {"domain": f"{key}.{environment}.test", "tls": {"issuer": "selfsigned"}}
+        return Site.model_validate(defaults | settings | {"key": key, "environment": environment})
+
+    return make
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site]) -> Site:
+    return make_site()
+
+
+@pytest.fixture
+def make_environment() -> Callable[..., Environment]:
+    def make(*sites: Site, **settings: Any) -> Environment:
+        server = Server(name="askpro-1", address="203.0.113.10")
+        values = {"name": sites[0].environment, "server": server, "issuers": ISSUERS} | settings
+        return Environment(sites=list(sites), **values)
+
+    return make
+
+
+@pytest.fixture
+def make_machine() -> Callable[..., Machine]:
+    def make(version: str = "13", **values: Any) -> Machine:
+        shipped = DISTRIBUTION_VERSIONS[version]
+        defaults: dict[str, Any] = {
+            "uid": 0,
+            "distribution": "debian",
+            "version": version,
+            "architecture": "amd64",
+            "memory_mb": 2048,
+            "ipv6": True,
+            "nginx": version_tuple(shipped["nginx"]),
+            "openssl": version_tuple(shipped["openssl"]),
+        }
+        return Machine(**defaults | values)
+
+    return make
+
+
+@pytest.fixture(params=["12", "13"], ids=["debian12", "debian13"])
+def machine(request: pytest.FixtureRequest, make_machine: Callable[..., Machine]) -> Machine:
+    return make_machine(request.param)
+
+
+@pytest.fixture
+def make_secrets() -> Callable[[Site], dict[str, Secret]]:
+    def make(site: Site) -> dict[str, Secret]:
+        """Each with a value that no text contains by chance."""
+        return {
+            key: Secret(f"the-{key}-of-{site.name}".lower())
+            for key in [*site.generated_secrets, *site.given_secrets]
+        }
+
+    return make
+
+
+@dataclass
+class Written:
+    """What a deploy would do: the nodes of its trees, and the arguments of all else."""
+
+    nodes: list[Node] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    calls: list[SimpleNamespace] = field(default_factory=list)
+
+    @property
+    def files(self) -> list[File]:
+        return [node for node in self.nodes if isinstance(node, File)]
+
+    def file(self, path: str) -> File:
+        return next(file for file in self.files if file.path == path)
+
+    def tree(self, *, nodes: list[Node], check: Check | None = None, **_: Any) -> None:
+        self.nodes += nodes
+        self.checks += [check] if check else []
+
+    def call(self, **arguments: Any) -> None:
+        self.calls.append(SimpleNamespace(**arguments))
+
+
+OPERATIONS = {
+    "app": ["server"],
+    "database": ["running", "schema"],
+    "nginx": ["running"],
+    "packages": ["installed"],
+    "php_fpm": ["running"],
+    "redis": ["running"],
+    "tls": ["running"],
+}
+"""What each task imports by name that would talk to a server."""
+
+
+@pytest.fixture
+def write(
+    monkeypatch: pytest.MonkeyPatch, make_secrets: Callable[[Site], dict[str, Secret]]
+) -> Callable[[Environment, Machine], Written]:
+    """Runs the tasks in deploy.py's order, with operations that only take notes."""
+    tasks: dict[str, ModuleType] = {
+        name: importlib.import_module(f"tasks.{name}") for name in OPERATIONS
+    }
+
+    def run(environment: Environment, machine: Machine) -> Written:
+        written = Written()
+        monkeypatch.setattr(files, "tree", written.tree)
+        monkeypatch.setattr(certificates, "served", written.call)
+        monkeypatch.setattr(certificates, "issued", written.call)
+        for name, operations in OPERATIONS.items():
+            for operation in operations:
+                monkeypatch.setattr(tasks[name], operation, written.call)
+        accounts = SimpleNamespace(group=written.call, user=written.call)
+        monkeypatch.setattr(tasks["app"], "server", accounts)
+
+        secrets = {site.key: make_secrets(site) for site in environment.sites}
+        tasks["packages"].packages._inner(environment, machine)
+        tasks["database"].database_server._inner(environment.server.database, machine)
+        for site in environment.sites:
+            tasks["app"].app._inner(site, secrets[site.key])
+            tasks["database"].database._inner(environment, site, secrets[site.key])
+            tasks["redis"].redis._inner(site, secrets[site.key])
+            tasks["php_fpm"].php_fpm._inner(site, machine)
+        tasks["tls"].first_certificates._inner(environment)
+        tasks["nginx"].nginx._inner(environment, machine, secrets)
+        tasks["tls"].acme_certificates._inner(environment)
+        return written
+
+    return run
+
+
+Shell = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """A command in sh on this machine, with the commands of `stand_in` before the real ones."""
+
+    def run(
+        *arguments: str, stdin: str = "", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        search = f"{tmp_path / 'stand-ins'}:{os.environ['PATH']}"
+        return subprocess.run(
+            ["sh", "-c", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env=os.environ | {"PATH": search} | environment,
+        )
+
+    return run
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Callable[[str, str], None]:
+    """Puts a shell script in the place of a command."""
+
+    def put(command: str, script: str) -> None:
+        path = tmp_path / "stand-ins" / command
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    return put
+
+
+@pytest.fixture
+def read_here(shell: Shell) -> Callable[..., Any]:
+    """What a fact says of this machine."""
+
+    def read(kind: type[FactBase[Any]], **arguments: Any) -> Any:
+        fact = kind()
+        output = shell(fact.command(**arguments)).stdout.splitlines()
+        return fact.process(output) if output else fact.default()
+
+    return read

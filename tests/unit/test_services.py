@@ -1,0 +1,246 @@
+"""A unit runs, starts at boot, and has read what its files say now."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from time import sleep
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stagecraft.facts.services import Unit, UnitFact, parse_timestamp, parse_unit
+from stagecraft.operations import services
+
+SHOWN = """\
+LoadState=loaded
+ActiveState=active
+UnitFileState=enabled
+NeedDaemonReload=no
+StateChangeTimestamp=Sat 2026-11-21 02:59:00.123456 UTC
+""".splitlines()
+
+
+# --- What systemd says ---
+
+
+def test_a_running_unit_is_read() -> None:
+    unit = parse_unit(SHOWN)
+    assert unit == Unit("loaded", "active", "enabled", outdated=False, newer="")
+    assert unit.running
+    assert unit.starts_at_boot
+
+
+def test_a_timestamp_is_utc_to_the_microsecond() -> None:
+    assert parse_timestamp("Thu 1970-01-01 00:01:00.250000 UTC") == 60.25
+
+
+@pytest.mark.parametrize("never", ["", "n/a"])
+def test_a_unit_that_never_ran_has_no_timestamp(never: str) -> None:
+    assert parse_timestamp(never) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("changed", "newer"),
+    [("1795229940.1234560000", ""), ("1795229940.1234570000", "/etc/nginx/a file")],
+)
+def test_a_file_changed_after_the_unit_s_last_change_is_newer(changed: str, newer: str) -> None:
+    assert parse_unit([*SHOWN, f"change {changed} /etc/nginx/a file"]).newer == newer
+
+
+def test_no_systemd_at_all_is_a_unit_that_is_not_there() -> None:
+    assert parse_unit([]) == Unit()
+    assert not Unit().running
+    assert not Unit().starts_at_boot
+
+
+@pytest.mark.parametrize(
+    ("state", "running"),
+    [("active", True), ("reloading", True), ("failed", False), ("activating", False)],
+)
+def test_only_an_active_unit_runs(state: str, running: bool) -> None:
+    assert Unit(active=state).running is running
+
+
+@pytest.mark.parametrize(
+    ("state", "starts"),
+    [("enabled", True), ("static", True), ("disabled", False), ("enabled-runtime", False)],
+)
+def test_what_systemd_enables_for_good_starts_at_boot(state: str, starts: bool) -> None:
+    assert Unit(enabled=state).starts_at_boot is starts
+
+
+def test_a_unit_whose_file_changed_on_disk_is_outdated() -> None:
+    assert parse_unit(["NeedDaemonReload=yes"]).outdated
+
+
+# --- The files it watches, found for real ---
+
+
+@pytest.fixture
+def newest(read_here: Any, stand_in: Any) -> Callable[..., str]:
+    """The path that the fact finds newer than a unit that never ran."""
+    stand_in("systemctl", "exit 1")
+
+    def read(*watched: object) -> str:
+        unit: Unit = read_here(UnitFact, unit="x.service", watched=list(map(str, watched)))
+        return unit.newer
+
+    return read
+
+
+def write_in_order(directory: Path, *names: str) -> None:
+    """The kernel's clock for ctime ticks every 4 to 10 ms."""
+    for name in names:
+        sleep(0.02)
+        (directory / name).write_text("x")
+
+
+def test_the_newest_of_several_files_is_found(tmp_path: Path, newest: Any) -> None:
+    write_in_order(tmp_path, "b", "c", "a")
+    assert newest(tmp_path / "a", tmp_path / "b", tmp_path / "c") == f"{tmp_path}/a"
+
+
+def test_a_change_deep_in_a_watched_directory_is_found(tmp_path: Path, newest: Any) -> None:
+    (tmp_path / "conf/deep").mkdir(parents=True)
+    write_in_order(tmp_path / "conf/deep", "b", "a")
+    sleep(0.02)
+    (tmp_path / "conf/deep/b").chmod(0o600)
+    assert newest(tmp_path / "conf") == f"{tmp_path}/conf/deep/b"
+
+
+def test_a_file_moved_in_place_is_a_change_although_it_is_old(
+    tmp_path: Path, newest: Any
+) -> None:
+    write_in_order(tmp_path, "new", "other")
+    os.utime(tmp_path / "new", (0, 0))
+    sleep(0.02)
+    (tmp_path / "new").rename(tmp_path / "conf")
+    assert newest(tmp_path / "conf", tmp_path / "other") == f"{tmp_path}/conf"
+
+
+def test_a_removed_file_is_a_change_of_its_directory(tmp_path: Path, newest: Any) -> None:
+    (tmp_path / "conf").mkdir()
+    write_in_order(tmp_path / "conf", "a", "b")
+    sleep(0.02)
+    (tmp_path / "conf/a").unlink()
+    assert newest(tmp_path / "conf") == f"{tmp_path}/conf"
+
+
+def test_with_a_slash_at_its_end_a_link_s_target_is_watched(
+    tmp_path: Path, newest: Any
+) -> None:
+    (tmp_path / "live").mkdir()
+    (tmp_path / "link").symlink_to("live")
+    write_in_order(tmp_path / "live", "fullchain.pem")
+    (tmp_path / "live/fullchain.pem").chmod(0o600)
+    sleep(0.02)
+    (tmp_path / "live/fullchain.pem").write_text("renewed")
+    assert newest(f"{tmp_path}/link/") == f"{tmp_path}/link/fullchain.pem"
+
+
+def test_a_path_that_is_not_there_changes_nothing(tmp_path: Path, newest: Any) -> None:
+    write_in_order(tmp_path, "a")
+    assert newest(tmp_path / "missing", tmp_path / "a") == f"{tmp_path}/a"
+    assert newest(tmp_path / "missing") == ""
+
+
+def test_a_watched_path_reaches_no_shell(tmp_path: Path, newest: Any) -> None:
+    name = "it's $(echo pwned)"
+    write_in_order(tmp_path, name)
+    assert newest(tmp_path / name) == f"{tmp_path}/{name}"
+
+
+@pytest.mark.parametrize(("year", "is_newer"), [("1999", True), ("2199", False)])
+def test_the_files_are_compared_with_what_systemd_says(
+    tmp_path: Path, read_here: Any, stand_in: Any, year: str, is_newer: bool
+) -> None:
+    stand_in("systemctl", f"echo 'StateChangeTimestamp=Fri {year}-01-01 00:00:00.000000 UTC'")
+    write_in_order(tmp_path, "a")
+    unit = read_here(UnitFact, unit="x.service", watched=[f"{tmp_path}/a"])
+    assert bool(unit.newer) is is_newer
+
+
+def test_nothing_watched_is_nothing_newer(newest: Any) -> None:
+    assert newest() == ""
+
+
+# --- What is done about it ---
+
+
+GOOD = Unit("loaded", "active", "enabled")
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    def run(unit: Unit, executing: bool = False, **arguments: Any) -> list[str]:
+        host = SimpleNamespace(get_fact=lambda *_, **__: unit)
+        monkeypatch.setattr(services, "host", host)
+        monkeypatch.setattr(services, "state", SimpleNamespace(is_executing=executing))
+        yielded = services.running._inner(unit="nginx.service", **arguments)
+        return [command.split(" ||")[0] for command in yielded]
+
+    return run
+
+
+def test_a_unit_that_runs_what_its_files_say_is_left_alone(commands: Any) -> None:
+    assert commands(GOOD) == []
+
+
+def test_a_bare_server_gets_it_enabled_and_started(commands: Any) -> None:
+    assert commands(Unit()) == [
+        "systemctl enable --quiet nginx.service",
+        "systemctl start nginx.service",
+    ]
+
+
+def test_a_changed_file_makes_it_reload(commands: Any) -> None:
+    changed = Unit("loaded", "active", "enabled", newer="/etc/nginx/nginx.conf")
+    assert commands(changed) == ["systemctl reload nginx.service"]
+    assert commands(changed, refresh="restart") == ["systemctl restart nginx.service"]
+
+
+def test_a_changed_unit_file_is_read_anew_first(commands: Any) -> None:
+    outdated = Unit("loaded", "active", "enabled", outdated=True)
+    assert commands(outdated)[0] == "systemctl daemon-reload"
+    assert len(commands(outdated)) == 2
+
+
+def test_a_stopped_unit_is_started_not_reloaded(commands: Any) -> None:
+    stopped = Unit("loaded", "failed", "enabled", newer="/etc/nginx/nginx.conf")
+    assert commands(stopped) == ["systemctl start nginx.service"]
+
+
+def test_the_plan_shows_the_reload_that_a_planned_change_brings(commands: Any) -> None:
+    changes, stays = SimpleNamespace(will_change=True), SimpleNamespace(will_change=False)
+    assert commands(GOOD, after=[stays, changes]) == ["systemctl reload nginx.service"]
+    assert commands(GOOD, after=[stays]) == []
+
+
+def test_while_the_run_executes_the_server_s_state_alone_decides(commands: Any) -> None:
+    changes = SimpleNamespace(will_change=True)
+    assert commands(GOOD, executing=True, after=[changes]) == []
+
+
+def test_a_failing_start_shows_the_unit_s_log_and_fails(shell: Any, stand_in: Any) -> None:
+    stand_in("systemctl", "echo Job failed >&2; exit 3")
+    stand_in("journalctl", 'echo "log of ${5}"')
+    result = shell(services.explained("systemctl start x.service", "x.service"))
+    assert result.returncode == 1
+    assert "Job failed" in result.stderr
+    assert "log of" in result.stderr
+
+
+def test_a_start_that_works_says_nothing(shell: Any, stand_in: Any) -> None:
+    stand_in("systemctl", "exit 0")
+    result = shell(services.explained("systemctl start x.service", "x.service"))
+    assert (result.returncode, result.stdout + result.stderr) == (0, "")
+
+
+@pytest.mark.xfail(strict=True, reason="a changed unit file only gets `refresh`, here a reload")
+def test_a_changed_unit_file_restarts_the_unit(commands: Any) -> None:
+    """A reload takes up no new ExecStart (another PHP), no sandbox and no MemoryMax."""
+    outdated = Unit("loaded", "active", "enabled", outdated=True)
+    assert commands(outdated) == ["systemctl daemon-reload", "systemctl restart nginx.service"]
