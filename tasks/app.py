@@ -1,4 +1,4 @@
-"""The app's home: its Unix user, its directories, its .env, and a placeholder until it is released."""
+"""The app's home: its Unix user, directories, .env, and a placeholder for its first release."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from stagecraft.settings import Environment, Site
 def machine(environment: Environment) -> Machine:
     """The server as it is. Raises ServerError, before anything is changed, when it lacks what
     the environment needs."""
-    found: Machine | None = host.get_fact(MachineFact)
+    found = read_machine()
     if found is None or found.uid != 0:
         raise ServerError(
             f"{host.name}: this account has no root rights; log in as root, or as an account with"
@@ -26,6 +26,15 @@ def machine(environment: Environment) -> Machine:
         )
     for site in environment.sites:
         require_php(site, environment, found)
+    return found
+
+
+def read_machine() -> Machine | None:
+    """None where sudo wants a password and nobody is there to give it (pyinfra asks)."""
+    try:
+        found: Machine | None = host.get_fact(MachineFact)
+    except EOFError:
+        return None
     return found
 
 

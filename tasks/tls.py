@@ -9,7 +9,7 @@ from pyinfra.api.deploy import deploy
 from stagecraft.operations import certificates, files
 from stagecraft.operations.certificates import Lineage
 from stagecraft.operations.files import Directory, File, Node
-from stagecraft.operations.services import running
+from stagecraft.operations.services import known, running
 from stagecraft.paths import ACME_CA_DIRECTORY, CERTIFICATES, SELF_SIGNED, certificate
 from stagecraft.render import file
 from stagecraft.settings import Environment, Site
@@ -43,7 +43,8 @@ def acme_certificates(environment: Environment) -> None:
     sites = [site for site in environment.sites if lineage(site, environment).directory]
     if not sites:
         return
-    files.tree(name="Write certbot's hooks", tree="certbot", nodes=renewal(environment))
+    written = files.tree(name="Write certbot's hooks", tree="certbot", nodes=renewal(environment))
+    known(name="Have systemd read certbot's service", unit="certbot.service", after=[written])
     running(name="Run certbot's timer", unit="certbot.timer")
     issued = [
         certificates.issued(

@@ -11,8 +11,8 @@ from pyinfra.api.facts import FactBase
 
 @dataclass(frozen=True)
 class Unit:
-    """A systemd unit. `newer` is a watched file that changed after the unit last started or
-    reloaded, empty when there is none."""
+    """A systemd unit. `outdated` means that systemd has not read its files since they changed;
+    `newer` is a watched file that changed after the unit last started or reloaded, or empty."""
 
     load: str = "not-found"
     active: str = "inactive"
@@ -38,40 +38,51 @@ def parse_timestamp(text: str) -> float:
 
 
 def parse_unit(lines: list[str]) -> Unit:
-    """Reads `systemctl show` lines followed by `change <epoch> <path>` for the newest file."""
+    """Reads what `UnitFact.command` prints: properties, and the newest change of each kind."""
     values = dict(line.split("=", 1) for line in lines if "=" in line and line[0].isupper())
-    state_change = parse_timestamp(values.get("StateChangeTimestamp", ""))
-    newer = ""
-    for line in lines:
-        if line.startswith("change "):
-            _, changed, path = line.split(" ", 2)
-            newer = path if float(changed) > state_change else ""
+    unit_file = newest_change("unit-file", lines)
+    watched = newest_change("watched", lines)
+    loaded = parse_timestamp(values.get("UnitsLoadTimestamp", ""))
+    refreshed = parse_timestamp(values.get("StateChangeTimestamp", ""))
     return Unit(
         load=values.get("LoadState", "not-found"),
         active=values.get("ActiveState", "inactive"),
         enabled=values.get("UnitFileState", ""),
-        outdated=values.get("NeedDaemonReload") == "yes",
-        newer=newer,
+        outdated=values.get("NeedDaemonReload") == "yes" or unit_file[0] > loaded,
+        newer=watched[1] if watched[0] > refreshed else "",
     )
+
+
+def newest_change(kind: str, lines: list[str]) -> tuple[float, str]:
+    """Epoch seconds and path of the `<kind> <epoch> <path>` line, (0, "") without one."""
+    for line in lines:
+        if line.startswith(f"{kind} "):
+            _, moment, path = line.split(" ", 2)
+            return float(moment), path
+    return 0.0, ""
 
 
 class UnitFact(FactBase[Unit]):
     """The state of `unit`, compared with the newest change (ctime: a rename keeps mtime) below
-    the watched paths."""
+    the watched paths.
+
+    systemd's NeedDaemonReload misses a unit's first drop-in directory (tried on 252 and 257), so
+    the unit's own files are compared with its last load too.
+    """
 
     def command(self, unit: str, watched: list[str]) -> str:
-        show = (
-            "systemctl show --timestamp=us+utc --property="
-            "LoadState,ActiveState,UnitFileState,NeedDaemonReload,StateChangeTimestamp"
-            f" -- {shlex.quote(unit)}"
+        own = [f"/etc/systemd/system/{unit}", f"/etc/systemd/system/{unit}.d"]
+        show = "systemctl show --timestamp=us+utc --property"
+        return "; ".join(
+            [
+                f"{show}=UnitsLoadTimestamp 2>/dev/null",
+                f"{show}=LoadState,ActiveState,UnitFileState,NeedDaemonReload,StateChangeTimestamp"
+                f" -- {shlex.quote(unit)} 2>/dev/null",
+                newest("unit-file", own),
+                *([newest("watched", watched)] if watched else []),
+                "true",
+            ]
         )
-        if not watched:
-            return f"{show} 2>/dev/null; true"
-        quoted = " ".join(shlex.quote(path) for path in watched)
-        newest = (
-            f"find -H {quoted} -printf 'change %C@ %p\\n' 2>/dev/null | sort -k2 -n | tail -n 1"
-        )
-        return f"{show} 2>/dev/null; {newest}; true"
 
     @staticmethod
     def default() -> Unit:
@@ -79,3 +90,9 @@ class UnitFact(FactBase[Unit]):
 
     def process(self, output: list[str]) -> Unit:
         return parse_unit(output)
+
+
+def newest(kind: str, paths: list[str]) -> str:
+    """The command that prints the newest change at or below the paths."""
+    quoted = " ".join(shlex.quote(path) for path in paths)
+    return f"find -H {quoted} -printf '{kind} %C@ %p\\n' 2>/dev/null | sort -k2 -n | tail -n 1"

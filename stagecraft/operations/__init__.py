@@ -1,1 +1,1 @@
-"""Operations that stock pyinfra has not, or not with our guarantees: idempotent, checked, atomic."""
+"""Operations that stock pyinfra has not, or not with our guarantees: checked and atomic."""

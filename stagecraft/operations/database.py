@@ -88,13 +88,18 @@ def privilege_statements(
     own = grant_level(pattern(schema))
     statements = []
     for level, privileges in sorted(held.items()):
-        surplus = sorted(privileges - login.privileges if level == own else privileges)
-        if surplus:
-            statements.append(f"REVOKE {', '.join(surplus)} ON {level} FROM {account}")
+        surplus = privileges - login.privileges if level == own else privileges
+        statements += [f"REVOKE {name} ON {level} FROM {account}" for name in in_order(surplus)]
     lacking = sorted(login.privileges - held.get(own, set()))
     if lacking:
         statements.append(f"GRANT {', '.join(lacking)} ON {own} TO {account}")
     return statements
+
+
+def in_order(surplus: set[str]) -> list[str]:
+    """Privileges as MySQL must be told to revoke them: one by one, since a list of all of them
+    takes away those on other levels, too; and GRANT OPTION last, or dynamic ones stay (9.7)."""
+    return sorted(surplus, key=lambda name: (name == "GRANT OPTION", name))
 
 
 @operation()

@@ -45,6 +45,15 @@ def running(
         yield explained(f"systemctl {refresh} {name}", unit)
 
 
+@operation()
+def known(unit: str, after: Sequence[OperationMeta] = ()) -> Generator[str]:
+    """Ensures that systemd has read the unit's files: one that a timer starts is never started
+    here. `after` are the operations that write them."""
+    current: Unit = host.get_fact(UnitFact, unit=unit, watched=[])
+    if current.outdated or pending(after):
+        yield "systemctl daemon-reload"
+
+
 def explained(command: str, unit: str) -> str:
     """The command, followed by the unit's last log lines when it fails."""
     log = f"journalctl --no-pager --quiet --lines=20 --unit={shlex.quote(unit)} >&2"

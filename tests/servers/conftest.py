@@ -184,7 +184,11 @@ def staging(server: Server, issuer: str) -> dict[str, Any]:
                 "tls": {"issuer": issuer},
                 "protect": {"basic_auth": ["qa"]},
                 "env": {"APP_NAME": 'AskPro "AI" Gateway ($taging)', "APP_DEBUG": True},
-                "features": {"customer_portal": True, "customer_portal_crm": False},
+                "features": {
+                    "customer_portal": True,
+                    "customer_portal_calls": True,
+                    "customer_portal_crm": False,
+                },
                 "secrets": ["RETELL_API_KEY"],
             },
             "shop": {

@@ -1,4 +1,4 @@
-"""A real ACME CA for names below .test: Let's Encrypt's Pebble and its DNS, on a server of theirs."""
+"""A real ACME CA for names below .test: Let's Encrypt's Pebble and its DNS, on one server."""
 
 from __future__ import annotations
 
@@ -90,12 +90,7 @@ def set_up(server: Server) -> Pebble:
             "tlsPort": 443,
             "ocspResponderURL": "",
             "externalAccountBindingRequired": False,
-            "profiles": {
-                "default": {
-                    "description": "short-lived",
-                    "validityPeriod": VALIDITY_DAYS * 86400,
-                }
-            },
+            "certificateValidityPeriod": VALIDITY_DAYS * 86400,
         }
     }
     script = SETUP.format(address=server.address)

@@ -1,4 +1,4 @@
-"""The database: schema, accounts, least rights, local only; on MariaDB of both Debians and MySQL."""
+"""The database: schema, accounts, least rights, local only; on both MariaDBs and MySQL."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ import pytest
 from pyinfra.api.facts import FactBase
 
 from stagecraft.facts.machine import DISTRIBUTION_VERSIONS, Machine, version_tuple
-from stagecraft.operations import certificates, files
+from stagecraft.operations import files
 from stagecraft.operations.files import Check, File, Node
 from stagecraft.secrets import Secret
 from stagecraft.settings import Environment, Server, Site
@@ -108,16 +108,18 @@ class Written:
         self.calls.append(SimpleNamespace(**arguments))
 
 
-OPERATIONS = {
-    "app": ["server"],
-    "database": ["running", "schema"],
-    "nginx": ["running"],
-    "packages": ["installed"],
-    "php_fpm": ["running"],
-    "redis": ["running"],
-    "tls": ["running"],
-}
-"""What each task imports by name that would talk to a server."""
+class TakesNotes:
+    """Stands in for one of pyinfra's modules of operations."""
+
+    def __init__(self, note: Callable[..., None]) -> None:
+        self.note = note
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return self.note
+
+
+def is_operation(value: Any) -> bool:
+    return hasattr(value, "_inner") and value.__module__.startswith("stagecraft.operations")
 
 
 @pytest.fixture
@@ -125,21 +127,24 @@ def write(
     monkeypatch: pytest.MonkeyPatch, make_secrets: Callable[[Site], dict[str, Secret]]
 ) -> Callable[[Environment, Machine], Written]:
     """Runs the tasks in deploy.py's order, with operations that only take notes."""
-    tasks: dict[str, ModuleType] = {
-        name: importlib.import_module(f"tasks.{name}") for name in OPERATIONS
-    }
+    names = ("app", "database", "nginx", "packages", "php_fpm", "redis", "tls")
+    tasks = {name: importlib.import_module(f"tasks.{name}") for name in names}
+
+    def listen(module: ModuleType, written: Written) -> None:
+        for name, value in list(vars(module).items()):
+            if is_operation(value):
+                note = written.tree if value is files.tree else written.call
+                monkeypatch.setattr(module, name, note)
+            elif isinstance(value, ModuleType) and value.__name__.startswith("stagecraft.op"):
+                listen(value, written)
+            elif isinstance(value, ModuleType) and value.__name__.startswith("pyinfra.op"):
+                monkeypatch.setattr(module, name, TakesNotes(written.call))
 
     def run(environment: Environment, machine: Machine) -> Written:
         written = Written()
-        monkeypatch.setattr(files, "tree", written.tree)
-        monkeypatch.setattr(certificates, "served", written.call)
-        monkeypatch.setattr(certificates, "issued", written.call)
-        for name, operations in OPERATIONS.items():
-            for operation in operations:
-                monkeypatch.setattr(tasks[name], operation, written.call)
-        accounts = SimpleNamespace(group=written.call, user=written.call)
-        monkeypatch.setattr(tasks["app"], "server", accounts)
-
+        monkeypatch.undo()
+        for module in tasks.values():
+            listen(module, written)
         secrets = {site.key: make_secrets(site) for site in environment.sites}
         tasks["packages"].packages._inner(environment, machine)
         tasks["database"].database_server._inner(environment.server.database, machine)

@@ -60,7 +60,9 @@ def test_a_share_of_the_memory_is_in_whole_megabytes(make_machine: Any) -> None:
     assert make_machine(memory_mb=1000).megabytes(33) == 330
 
 
-@pytest.mark.parametrize(("name", "version"), [("ubuntu", "24.04"), ("debian", "11"), ("debian", "")])
+@pytest.mark.parametrize(
+    ("name", "version"), [("ubuntu", "24.04"), ("debian", "11"), ("debian", "")]
+)
 def test_other_systems_are_not_supported(make_machine: Any, name: str, version: str) -> None:
     machine = make_machine().__dict__ | {"distribution": name, "version": version}
     assert not Machine(**machine).supported

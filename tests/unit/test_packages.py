@@ -22,7 +22,12 @@ from tasks import packages as task
 
 
 def test_only_completely_installed_packages_count() -> None:
-    output = ["installed nginx", "half-configured php8.4-fpm", "config-files apache2", "installed acl"]
+    output = [
+        "installed nginx",
+        "half-configured php8.4-fpm",
+        "config-files apache2",
+        "installed acl",
+    ]
     assert InstalledPackages().process(output) == {"nginx", "acl"}
 
 
@@ -183,7 +188,9 @@ def test_apt_pins_the_suite_by_the_name_that_the_source_gives_it(apt: Any) -> No
 
 def commands(monkeypatch: pytest.MonkeyPatch, present: set[str], *wanted: str) -> list[Any]:
     monkeypatch.setattr(packages, "host", SimpleNamespace(get_fact=lambda *_, **__: present))
-    return list(packages.installed._inner(packages=wanted, never_started=["a.service", "b.service"]))
+    return list(
+        packages.installed._inner(packages=wanted, never_started=["a.service", "b.service"])
+    )
 
 
 def test_what_is_installed_is_not_installed_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +215,7 @@ def install(tmp_path: Path, shell: Any, stand_in: Any) -> Any:
         stand_in("apt-get", f'case $* in *--simulate*) ;; *) echo "apt-get $*" >>{log} ;; esac')
         stand_in("find", f'case $* in *_Packages*) echo "{lists}" ;; esac')
         stand_in("ln", f'echo "ln $*" >>{log}')
-        stand_in("systemctl", 'case $* in *taken*) echo loaded ;; *) echo not-found ;; esac')
+        stand_in("systemctl", "case $* in *taken*) echo loaded ;; *) echo not-found ;; esac")
         stand_in(
             "apt-cache",
             "while [ $1 != -- ]; do shift; done; shift\n"

@@ -111,9 +111,7 @@ def test_a_change_deep_in_a_watched_directory_is_found(tmp_path: Path, newest: A
     assert newest(tmp_path / "conf") == f"{tmp_path}/conf/deep/b"
 
 
-def test_a_file_moved_in_place_is_a_change_although_it_is_old(
-    tmp_path: Path, newest: Any
-) -> None:
+def test_a_file_moved_in_place_is_a_change_although_it_is_old(tmp_path: Path, newest: Any) -> None:
     write_in_order(tmp_path, "new", "other")
     os.utime(tmp_path / "new", (0, 0))
     sleep(0.02)
@@ -129,9 +127,7 @@ def test_a_removed_file_is_a_change_of_its_directory(tmp_path: Path, newest: Any
     assert newest(tmp_path / "conf") == f"{tmp_path}/conf"
 
 
-def test_with_a_slash_at_its_end_a_link_s_target_is_watched(
-    tmp_path: Path, newest: Any
-) -> None:
+def test_with_a_slash_at_its_end_a_link_s_target_is_watched(tmp_path: Path, newest: Any) -> None:
     (tmp_path / "live").mkdir()
     (tmp_path / "link").symlink_to("live")
     write_in_order(tmp_path / "live", "fullchain.pem")

@@ -1,0 +1,105 @@
+"""Bad input ends with one clear message and exit code 1, and nothing is touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import STATE, Provisioned, machine, staging
+from project import Project
+
+from stagecraft.nspawn.lab import Lab
+from stagecraft.nspawn.server import Server
+
+
+def fingerprint(server: Server) -> str:
+    """All files below /etc and /var/www with their change times."""
+    return server.ssh("find /etc /var/www -printf '%p %C@\\n' 2>/dev/null | sort | md5sum").stdout
+
+
+@pytest.fixture(scope="module")
+def bare(lab: Lab) -> Server:
+    return lab.boot("bare", "bookworm")
+
+
+@pytest.fixture
+def project(bare: Server, lab: Lab, tmp_path: Path) -> Project:
+    project = Project(tmp_path / "project")
+    project.write(all=machine(bare, lab), staging=staging(bare, "selfsigned"))
+    return project
+
+
+def edit(project: Project, name: str, old: str, new: str) -> None:
+    path = project.directory / f"group_data/{name}.yml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "upload_limit:",
+            "uplod_limit:",
+            ["group_data/staging.yml:", "did you mean 'upload_limit'"],
+        ),
+        ("domain: shop.test", "domain: shop_test", ["group_data/staging.yml:", "shop_test"]),
+        ("domain: shop.test", "domain: shop.test\n    php: '5.6'", ["PHP 5.6", "apt_sources"]),
+        (
+            "domain: shop.test",
+            "domain: shop.test\n    redis: {prefix: askpro_}",
+            ["group_data/staging.yml:", "askpro_staging_"],
+        ),
+        ("domain: shop.test", "domain: staging.askpro.test", ["group_data/staging.yml:"]),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name_before_anything_changes(
+    project: Project, bare: Server, old: str, new: str, words: list[str]
+) -> None:
+    edit(project, "staging", old, new)
+    before = fingerprint(bare)
+    run = project.pyinfra("staging", "-y")
+    assert run.code == 1
+    for word in words:
+        assert word in run.output
+    assert "Traceback" not in run.output
+    assert fingerprint(bare) == before
+
+
+def test_a_missing_secret_is_named_with_the_command_that_makes_it(project: Project) -> None:
+    edit(project, "all", "throwaway: true", "throwaway: false")
+    run = project.pyinfra("staging", "-y")
+    assert run.code == 1
+    assert "secrets/staging.yml" in run.output
+    assert "secret.py staging" in run.output
+
+
+def test_an_inventory_that_does_not_exist_is_an_error(project: Project) -> None:
+    run = project.pyinfra("stagign", "-y")
+    assert run.code == 1
+    assert "there is no inventory inventories/stagign.py" in run.output
+    assert "inventories/staging.py" in run.output
+
+
+def test_an_unreachable_server_is_an_error(project: Project, bare: Server) -> None:
+    edit(project, "all", f"address: {bare.name}", "address: 198.18.0.254")
+    run = project.pyinfra("staging", "-y")
+    assert run.code == 1
+    assert bare.name in run.output
+
+
+def test_not_enough_rights_is_an_error(bookworm: Provisioned, lab: Lab) -> None:
+    """An account that exists and may log in, and has no sudo."""
+    bookworm.ssh(
+        "id plain 2>/dev/null || useradd --create-home plain;"
+        " cp -r /home/debian/.ssh /home/plain/ && chown -R plain: /home/plain/.ssh"
+    )
+    project = Project(STATE / "projects/plain")
+    data = machine(bookworm.server, lab)
+    data["servers"]["bookworm"]["ssh_user"] = "plain"
+    project.write(all=data, staging=staging(bookworm.server, "selfsigned"))
+    run = project.pyinfra("staging", "-y")
+    assert run.code == 1
+    assert "root" in run.output and "sudo" in run.output
+    assert "Traceback" not in run.output

@@ -1,0 +1,316 @@
+"""A schema and its accounts: only what differs is changed, and no name or password becomes SQL."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stagecraft.facts.database import Account, Database, DatabaseFact, grant_level, parse_database
+from stagecraft.operations import database
+from stagecraft.operations.database import (
+    APP_PRIVILEGES,
+    MIGRATOR_PRIVILEGES,
+    Login,
+    account_statements,
+    identifier,
+    literal,
+    pattern,
+    schema_statements,
+)
+
+OWN = r"`askpro\_staging`.*"
+
+ROWS = """\
+schema	askpro_staging	utf8mb4	utf8mb4_unicode_ci
+account	askpro	localhost	60
+account	askpro	%	0
+account	root	localhost	0
+privilege	'askpro'@'localhost'	*	*	USAGE		NO
+privilege	'askpro'@'localhost'	askpro\\_staging	*	SELECT		NO
+privilege	'askpro'@'localhost'	askpro\\_staging	*	INSERT		NO
+privilege	'askpro'@'%'	*	*	SUPER		YES
+login	askpro	works""".splitlines()
+
+
+def a_login(privileges: frozenset[str] = APP_PRIVILEGES, **values: Any) -> Login:
+    defaults = {"user": "askpro", "password": "hunter2", "option_file": "/x.cnf", "connections": 60}
+    return Login(privileges=privileges, **defaults | values)
+
+
+def an_account(**values: Any) -> Account:
+    defaults = {"connections": 60, "privileges": {OWN: set(APP_PRIVILEGES)}, "login_works": True}
+    return Account(**defaults | values)
+
+
+# --- What the server holds ---
+
+
+def test_schemas_accounts_and_privileges_are_read() -> None:
+    found = parse_database(ROWS)
+    assert found.reachable
+    assert found.schemas == {"askpro_staging": ("utf8mb4", "utf8mb4_unicode_ci")}
+    assert found.accounts["askpro"] == Account(60, {OWN: {"SELECT", "INSERT"}}, login_works=True)
+
+
+def test_an_account_of_the_same_name_on_another_host_is_another_account() -> None:
+    assert "SUPER" not in str(parse_database(ROWS).accounts)
+
+
+def test_a_server_that_is_down_is_a_finding_and_no_crash() -> None:
+    assert parse_database([]) == Database(reachable=False)
+
+
+@pytest.mark.parametrize(
+    ("row", "held"),
+    [
+        ("*\t*\tSUPER\t\tNO", {"*.*": {"SUPER"}}),
+        ("a\\_b\t*\tSELECT\t\tYES", {r"`a\_b`.*": {"SELECT", "GRANT OPTION"}}),
+        ("a\t*\tUSAGE\t\tYES", {"`a`.*": {"GRANT OPTION"}}),
+        ("a\tt\tDELETE\t\tNO", {"`a`.`t`": {"DELETE"}}),
+        ("a\tt\tSELECT\tc\tNO", {"`a`.`t`": {"SELECT (`c`)"}}),
+        ("*\t*\tUSAGE\t\tNO", {}),
+    ],
+    ids=["global", "grantable", "only-grantable", "table", "column", "none"],
+)
+def test_a_privilege_is_read_as_revoke_names_it(row: str, held: dict[str, set[str]]) -> None:
+    lines = ["account\tx\tlocalhost\t0", f"privilege\t'x'@'localhost'\t{row}"]
+    assert parse_database(lines).accounts["x"].privileges == held
+
+
+@pytest.mark.parametrize(
+    ("answer", "works"),
+    [
+        ("works", True),
+        ("ERROR 1045 (28000): Access denied for user 'askpro'@'localhost'", False),
+        ("ERROR 1226 (42000): User 'askpro' has exceeded 'max_user_connections'", True),
+        ("ERROR 1203 (42000): User askpro already has more than 'max_user_connections'", True),
+        ("", False),
+    ],
+)
+def test_a_login_is_judged_by_its_password_not_by_how_busy_it_is(answer: str, works: bool) -> None:
+    lines = ["account\taskpro\tlocalhost\t0", f"login\taskpro\t{answer}"]
+    assert parse_database(lines).accounts["askpro"].login_works is works
+
+
+def test_a_login_without_an_account_is_none() -> None:
+    assert parse_database(["login\taskpro\tERROR 1045 (28000): Access denied"]).accounts == {}
+
+
+# --- The command, with a stand-in for the client ---
+
+
+LOGINS = {"good user's": "/etc/my $(echo files)/good.cnf", "bad": "/bad.cnf"}
+
+
+def test_every_login_is_tried_from_its_own_option_file(read_here: Any, stand_in: Any) -> None:
+    stand_in(
+        "mariadb",
+        "case $1 in\n"
+        "--batch) printf 'account\\tbad\\tlocalhost\\t0\\n';"
+        '         printf "account\\tgood user\'s\\tlocalhost\\t7\\n" ;;\n'
+        "'--defaults-file=/etc/my $(echo files)/good.cnf') ;;\n"
+        "*) echo 'ERROR 1045 (28000): Access denied' >&2; exit 1 ;;\n"
+        "esac",
+    )
+    found = read_here(DatabaseFact, engine="mariadb", logins=LOGINS)
+    assert {name: account.login_works for name, account in found.accounts.items()} == {
+        "good user's": True,
+        "bad": False,
+    }
+
+
+def test_a_bare_server_without_a_client_is_not_reachable(read_here: Any) -> None:
+    found = read_here(DatabaseFact, engine="mysql", logins=LOGINS)
+    assert (found.reachable, found.accounts) == (False, {})
+
+
+def test_a_stopped_server_is_not_reachable(read_here: Any, stand_in: Any) -> None:
+    stand_in("mysql", 'echo "ERROR 2002 (HY000): Can\'t connect" >&2; exit 1')
+    found = read_here(DatabaseFact, engine="mysql", logins=LOGINS)
+    assert (found.reachable, found.accounts) == (False, {})
+
+
+# --- Names and texts in SQL ---
+
+
+@pytest.mark.parametrize(
+    ("text", "sql"),
+    [
+        ("hunter2", "'hunter2'"),
+        ("it's", "'it''s'"),
+        ("back\\slash", r"'back\\slash'"),
+        (r"\'; DROP DATABASE x; -- ", r"'\\''; DROP DATABASE x; -- '"),
+        ("", "''"),
+    ],
+)
+def test_no_text_leaves_its_literal(text: str, sql: str) -> None:
+    assert literal(text) == sql
+
+
+def test_no_name_leaves_its_identifier() -> None:
+    assert identifier("a`b.c") == "`a``b.c`"
+
+
+def test_an_underscore_in_a_grant_is_no_wildcard() -> None:
+    assert grant_level(pattern("askpro_staging")) == OWN
+    assert pattern("a%b\\c") == r"a\%b\\c"
+
+
+# --- The schema ---
+
+
+def a_server(charset: str = "utf8mb4", collation: str = "utf8mb4_unicode_ci") -> Database:
+    return Database(reachable=True, schemas={"askpro": (charset, collation)})
+
+
+def statements_for(found: Database) -> list[str]:
+    return schema_statements("askpro", "utf8mb4", "utf8mb4_unicode_ci", found)
+
+
+def test_a_missing_schema_is_made_with_charset_and_collation() -> None:
+    assert statements_for(Database()) == [
+        "CREATE DATABASE `askpro` CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"
+    ]
+
+
+def test_another_collation_is_corrected() -> None:
+    (statement,) = statements_for(a_server(collation="utf8mb4_0900_ai_ci"))
+    assert statement.startswith("ALTER DATABASE `askpro`")
+
+
+def test_a_schema_that_stands_is_left_alone() -> None:
+    assert statements_for(a_server()) == []
+
+
+# --- Accounts ---
+
+
+def account(login: Login, present: Account | None) -> list[str]:
+    return account_statements(login, "askpro_staging", present)
+
+
+def test_a_missing_account_is_made_with_its_limit_and_its_rights() -> None:
+    assert account(a_login(), None) == [
+        "CREATE USER 'askpro'@'localhost' IDENTIFIED BY 'hunter2'",
+        "ALTER USER 'askpro'@'localhost' WITH MAX_USER_CONNECTIONS 60",
+        f"GRANT DELETE, INSERT, SELECT, UPDATE ON {OWN} TO 'askpro'@'localhost'",
+    ]
+
+
+def test_an_account_that_stands_is_left_alone() -> None:
+    assert account(a_login(), an_account()) == []
+
+
+def test_a_password_that_does_not_work_is_set() -> None:
+    (statement,) = account(a_login(password="it's"), an_account(login_works=False))
+    assert statement.startswith("ALTER USER 'askpro'@'localhost' IDENTIFIED BY 'it''s'")
+
+
+@pytest.mark.parametrize("limit", [0, 61])
+def test_another_limit_of_connections_is_corrected(limit: int) -> None:
+    (statement,) = account(a_login(connections=limit), an_account())
+    assert statement == f"ALTER USER 'askpro'@'localhost' WITH MAX_USER_CONNECTIONS {limit}"
+
+
+def test_only_lacking_privileges_are_granted() -> None:
+    present = an_account(privileges={OWN: {"SELECT", "INSERT"}})
+    assert account(a_login(), present) == [f"GRANT DELETE, UPDATE ON {OWN} TO 'askpro'@'localhost'"]
+
+
+def test_only_surplus_privileges_are_revoked() -> None:
+    present = an_account(privileges={OWN: {*APP_PRIVILEGES, "DROP", "INDEX"}})
+    assert account(a_login(), present) == [
+        f"REVOKE DROP ON {OWN} FROM 'askpro'@'localhost'",
+        f"REVOKE INDEX ON {OWN} FROM 'askpro'@'localhost'",
+    ]
+
+
+def test_the_right_to_give_rights_away_is_revoked() -> None:
+    present = an_account(privileges={OWN: {*APP_PRIVILEGES, "GRANT OPTION"}})
+    assert account(a_login(), present) == [
+        f"REVOKE GRANT OPTION ON {OWN} FROM 'askpro'@'localhost'"
+    ]
+
+
+@pytest.mark.parametrize("level", ["*.*", "`production`.*", "`askpro_staging`.*", "`p`.`users`"])
+def test_rights_anywhere_else_are_revoked(level: str) -> None:
+    """`askpro_staging` unescaped is somewhere else: it also matches askproXstaging."""
+    privileges = {OWN: set(APP_PRIVILEGES), level: {"SELECT"}}
+    assert account(a_login(), an_account(privileges=privileges)) == [
+        f"REVOKE SELECT ON {level} FROM 'askpro'@'localhost'"
+    ]
+
+
+def test_the_app_cannot_change_tables_and_the_migrator_cannot_give_rights_away() -> None:
+    assert not APP_PRIVILEGES & {"CREATE", "ALTER", "DROP", "INDEX", "TRIGGER", "GRANT OPTION"}
+    assert MIGRATOR_PRIVILEGES >= APP_PRIVILEGES
+    assert not MIGRATOR_PRIVILEGES & {"GRANT OPTION", "SUPER", "FILE", "CREATE USER", "RELOAD"}
+
+
+# --- The operation ---
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def run(found: Database, will_change: bool = False) -> list[Any]:
+        asked: dict[str, Any] = {}
+
+        def get_fact(_: Any, **arguments: Any) -> Database:
+            asked.update(arguments)
+            return found
+
+        monkeypatch.setattr(database, "host", SimpleNamespace(get_fact=get_fact))
+        after = [SimpleNamespace(will_change=will_change)]
+        monkeypatch.setattr(database, "pending", lambda changes: changes[0].will_change)
+        yielded = list(
+            database.schema._inner(
+                engine="mariadb",
+                database="askpro_staging",
+                charset="utf8mb4",
+                collation="utf8mb4_unicode_ci",
+                logins=[a_login()],
+                after=after,
+            )
+        )
+        assert "hunter2" not in str(asked)
+        return yielded
+
+    return run
+
+
+CONVERGED = Database(
+    reachable=True,
+    schemas={"askpro_staging": ("utf8mb4", "utf8mb4_unicode_ci")},
+    accounts={"askpro": an_account()},
+)
+
+
+def test_a_converged_server_gets_no_command(commands: Any) -> None:
+    assert commands(CONVERGED) == []
+
+
+def test_the_plan_shows_a_password_that_is_about_to_change(commands: Any) -> None:
+    assert len(commands(CONVERGED, will_change=True)) == 1
+
+
+def test_sql_travels_on_standard_input_and_passwords_nowhere_else(commands: Any) -> None:
+    (command,) = commands(Database())
+    assert "hunter2" not in repr(command) + command.get_raw_value()
+    assert shlex.split(command.get_raw_value()) == ["mariadb", "--batch"]
+    sql = command.connector_arguments["_stdin"]
+    assert "IDENTIFIED BY 'hunter2';\n" in sql
+    assert all(line.endswith(";") for line in sql.splitlines())
+
+
+def test_the_general_log_is_off_before_a_password_is_sent(commands: Any) -> None:
+    (command,) = commands(Database())
+    first, *_ = command.connector_arguments["_stdin"].splitlines()
+    assert re.search(r"sql_log_off = ON", first)
+
+
+def test_a_login_does_not_show_its_password() -> None:
+    assert "hunter2" not in repr(a_login())
