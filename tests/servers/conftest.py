@@ -4,70 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import pytest
 from pebble import Pebble, set_up
-from project import REPOSITORY, Project
-from web import Web
+from project import Project
+from provisioned import STATE, Provisioned, debian_unstable, machine, provision, staging
 
 from stagecraft.nspawn.lab import Lab
-from stagecraft.nspawn.server import Server
-from stagecraft.secrets import secrets_for
-from stagecraft.settings import Environment, Site, read
-
-STATE = REPOSITORY / ".stagecraft/tests"
-
-
-@dataclass
-class Provisioned:
-    """A server that runs have brought from bare to serving, and what they said on the way."""
-
-    server: Server
-    project: Project
-    environments: list[str]
-    planned: dict[str, list[str]] = field(default_factory=dict)
-    changed: dict[str, list[str]] = field(default_factory=dict)
-
-    @property
-    def web(self) -> Web:
-        return Web(self.server.address)
-
-    def environment(self, name: str = "staging") -> Environment:
-        return read(name, self.project.directory)
-
-    def site(self, key: str = "askpro", environment: str = "staging") -> Site:
-        return self.environment(environment).site(key)
-
-    def secret(self, name: str, key: str = "askpro", environment: str = "staging") -> str:
-        return secrets_for(environment, self.project.directory)[key][name].reveal()
-
-    def ssh(self, command: str, **arguments: Any) -> str:
-        """A command as root; what it printed."""
-        if self.server.user != "root":
-            command = f"sudo sh -c {quote(command)}"
-        return self.server.ssh(command, **arguments).stdout.strip()
-
-    def succeeds(self, command: str) -> bool:
-        if self.server.user != "root":
-            command = f"sudo sh -c {quote(command)}"
-        return self.server.ssh(command, check=False).returncode == 0
-
-
-def quote(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
-
-
-def provision(server: Server, project: Project, environments: list[str]) -> Provisioned:
-    """Plans and applies each environment in turn, the first on the bare server."""
-    provisioned = Provisioned(server, project, environments)
-    for name in environments:
-        provisioned.planned[name] = project.plan(name)
-        provisioned.changed[name] = project.apply(name)
-    server.harvest()
-    return provisioned
+from stagecraft.settings import read
 
 
 @pytest.fixture(scope="session")
@@ -142,60 +86,3 @@ def mysql(lab: Lab, pebble: Pebble) -> Provisioned:
 def host(request: pytest.FixtureRequest) -> Provisioned:
     """What must be true on Debian 12 and Debian 13 alike."""
     return request.getfixturevalue(request.param)
-
-
-def machine(server: Server, lab: Lab, pebble: Pebble | None = None) -> dict[str, Any]:
-    """all.yml for one server whose secrets make themselves."""
-    data: dict[str, Any] = {
-        "servers": {
-            server.name: {
-                "address": server.name,
-                "ssh_config": str(lab.ssh_config),
-                "ssh_user": server.user,
-                "throwaway": True,
-                "database": {"memory": "5%"},
-            }
-        },
-        "site_defaults": {"upload_limit": "6M", "php_fpm": {"memory": "5%", "max_children": 8}},
-    }
-    if pebble:
-        bundle = Path(STATE / "pebble.pem")
-        bundle.write_text(pebble.https_certificate)
-        data["issuers"] = {"pebble": {"directory": pebble.directory, "ca_bundle": str(bundle)}}
-    return data
-
-
-def debian_unstable(server: Server) -> dict[str, Any]:
-    """The unstable suite of the mirror that the server knows already."""
-    mirror = server.ssh("awk '$1 == \"deb\" {print $2; exit}' /etc/apt/sources.list").stdout
-    return {"uris": [mirror.strip()], "suites": ["unstable"], "pin": 50, "check_valid_until": False}
-
-
-def staging(server: Server, issuer: str) -> dict[str, Any]:
-    """The seeds' staging site behind basic auth, and a second site with an allow list."""
-    return {
-        "server": server.name,
-        "sites": {
-            "askpro": {
-                "domain": "staging.askpro.test",
-                "aliases": ["www.staging.askpro.test"],
-                "database": {"name": "askproai_staging", "user": "askproai_staging"},
-                "redis": {"prefix": "askpro_staging_", "memory": "64mb"},
-                "tls": {"issuer": issuer},
-                "protect": {"basic_auth": ["qa"]},
-                "env": {"APP_NAME": 'AskPro "AI" Gateway ($taging)', "APP_DEBUG": True},
-                "features": {
-                    "customer_portal": True,
-                    "customer_portal_calls": True,
-                    "customer_portal_crm": False,
-                },
-                "secrets": ["RETELL_API_KEY"],
-            },
-            "shop": {
-                "domain": "shop.test",
-                "tls": {"issuer": issuer},
-                "upload_limit": "2M",
-                "protect": {"admin_allow": ["198.51.100.0/24"]},
-            },
-        },
-    }

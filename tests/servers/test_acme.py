@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Provisioned
 from pebble import Pebble
+from provisioned import Provisioned
 from web import Web
 
 DOMAIN = "staging.askpro.test"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import Provisioned
+from provisioned import Provisioned
 
 HOME = "/var/www/askpro-staging"
 

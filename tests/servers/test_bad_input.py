@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import STATE, Provisioned, machine, staging
 from project import Project
+from provisioned import STATE, Provisioned, machine, staging
 
 from stagecraft.nspawn.lab import Lab
 from stagecraft.nspawn.server import Server

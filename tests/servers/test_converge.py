@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Provisioned
+from provisioned import Provisioned
 
 
 @pytest.fixture(scope="session", params=["trixie", "bookworm", "mysql"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from conftest import Provisioned
+from provisioned import Provisioned
 
 from stagecraft.facts.database import CLIENTS
 from stagecraft.operations.database import MIGRATOR_PRIVILEGES

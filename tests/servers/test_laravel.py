@@ -8,8 +8,8 @@ from base64 import encodebytes
 from collections.abc import Iterator
 
 import pytest
-from conftest import Provisioned, quote
 from project import REPOSITORY
+from provisioned import Provisioned, quote
 
 SITE = "https://staging.askpro.test"
 NAME = "askpro-staging"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 
 import pytest
-from conftest import Provisioned
+from provisioned import Provisioned
 from web import Response
 
 SITE = "https://staging.askpro.test"

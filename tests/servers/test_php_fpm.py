@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Provisioned
+from provisioned import Provisioned
 
 UNIT = "php-fpm@askpro-staging.service"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 
 import pytest
-from conftest import Provisioned
+from provisioned import Provisioned
 
 NAME = "staging.askpro.test"
 
