@@ -37,19 +37,37 @@ def app(site: Site, secrets: Mapping[str, Secret]) -> None:
     files.tree(
         name=f"Write {site.home}",
         tree=f"app-{site.name}",
-        nodes=[*home(site), *placeholder(site), dotenv_file(site, secrets)],
+        nodes=[*home(site), dotenv_file(site, secrets)],
+    )
+    files.tree(
+        name=f"Write {site.home}'s storage and placeholder release",
+        tree=f"storage-{site.name}",
+        nodes=[*storage(site), *placeholder(site)],
+        user=site.name,
     )
 
 
 def home(site: Site) -> list[Node]:
-    """Directories of the site's own; beneath them nginx may read only what is public."""
-    shared = f"{site.home}/shared"
+    """What decides which code runs and with which secrets: root's, so that the running app,
+    should it be broken into, cannot change it."""
     return [
-        *(own(site, path, PASS) for path in (site.home, f"{site.home}/releases", shared)),
-        *(own(site, f"{shared}/{path}", PASS) for path in ("storage", "storage/app")),
-        own(site, f"{shared}/storage/app/public", READ),
+        Directory(site.home, "root", site.name, "750", PASS),
+        Directory(f"{site.home}/shared", "root", site.name, "750", PASS),
+        own(site, f"{site.home}/releases", PASS),
+        own(site, f"{site.home}/shared/storage", PASS),
+        # A placeholder only where nothing is: the first release of the app replaces it.
+        Link(f"{site.home}/current", "releases/placeholder", initial=True),
+    ]
+
+
+def storage(site: Site) -> list[Node]:
+    """Laravel's storage, the site's own; nginx may read what is public of it."""
+    storage = f"{site.home}/shared/storage"
+    return [
+        own(site, f"{storage}/app", PASS),
+        own(site, f"{storage}/app/public", READ),
         *(
-            own(site, f"{shared}/storage/{path}")
+            own(site, f"{storage}/{path}")
             for path in (
                 "framework",
                 "framework/cache",
@@ -67,7 +85,7 @@ def own(site: Site, path: str, acl: tuple[str, ...] = ()) -> Directory:
 
 
 def placeholder(site: Site) -> list[Node]:
-    """A release like any other, made `current` only where nothing is yet."""
+    """A release like any other."""
     release = f"{site.home}/releases/placeholder"
     return [
         own(site, release, PASS),
@@ -80,7 +98,6 @@ def placeholder(site: Site) -> list[Node]:
             mode="640",
         ),
         Link(f"{release}/.env", "../../shared/.env"),
-        Link(f"{site.home}/current", "releases/placeholder", initial=True),
     ]
 
 

@@ -59,5 +59,6 @@ def php_fpm(site: Site, machine: Machine) -> None:
         name=f"Run PHP-FPM of {site.name}",
         unit=unit,
         watched=[directory],
+        unit_files=[unit_file],
         after=[written],
     )

@@ -60,7 +60,8 @@ def redis(site: Site, secrets: Mapping[str, Secret]) -> None:
     running(
         name=f"Run Redis of {site.name}",
         unit=unit,
-        watched=[configuration, users, override],
+        watched=[configuration, users],
+        unit_files=[override],
         after=[written],
         refresh="restart",
     )

@@ -44,7 +44,12 @@ def acme_certificates(environment: Environment) -> None:
     if not sites:
         return
     written = files.tree(name="Write certbot's hooks", tree="certbot", nodes=renewal(environment))
-    known(name="Have systemd read certbot's service", unit="certbot.service", after=[written])
+    known(
+        name="Have systemd read certbot's service",
+        unit="certbot.service",
+        unit_files=[CERTBOT_OVERRIDE],
+        after=[written],
+    )
     running(name="Run certbot's timer", unit="certbot.timer")
     issued = [
         certificates.issued(

@@ -65,7 +65,7 @@ class Tree(FactBase[dict[str, Entry]]):
     def command(self, paths: list[str]) -> str:
         quoted = " ".join(shlex.quote(path) for path in paths)
         return (
-            f"set -- {quoted};"
+            f"export LC_ALL=C; set -- {quoted};"
             " echo '== stat'; stat -c '%n|%F|%a|%U|%G' -- \"$@\" 2>/dev/null;"
             " echo '== links'; for path; do"
             ' [ -L "$path" ] && printf \'%s|%s\\n\' "$path" "$(readlink -- "$path")"; done;'

@@ -8,16 +8,22 @@ from datetime import UTC, datetime
 
 from pyinfra.api.facts import FactBase
 
+PROPERTIES = (
+    "LoadState,ActiveState,UnitFileState,ReloadResult,ActiveEnterTimestamp,StateChangeTimestamp"
+)
+
 
 @dataclass(frozen=True)
 class Unit:
-    """A systemd unit. `outdated` means that systemd has not read its files since they changed;
-    `newer` is a watched file that changed after the unit last started or reloaded, or empty."""
+    """A systemd unit. `outdated` means that systemd has not read our files of the unit since they
+    changed, `restart_due` that the unit has not started since; `newer` is a watched file that
+    changed after it last started or reloaded, or empty."""
 
     load: str = "not-found"
     active: str = "inactive"
     enabled: str = ""
     outdated: bool = False
+    restart_due: bool = False
     newer: str = ""
 
     @property
@@ -42,13 +48,18 @@ def parse_unit(lines: list[str]) -> Unit:
     values = dict(line.split("=", 1) for line in lines if "=" in line and line[0].isupper())
     unit_file = newest_change("unit-file", lines)
     watched = newest_change("watched", lines)
-    loaded = parse_timestamp(values.get("UnitsLoadTimestamp", ""))
-    refreshed = parse_timestamp(values.get("StateChangeTimestamp", ""))
+    booted, reloaded, started, refreshed = (
+        parse_timestamp(values.get(f"{moment}Timestamp", ""))
+        for moment in ("UnitsLoadFinish", "UnitsLoad", "ActiveEnter", "StateChange")
+    )
+    if values.get("ReloadResult") not in ("success", None):
+        refreshed = 0.0  # systemd counts a failed reload as a change of state
     return Unit(
         load=values.get("LoadState", "not-found"),
         active=values.get("ActiveState", "inactive"),
         enabled=values.get("UnitFileState", ""),
-        outdated=values.get("NeedDaemonReload") == "yes" or unit_file[0] > loaded,
+        outdated=unit_file[0] > max(booted, reloaded),
+        restart_due=unit_file[0] > started,
         newer=watched[1] if watched[0] > refreshed else "",
     )
 
@@ -64,22 +75,19 @@ def newest_change(kind: str, lines: list[str]) -> tuple[float, str]:
 
 class UnitFact(FactBase[Unit]):
     """The state of `unit`, compared with the newest change (ctime: a rename keeps mtime) below
-    the watched paths.
+    our unit files, and below the watched paths.
 
-    systemd's NeedDaemonReload misses a unit's first drop-in directory (tried on 252 and 257), so
-    the unit's own files are compared with its last load too.
+    systemd's own NeedDaemonReload misses a unit's first drop-in directory (tried on 252 and 257).
     """
 
-    def command(self, unit: str, watched: list[str]) -> str:
-        own = [f"/etc/systemd/system/{unit}", f"/etc/systemd/system/{unit}.d"]
+    def command(self, unit: str, unit_files: list[str], watched: list[str]) -> str:
         show = "systemctl show --timestamp=us+utc --property"
         return "; ".join(
             [
-                f"{show}=UnitsLoadTimestamp 2>/dev/null",
-                f"{show}=LoadState,ActiveState,UnitFileState,NeedDaemonReload,StateChangeTimestamp"
-                f" -- {shlex.quote(unit)} 2>/dev/null",
-                newest("unit-file", own),
-                *([newest("watched", watched)] if watched else []),
+                f"{show}=UnitsLoadFinishTimestamp,UnitsLoadTimestamp 2>/dev/null",
+                f"{show}={PROPERTIES} -- {shlex.quote(unit)} 2>/dev/null",
+                *newest("unit-file", unit_files),
+                *newest("watched", watched),
                 "true",
             ]
         )
@@ -92,7 +100,10 @@ class UnitFact(FactBase[Unit]):
         return parse_unit(output)
 
 
-def newest(kind: str, paths: list[str]) -> str:
-    """The command that prints the newest change at or below the paths."""
+def newest(kind: str, paths: list[str]) -> list[str]:
+    """The command that prints the newest change at or below the paths; none without paths."""
+    if not paths:
+        return []
     quoted = " ".join(shlex.quote(path) for path in paths)
-    return f"find -H {quoted} -printf '{kind} %C@ %p\\n' 2>/dev/null | sort -k2 -n | tail -n 1"
+    found = f"find -H {quoted} -printf '{kind} %C@ %p\\n' 2>/dev/null"
+    return [f"{found} | sort -k2 -n | tail -n 1"]

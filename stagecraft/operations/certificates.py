@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -77,7 +78,7 @@ def make_self_signed(lineage: Lineage) -> StringCommand:
     return StringCommand(
         f"umask 077; rm -rf {directory}.new; mkdir -p {directory}.new"
         f" && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc"
-        f" -days {SELF_SIGNED_DAYS} -subj {shlex.quote('/CN=' + lineage.domains[0])}"
+        f" -days {SELF_SIGNED_DAYS} -subj /CN={lineage.name}"
         f" -addext {shlex.quote('subjectAltName=' + names)}"
         f" -addext extendedKeyUsage=serverAuth"
         f" -keyout {directory}.new/privkey.pem -out {directory}.new/fullchain.pem"
@@ -130,7 +131,7 @@ def probe_problem(domain: str, name: str) -> str:
     try:
         with urlopen(url, timeout=10) as response:
             answer = response.read(1024).decode(errors="replace").strip()
-    except (URLError, OSError) as error:
+    except (URLError, OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         return (
             f"{url} cannot be reached ({reason}): point {domain} in DNS at this server and open"

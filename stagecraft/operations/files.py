@@ -172,7 +172,9 @@ def show_diff(changes: Sequence[Node], entries: dict[str, Entry]) -> None:
 
 
 @operation()
-def tree(tree: str, nodes: Sequence[Node], check: Check | None = None) -> Generator[StringCommand]:
+def tree(
+    tree: str, nodes: Sequence[Node], check: Check | None = None, user: str = "root"
+) -> Generator[StringCommand]:
     """Ensures that all nodes of the tree stand as declared, or, when the checker refuses them,
     that none of them changed.
 
@@ -180,6 +182,8 @@ def tree(tree: str, nodes: Sequence[Node], check: Check | None = None) -> Genera
         tree: its name, such as `nginx`; names the staging directory below /run/stagecraft.
         nodes: parents before children.
         check: run before anything is put in place, against the tree as it would be.
+        user: who writes. Below directories that another user can write to, it must be that one:
+            root would follow the links they put in its way.
     """
     entries = host.get_fact(Tree, paths=[node.path for node in nodes])
     changes = differing(nodes, entries)
@@ -191,6 +195,18 @@ def tree(tree: str, nodes: Sequence[Node], check: Check | None = None) -> Genera
     if check:
         arguments += [check.name, check.command, *check.directories]
     yield StringCommand(
-        "sh", "-c", shlex.quote(INSTALL_TREE), "install-tree", *map(shlex.quote, arguments),
+        *becoming(user),
+        "sh",
+        "-c",
+        shlex.quote(INSTALL_TREE),
+        "install-tree",
+        *map(shlex.quote, arguments),
         _stdin=payload(changes),
-    )  # fmt: skip
+    )
+
+
+def becoming(user: str) -> list[str]:
+    """The words before a command that root runs as this user."""
+    if user == "root":
+        return []
+    return ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"]

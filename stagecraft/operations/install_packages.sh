@@ -4,12 +4,6 @@ units=$1
 shift
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 
-# Packages start their service at once; a masked unit stays down and free of ports.
-for unit in $units; do
-    [ "$(systemctl show --property=LoadState --value -- "$unit")" != not-found ] ||
-        ln -sfn /dev/null "/etc/systemd/system/$unit"
-done
-
 known() { apt-cache show --no-all-versions -- "$@" >/dev/null 2>&1; }
 newest_list() { find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -newerct '1 day ago' | head -n 1; }
 changed_source() { find /etc/apt/sources.list.d /etc/apt/preferences.d -newer /var/lib/apt/lists -name 'stagecraft-*'; }
@@ -30,6 +24,12 @@ install() {
         -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
 }
 resolves() { install --simulate "$@" >/dev/null 2>&1; }
+
+# Packages start their service at once; a masked unit stays down and free of ports.
+for unit in $units; do
+    [ "$(systemctl show --property=LoadState --value -- "$unit")" != not-found ] ||
+        ln -sfn /dev/null "/etc/systemd/system/$unit"
+done
 
 # What comes from an archive with a low pin may need newer libraries than Debian's. Only the solver
 # of apt 3.0 (Debian 13) fetches those from there, too, and nothing that is not needed.

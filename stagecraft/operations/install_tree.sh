@@ -1,4 +1,5 @@
-# Installs a tree of files as one unit. Run as root; the payload comes on stdin (base64 of a tar):
+# Installs a tree of files as one unit. Run as root, or as the user whose directories these are;
+# the payload comes on stdin (base64 of a tar):
 #   index    a line for each path: kind, path, user, group, mode, acl or link target, origin
 #   files/   the new contents
 # $1 names the tree. $2 names the checker, if there is one, $3 is its shell command, and the rest
@@ -8,10 +9,17 @@ umask 077
 tree=$1 checker=${2-} check=${3-}
 [ $# -lt 3 ] || shift 3
 
-# In memory, so that no secret ever rests in a temporary file on a disk.
-stage=/run/stagecraft/$tree
-rm -rf "$stage"
-mkdir -p "$stage"
+if [ "$(id -u)" = 0 ]; then
+    # In memory, so that no secret ever rests in a temporary file on a disk.
+    stage=/run/stagecraft/$tree
+    mkdir -p /run/stagecraft
+    exec 9>"$stage.lock"
+    flock 9
+    rm -rf "$stage"
+    mkdir "$stage"
+else
+    stage=$(mktemp -d)
+fi
 trap 'rm -rf "$stage"' EXIT
 base64 -d | tar -x -C "$stage"
 tab=$(printf '\t')
@@ -30,6 +38,13 @@ own() { # of $1: owner, mode, ACL
     [ "$extra" = - ] || setfacl -m "$extra" "$1"
 }
 
+refuse_link() {
+    [ ! -L "$root$path" ] || {
+        echo "$path is a symbolic link, and a directory is declared there; nothing was changed" >&2
+        exit 1
+    }
+}
+
 make_directory() {
     [ -d "$root$path" ] || mkdir -p "$root$path"
     own "$root$path"
@@ -37,7 +52,7 @@ make_directory() {
 
 # Beside its target under a hidden name, where no `include *` finds it; then renamed over it.
 prepare_file() {
-    cp "$stage/files$path" "$root${path%/*}/.${path##*/}.stagecraft"
+    cp --remove-destination "$stage/files$path" "$root${path%/*}/.${path##*/}.stagecraft"
     own "$root${path%/*}/.${path##*/}.stagecraft"
     sync "$root${path%/*}/.${path##*/}.stagecraft"
 }
@@ -47,6 +62,7 @@ remove() { rm -rf "$root${path:?}"; }
 
 place() { # everything below the root $1
     root=$1
+    each refuse_link directory
     each make_directory directory
     each prepare_file file
     each prepare_link link

@@ -22,6 +22,7 @@ def pending(changes: Sequence[OperationMeta]) -> bool:
 def running(
     unit: str,
     watched: Sequence[str] = (),
+    unit_files: Sequence[str] = (),
     after: Sequence[OperationMeta] = (),
     refresh: str = "reload",
 ) -> Generator[str | StringCommand]:
@@ -30,10 +31,14 @@ def running(
     Args:
         unit: canonical name; an alias such as `mysql.service` would always look disabled.
         watched: files and directories that the unit reads.
+        unit_files: unit files and drop-ins that we write. When they change the unit is restarted:
+            a reload takes up no new command, limit or sandbox.
         after: operations that write those files, so that the plan shows what follows from them.
-        refresh: `reload` or `restart`: how the unit takes up changed files.
+        refresh: `reload` or `restart`: how the unit takes up changed watched files.
     """
-    current: Unit = host.get_fact(UnitFact, unit=unit, watched=list(watched))
+    current: Unit = host.get_fact(
+        UnitFact, unit=unit, unit_files=list(unit_files), watched=list(watched)
+    )
     name = shlex.quote(unit)
     if current.outdated:
         yield "systemctl daemon-reload"
@@ -41,15 +46,19 @@ def running(
         yield f"systemctl enable --quiet {name}"
     if not current.running:
         yield explained(f"systemctl start {name}", unit)
-    elif current.newer or current.outdated or pending(after):
+    elif current.restart_due:
+        yield explained(f"systemctl restart {name}", unit)
+    elif current.newer or pending(after):
         yield explained(f"systemctl {refresh} {name}", unit)
 
 
 @operation()
-def known(unit: str, after: Sequence[OperationMeta] = ()) -> Generator[str]:
-    """Ensures that systemd has read the unit's files: one that a timer starts is never started
-    here. `after` are the operations that write them."""
-    current: Unit = host.get_fact(UnitFact, unit=unit, watched=[])
+def known(
+    unit: str, unit_files: Sequence[str], after: Sequence[OperationMeta] = ()
+) -> Generator[str]:
+    """Ensures that systemd has read our files of a unit that something else starts, a timer for
+    instance. `after` are the operations that write them."""
+    current: Unit = host.get_fact(UnitFact, unit=unit, unit_files=list(unit_files), watched=[])
     if current.outdated or pending(after):
         yield "systemctl daemon-reload"
 

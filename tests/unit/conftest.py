@@ -44,7 +44,7 @@ def make_environment() -> Callable[..., Environment]:
     def make(*sites: Site, **settings: Any) -> Environment:
         server = Server(name="askpro-1", address="203.0.113.10")
         values = {"name": sites[0].environment, "server": server, "issuers": ISSUERS} | settings
-        return Environment(sites=list(sites), **values)
+        return Environment.model_validate(values | {"sites": list(sites)})
 
     return make
 

@@ -9,14 +9,20 @@ from typing import Any
 
 import pytest
 
-from stagecraft.facts.database import Account, Database, DatabaseFact, grant_level, parse_database
+from stagecraft.facts.database import (
+    Account,
+    Database,
+    DatabaseFact,
+    grant_level,
+    identifier,
+    parse_database,
+)
 from stagecraft.operations import database
 from stagecraft.operations.database import (
     APP_PRIVILEGES,
     MIGRATOR_PRIVILEGES,
     Login,
     account_statements,
-    identifier,
     literal,
     pattern,
     schema_statements,
@@ -37,12 +43,21 @@ login	askpro	works""".splitlines()
 
 
 def a_login(privileges: frozenset[str] = APP_PRIVILEGES, **values: Any) -> Login:
-    defaults = {"user": "askpro", "password": "hunter2", "option_file": "/x.cnf", "connections": 60}
+    defaults: dict[str, Any] = {
+        "user": "askpro",
+        "password": "hunter2",
+        "option_file": "/x.cnf",
+        "connections": 60,
+    }
     return Login(privileges=privileges, **defaults | values)
 
 
 def an_account(**values: Any) -> Account:
-    defaults = {"connections": 60, "privileges": {OWN: set(APP_PRIVILEGES)}, "login_works": True}
+    defaults: dict[str, Any] = {
+        "connections": 60,
+        "privileges": {OWN: set(APP_PRIVILEGES)},
+        "login_works": True,
+    }
     return Account(**defaults | values)
 
 
@@ -264,7 +279,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Any:
             return found
 
         monkeypatch.setattr(database, "host", SimpleNamespace(get_fact=get_fact))
-        after = [SimpleNamespace(will_change=will_change)]
+        after: Any = [SimpleNamespace(will_change=will_change)]
         monkeypatch.setattr(database, "pending", lambda changes: changes[0].will_change)
         yielded = list(
             database.schema._inner(

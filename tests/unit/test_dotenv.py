@@ -138,7 +138,7 @@ def test_a_plain_text_stands_bare(text: str) -> None:
 
 
 AWKWARD = [
-    "two words", " leading", "a#comment", "a # comment", 'say "hi"', "it's", "$HOME", "${DB_PASSWORD}",
+    "two words", " leading", "a#comment", "a # comment", 'say "hi"', "it's", "$HOME", "${DB_HOST}",
     "back\\slash", "ends with \\", '\\"', "\\\\$x", "ä€", "`id`", "a;b", "'quoted'", "!x", "a|b&c",
 ]  # fmt: skip
 

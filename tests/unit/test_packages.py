@@ -252,7 +252,6 @@ def test_a_unit_that_came_with_nobody_yet_is_masked_before_its_package(install: 
     assert "taken" not in " ".join(called)
 
 
-@pytest.mark.xfail(strict=True, reason="units are masked before the packages are known to exist")
 def test_a_package_that_no_archive_has_leaves_the_server_untouched(install: Any) -> None:
     run = install("php9.9-fpm", units="php9.9-fpm.service")
     assert not [call for call in run.called if call.startswith("ln")]

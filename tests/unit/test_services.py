@@ -15,12 +15,15 @@ from stagecraft.facts.services import Unit, UnitFact, parse_timestamp, parse_uni
 from stagecraft.operations import services
 
 SHOWN = """\
+UnitsLoadTimestamp=Sat 2026-11-21 02:57:00.000000 UTC
 LoadState=loaded
 ActiveState=active
 UnitFileState=enabled
-NeedDaemonReload=no
+ActiveEnterTimestamp=Sat 2026-11-21 02:58:00.000000 UTC
 StateChangeTimestamp=Sat 2026-11-21 02:59:00.123456 UTC
 """.splitlines()
+LOADED, STARTED, RELOADED = 1795229820, 1795229880, 1795229940
+"""Those three moments, in seconds since the epoch."""
 
 
 # --- What systemd says ---
@@ -44,10 +47,10 @@ def test_a_unit_that_never_ran_has_no_timestamp(never: str) -> None:
 
 @pytest.mark.parametrize(
     ("changed", "newer"),
-    [("1795229940.1234560000", ""), ("1795229940.1234570000", "/etc/nginx/a file")],
+    [(f"{RELOADED}.1234560000", ""), (f"{RELOADED}.1234570000", "/etc/nginx/a file")],
 )
 def test_a_file_changed_after_the_unit_s_last_change_is_newer(changed: str, newer: str) -> None:
-    assert parse_unit([*SHOWN, f"change {changed} /etc/nginx/a file"]).newer == newer
+    assert parse_unit([*SHOWN, f"watched {changed} /etc/nginx/a file"]).newer == newer
 
 
 def test_no_systemd_at_all_is_a_unit_that_is_not_there() -> None:
@@ -72,8 +75,22 @@ def test_what_systemd_enables_for_good_starts_at_boot(state: str, starts: bool) 
     assert Unit(enabled=state).starts_at_boot is starts
 
 
-def test_a_unit_whose_file_changed_on_disk_is_outdated() -> None:
-    assert parse_unit(["NeedDaemonReload=yes"]).outdated
+@pytest.mark.parametrize(
+    ("changed", "outdated", "restart_due"),
+    [(LOADED - 1, False, False), (LOADED + 1, True, False), (STARTED + 1, True, True)],
+)
+def test_a_changed_unit_file_must_be_read_and_started_from(
+    changed: int, outdated: bool, restart_due: bool
+) -> None:
+    unit = parse_unit([*SHOWN, f"unit-file {changed}.0 /etc/systemd/system/x.service"])
+    assert (unit.outdated, unit.restart_due) == (outdated, restart_due)
+
+
+def test_a_unit_file_that_is_read_but_not_started_from_is_remembered() -> None:
+    """Else a run that is interrupted between the two would never be healed."""
+    shown = [line.replace("02:57:00", "02:59:00") for line in SHOWN]
+    unit = parse_unit([*shown, f"unit-file {STARTED + 1}.0 /etc/systemd/system/x.service"])
+    assert (unit.outdated, unit.restart_due) == (False, True)
 
 
 # --- The files it watches, found for real ---
@@ -85,7 +102,8 @@ def newest(read_here: Any, stand_in: Any) -> Callable[..., str]:
     stand_in("systemctl", "exit 1")
 
     def read(*watched: object) -> str:
-        unit: Unit = read_here(UnitFact, unit="x.service", watched=list(map(str, watched)))
+        paths = list(map(str, watched))
+        unit: Unit = read_here(UnitFact, unit="x.service", unit_files=[], watched=paths)
         return unit.newer
 
     return read
@@ -155,8 +173,11 @@ def test_the_files_are_compared_with_what_systemd_says(
 ) -> None:
     stand_in("systemctl", f"echo 'StateChangeTimestamp=Fri {year}-01-01 00:00:00.000000 UTC'")
     write_in_order(tmp_path, "a")
-    unit = read_here(UnitFact, unit="x.service", watched=[f"{tmp_path}/a"])
-    assert bool(unit.newer) is is_newer
+    path = [f"{tmp_path}/a"]
+    watching = read_here(UnitFact, unit="x.service", unit_files=[], watched=path)
+    assert bool(watching.newer) is is_newer
+    own = read_here(UnitFact, unit="x.service", unit_files=path, watched=[])
+    assert (own.outdated, own.restart_due, own.newer) == (True, True, "")
 
 
 def test_nothing_watched_is_nothing_newer(newest: Any) -> None:
@@ -200,8 +221,13 @@ def test_a_changed_file_makes_it_reload(commands: Any) -> None:
 
 def test_a_changed_unit_file_is_read_anew_first(commands: Any) -> None:
     outdated = Unit("loaded", "active", "enabled", outdated=True)
-    assert commands(outdated)[0] == "systemctl daemon-reload"
-    assert len(commands(outdated)) == 2
+    assert commands(outdated) == ["systemctl daemon-reload"]
+
+
+def test_a_changed_unit_file_restarts_the_unit(commands: Any) -> None:
+    """A reload takes up no new ExecStart (another PHP), no sandbox and no MemoryMax."""
+    outdated = Unit("loaded", "active", "enabled", outdated=True, restart_due=True)
+    assert commands(outdated) == ["systemctl daemon-reload", "systemctl restart nginx.service"]
 
 
 def test_a_stopped_unit_is_started_not_reloaded(commands: Any) -> None:
@@ -235,8 +261,22 @@ def test_a_start_that_works_says_nothing(shell: Any, stand_in: Any) -> None:
     assert (result.returncode, result.stdout + result.stderr) == (0, "")
 
 
-@pytest.mark.xfail(strict=True, reason="a changed unit file only gets `refresh`, here a reload")
-def test_a_changed_unit_file_restarts_the_unit(commands: Any) -> None:
-    """A reload takes up no new ExecStart (another PHP), no sandbox and no MemoryMax."""
-    outdated = Unit("loaded", "active", "enabled", outdated=True)
-    assert commands(outdated) == ["systemctl daemon-reload", "systemctl restart nginx.service"]
+def test_a_reload_that_failed_is_tried_again(commands: Any) -> None:
+    """The old configuration runs on, and StateChangeTimestamp has moved all the same (252)."""
+    failed = parse_unit([*SHOWN, "ReloadResult=exit-code", f"watched {STARTED}.0 /etc/x"])
+    assert commands(failed) == ["systemctl reload nginx.service"]
+
+
+# --- A unit that something else starts ---
+
+
+@pytest.mark.parametrize(
+    ("outdated", "reloads"), [(True, ["systemctl daemon-reload"]), (False, [])]
+)
+def test_systemd_reads_a_changed_drop_in_of_a_unit_it_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, outdated: bool, reloads: list[str]
+) -> None:
+    unit = Unit(outdated=outdated)
+    monkeypatch.setattr(services, "host", SimpleNamespace(get_fact=lambda *_, **__: unit))
+    yielded = services.known._inner(unit="certbot.service", unit_files=["/x.d"])
+    assert list(yielded) == reloads
