@@ -6,6 +6,7 @@ import json
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from urllib.request import urlopen
 
 from stagecraft.nspawn.server import Server
@@ -65,18 +66,13 @@ class Pebble:
             return response.read().decode()
 
     def resolve(self, names: Iterable[str], address: str) -> None:
-        """Has the DNS answer these names with the address; an empty one forgets them."""
+        """Has the DNS answer these names with the address, and with no other."""
         for name in names:
-            verb, data = "add-a", {"host": name, "addresses": [address]}
-            if not address:
-                verb, data = "clear-a", {"host": name}
-            self.server.ssh(f"curl -sf -d '{json.dumps(data)}' http://127.0.0.1:8055/{verb}")
+            self._tell_dns("clear-a", {"host": name})
+            self._tell_dns("add-a", {"host": name, "addresses": [address]})
 
-    def stop(self) -> None:
-        self.server.ssh("systemctl stop pebble")
-
-    def start(self) -> None:
-        self.server.ssh("systemctl start pebble; sleep 1")
+    def _tell_dns(self, verb: str, data: dict[str, Any]) -> None:
+        self.server.ssh(f"curl -sf -d '{json.dumps(data)}' http://127.0.0.1:8055/{verb}")
 
 
 def set_up(server: Server) -> Pebble:

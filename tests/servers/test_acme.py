@@ -10,9 +10,12 @@ from web import Web
 DOMAIN = "staging.askpro.test"
 
 
-@pytest.fixture(scope="session", params=["bookworm", "mysql"])
-def host(request: pytest.FixtureRequest) -> Provisioned:
-    return request.getfixturevalue(request.param)
+@pytest.fixture(params=["bookworm", "mysql"])
+def host(request: pytest.FixtureRequest, pebble: Pebble) -> Provisioned:
+    """Both have the same names: DNS leads to the one under test."""
+    host: Provisioned = request.getfixturevalue(request.param)
+    pebble.resolve(host.site().domains, host.server.address)
+    return host
 
 
 def served(host: Provisioned, pebble: Pebble, name: str = DOMAIN) -> str:

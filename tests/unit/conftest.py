@@ -87,11 +87,13 @@ def make_secrets() -> Callable[[Site], dict[str, Secret]]:
 
 @dataclass
 class Written:
-    """What a deploy would do: the nodes of its trees, and the arguments of all else."""
+    """What a deploy would do: the nodes of its trees and who writes them, the arguments of all
+    else."""
 
     nodes: list[Node] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     calls: list[SimpleNamespace] = field(default_factory=list)
+    writers: dict[str, str] = field(default_factory=dict)
 
     @property
     def files(self) -> list[File]:
@@ -100,9 +102,12 @@ class Written:
     def file(self, path: str) -> File:
         return next(file for file in self.files if file.path == path)
 
-    def tree(self, *, nodes: list[Node], check: Check | None = None, **_: Any) -> None:
+    def tree(
+        self, *, nodes: list[Node], check: Check | None = None, user: str = "root", **_: Any
+    ) -> None:
         self.nodes += nodes
         self.checks += [check] if check else []
+        self.writers |= {node.path: user for node in nodes}
 
     def call(self, **arguments: Any) -> None:
         self.calls.append(SimpleNamespace(**arguments))

@@ -50,9 +50,12 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Path:
+def stage(tmp_path: Path) -> Iterator[Path]:
     """Where the script keeps what it is working on, under a name that no other test has."""
-    return Path(f"/run/stagecraft/unit-{os.getpid()}-{tmp_path.name}")
+    path = Path(f"/run/stagecraft/unit-{os.getpid()}-{tmp_path.name}")
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+    path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
 
 
 @pytest.fixture
@@ -68,8 +71,7 @@ def install(shell: Any, stage: Path) -> Any:
         result: subprocess.CompletedProcess[str] = shell(script, stdin=payload(nodes))
         return result
 
-    yield run
-    shutil.rmtree(stage, ignore_errors=True)
+    return run
 
 
 @pytest.fixture
@@ -305,8 +307,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 NODES: list[Node] = [File("/etc/a", "new\n"), File("/srv/.env", "hunter2\n", secret=True)]
 
 
-def commands(nodes: Sequence[Node], check: Check | None = None) -> list[Any]:
-    return list(files.tree._inner(tree="app", nodes=nodes, check=check))
+def commands(nodes: Sequence[Node], check: Check | None = None, user: str = "root") -> list[Any]:
+    return list(files.tree._inner(tree="app", nodes=nodes, check=check, user=user))
 
 
 def test_the_diff_asks_for_no_secret_file_and_prints_none(
@@ -348,6 +350,13 @@ def test_the_check_reaches_the_script_as_it_is_written(server: Any) -> None:
     words = shlex.split(command.get_raw_value())
     assert words[:2] == ["sh", "-c"]
     assert words[4:] == ["app", check.name, check.command, *check.directories]
+
+
+def test_a_tree_below_a_site_s_directories_is_written_by_the_site_s_user(server: Any) -> None:
+    (command,) = commands(NODES, user="askpro-staging")
+    words = shlex.split(command.get_raw_value())
+    assert words[: words.index("sh")] == becoming("askpro-staging")
+    assert words[:3] == ["setpriv", "--reuid", "askpro-staging"]
 
 
 def unpacked(stdin: str) -> dict[str, str]:
@@ -687,6 +696,17 @@ def test_a_link_in_a_directory_s_place_is_not_followed(
     assert stat.S_IMODE(victim.stat().st_mode) == 0o755
 
 
+def test_a_link_in_a_directory_s_place_is_refused_before_anything_changes(
+    root: Path, install: Install
+) -> None:
+    before = an_old_tree(root)
+    (root / "link").symlink_to("conf")
+    result = install(*a_tree(root), Directory(f"{root}/link"))
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"{root}/link is a symbolic link, and a directory is declared")
+    assert everything_below(root) == before | {"link": "-> conf"}
+
+
 def test_a_link_above_a_directory_is_not_followed(
     victim: Path, storage: Path, install: Install
 ) -> None:
@@ -702,3 +722,10 @@ def test_a_link_under_the_hidden_name_is_not_written_through(
     install(File(f"{storage}/.env", "x\n", "daemon", "daemon", "640"), user="daemon")
     assert (victim / "shadow").read_text() == "root's\n"
     assert (victim / "shadow").stat().st_gid == 0
+
+
+def test_root_writes_through_no_link_either(victim: Path, storage: Path, install: Install) -> None:
+    (storage / "..env.stagecraft").symlink_to(victim / "shadow")
+    assert install(File(f"{storage}/.env", "x\n")).returncode == 0
+    assert (victim / "shadow").read_text() == "root's\n"
+    assert (storage / ".env").read_text() == "x\n"
