@@ -40,7 +40,7 @@ unit: .venv/complete ## Tests without a server, in seconds
 	.venv/bin/pytest tests/unit
 
 test: check ## All of it: check, and every test on real servers
-	@.ci/ensure-packages $(SERVER_PACKAGES)
+	@.ci/ensure-packages $(SERVER_PACKAGES) acl openssl
 	.venv/bin/pytest
 
 # uv has a .venv of its own: the lock must be makeable before there is one.

@@ -7,7 +7,7 @@ from pyinfra.context import host
 from stagecraft.secrets import secrets_for
 from stagecraft.settings import environment_of
 from tasks.app import app
-from tasks.database import database, database_server
+from tasks.database import database, database_server, refuse_foreign_database
 from tasks.machine import machine
 from tasks.nginx import nginx
 from tasks.packages import packages
@@ -22,6 +22,7 @@ _machine = machine(_environment)
 packages(_environment, _machine)
 database_server(_environment.server.database, _machine)
 for _site in _environment.sites:
+    refuse_foreign_database(_environment, _site)
     app(_site, _secrets[_site.key])
     database(_environment, _site, _secrets[_site.key])
     redis(_site, _secrets[_site.key])

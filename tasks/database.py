@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pyinfra.api.deploy import deploy
+from pyinfra.context import host
 
+from stagecraft.errors import ServerError
+from stagecraft.facts.database import Database, DatabaseFact
 from stagecraft.facts.machine import Machine
 from stagecraft.operations import files
 from stagecraft.operations.database import (
@@ -91,6 +94,29 @@ def database(environment: Environment, site: Site, secrets: Mapping[str, Secret]
         logins=logins,
         after=[written],
     )
+
+
+def refuse_foreign_database(environment: Environment, site: Site) -> None:
+    """Raises ServerError for a database or an account that others made: taken over, its password
+    and rights would change under whoever uses it."""
+    users = (site.database.user, site.database.migrator)
+    option_files = {user: database_login(user) for user in users}
+    engine = environment.server.database.engine
+    present: Database = host.get_fact(DatabaseFact, engine=engine, logins=option_files)
+    foreign = [
+        f"account {user}"
+        for user in users
+        if user in present.accounts and user not in present.option_files
+    ]
+    if site.database.name in present.schemas and site.database.user not in present.option_files:
+        foreign.insert(0, f"database {site.database.name}")
+    if foreign:
+        raise ServerError(
+            f"{host.name} has the {' and the '.join(foreign)} already, and Stagecraft did not make"
+            f" it; choose another name for {site.name} in group_data/{site.environment}.yml, or,"
+            f" to hand it over, create {' and '.join(option_files.values())} there, empty:"
+            " passwords and rights become the declared ones"
+        )
 
 
 def option_file(login: Login) -> File:

@@ -18,6 +18,9 @@ from stagecraft.settings import Environment, Site
 
 SNIPPETS = "/etc/nginx/snippets/stagecraft"
 
+WELCOME_PAGE = "ce0901350a021608139b5639cf4ccd7717bef8c3a9e4f79031eb46386b67b03f"
+"""The sum of sites-available/default as Debian 12 and 13 ship it; an edited one is a vhost."""
+
 
 @deploy("nginx")
 def nginx(
@@ -59,7 +62,7 @@ def shared(machine: Machine) -> list[Node]:
         ),
         enabled("catch-all"),
         # Debian's welcome page claims to be the default server, and so does the catch-all.
-        Absent("/etc/nginx/sites-enabled/default"),
+        Absent("/etc/nginx/sites-enabled/default", sha256=WELCOME_PAGE),
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from pyinfra.api.deploy import deploy
 
 from stagecraft.facts.machine import Machine
@@ -33,7 +35,7 @@ PHP = [
 
 @deploy("Packages")
 def packages(environment: Environment, machine: Machine) -> None:
-    apt_sources(environment)
+    apt_sources(environment, machine)
     installed(
         name="Install Debian packages",
         packages=wanted(environment, machine),
@@ -61,16 +63,16 @@ def php_units(environment: Environment, machine: Machine) -> list[str]:
     return [f"php{version}-fpm.service" for version in sorted(versions)]
 
 
-def apt_sources(environment: Environment) -> None:
+def apt_sources(environment: Environment, machine: Machine) -> None:
     """The archives declared for the server, each trusted for its own packages only."""
     nodes: list[File | Directory] = []
     for name, source in environment.server.apt_sources.items():
-        nodes += apt_source(name, source)
+        nodes += apt_source(name, source, machine)
     if nodes:
         files.tree(name="Write /etc/apt/sources.list.d", tree="apt", nodes=nodes)
 
 
-def apt_source(name: str, source: AptSource) -> list[File | Directory]:
+def apt_source(name: str, source: AptSource, machine: Machine) -> list[File | Directory]:
     key = f"/etc/apt/keyrings/stagecraft-{name}.asc"
     nodes: list[File | Directory] = [Directory("/etc/apt/keyrings")]
     if source.armored_key:
@@ -79,5 +81,15 @@ def apt_source(name: str, source: AptSource) -> list[File | Directory]:
     nodes.append(file(path, "apt/archive.sources.j2", source=source, key=key))
     if source.pin is not None:
         path = f"/etc/apt/preferences.d/stagecraft-{name}.pref"
-        nodes.append(file(path, "apt/archive.pref.j2", source=source))
+        pins = pinned(source, machine)
+        nodes.append(file(path, "apt/archive.pref.j2", source=source, pins=pins))
     return nodes
+
+
+def pinned(source: AptSource, machine: Machine) -> list[str]:
+    """What tells the archive apart for apt: its suite, but where that is called as this Debian's
+    own is, its host."""
+    if machine.codename in source.suites:
+        hosts = {urlsplit(uri).hostname for uri in source.uris}
+        return [f"origin {host}" for host in sorted(filter(None, hosts))]
+    return [f"release {suite}" for suite in source.suites]

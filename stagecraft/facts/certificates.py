@@ -14,8 +14,8 @@ SELF_SIGNED_MARGIN = 30 * 86400
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate file. `expiring` means within `SELF_SIGNED_MARGIN`; `server` is the ACME
-    directory that certbot renews it from."""
+    """A certificate file. `expiring` means within `SELF_SIGNED_MARGIN` where nobody renews it,
+    expired where certbot does; `server` is the ACME directory that certbot renews it from."""
 
     names: frozenset[str]
     expiring: bool = False
@@ -68,8 +68,8 @@ class CertificatesFact(FactBase[Certificates]):
         return "; ".join(
             [
                 f"echo served $(readlink {shlex.quote(link)})",
-                examine("self-signed", self_signed),
-                examine("certbot", live),
+                examine("self-signed", self_signed, SELF_SIGNED_MARGIN),
+                examine("certbot", live, 0),
                 "echo certbot-server $(sed -n 's/^server = //p'"
                 f" /etc/letsencrypt/renewal/{lineage}.conf 2>/dev/null)",
                 "true",
@@ -84,12 +84,12 @@ class CertificatesFact(FactBase[Certificates]):
         return parse_certificates(output)
 
 
-def examine(kind: str, directory: str) -> str:
+def examine(kind: str, directory: str, margin: int) -> str:
     """The command that prints the names and the expiry of `directory`/fullchain.pem."""
     path = shlex.quote(f"{directory}/fullchain.pem")
     names = f"openssl x509 -in {path} -noout -ext subjectAltName | tail -n 1"
     return (
         f"if [ -e {path} ]; then echo {kind}-names $({names});"
-        f" openssl x509 -in {path} -noout -checkend {SELF_SIGNED_MARGIN} >/dev/null"
+        f" openssl x509 -in {path} -noout -checkend {margin} >/dev/null"
         f" || echo {kind}-expiring yes; fi 2>/dev/null"
     )

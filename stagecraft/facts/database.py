@@ -43,6 +43,7 @@ class Database:
     """The server's content; `reachable` is False where it is not installed or does not run."""
 
     reachable: bool = False
+    option_files: set[str] = field(default_factory=set)
     schemas: dict[str, tuple[str, str]] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
 
@@ -72,6 +73,8 @@ def parse_database(lines: list[str]) -> Database:
             account = database.accounts.get(user.strip("'"))
             if account and host == "'localhost'":
                 add_privilege(account, row[1:])
+        elif kind == "option-file":
+            database.option_files.add(row[0])
         elif kind == "login" and row[0] in database.accounts:
             works = row[1] == "works" or CONNECTIONS_EXHAUSTED.match(row[1])
             database.accounts[row[0]].login_works = bool(works)
@@ -97,6 +100,7 @@ class DatabaseFact(FactBase[Database]):
         options = "--batch --raw --skip-column-names"
         query = f"{client} {options} --execute={shlex.quote(QUERY)} 2>/dev/null"
         tries = "".join(
+            f"; [ -e {shlex.quote(path)} ] && printf 'option-file\\t%s\\n' {shlex.quote(user)}"
             f"; printf 'login\\t%s\\t%s\\n' {shlex.quote(user)} \"$("
             f" {{ {client} --defaults-file={shlex.quote(path)} --execute='DO 0' 2>&1"
             ' && echo works; } | tail -n 1)"'

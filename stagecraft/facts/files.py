@@ -13,7 +13,8 @@ KINDS = {"regular file": "file", "regular empty file": "file", "symbolic link": 
 @dataclass(frozen=True)
 class Entry:
     """One path as it is. `mode` is octal text (`640`); `acl` are access and default entries
-    beyond the mode, as `setfacl` takes them."""
+    beyond the mode, as `setfacl` takes them; `sha256` is that of a file's text, of a link's
+    target's."""
 
     kind: str
     mode: str
@@ -41,7 +42,7 @@ def parse_tree(lines: list[str]) -> dict[str, Entry]:
             entries[path]["target"] = target
         elif section == "sums":
             digest, path = line.split("  ", 1)
-            if entries.get(path, {}).get("kind") == "file":
+            if path in entries:
                 entries[path]["sha256"] = digest
         elif section == "acls":
             if line.startswith("# file: "):
@@ -59,18 +60,36 @@ def is_extended(acl_line: str) -> bool:
     return entry.startswith(("user:", "group:")) and "::" not in entry
 
 
+def becoming(user: str) -> list[str]:
+    """The words before a command that root runs as this user."""
+    if user == "root":
+        return []
+    return ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"]
+
+
+def read_as(user: str, command: str) -> str:
+    """The command as that user reads, who may not exist yet: root would follow the links, and
+    wait at the pipes, that a site can put among its own files."""
+    if user == "root":
+        return command
+    words = shlex.join([*becoming(user), "sh", "-c", command])
+    return f"if id -u {user} >/dev/null 2>&1; then {words}; fi"
+
+
 class Tree(FactBase[dict[str, Entry]]):
     """The entries at the given paths; a path where nothing stands is not in the result."""
 
-    def command(self, paths: list[str]) -> str:
+    def command(self, paths: list[str], user: str = "root") -> str:
         quoted = " ".join(shlex.quote(path) for path in paths)
-        return (
+        return read_as(
+            user,
             f"export LC_ALL=C; set -- {quoted};"
             " echo '== stat'; stat -c '%n|%F|%a|%U|%G' -- \"$@\" 2>/dev/null;"
             " echo '== links'; for path; do"
             ' [ -L "$path" ] && printf \'%s|%s\\n\' "$path" "$(readlink -- "$path")"; done;'
-            " echo '== sums'; sha256sum -- \"$@\" 2>/dev/null;"
-            " echo '== acls'; getfacl --absolute-names -- \"$@\" 2>/dev/null; true"
+            " echo '== sums'; for path; do"
+            ' [ -f "$path" ] && sha256sum -- "$path" 2>/dev/null; done;'
+            " echo '== acls'; getfacl --absolute-names -- \"$@\" 2>/dev/null; true",
         )
 
     @staticmethod
@@ -84,9 +103,13 @@ class Tree(FactBase[dict[str, Entry]]):
 class Contents(FactBase[dict[str, str]]):
     """The text of the given files, for `--diff`; never asked for a file that holds a secret."""
 
-    def command(self, paths: list[str]) -> str:
+    def command(self, paths: list[str], user: str = "root") -> str:
         quoted = " ".join(shlex.quote(path) for path in paths)
-        return f'for path in {quoted}; do echo "== $path"; cat -- "$path" 2>/dev/null; echo; done'
+        return read_as(
+            user,
+            f"for path in {quoted}; do"
+            ' [ -f "$path" ] && echo "== $path" && cat -- "$path" 2>/dev/null && echo; done; true',
+        )
 
     @staticmethod
     def default() -> dict[str, str]:

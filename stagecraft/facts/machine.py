@@ -9,8 +9,8 @@ from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 
 DISTRIBUTION_VERSIONS: dict[str, dict[str, str]] = {
-    "12": {"php": "8.2", "nginx": "1.22", "openssl": "3.0"},
-    "13": {"php": "8.4", "nginx": "1.26", "openssl": "3.5"},
+    "12": {"codename": "bookworm", "php": "8.2", "nginx": "1.22", "openssl": "3.0"},
+    "13": {"codename": "trixie", "php": "8.4", "nginx": "1.26", "openssl": "3.5"},
 }
 """What each Debian ships, by its VERSION_ID; `apt-cache policy` on both, 2026-11."""
 
@@ -35,6 +35,11 @@ class Machine:
     def php(self) -> str:
         """The PHP version this Debian ships, such as `8.4`."""
         return DISTRIBUTION_VERSIONS[self.version]["php"]
+
+    @property
+    def codename(self) -> str:
+        """The name of this Debian's suite, such as `trixie`."""
+        return DISTRIBUTION_VERSIONS[self.version]["codename"]
 
     @property
     def supported(self) -> bool:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -72,17 +73,20 @@ def good_self_signed(lineage: Lineage, certificate: Certificate | None) -> bool:
 
 
 def make_self_signed(lineage: Lineage) -> StringCommand:
-    """Made beside the old one and renamed over it, so that key and certificate always match."""
+    """Made in a directory of its own, to which a link is switched: key and certificate match at
+    every moment."""
     names = ",".join(f"DNS:{domain}" for domain in lineage.domains)
-    directory = shlex.quote(lineage.self_signed)
+    link = shlex.quote(lineage.self_signed)
     return StringCommand(
-        f"umask 077; rm -rf {directory}.new; mkdir -p {directory}.new"
+        f"umask 077; mkdir -p {shlex.quote(str(PurePosixPath(lineage.self_signed).parent))}"
+        f" && new=$(mktemp -d {link}.XXXXXX)"
         f" && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc"
         f" -days {SELF_SIGNED_DAYS} -subj /CN={lineage.name}"
         f" -addext {shlex.quote('subjectAltName=' + names)}"
         f" -addext extendedKeyUsage=serverAuth"
-        f" -keyout {directory}.new/privkey.pem -out {directory}.new/fullchain.pem"
-        f" && rm -rf {directory} && mv -T {directory}.new {directory}"
+        f' -keyout "$new/privkey.pem" -out "$new/fullchain.pem"'
+        f' && ln -sfn "$new" {link}.link && mv -fT {link}.link {link}'
+        f' && for old in {link}.*; do [ "$old" = "$new" ] || rm -rf "$old"; done'
     )
 
 
@@ -101,12 +105,22 @@ def issued(lineage: Lineage) -> Generator[StringCommand | FunctionCommand]:
     """
     present = lineage.read()
     current = present.certbot
-    if not (lineage.covers(current) and current and current.server == lineage.directory):
+    if not good(lineage, current):
         yield StringCommand(place_probe(lineage))
         yield FunctionCommand(challenges_reachable, (lineage.domains, lineage.name), {})
         yield StringCommand(certbot_command(lineage, current))
     if present.served != lineage.live:
         yield point(lineage.link, lineage.live)
+
+
+def good(lineage: Lineage, certificate: Certificate | None) -> bool:
+    """Whether it is the declared CA's, for the site's names, and has not expired unrenewed."""
+    return (
+        certificate is not None
+        and lineage.covers(certificate)
+        and certificate.server == lineage.directory
+        and not certificate.expiring
+    )
 
 
 def place_probe(lineage: Lineage) -> str:
@@ -150,12 +164,18 @@ def certbot_command(lineage: Lineage, current: Certificate | None) -> str:
         "--cert-name", lineage.name, "--key-type", "ecdsa", "--elliptic-curve", "secp256r1",
         "--server", lineage.directory, "--renew-with-new-domains",
         *(["--email", lineage.email] if lineage.email else ["--register-unsafely-without-email"]),
-        *(["--force-renewal"] if current and current.server != lineage.directory else []),
+        *(["--force-renewal"] if forced(lineage, current) else []),
     ]  # fmt: skip
     for domain in lineage.domains:
         arguments += ["--domain", domain]
     command = shlex.join(arguments)
     return f"{trusting_private_cas()} {command}" if lineage.private_ca else command
+
+
+def forced(lineage: Lineage, current: Certificate | None) -> bool:
+    """Whether certbot would keep what it has, seeing the same names: it is another CA's, or it
+    has expired."""
+    return current is not None and (current.server != lineage.directory or current.expiring)
 
 
 def trusting_private_cas() -> str:

@@ -18,7 +18,7 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
-from stagecraft.facts.files import Contents, Entry, Tree
+from stagecraft.facts.files import Contents, Entry, Tree, becoming
 
 INSTALL_TREE = Path(__file__).with_name("install_tree.sh").read_text()
 
@@ -93,12 +93,14 @@ class Link:
 
 @dataclass(frozen=True)
 class Absent:
-    """Nothing stands at `path`."""
+    """Nothing stands at `path`; with `sha256`, nothing of that text: anything else that stands
+    there is somebody's and stays."""
 
     path: str
+    sha256: str = ""
 
     def matches(self, entry: Entry) -> bool:
-        return False
+        return bool(self.sha256) and entry.sha256 != self.sha256
 
     def index_line(self) -> list[str]:
         return ["absent", self.path, "-", "-", "-", "-", "-"]
@@ -161,10 +163,12 @@ def describe(node: Node, entry: Entry | None, old_text: str) -> str:
     return "\n".join([f"{verb} {node.path} ({node.user}:{node.group} {node.mode})", *lines])
 
 
-def show_diff(changes: Sequence[Node], entries: dict[str, Entry]) -> None:
+def show_diff(changes: Sequence[Node], entries: dict[str, Entry], user: str) -> None:
     """Prints each change to stderr, where pyinfra's own `--diff` prints."""
     readable = [n.path for n in changes if isinstance(n, File) and not n.secret]
-    old = host.get_fact(Contents, paths=[path for path in readable if path in entries] or ["/"])
+    old: dict[str, str] = {}
+    if present := [path for path in readable if path in entries]:
+        old = host.get_fact(Contents, paths=present, user=user)
     for node in changes:
         text = describe(node, entries.get(node.path), old.get(node.path, ""))
         for line in text.splitlines():
@@ -182,15 +186,15 @@ def tree(
         tree: its name, such as `nginx`; names the staging directory below /run/stagecraft.
         nodes: parents before children.
         check: run before anything is put in place, against the tree as it would be.
-        user: who writes. Below directories that another user can write to, it must be that one:
-            root would follow the links they put in its way.
+        user: who reads and writes. Below directories that another user can write to, it must be
+            that one: root would follow the links they put in its way.
     """
-    entries = host.get_fact(Tree, paths=[node.path for node in nodes])
+    entries = host.get_fact(Tree, paths=[node.path for node in nodes], user=user)
     changes = differing(nodes, entries)
     if not changes:
         return
     if state.config.DIFF and not state.is_executing:
-        show_diff(changes, entries)
+        show_diff(changes, entries, user)
     arguments = [tree]
     if check:
         arguments += [check.name, check.command, *check.directories]
@@ -203,10 +207,3 @@ def tree(
         *map(shlex.quote, arguments),
         _stdin=payload(changes),
     )
-
-
-def becoming(user: str) -> list[str]:
-    """The words before a command that root runs as this user."""
-    if user == "root":
-        return []
-    return ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"]

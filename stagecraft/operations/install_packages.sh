@@ -4,7 +4,9 @@ units=$1
 shift
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 
-known() { apt-cache show --no-all-versions -- "$@" >/dev/null 2>&1; }
+known() { # whether apt has every one of them
+    for name; do apt-cache show --no-all-versions -- "$name" >/dev/null 2>&1 || return 1; done
+}
 newest_list() { find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -newerct '1 day ago' | head -n 1; }
 changed_source() { find /etc/apt/sources.list.d /etc/apt/preferences.d -newer /var/lib/apt/lists -name 'stagecraft-*'; }
 

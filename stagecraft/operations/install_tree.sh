@@ -18,7 +18,7 @@ if [ "$(id -u)" = 0 ]; then
     rm -rf "$stage"
     mkdir "$stage"
 else
-    stage=$(mktemp -d)
+    stage=$(mktemp -d -p /tmp)
 fi
 trap 'rm -rf "$stage"' EXIT
 base64 -d | tar -x -C "$stage"
@@ -38,12 +38,12 @@ own() { # of $1: owner, mode, ACL
     [ "$extra" = - ] || setfacl -m "$extra" "$1"
 }
 
-refuse_link() {
-    [ ! -L "$root$path" ] || {
-        echo "$path is a symbolic link, and a directory is declared there; nothing was changed" >&2
-        exit 1
-    }
+refuse() {
+    echo "$path is a $1, and a $kind is declared there; nothing was changed" >&2
+    exit 1
 }
+refuse_link() { [ ! -L "$root$path" ] || refuse "symbolic link"; }
+refuse_directory() { [ -L "$root$path" ] || [ ! -d "$root$path" ] || refuse directory; }
 
 make_directory() {
     [ -d "$root$path" ] || mkdir -p "$root$path"
@@ -63,6 +63,8 @@ remove() { rm -rf "$root${path:?}"; }
 place() { # everything below the root $1
     root=$1
     each refuse_link directory
+    each refuse_directory file
+    each refuse_directory link
     each make_directory directory
     each prepare_file file
     each prepare_link link

@@ -100,7 +100,6 @@ class Database(Setting):
     charset: values.Charset = "utf8mb4"
     collation: values.Collation = "utf8mb4_unicode_ci"
     connections: PositiveInt = 60
-    present: bool = True
 
     @property
     def migrator(self) -> str:

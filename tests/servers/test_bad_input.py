@@ -103,3 +103,20 @@ def test_not_enough_rights_is_an_error(bookworm: Provisioned, lab: Lab) -> None:
     assert run.code == 1
     assert "root" in run.output and "sudo" in run.output
     assert "Traceback" not in run.output
+
+
+def test_a_database_that_others_made_is_not_taken_over(trixie: Provisioned, lab: Lab) -> None:
+    """Production built by hand, for instance: refused by name, and by its name alone."""
+    project = Project(STATE / "projects/takeover")
+    environment = staging(trixie.server, "selfsigned")
+    environment["sites"] = {"other": {"domain": "other.test", "tls": {"issuer": "selfsigned"}}}
+    project.write(all=machine(trixie.server, lab), qa=environment)
+    trixie.ssh("mariadb", input="CREATE DATABASE other_qa")
+    try:
+        run = project.pyinfra("qa", "-y")
+        assert run.code == 1
+        assert "database other_qa already" in run.output
+        assert "Traceback" not in run.output
+        assert not trixie.succeeds("id other-qa")
+    finally:
+        trixie.ssh("mariadb", input="DROP DATABASE other_qa")

@@ -64,7 +64,7 @@ def test_the_api_needs_no_basic_auth(host: Provisioned, path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/admin", "/admin/", "/admin/users", "/admin/x.css", "//admin", "/%61dmin", "/x/../admin"],
+    ["/admin", "/admin/", "/admin/users", "/admin/x.css", "//admin", "/%61dmin"],
 )
 def test_admin_is_closed_to_addresses_not_on_the_allow_list(host: Provisioned, path: str) -> None:
     assert host.web.get(SHOP + path).status == 403
@@ -79,6 +79,20 @@ def test_no_path_through_a_php_file_gets_around_the_allow_list(
     response = host.web.get(SHOP + path)
     assert response.status == 404
     assert not reached_app(response)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/admin/../x", "/admin/%2e%2e/x", "/portal/%2E./api/x", "/x/./admin", "/portal/..%2fapi/x"],
+)
+def test_dot_segments_are_refused(host: Provisioned, path: str) -> None:
+    """nginx would decide by the path without them, and PHP route the one with them."""
+    for site in (SITE, SHOP):
+        assert host.web.get(site + path).status == 400
+
+
+def test_dots_elsewhere_are_no_dot_segments(host: Provisioned) -> None:
+    assert reached_app(host.web.get(f"{SHOP}/a..b/c.d?next=/../x"))
 
 
 def test_admin_is_open_to_addresses_on_the_allow_list(trixie: Provisioned) -> None:

@@ -12,6 +12,7 @@ import tarfile
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -143,8 +144,40 @@ def test_every_kind_of_entry_is_read_in_one_command(root: Path, entries: Any) ->
 def test_a_link_to_a_file_is_no_file_of_that_content(root: Path, entries: Any) -> None:
     (root / "file").write_text("text")
     (root / "link").symlink_to("file")
-    entry = entries(File(f"{root}/link", "text"))[f"{root}/link"]
-    assert (entry.kind, entry.sha256) == ("link", "")
+    declared = File(f"{root}/link", "text")
+    entry = entries(declared)[f"{root}/link"]
+    assert entry.kind == "link"
+    assert not declared.matches(entry)
+
+
+def test_a_pipe_does_not_hold_up_the_plan(root: Path, entries: Any) -> None:
+    os.mkfifo(root / "pipe")
+    assert entries(File(f"{root}/pipe", "text"))[f"{root}/pipe"].sha256 == ""
+
+
+def test_what_is_absent_only_with_a_known_text_stays_with_any_other(
+    root: Path, entries: Any, install: Install
+) -> None:
+    """Debian's welcome page goes; a vhost that somebody wrote in its place is theirs."""
+    (root / "available").write_text("welcome")
+    (root / "enabled").symlink_to(root / "available")
+    node = Absent(f"{root}/enabled", sha256=sha256(b"welcome").hexdigest())
+    (root / "available").write_text("a vhost")
+    assert differing([node], entries(node)) == []
+    (root / "available").write_text("welcome")
+    assert differing([node], entries(node)) == [node]
+    assert install(node).returncode == 0
+    assert everything_below(root) == {"available": "welcome"}
+
+
+def test_a_directory_in_a_file_s_place_is_refused_before_anything_changes(
+    root: Path, install: Install
+) -> None:
+    (root / "b").mkdir()
+    run = install(File(f"{root}/a", "new"), File(f"{root}/b", "new"))
+    assert run.returncode == 1
+    assert f"{root}/b is a directory, and a file is declared there" in run.stderr
+    assert not (root / "a").exists()
 
 
 def test_a_dangling_link_is_read(root: Path, entries: Any) -> None:
@@ -320,7 +353,7 @@ def test_the_diff_asks_for_no_secret_file_and_prints_none(
     assert shown.out == ""
     assert "+new" in shown.err
     assert "hunter2" not in shown.err
-    assert (Contents, {"paths": ["/etc/a"]}) in server.host.asked
+    assert (Contents, {"paths": ["/etc/a"], "user": "root"}) in server.host.asked
 
 
 def test_without_diff_nothing_is_printed(server: Any, capsys: pytest.CaptureFixture[str]) -> None:
