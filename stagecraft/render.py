@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stagecraft.operations.files import File
+from stagecraft.operations.nodes import File
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 

@@ -9,7 +9,7 @@ from pyinfra.operations import server
 
 from stagecraft import dotenv
 from stagecraft.operations import files
-from stagecraft.operations.files import Directory, File, Link, Node
+from stagecraft.operations.nodes import Directory, File, Link, Node
 from stagecraft.render import file
 from stagecraft.secrets import Secret
 from stagecraft.settings import Site

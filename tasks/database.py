@@ -18,7 +18,8 @@ from stagecraft.operations.database import (
     Login,
     schema,
 )
-from stagecraft.operations.files import Check, Directory, File
+from stagecraft.operations.files import Check
+from stagecraft.operations.nodes import Directory, File
 from stagecraft.operations.services import running
 from stagecraft.paths import DATABASE_LOGINS, database_login
 from stagecraft.render import file

@@ -9,7 +9,8 @@ from pyinfra.api.deploy import deploy
 from stagecraft.facts.machine import Machine
 from stagecraft.htpasswd import htpasswd_lines
 from stagecraft.operations import files
-from stagecraft.operations.files import Absent, Check, Directory, File, Link, Node
+from stagecraft.operations.files import Check
+from stagecraft.operations.nodes import Absent, Directory, File, Link, Node
 from stagecraft.operations.services import running
 from stagecraft.paths import ACME_WEBROOT, CERTIFICATES, certificate, htpasswd, php_socket
 from stagecraft.render import file

@@ -8,7 +8,7 @@ from pyinfra.api.deploy import deploy
 
 from stagecraft.facts.machine import Machine
 from stagecraft.operations import files
-from stagecraft.operations.files import Directory, File
+from stagecraft.operations.nodes import Directory, File
 from stagecraft.operations.packages import installed
 from stagecraft.render import file
 from stagecraft.settings import AptSource, Environment, Site

@@ -8,7 +8,8 @@ from pyinfra.api.deploy import deploy
 
 from stagecraft.facts.machine import Machine
 from stagecraft.operations import files
-from stagecraft.operations.files import Check, Directory
+from stagecraft.operations.files import Check
+from stagecraft.operations.nodes import Directory
 from stagecraft.operations.services import running
 from stagecraft.paths import php_socket
 from stagecraft.render import file

@@ -10,7 +10,8 @@ from pyinfra.api.deploy import deploy
 
 from stagecraft import operations
 from stagecraft.operations import files
-from stagecraft.operations.files import Check, Directory
+from stagecraft.operations.files import Check
+from stagecraft.operations.nodes import Directory
 from stagecraft.operations.services import running
 from stagecraft.paths import redis_socket
 from stagecraft.render import file

@@ -8,7 +8,7 @@ from pyinfra.api.deploy import deploy
 
 from stagecraft.operations import certificates, files
 from stagecraft.operations.certificates import Lineage
-from stagecraft.operations.files import Directory, File, Node
+from stagecraft.operations.nodes import Directory, File, Node
 from stagecraft.operations.services import known, running
 from stagecraft.paths import ACME_CA_DIRECTORY, CERTIFICATES, SELF_SIGNED, certificate
 from stagecraft.render import file

@@ -9,6 +9,9 @@ from pyinfra.api.facts import FactBase
 
 KINDS = {"regular file": "file", "regular empty file": "file", "symbolic link": "link"}
 
+KEY_ENDS = "=: "
+"""What ends the key of a line: in a .env, a password file, an ACL file."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -124,3 +127,33 @@ class Contents(FactBase[dict[str, str]]):
             else:
                 lines.append(line)
         return {path: "\n".join(lines) for path, lines in contents.items()}
+
+
+class Fingerprints(FactBase[dict[str, dict[str, str]]]):
+    """Of files with a secret on each line, by path: the sum of each line by its key, so that a
+    difference has a name and its values stay where they are."""
+
+    def command(self, paths: list[str], user: str = "root") -> str:
+        quoted = " ".join(shlex.quote(path) for path in paths)
+        return read_as(
+            user,
+            f'for path in {quoted}; do [ -f "$path" ] || continue; echo "== $path";'
+            ' grep -v -e "^#" -e "^$" -- "$path" | while IFS= read -r line; do'
+            f' key=${{line%%[{KEY_ENDS}]*}}; sum=$(printf %s "$line" | sha256sum);'
+            ' echo "${sum%% *} $key"; done; done; true',
+        )
+
+    @staticmethod
+    def default() -> dict[str, dict[str, str]]:
+        return {}
+
+    def process(self, output: list[str]) -> dict[str, dict[str, str]]:
+        files: dict[str, dict[str, str]] = {}
+        keys: dict[str, str] = {}
+        for line in output:
+            if line.startswith("== /"):
+                keys = files.setdefault(line[3:], {})
+            elif line:
+                digest, key = line.split(" ", 1)
+                keys[key] = digest
+        return files

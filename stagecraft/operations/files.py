@@ -3,110 +3,23 @@ checker, put in place by atomic renames."""
 
 from __future__ import annotations
 
-import difflib
-import hashlib
 import io
 import shlex
 import tarfile
 from base64 import encodebytes
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import click
 from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
-from stagecraft.facts.files import Contents, Entry, Tree, becoming
+from stagecraft.facts.files import Entry, Tree, becoming
+from stagecraft.operations.diff import show
+from stagecraft.operations.nodes import Absent, File, Node
 
 INSTALL_TREE = Path(__file__).with_name("install_tree.sh").read_text()
-
-
-@dataclass(frozen=True)
-class File:
-    """A regular file. `mode` is octal text; `secret` keeps its text out of every diff; `origin`
-    is the template it was rendered from, for messages."""
-
-    path: str
-    content: str = field(repr=False)
-    user: str = "root"
-    group: str = "root"
-    mode: str = "644"
-    secret: bool = False
-    origin: str = ""
-
-    @property
-    def data(self) -> bytes:
-        return self.content.encode()
-
-    def matches(self, entry: Entry) -> bool:
-        return (
-            entry.kind == "file"
-            and entry.sha256 == hashlib.sha256(self.data).hexdigest()
-            and (entry.user, entry.group, entry.mode) == (self.user, self.group, self.mode)
-            and not entry.acl
-        )
-
-    def index_line(self) -> list[str]:
-        origin = self.origin or "-"
-        return ["file", self.path, self.user, self.group, self.mode, "-", origin]
-
-
-@dataclass(frozen=True)
-class Directory:
-    """A directory. `acl` are entries as `setfacl -m` takes them, such as `user:www-data:--x`."""
-
-    path: str
-    user: str = "root"
-    group: str = "root"
-    mode: str = "755"
-    acl: tuple[str, ...] = ()
-
-    def matches(self, entry: Entry) -> bool:
-        return (
-            entry.kind == "directory"
-            and (entry.user, entry.group, entry.mode) == (self.user, self.group, self.mode)
-            and entry.acl == frozenset(self.acl)
-        )
-
-    def index_line(self) -> list[str]:
-        acl = ",".join(self.acl) or "-"
-        return ["directory", self.path, self.user, self.group, self.mode, acl, "-"]
-
-
-@dataclass(frozen=True)
-class Link:
-    """A symbolic link. An `initial` one is made where nothing stands and then left to its owner:
-    the first release of an app's `current`."""
-
-    path: str
-    target: str
-    initial: bool = False
-
-    def matches(self, entry: Entry) -> bool:
-        return self.initial or (entry.kind == "link" and entry.target == self.target)
-
-    def index_line(self) -> list[str]:
-        return ["link", self.path, "-", "-", "-", self.target, "-"]
-
-
-@dataclass(frozen=True)
-class Absent:
-    """Nothing stands at `path`; with `sha256`, nothing of that text: anything else that stands
-    there is somebody's and stays."""
-
-    path: str
-    sha256: str = ""
-
-    def matches(self, entry: Entry) -> bool:
-        return bool(self.sha256) and entry.sha256 != self.sha256
-
-    def index_line(self) -> list[str]:
-        return ["absent", self.path, "-", "-", "-", "-", "-"]
-
-
-Node = File | Directory | Link | Absent
 
 
 @dataclass(frozen=True)
@@ -149,32 +62,6 @@ def add_member(archive: tarfile.TarFile, name: str, data: bytes) -> None:
     archive.addfile(member, io.BytesIO(data))
 
 
-def describe(node: Node, entry: Entry | None, old_text: str) -> str:
-    """What `--diff` shows of one change; of a secret file only that it differs."""
-    if isinstance(node, Absent):
-        return f"remove {node.path}"
-    verb = "create" if entry is None else "change"
-    if not isinstance(node, File):
-        return f"{verb} {node.path}"
-    if node.secret:
-        return f"{verb} {node.path} (its text is secret)"
-    before, after = old_text.splitlines(), node.content.splitlines()
-    lines = difflib.unified_diff(before, after, node.path, node.path, lineterm="")
-    return "\n".join([f"{verb} {node.path} ({node.user}:{node.group} {node.mode})", *lines])
-
-
-def show_diff(changes: Sequence[Node], entries: dict[str, Entry], user: str) -> None:
-    """Prints each change to stderr, where pyinfra's own `--diff` prints."""
-    readable = [n.path for n in changes if isinstance(n, File) and not n.secret]
-    old: dict[str, str] = {}
-    if present := [path for path in readable if path in entries]:
-        old = host.get_fact(Contents, paths=present, user=user)
-    for node in changes:
-        text = describe(node, entries.get(node.path), old.get(node.path, ""))
-        for line in text.splitlines():
-            click.echo(f"    {host.print_prefix}{line}", err=True)
-
-
 @operation()
 def tree(
     tree: str, nodes: Sequence[Node], check: Check | None = None, user: str = "root"
@@ -194,7 +81,7 @@ def tree(
     if not changes:
         return
     if state.config.DIFF and not state.is_executing:
-        show_diff(changes, entries, user)
+        show(changes, entries, user)
     arguments = [tree]
     if check:
         arguments += [check.name, check.command, *check.directories]

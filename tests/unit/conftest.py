@@ -19,7 +19,8 @@ from pyinfra.api.facts import FactBase
 
 from stagecraft.facts.machine import DISTRIBUTION_VERSIONS, Machine, version_tuple
 from stagecraft.operations import files
-from stagecraft.operations.files import Check, File, Node
+from stagecraft.operations.files import Check
+from stagecraft.operations.nodes import File, Node
 from stagecraft.secrets import Secret
 from stagecraft.settings import Environment, Server, Site
 from stagecraft.settings.read import ISSUERS

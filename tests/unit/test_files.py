@@ -24,19 +24,8 @@ import pytest
 
 from stagecraft.facts.files import Contents, Entry, Tree, parse_tree
 from stagecraft.operations import files
-from stagecraft.operations.files import (
-    INSTALL_TREE,
-    Absent,
-    Check,
-    Directory,
-    File,
-    Link,
-    Node,
-    becoming,
-    describe,
-    differing,
-    payload,
-)
+from stagecraft.operations.files import INSTALL_TREE, Check, becoming, differing, payload
+from stagecraft.operations.nodes import Absent, Directory, File, Link, Node
 
 Install = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -287,37 +276,7 @@ def test_what_shall_be_absent_differs_only_where_it_is() -> None:
     assert differing([Absent("/x")], {"/x": STANDS}) == [Absent("/x")]
 
 
-# --- What people are shown ---
-
-
-def test_a_secret_text_is_in_no_repr_and_no_diff() -> None:
-    node = File("/srv/.env", "APP_KEY=hunter2\n", secret=True)
-    assert "hunter2" not in repr(node)
-    for entry in (None, STANDS):
-        assert "hunter2" not in describe(node, entry, "APP_KEY=hunter1")
-        assert "hunter1" not in describe(node, entry, "APP_KEY=hunter1")
-    assert describe(node, STANDS, "") == "change /srv/.env (its text is secret)"
-
-
-def test_no_file_shows_its_text_in_its_repr() -> None:
-    assert "text" not in repr(File("/etc/a", "text"))
-
-
-def test_a_changed_file_is_shown_line_by_line() -> None:
-    shown = describe(File("/etc/a", "same\nnew\n"), STANDS, "same\nold\n").splitlines()
-    assert shown[0] == "change /etc/a (root:root 644)"
-    assert {"-old", "+new", " same"} <= set(shown)
-
-
-def test_a_new_file_is_shown_as_created() -> None:
-    shown = describe(File("/etc/a", "new\n"), None, "")
-    assert shown.startswith("create /etc/a")
-    assert "+new" in shown
-
-
-def test_what_goes_away_is_named() -> None:
-    assert describe(Absent("/etc/default"), STANDS, "") == "remove /etc/default"
-    assert describe(Link("/l", "a"), None, "") == "create /l"
+# --- What the operation yields ---
 
 
 @pytest.fixture
@@ -342,18 +301,6 @@ NODES: list[Node] = [File("/etc/a", "new\n"), File("/srv/.env", "hunter2\n", sec
 
 def commands(nodes: Sequence[Node], check: Check | None = None, user: str = "root") -> list[Any]:
     return list(files.tree._inner(tree="app", nodes=nodes, check=check, user=user))
-
-
-def test_the_diff_asks_for_no_secret_file_and_prints_none(
-    server: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    server.state.config.DIFF = True
-    commands(NODES)
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert "+new" in shown.err
-    assert "hunter2" not in shown.err
-    assert (Contents, {"paths": ["/etc/a"], "user": "root"}) in server.host.asked
 
 
 def test_without_diff_nothing_is_printed(server: Any, capsys: pytest.CaptureFixture[str]) -> None:

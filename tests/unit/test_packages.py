@@ -14,7 +14,7 @@ import pytest
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.packages import InstalledPackages
 from stagecraft.operations import packages
-from stagecraft.operations.files import File
+from stagecraft.operations.nodes import File
 from stagecraft.operations.packages import INSTALL_PACKAGES
 from stagecraft.settings.models import AptSource
 from tasks import packages as task
@@ -118,7 +118,7 @@ def test_an_archive_with_a_suite_of_debian_s_own_name_is_pinned_by_its_host(
 
 
 def test_an_archive_without_a_key_leaves_it_to_debian_s_keyring(machine: Machine) -> None:
-    source = AptSource(uris=["https://mirror.example/debian"], suites=["unstable"])
+    source = AptSource(uris=["https://mirror.example/pool"], suites=["unstable"])
     texts = [
         node.content for node in task.apt_source("sid", source, machine) if isinstance(node, File)
     ]

@@ -18,7 +18,7 @@ import jinja2
 import pytest
 
 from stagecraft import render
-from stagecraft.operations.files import Directory, File, Link
+from stagecraft.operations.nodes import Directory, File, Link
 from stagecraft.settings import Environment, Issuer, Server, Site
 from stagecraft.settings.models import AptSource
 from stagecraft.settings.read import ISSUERS
