@@ -56,7 +56,7 @@ def database_server(settings: ServerDatabase, machine: Machine) -> None:
         unit=f"{settings.engine}.service",
         watched=[path],
         after=[written],
-        refresh="restart",
+        refresh="systemctl restart",
     )
 
 

@@ -10,6 +10,7 @@ from stagecraft.facts.machine import Machine
 from stagecraft.htpasswd import htpasswd_lines
 from stagecraft.operations import files
 from stagecraft.operations.files import Check
+from stagecraft.operations.nginx import RELOAD
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node
 from stagecraft.operations.services import running
 from stagecraft.paths import ACME_WEBROOT, CERTIFICATES, certificate, htpasswd, php_socket
@@ -41,6 +42,7 @@ def nginx(
         unit="nginx.service",
         watched=["/etc/nginx", CERTIFICATES, *(f"{certificate(s)}/" for s in environment.sites)],
         after=[written],
+        refresh=RELOAD,
     )
 
 

@@ -64,5 +64,5 @@ def redis(site: Site, secrets: Mapping[str, Secret]) -> None:
         watched=[configuration, users],
         unit_files=[override],
         after=[written],
-        refresh="restart",
+        refresh="systemctl restart",
     )

@@ -8,6 +8,7 @@ from pyinfra.api.deploy import deploy
 
 from stagecraft.operations import certificates, files
 from stagecraft.operations.certificates import Lineage
+from stagecraft.operations.nginx import RELOAD
 from stagecraft.operations.nodes import Directory, File, Node
 from stagecraft.operations.services import known, running
 from stagecraft.paths import ACME_CA_DIRECTORY, CERTIFICATES, SELF_SIGNED, certificate
@@ -63,6 +64,7 @@ def acme_certificates(environment: Environment) -> None:
         unit="nginx.service",
         watched=[CERTIFICATES, *(f"{certificate(site)}/" for site in sites)],
         after=issued,
+        refresh=RELOAD,
     )
 
 

@@ -24,7 +24,7 @@ def running(
     watched: Sequence[str] = (),
     unit_files: Sequence[str] = (),
     after: Sequence[OperationMeta] = (),
-    refresh: str = "reload",
+    refresh: str = "systemctl reload",
 ) -> Generator[str | StringCommand]:
     """Ensures that the unit runs, starts at boot and has read its files since they last changed.
 
@@ -34,7 +34,7 @@ def running(
         unit_files: unit files and drop-ins that we write. When they change the unit is restarted:
             a reload takes up no new command, limit or sandbox.
         after: operations that write those files, so that the plan shows what follows from them.
-        refresh: `reload` or `restart`: how the unit takes up changed watched files.
+        refresh: the command by which the unit, its last word, takes up changed watched files.
     """
     current: Unit = host.get_fact(
         UnitFact, unit=unit, unit_files=list(unit_files), watched=list(watched)
@@ -49,7 +49,7 @@ def running(
     elif current.restart_due:
         yield explained(f"systemctl restart {name}", unit)
     elif current.newer or pending(after):
-        yield explained(f"systemctl {refresh} {name}", unit)
+        yield explained(f"{refresh} {name}", unit)
 
 
 @operation()

@@ -216,7 +216,7 @@ def test_a_bare_server_gets_it_enabled_and_started(commands: Any) -> None:
 def test_a_changed_file_makes_it_reload(commands: Any) -> None:
     changed = Unit("loaded", "active", "enabled", newer="/etc/nginx/nginx.conf")
     assert commands(changed) == ["systemctl reload nginx.service"]
-    assert commands(changed, refresh="restart") == ["systemctl restart nginx.service"]
+    assert commands(changed, refresh="systemctl restart") == ["systemctl restart nginx.service"]
 
 
 def test_a_changed_unit_file_is_read_anew_first(commands: Any) -> None:

@@ -1,0 +1,18 @@
+# Reloads the nginx unit $1, and returns when no old worker accepts connections any more. A plain
+# reload returns while they still answer, and says nothing of a configuration that the master then
+# cannot use, because of a port that is taken for instance.
+master=$(systemctl show --property=MainPID --value "$1")
+serving() { # the master's workers, but for those that are shutting down
+    for status in $(grep -lx "PPid:.$master" /proc/[0-9]*/status 2>/dev/null); do
+        ! grep -qzx 'nginx: worker process' "${status%status}cmdline" 2>/dev/null || echo "$status"
+    done
+}
+before=$(serving)
+systemctl reload "$1" || exit 1
+for attempt in $(seq 100); do
+    [ -n "$(printf '%s\n' "$before" "$(serving)" | sort | uniq -d)" ] || exit 0
+    sleep 0.1
+done
+echo "$1 did not take up its configuration within 10 seconds:" >&2
+tail -n 5 /var/log/nginx/error.log >&2
+exit 1
