@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pyinfra.context import host
 
+from stagecraft.lock import lock
 from stagecraft.secrets import secrets_for
 from stagecraft.settings import environment_of
 from tasks.app import app
@@ -18,6 +19,7 @@ from tasks.tls import acme_certificates, first_certificates
 _environment = environment_of(host.data)
 _secrets = secrets_for(_environment.name, Path(host.data.root))
 _machine = machine(_environment)
+lock()
 
 packages(_environment, _machine)
 database_server(_environment.server.database, _machine)

@@ -35,8 +35,22 @@ def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, An
     if missing:
         raise SettingsError(missing)
     secrets_for(environment, root)
-    data = {"environment": settings.model_dump(mode="json"), "root": str(root)}
+    data = {
+        "environment": settings.model_dump(mode="json"),
+        "root": str(root),
+        "only_plans": _only_plans(),
+    }
     return [(settings.server.name, _connection(settings.server))], data
+
+
+def _only_plans() -> bool:
+    """Whether pyinfra was told to show what it would do: --dry, or --json without -y. Known here
+    alone: pyinfra runs deploy.py where click's context cannot be seen."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return True
+    arguments = context.params
+    return bool(arguments["dry"] or (arguments["json_output"] and not arguments["yes"]))
 
 
 def _connection(server: Server) -> dict[str, Any]:

@@ -73,21 +73,30 @@ class Project:
 
     def pyinfra(self, environment: str, *arguments: str, timeout: float = 400) -> Run:
         """Runs `pyinfra <arguments> inventories/<environment>.py deploy.py`."""
+        process = self.start(environment, *arguments, stdin=subprocess.DEVNULL)
+        try:
+            stdout, stderr = process.communicate(timeout=timeout)
+        finally:
+            process.kill()
+        return Run(process.returncode, stdout, stderr)
+
+    def start(
+        self, environment: str, *arguments: str, stdin: int = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
+        """The same run, begun: without -y it asks on stdin before it changes anything."""
         program = Path(sys.executable).with_name("pyinfra")
         command = [str(program), *arguments, f"inventories/{environment}.py", "deploy.py"]
         if self.resolver:
             command = self._asking_resolver(command)
-        result = subprocess.run(
+        return subprocess.Popen(
             command,
             cwd=self.directory,
             env={**os.environ, "PYINFRA_PROGRESS": "off"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=timeout,
-            check=False,
         )
-        return Run(result.returncode, result.stdout, result.stderr)
 
     def plan(self, environment: str) -> list[str]:
         """What `--dry` says will change; fails with the run's output when the run does."""

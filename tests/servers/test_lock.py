@@ -1,0 +1,51 @@
+"""One run per server at a time, and never a lock that nobody holds."""
+
+from __future__ import annotations
+
+import getpass
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+from provisioned import Provisioned
+
+
+@pytest.fixture(params=["trixie", "bookworm"])
+def host(request: pytest.FixtureRequest) -> Provisioned:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def waiting(host: Provisioned) -> Iterator[subprocess.Popen[str]]:
+    """A run that has its plan and asks whether to go on."""
+    run = host.project.start("staging")
+    for _ in range(40):
+        if host.ssh("cat /run/stagecraft/lock 2>/dev/null || true"):
+            break
+        time.sleep(0.2)
+    yield run
+    run.kill()
+    run.communicate()
+    host.ssh("rm -f /run/stagecraft/lock")
+
+
+def test_a_second_run_is_refused_and_told_who_holds_the_lock(
+    host: Provisioned, waiting: subprocess.Popen[str]
+) -> None:
+    second = host.project.pyinfra("staging", "-y")
+    assert second.code == 1
+    assert f"is being changed by another run, of {getpass.getuser()}@" in second.output
+    assert f"(process {waiting.pid})" in second.output or host.project.resolver
+    assert " since 20" in second.output
+    assert "Traceback" not in second.output
+
+
+def test_a_plan_needs_no_lock(host: Provisioned, waiting: subprocess.Popen[str]) -> None:
+    assert host.project.plan("staging") == []
+
+
+def test_a_killed_run_holds_no_lock(host: Provisioned, waiting: subprocess.Popen[str]) -> None:
+    waiting.kill()
+    waiting.communicate()
+    assert host.project.apply("staging") == []
