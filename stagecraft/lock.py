@@ -7,8 +7,8 @@ import os
 import shlex
 import socket
 from pathlib import Path
-from typing import Any
 
+from paramiko import Channel, Transport
 from pyinfra.api.command import StringCommand
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import make_unix_command_for_host
@@ -18,7 +18,7 @@ from stagecraft.errors import ServerError
 
 HOLD_LOCK = Path(__file__).with_name("hold_lock.sh").read_text()
 
-_held: list[Any] = []  # the channels, open for as long as this process lives
+_held: list[Channel] = []  # open for as long as this process lives
 
 
 def lock() -> None:
@@ -26,18 +26,27 @@ def lock() -> None:
 
     Does nothing for a run that only plans. Raises ServerError with the holder and the time.
     """
-    connector = host.connector
-    if host.data.only_plans or not isinstance(connector, SSHConnector) or not connector.client:
+    transport = transport_of(host.connector)
+    if host.data.only_plans or transport is None:
         return
-    stdin, stdout, _ = connector.client.exec_command(hold_lock())
-    stdin.write(f"{getpass.getuser()}@{socket.gethostname()} (process {os.getpid()})\n")
-    stdin.flush()
-    answer = stdout.readline().strip()
+    channel = transport.open_session()
+    channel.exec_command(hold_lock())
+    holder = f"{getpass.getuser()}@{socket.gethostname()} (process {os.getpid()})"
+    channel.sendall(f"{holder}\n".encode())
+    answer = channel.recv(1024).decode().strip()
     if answer != "locked":
+        channel.close()
         raise ServerError(
             f"{host.name} is being changed by another run, of {answer}; try again when it is over"
         )
-    _held.extend([stdin, stdout])
+    _held.append(channel)
+
+
+def transport_of(connector: object) -> Transport | None:
+    """The SSH connection; None for pyinfra's other ways to reach a host."""
+    if not isinstance(connector, SSHConnector) or connector.client is None:
+        return None
+    return connector.client.get_transport()
 
 
 def hold_lock() -> str:

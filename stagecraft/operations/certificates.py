@@ -19,8 +19,8 @@ from pyinfra.context import host
 from stagecraft.facts.certificates import Certificate, Certificates, CertificatesFact
 from stagecraft.paths import ACME_CA_DIRECTORY, ACME_WEBROOT
 
-SELF_SIGNED_DAYS = 397
-"""The longest lifetime browsers accept (CA/Browser Forum, ballot SC31)."""
+SELF_SIGNED_DAYS = 365
+"""Mozilla's guideline 6.0 allows less than 366."""
 
 PROBE = "stagecraft-probe"
 
