@@ -111,10 +111,6 @@ class Redis(Setting):
     prefix: values.RedisPrefix
     memory: values.RedisSize = "128mb"
 
-    @property
-    def memory_bytes(self) -> int:
-        return size_in_bytes(self.memory)
-
 
 class Tls(Setting):
     issuer: str = "letsencrypt"
@@ -189,10 +185,6 @@ class Site(Setting):
     @property
     def home(self) -> str:
         return f"/var/www/{self.name}"
-
-    @property
-    def upload_limit_bytes(self) -> int:
-        return size_in_bytes(self.upload_limit)
 
     @property
     def feature_variables(self) -> dict[str, values.Value]:

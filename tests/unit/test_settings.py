@@ -84,8 +84,6 @@ def test_a_site_is_named_after_where_it_is_written(root: Path) -> None:
 
 def test_sizes_come_in_bytes_and_shares_in_percent(root: Path) -> None:
     askpro = read("staging", root).site("askpro")
-    assert askpro.upload_limit_bytes == 700 * 2**20
-    assert askpro.redis.memory_bytes == 128 * 2**20
     assert askpro.php_fpm.process_size_bytes == 48 * 2**20
     assert askpro.php_fpm.memory_percent == 20
     assert read("staging", root).server.database.memory_percent == 25
