@@ -41,6 +41,11 @@ class Provisioned:
     def secret(self, name: str, key: str = "askpro", environment: str = "staging") -> str:
         return secrets_for(environment, self.project.directory)[key][name].reveal()
 
+    @property
+    def qa(self) -> tuple[str, str]:
+        """The login that staging's basic auth admits."""
+        return "qa", self.secret("BASIC_AUTH_QA")
+
     def ssh(self, command: str, **arguments: Any) -> str:
         """A command as root; what it printed."""
         if self.server.user != "root":

@@ -165,8 +165,7 @@ def test_nginx_serves_nothing_of_production_through_a_link_of_staging(
     trixie.ssh(f"ln -s {asset} {public}/asset.txt; ln -s {HOME}/current/public {public}/all")
     trixie.ssh(f"chown -h {STAGING}: {public}/asset.txt {public}/all")
     assert trixie.web.get("https://api.askpro.test/asset.txt").text == "production\n"
-    login = ("qa", trixie.secret("BASIC_AUTH_QA"))
     for path in ("asset.txt", "all/asset.txt"):
-        body = trixie.web.get(f"https://staging.askpro.test/{path}", login=login).body
+        body = trixie.web.get(f"https://staging.askpro.test/{path}", login=trixie.qa).body
         assert b"production" not in body
     trixie.ssh(f"rm {asset} {public}/asset.txt {public}/all")

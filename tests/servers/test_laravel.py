@@ -78,10 +78,6 @@ def host(request: pytest.FixtureRequest) -> Iterator[Provisioned]:
     )  # fmt: skip
 
 
-def qa(host: Provisioned) -> tuple[str, str]:
-    return "qa", host.secret("BASIC_AUTH_QA")
-
-
 def redis(host: Provisioned, command: str, database: int = 0) -> str:
     password = host.secret("REDIS_PASSWORD")
     socket = f"/run/redis-{NAME}/redis-server.sock"
@@ -113,13 +109,13 @@ def test_routes_reach_the_app_through_the_vhost(host: Provisioned) -> None:
     assert ping.status == 200
     assert ping.json["scheme"] == "https"
     for path in ("/portal", "/portal/calls", "/admin"):
-        assert host.web.get(SITE + path, login=qa(host)).status == 200, path
-    script = host.web.get(f"{SITE}/livewire/livewire.js", login=qa(host))
+        assert host.web.get(SITE + path, login=host.qa).status == 200, path
+    script = host.web.get(f"{SITE}/livewire/livewire.js", login=host.qa)
     assert script.status == 200
 
 
 def test_php_runs_as_the_site_and_its_code_is_read_only_to_it(host: Provisioned) -> None:
-    answer = host.web.get(f"{SITE}/whoami", login=qa(host)).json
+    answer = host.web.get(f"{SITE}/whoami", login=host.qa).json
     assert answer["uid"] == int(host.ssh(f"id -u {NAME}"))
     assert answer["release_writable"] is False
     assert answer["storage_writable"] is True
@@ -132,40 +128,40 @@ def test_a_migration_is_refused_with_the_apps_login(host: Provisioned) -> None:
 
 
 def test_the_cache_is_in_redis_under_the_prefix(host: Provisioned) -> None:
-    response = host.web.get(f"{SITE}/cache/forty-two", login=qa(host))
+    response = host.web.get(f"{SITE}/cache/forty-two", login=host.qa)
     assert response.status == 200 and "forty-two" in response.text
     assert keys(host)
     assert all(key.startswith("askpro_staging_") for key in keys(host))
 
 
 def test_the_session_is_in_redis_and_its_cookie_the_sites_own(host: Provisioned) -> None:
-    first = host.web.get(f"{SITE}/session", login=qa(host))
+    first = host.web.get(f"{SITE}/session", login=host.qa)
     cookies = first.headers.get_all("Set-Cookie") or []
     session = next(cookie for cookie in cookies if cookie.startswith("askpro_staging_session="))
     assert "secure" in session.lower() and "httponly" in session.lower()
     cookie = session.split(";")[0]
-    second = host.web.get(f"{SITE}/session", login=qa(host), headers={"Cookie": cookie})
+    second = host.web.get(f"{SITE}/session", login=host.qa, headers={"Cookie": cookie})
     assert second.json["visits"] == first.json["visits"] + 1
 
 
 def test_a_queued_job_passes_through_redis(host: Provisioned) -> None:
-    assert host.web.get(f"{SITE}/queue/parcel", login=qa(host)).status in (200, 202)
+    assert host.web.get(f"{SITE}/queue/parcel", login=host.qa).status in (200, 202)
     assert redis(host, "LLEN askpro_staging_queues:default") == "1"
-    assert host.web.get(f"{SITE}/queue-result/parcel", login=qa(host)).status == 404
+    assert host.web.get(f"{SITE}/queue-result/parcel", login=host.qa).status == 404
     worked, output = artisan(host, "queue:work --stop-when-empty")
     assert worked, output
-    assert host.web.get(f"{SITE}/queue-result/parcel", login=qa(host)).json["value"] == "parcel"
+    assert host.web.get(f"{SITE}/queue-result/parcel", login=host.qa).json["value"] == "parcel"
 
 
 def test_clearing_the_cache_loses_no_job_and_no_session(host: Provisioned) -> None:
-    host.web.get(f"{SITE}/queue/kept", login=qa(host))
-    first = host.web.get(f"{SITE}/session", login=qa(host))
+    host.web.get(f"{SITE}/queue/kept", login=host.qa)
+    first = host.web.get(f"{SITE}/session", login=host.qa)
     worked, output = artisan(host, "cache:clear")
     assert worked, output
     assert redis(host, "LLEN askpro_staging_queues:default") == "1"
     cookies = first.headers.get_all("Set-Cookie") or []
     cookie = next(c.split(";")[0] for c in cookies if c.startswith("askpro_staging_session="))
-    second = host.web.get(f"{SITE}/session", login=qa(host), headers={"Cookie": cookie})
+    second = host.web.get(f"{SITE}/session", login=host.qa, headers={"Cookie": cookie})
     assert second.json["visits"] == first.json["visits"] + 1
     artisan(host, "queue:work --stop-when-empty")
 
@@ -176,10 +172,10 @@ def test_the_portal_is_404_while_its_flag_is_off(host: Provisioned) -> None:
     settings.write_text(before.replace("customer_portal: true", "customer_portal: false"))
     assert host.project.plan("staging") == [f"App home | Write {HOME}"]
     host.project.apply("staging")
-    assert host.web.get(f"{SITE}/portal", login=qa(host)).status == 404
+    assert host.web.get(f"{SITE}/portal", login=host.qa).status == 404
     settings.write_text(before)
     host.project.apply("staging")
-    assert host.web.get(f"{SITE}/portal", login=qa(host)).status == 200
+    assert host.web.get(f"{SITE}/portal", login=host.qa).status == 200
 
 
 def upload(host: Provisioned, size: int) -> int:
@@ -191,9 +187,7 @@ def upload(host: Provisioned, size: int) -> int:
     tail = b"\r\n--boundary--\r\n"
     body = head + b"x" * (size - len(head) - len(tail)) + tail
     headers = {"Content-Type": "multipart/form-data; boundary=boundary"}
-    response = host.web.request(
-        "POST", f"{SITE}/upload", body=body, headers=headers, login=qa(host)
-    )
+    response = host.web.request("POST", f"{SITE}/upload", body=body, headers=headers, login=host.qa)
     if response.status == 200:
         assert response.json["size"] == size - len(head) - len(tail)
     return response.status

@@ -12,10 +12,6 @@ SITE = "https://staging.askpro.test"
 SHOP = "https://shop.test"
 
 
-def qa(host: Provisioned) -> tuple[str, str]:
-    return "qa", host.secret("BASIC_AUTH_QA")
-
-
 def reached_app(response: Response) -> bool:
     """The placeholder release answers every path but /health with this."""
     return response.status == 404 and response.text == "Nothing is released here yet.\n"
@@ -54,7 +50,7 @@ def test_health_talks_to_database_and_cache_and_needs_no_login(host: Provisioned
 def test_every_route_reaches_the_app_behind_basic_auth(host: Provisioned, path: str) -> None:
     assert host.web.get(SITE + path).status == 401
     assert host.web.get(SITE + path, login=("qa", "wrong")).status == 401
-    assert reached_app(host.web.get(SITE + path, login=qa(host)))
+    assert reached_app(host.web.get(SITE + path, login=host.qa))
 
 
 @pytest.mark.parametrize("path", ["/api", "/api/calls", "/api/retell/webhook?x=1"])
@@ -159,7 +155,7 @@ def test_a_symlink_out_of_the_site_is_not_followed(host: Provisioned) -> None:
         host.ssh(f"ln -s {path} {link}; chown -h {shop.name}: {link}")
     assert host.web.get(f"{SHOP}/to-own.txt").text == "content\n"
     assert reached_app(host.web.get(f"{SHOP}/to-foreign.txt"))
-    assert host.web.get(f"{SITE}/foreign.txt", login=qa(host)).text == "content\n"
+    assert host.web.get(f"{SITE}/foreign.txt", login=host.qa).text == "content\n"
     host.ssh(f"rm {own} {foreign} {public}/to-*.txt")
 
 
