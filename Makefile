@@ -16,7 +16,11 @@ SERVER_PACKAGES := mmdebstrap debian-archive-keyring systemd-container openssh-c
 help: ## List the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
+# Root, until bootstrap.py has let `deploy` in and turned root away.
+FIRST_CONTACT = $(if $(wildcard .stagecraft/servers/$(NAME)/root/etc/ssh/authorized_keys.d/deploy),,--user root)
+
 demo: server .venv/complete ## Provision a real server from nothing, and prove that it serves
+	@.venv/bin/pyinfra -y $(FIRST_CONTACT) inventories/local.py bootstrap.py
 	@.venv/bin/pyinfra -y inventories/local.py deploy.py
 	@.venv/bin/python -m stagecraft.proof $(DOMAIN) $(NAME)
 
@@ -30,6 +34,7 @@ ssh: ## Log in to the server (NAME=local)
 clean: ## Remove all servers of this checkout and what killed runs left of them
 	@$(NSPAWN) down --all
 	@$(NSPAWN) --directory .stagecraft/tests down --all
+	@$(NSPAWN) --directory .stagecraft/bench down --all
 
 check: .venv/complete ## Lint, formatting, types
 	.venv/bin/ruff check
@@ -42,6 +47,14 @@ unit: .venv/complete ## Tests without a server, in seconds
 test: check ## All of it: check, and every test on real servers
 	@.ci/ensure-packages $(SERVER_PACKAGES) acl openssl
 	.venv/bin/pytest
+
+faults: .venv/complete ## Kill a run after each of its operations (long)
+	@.ci/ensure-packages $(SERVER_PACKAGES) acl openssl
+	.venv/bin/pytest tests/servers/test_faults.py -m "faults or not faults"
+
+bench: .venv/complete ## Measure it, side by side with stock pyinfra and bare ssh; 20 minutes
+	@.ci/ensure-packages $(SERVER_PACKAGES)
+	@PYTHONPATH=tests/servers .venv/bin/python -m bench
 
 # uv has a .venv of its own: the lock must be makeable before there is one.
 lock: ## Re-make requirements.lock from pyproject.toml
@@ -58,4 +71,4 @@ lock: ## Re-make requirements.lock from pyproject.toml
 	@.venv/bin/pip install --quiet --no-deps --editable .
 	@touch $@
 
-.PHONY: help demo server ssh clean check unit test lock
+.PHONY: help demo server ssh clean check unit test faults bench lock

@@ -1,9 +1,12 @@
 """pyinfra's own settings; it runs this file before the inventory."""
 
+import signal
+
 from pyinfra.context import config
 
-from stagecraft.inventory import refuse_misread_arguments
+from stagecraft.inventory import end_interrupted, refuse_misread_arguments
 
 config.REQUIRE_PYINFRA_VERSION = "~=3.10.0"  # stagecraft/ leans on details of this series
 
 refuse_misread_arguments()
+signal.signal(signal.SIGINT, end_interrupted)

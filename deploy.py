@@ -2,33 +2,46 @@
 
 from pathlib import Path
 
-from pyinfra.context import host
+from pyinfra.context import host as server
 
 from stagecraft.lock import lock
 from stagecraft.secrets import secrets_for
 from stagecraft.settings import environment_of
 from tasks.app import app
-from tasks.database import database, database_server, refuse_foreign_database
+from tasks.clashes import refuse_clashes
+from tasks.database import database, database_server, drop_databases
+from tasks.host import host
 from tasks.machine import machine
-from tasks.nginx import nginx
+from tasks.manifest import begin, complete
+from tasks.nginx import nginx, removed_vhosts, run_nginx, vhost
 from tasks.packages import packages
 from tasks.php_fpm import php_fpm
 from tasks.redis import redis
+from tasks.removed import removed_sites
 from tasks.tls import acme_certificates, first_certificates
 
-_environment = environment_of(host.data)
-_secrets = secrets_for(_environment.name, Path(host.data.root))
+_environment = environment_of(server.data)
+_secrets = secrets_for(_environment.name, Path(server.data.root))
 _machine = machine(_environment)
 lock()
 
+begin(_environment)
+_neighbours = refuse_clashes(_environment)
 packages(_environment, _machine)
-database_server(_environment.server.database, _machine)
+host(_environment.server, _machine)
+database_server(_environment.server.database, _machine, _neighbours)
 for _site in _environment.sites:
-    refuse_foreign_database(_environment, _site)
-    app(_site, _secrets[_site.key])
-    database(_environment, _site, _secrets[_site.key])
-    redis(_site, _secrets[_site.key])
-    php_fpm(_site, _machine)
+    # What fails here spoils this site alone; `complete` makes the run fail in the end.
+    app(_site, _secrets[_site.key], _ignore_errors=True)
+    database(_environment, _site, _secrets[_site.key], _ignore_errors=True)
+    redis(_site, _secrets[_site.key], _ignore_errors=True)
+    php_fpm(_site, _machine, _ignore_errors=True)
 first_certificates(_environment)
-nginx(_environment, _machine, _secrets)
-acme_certificates(_environment)
+_written = [nginx(_machine, _neighbours)]
+for _site in _environment.sites:
+    _written.append(vhost(_site, _machine, _neighbours, _secrets[_site.key], _ignore_errors=True))
+run_nginx(_environment, [*_written, *removed_vhosts()])
+acme_certificates(_environment, _ignore_errors=True)
+removed_sites(_environment)
+drop_databases(_environment)
+complete(_environment)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
-from pyinfra.api.exceptions import NoGroupError, PyinfraError
+from pyinfra.api.exceptions import NoGroupError
 from pyinfra.api.inventory import Inventory
-from pyinfra_cli.exceptions import CliError  # type: ignore[import-untyped]
+from pyinfra.connectors.sshuserclient.config import SSHConfig
 from pyinfra_cli.inventory import make_inventory  # type: ignore[import-untyped]
 
+from stagecraft.connection.levers import levers
+from stagecraft.errors import CommandLineError
 from stagecraft.secrets import secrets_for
-from stagecraft.settings import REPOSITORY, Server, read
+from stagecraft.settings import REPOSITORY, Environment, Server, read
 from stagecraft.sources import Problem, SettingsError, read_yaml
 
 Hosts = list[tuple[str, dict[str, Any]]]
-
-
-class CommandLineError(PyinfraError, CliError):  # type: ignore[misc]
-    """Arguments that pyinfra would misread; printed without a traceback, exit code 1."""
 
 
 def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, Any]]:
@@ -39,8 +38,25 @@ def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, An
         "environment": settings.model_dump(mode="json"),
         "root": str(root),
         "only_plans": _only_plans(),
+        "login": _login(settings.server),
     }
-    return [(settings.server.name, _connection(settings.server))], data
+    connection = _connection(settings.server, root) | _memory(settings, root)
+    return [(_target(settings.server), connection)], data
+
+
+def _target(server: Server) -> str:
+    """What pyinfra takes for the server: its name, after that of the connector if it is ours."""
+    return f"@stagecraft/{server.name}" if levers() else server.name
+
+
+def _memory(settings: Environment, root: Path) -> dict[str, str]:
+    """Where a run of this verb on this server finds the facts that the last one asked for."""
+    context = click.get_current_context(silent=True)
+    verbs: tuple[str, ...] = context.params["operations"] if context else ()
+    if len(verbs) != 1 or not verbs[0].endswith(".py"):
+        return {}
+    name = f"{settings.name}-{settings.server.name}-{Path(verbs[0]).stem}.json"
+    return {"foreseen_facts": str(root / ".stagecraft/foreseen" / name)}
 
 
 def _only_plans() -> bool:
@@ -53,19 +69,47 @@ def _only_plans() -> bool:
     return bool(arguments["dry"] or (arguments["json_output"] and not arguments["yes"]))
 
 
-def _connection(server: Server) -> dict[str, Any]:
+def _connection(server: Server, root: Path) -> dict[str, Any]:
     """How pyinfra reaches the server; what is not written there is left to an ssh_config."""
-    said = server.model_fields_set if server.ssh_config else {"ssh_user", "ssh_port"}
     data = {
+        **_login(server),
         "ssh_hostname": server.address,
-        "ssh_user": server.ssh_user if "ssh_user" in said else None,
-        "ssh_port": server.ssh_port if "ssh_port" in said else None,
         "ssh_key": server.ssh_key,
         "ssh_config_file": server.ssh_config,
+        "ssh_known_hosts_file": _known_hosts(server, root),
         # The account needs passwordless sudo: everything below is root's.
-        "_sudo": True if server.ssh_user != "root" else None,
+        "_sudo": True if (_first_contact_as() or server.ssh_user) != "root" else None,
     }
     return {key: value for key, value in data.items() if value is not None}
+
+
+def _login(server: Server) -> dict[str, Any]:
+    """The account and port that every run uses, but for a first contact with --user."""
+    said = server.model_fields_set if server.ssh_config else {"ssh_user", "ssh_port"}
+    return {
+        "ssh_user": server.ssh_user if "ssh_user" in said else None,
+        "ssh_port": server.ssh_port if "ssh_port" in said else None,
+    }
+
+
+def _first_contact_as() -> str | None:
+    """The account that pyinfra was told with --user to use in place of the declared one."""
+    context = click.get_current_context(silent=True)
+    return context.params.get("ssh_user") if context else None
+
+
+def _known_hosts(server: Server, root: Path) -> str | None:
+    """Where the server's host key is pinned at first contact: in the project, so that everybody
+    compares with the same one. An ssh_config may name another place."""
+    if server.host is None:
+        return None
+    if server.ssh_config:
+        config = SSHConfig()
+        with Path(server.ssh_config).open(encoding="utf-8") as file:
+            config.parse(file)  # type: ignore[no-untyped-call]
+        if "userknownhostsfile" in config.lookup(server.address):
+            return None
+    return str(root / "known_hosts")
 
 
 def _missing_ssh_files(server: Server, root: Path) -> Iterator[Problem]:
@@ -92,6 +136,12 @@ def refuse_misread_arguments() -> None:
     _refuse_blind_plan(arguments["dry"], arguments["yes"])
     if arguments["limit"] or arguments["exclude"]:
         _refuse_unmatched(arguments)
+
+
+def end_interrupted(*_: object) -> NoReturn:
+    """What Ctrl-C does. pyinfra's own handler ends with 0, as a run that went well."""
+    click.echo("\nInterrupted: the next run goes on where this one stopped.", err=True)
+    sys.exit(130)
 
 
 def _refuse_missing_inventory(inventory: str) -> None:

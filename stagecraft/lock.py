@@ -8,12 +8,13 @@ import shlex
 import socket
 from pathlib import Path
 
-from paramiko import Channel, Transport
+from paramiko import Channel
 from pyinfra.api.command import StringCommand
-from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import make_unix_command_for_host
 from pyinfra.context import host
 
+from stagecraft.connection.connector import FastSSHConnector
+from stagecraft.connection.transport import transport_of
 from stagecraft.errors import ServerError
 
 HOLD_LOCK = Path(__file__).with_name("hold_lock.sh").read_text()
@@ -40,13 +41,8 @@ def lock() -> None:
             f"{host.name} is being changed by another run, of {answer}; try again when it is over"
         )
     _held.append(channel)
-
-
-def transport_of(connector: object) -> Transport | None:
-    """The SSH connection; None for pyinfra's other ways to reach a host."""
-    if not isinstance(connector, SSHConnector) or connector.client is None:
-        return None
-    return connector.client.get_transport()
+    if isinstance(host.connector, FastSSHConnector):
+        host.connector.read_anew()  # another run may have ended since this one connected
 
 
 def hold_lock() -> str:

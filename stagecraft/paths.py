@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from stagecraft.settings import Site
 
+APPS = "/var/www"
+MANIFESTS = "/var/lib/stagecraft/manifests"
 ACME_WEBROOT = "/var/lib/stagecraft/acme"
 ACME_CA_DIRECTORY = "/etc/ssl/stagecraft/acme-ca"
 CERTIFICATES = "/etc/ssl/stagecraft"
 SELF_SIGNED = "/var/lib/stagecraft/self-signed"
 DATABASE_SOCKET = "/run/mysqld/mysqld.sock"
 DATABASE_LOGINS = "/etc/stagecraft/database"
+FIREWALL_RULES = "/etc/stagecraft/firewall/rules.nft"
+AUTHORIZED_KEYS = "/etc/ssh/authorized_keys.d"
+HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
+HOST_KEY_RSA = "/etc/ssh/ssh_host_rsa_4096_key"
 
 
 def certificate(site: Site) -> str:
@@ -17,12 +23,24 @@ def certificate(site: Site) -> str:
     return f"{CERTIFICATES}/{site.name}"
 
 
+def vhost_file(site: Site) -> str:
+    return f"/etc/nginx/sites-available/{site.name}.conf"
+
+
 def htpasswd(site: Site) -> str:
     return f"/etc/nginx/stagecraft/{site.name}.htpasswd"
 
 
+def php_unit_file(site: Site) -> str:
+    return f"/etc/systemd/system/php-fpm@{site.name}.service"
+
+
 def php_socket(site: Site) -> str:
     return f"/run/php-fpm-{site.name}/php-fpm.sock"
+
+
+def redis_configuration(site: Site) -> str:
+    return f"/etc/redis/redis-{site.name}.conf"
 
 
 def redis_socket(site: Site) -> str:

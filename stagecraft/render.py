@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateSyntaxError,
+)
 
+from stagecraft.errors import BrokenTemplate
 from stagecraft.operations.nodes import File
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -26,10 +34,23 @@ def jinja() -> Environment:
 
 
 def render(template: str, **values: Any) -> str:
-    """The text of `templates/<template>`. `managed` is there for its first comment; a name the
-    template uses and nobody gave raises jinja2.UndefinedError."""
+    """The text of `templates/<template>`. `managed` is there for its first comment. Raises
+    BrokenTemplate with its line, for a name that it uses and nobody gave, too."""
     managed = f"Managed by Stagecraft (templates/{template}); changes made here are overwritten."
-    return jinja().get_template(template).render(managed=managed, **values)
+    try:
+        return jinja().get_template(template).render(managed=managed, **values)
+    except TemplateError as error:
+        raise BrokenTemplate(f"templates/{template}:{line_of(error)}: {error.message}") from error
+
+
+def line_of(error: TemplateError) -> int:
+    """Where it is wrong: a syntax error says so, else the last line of a template that ran."""
+    if isinstance(error, TemplateSyntaxError):
+        return error.lineno
+    frames = extract_tb(error.__traceback__)
+    return next(
+        (frame.lineno or 0 for frame in reversed(frames) if frame.filename.endswith(".j2")), 0
+    )
 
 
 def file(

@@ -1,14 +1,21 @@
-"""Sizes of a PHP-FPM pool, derived from the machine's memory."""
+"""Sizes of a site's services, derived from its settings and the machine's memory."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from stagecraft.facts.machine import Machine
-from stagecraft.settings import PhpFpm
+from stagecraft.settings import PhpFpm, Site
+from stagecraft.settings.values import size_in_bytes
 
 OPCACHE_MB = 128
 """Shared by a pool's processes: a Laravel release with Filament takes about 60 MB, kept twice."""
+
+CPU_WEIGHT, STAGING_CPU_WEIGHT = 100, 20
+"""systemd's CPUWeight; 100 is what a unit has that names none."""
+
+REDIS_PROCESS_MB = 64
+"""Redis itself, empty (14 MB), and its buffers while it rewrites the append-only file."""
 
 START_SERVERS = 5
 MAX_SPARE_SERVERS = 35
@@ -44,3 +51,28 @@ def pool(settings: PhpFpm, machine: Machine) -> Pool:
         min_spare_servers=start,
         max_spare_servers=max(start, min(MAX_SPARE_SERVERS, max_children)),
     )
+
+
+def cpu_weight(site: Site) -> int:
+    """What the site's units weigh while the CPU is short; a staging site yields to the others."""
+    return STAGING_CPU_WEIGHT if site.mark_staging else CPU_WEIGHT
+
+
+def redis_memory_max_mb(site: Site) -> int:
+    """The most that the site's Redis can rightly take: its data, as much again while it rewrites
+    the append-only file, half of it for clients (`maxmemory-clients`) and half for fragmentation.
+    """
+    return 3 * size_in_bytes(site.redis.memory) // 2**20 + REDIS_PROCESS_MB
+
+
+SWAP_MAX_MB = 2048
+"""More than that is not room to breathe but a machine that is too small."""
+
+
+def swap_megabytes(setting: str, machine: Machine) -> int:
+    """Megabytes of swap for a machine without: as much as memory, up to SWAP_MAX_MB."""
+    if setting == "none":
+        return 0
+    if setting == "auto":
+        return min(machine.memory_mb, SWAP_MAX_MB)
+    return size_in_bytes(setting) // 2**20

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pyinfra.api.deploy import deploy
-from pyinfra.operations import server
 
 from stagecraft import dotenv
 from stagecraft.operations import files
+from stagecraft.operations.accounts import system_account
 from stagecraft.operations.nodes import Directory, File, Link, Node
 from stagecraft.render import file
 from stagecraft.secrets import Secret
@@ -23,17 +23,7 @@ READ = ("user:www-data:r-x", "default:user:www-data:r-x")
 
 @deploy("App home")
 def app(site: Site, secrets: Mapping[str, Secret]) -> None:
-    server.group(name=f"Add the group {site.name}", group=site.name, system=True)
-    server.user(
-        name=f"Add the user {site.name}",
-        user=site.name,
-        group=site.name,
-        home=site.home,
-        shell="/usr/sbin/nologin",
-        system=True,
-        ensure_home=False,
-        create_home=False,
-    )
+    system_account(name=f"Add the user {site.name}", account=site.name, home=site.home)
     files.tree(
         name=f"Write {site.home}",
         tree=f"app-{site.name}",

@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from pyinfra import logger
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from stagecraft.errors import ServerError
 from stagecraft.facts.database import Database, DatabaseFact
 from stagecraft.facts.machine import Machine
+from stagecraft.facts.neighbours import Listener, Neighbours
+from stagecraft.manifest import Manifest, manifest
 from stagecraft.operations import files
 from stagecraft.operations.database import (
     APP_PRIVILEGES,
     MIGRATOR_PRIVILEGES,
     Login,
+    dropped,
     schema,
 )
 from stagecraft.operations.files import Check
 from stagecraft.operations.nodes import Directory, File
-from stagecraft.operations.services import running
+from stagecraft.operations.services import RESTART, running
 from stagecraft.paths import DATABASE_LOGINS, database_login
 from stagecraft.render import file
 from stagecraft.secrets import Secret
@@ -34,10 +38,21 @@ CONFIGURATION = {
 (`50-server.cnf`, `mysqld.cnf`), and what checks it: MySQL's `--verbose --help` lets unknown
 settings pass, MariaDB has no `--validate-config`."""
 
+MIGRATOR_CONNECTIONS = 10
+"""Migrations take one; somebody may look at the tables meanwhile."""
+
 
 @deploy("Database server")
-def database_server(settings: ServerDatabase, machine: Machine) -> None:
+def database_server(settings: ServerDatabase, machine: Machine, neighbours: Neighbours) -> None:
+    if not ours(settings, neighbours, manifest()):
+        for listener in exposed(settings, neighbours):
+            logger.warning(
+                f"{host.print_prefix}{settings.engine} listens on {listener.address}, and others"
+                " configured it, so that stays: unless they need it, set bind-address = 127.0.0.1"
+            )
+        return
     path, checker = CONFIGURATION[settings.engine]
+    unit = f"{settings.engine}.service"
     written = files.tree(
         name=f"Write {path}",
         tree="database",
@@ -49,19 +64,39 @@ def database_server(settings: ServerDatabase, machine: Machine) -> None:
                 buffer_pool_mb=machine.megabytes(settings.memory_percent),
             )
         ],
-        check=Check(checker, f"{checker} >/dev/null", (str(Path(path).parent),)),
+        check=Check(checker, f"{checker} >/dev/null", (str(Path(path).parent),), unit),
     )
     running(
         name=f"Run {settings.engine}",
-        unit=f"{settings.engine}.service",
+        unit=unit,
         watched=[path],
         after=[written],
-        refresh="systemctl restart",
+        refresh=RESTART,
+        shared=True,
     )
+
+
+def ours(settings: ServerDatabase, neighbours: Neighbours, manifest: Manifest) -> bool:
+    """Whether Stagecraft configures the server and restarts it: not where others installed it,
+    who have their reasons for its settings, and databases that a restart would cut off."""
+    path, _ = CONFIGURATION[settings.engine]
+    package = f"{settings.engine}-server"
+    installed = package in neighbours.packages
+    return not installed or manifest.installed(package) or path in neighbours.files
+
+
+def exposed(settings: ServerDatabase, neighbours: Neighbours) -> list[Listener]:
+    """Where the server is reached from elsewhere."""
+    return [
+        listener
+        for listener in neighbours.listeners
+        if listener.unit == f"{settings.engine}.service" and not listener.local
+    ]
 
 
 @deploy("Database")
 def database(environment: Environment, site: Site, secrets: Mapping[str, Secret]) -> None:
+    manifest().databases.add(site.database.name)
     logins = [
         Login(
             user=site.database.user,
@@ -75,6 +110,7 @@ def database(environment: Environment, site: Site, secrets: Mapping[str, Secret]
             password=secrets["DB_MIGRATOR_PASSWORD"].reveal(),
             option_file=database_login(site.database.migrator),
             privileges=MIGRATOR_PRIVILEGES,
+            connections=MIGRATOR_CONNECTIONS,
         ),
     ]
     written = files.tree(
@@ -97,26 +133,25 @@ def database(environment: Environment, site: Site, secrets: Mapping[str, Secret]
     )
 
 
-def refuse_foreign_database(environment: Environment, site: Site) -> None:
-    """Raises ServerError for a database or an account that others made: taken over, its password
-    and rights would change under whoever uses it."""
-    users = (site.database.user, site.database.migrator)
-    option_files = {user: database_login(user) for user in users}
+def drop_databases(environment: Environment) -> None:
+    """The databases that were declared with `present: false`. Raises ServerError for one that the
+    environment did not make."""
     engine = environment.server.database.engine
-    present: Database = host.get_fact(DatabaseFact, engine=engine, logins=option_files)
-    foreign = [
-        f"account {user}"
-        for user in users
-        if user in present.accounts and user not in present.option_files
-    ]
-    if site.database.name in present.schemas and site.database.user not in present.option_files:
-        foreign.insert(0, f"database {site.database.name}")
-    if foreign:
-        raise ServerError(
-            f"{host.name} has the {' and the '.join(foreign)} already, and Stagecraft did not make"
-            f" it; choose another name for {site.name} in group_data/{site.environment}.yml, or,"
-            f" to hand it over, create {' and '.join(option_files.values())} there, empty:"
-            " passwords and rights become the declared ones"
+    databases = [site.database for site in environment.sites]
+    for name in environment.dropped_databases:
+        present: Database = host.get_fact(DatabaseFact, engine=engine, logins={})
+        if name in present.schemas and not manifest().made(name):
+            raise ServerError(
+                f"Stagecraft did not make the database {name} on {host.name} for"
+                f" {environment.name}, so it does not drop it; take it out of"
+                f" group_data/{environment.name}.yml: databases:"
+            )
+        manifest().dropped.add(name)
+        dropped(
+            name=f"Drop the database {name}, and accounts that are for it alone",
+            engine=engine,
+            database=name,
+            needed=[user for used in databases for user in (used.user, used.migrator)],
         )
 
 

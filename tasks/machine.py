@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyinfra.api.exceptions import PyinfraError
 from pyinfra.context import host
 
 from stagecraft.errors import ServerError
@@ -12,6 +13,25 @@ from stagecraft.settings import Environment, Site
 def machine(environment: Environment) -> Machine:
     """The server as it is. Raises ServerError, before anything is changed, when it lacks what
     the environment needs."""
+    found = supported_machine(environment)
+    for site in environment.sites:
+        require_php(site, environment, found)
+    return found
+
+
+def bare_machine(environment: Environment) -> Machine:
+    """The server as a provider hands it over. Raises ServerError also when nothing says what it
+    shall become."""
+    if environment.server.host is None:
+        name = environment.server.name
+        raise ServerError(
+            f"{host.name}: who shall be let in? Declare it in group_data/all.yml under servers:"
+            f" {name}: host: admins:"
+        )
+    return supported_machine(environment)
+
+
+def supported_machine(environment: Environment) -> Machine:
     found = read_machine()
     if found is None or found.uid != 0:
         raise ServerError(
@@ -24,8 +44,6 @@ def machine(environment: Environment) -> Machine:
         raise ServerError(
             f"{host.name} runs {found.distribution} {found.version}; Debian {releases} is needed"
         )
-    for site in environment.sites:
-        require_php(site, environment, found)
     return found
 
 
@@ -35,6 +53,12 @@ def read_machine() -> Machine | None:
         found: Machine | None = host.get_fact(MachineFact)
     except EOFError:
         return None
+    except PyinfraError as error:
+        raise ServerError(
+            f"{host.name} lets this account in and runs nothing for it; the lines above say why."
+            " Where the password has expired, log in once with ssh: it asks for a new one. Then"
+            " start again"
+        ) from error
     return found
 
 

@@ -2,53 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from pyinfra import logger
 from pyinfra.api.deploy import deploy
+from pyinfra.context import host
 
 from stagecraft.facts.machine import Machine
+from stagecraft.facts.neighbours import Neighbours, Vhost
 from stagecraft.htpasswd import htpasswd_lines
+from stagecraft.manifest import manifest
 from stagecraft.operations import files
-from stagecraft.operations.files import Check
+from stagecraft.operations.files import Check, Written
 from stagecraft.operations.nginx import RELOAD
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node
 from stagecraft.operations.services import running
-from stagecraft.paths import ACME_WEBROOT, CERTIFICATES, certificate, htpasswd, php_socket
+from stagecraft.paths import (
+    ACME_WEBROOT,
+    CERTIFICATES,
+    certificate,
+    htpasswd,
+    php_socket,
+    vhost_file,
+)
 from stagecraft.render import file
 from stagecraft.secrets import Secret
 from stagecraft.settings import Environment, Site
 
 SNIPPETS = "/etc/nginx/snippets/stagecraft"
 
+CATCH_ALL = "/etc/nginx/sites-available/stagecraft-catch-all.conf"
+
 WELCOME_PAGE = "ce0901350a021608139b5639cf4ccd7717bef8c3a9e4f79031eb46386b67b03f"
 """The sum of sites-available/default as Debian 12 and 13 ship it; an edited one is a vhost."""
 
 
+NGINX_TEST = Check("nginx -t", "nginx -t -q", ("/etc/nginx",), unit="nginx.service")
+
+
 @deploy("nginx")
-def nginx(
-    environment: Environment, machine: Machine, secrets: Mapping[str, Mapping[str, Secret]]
-) -> None:
-    vhosts = [
-        node for site in environment.sites for node in vhost(site, machine, secrets[site.key])
-    ]
-    written = files.tree(
-        name="Write /etc/nginx",
+def nginx(machine: Machine, neighbours: Neighbours) -> Written:
+    """What all sites share."""
+    return files.tree(
+        name="Write what all sites share in /etc/nginx",
         tree="nginx",
-        nodes=[*shared(machine), *vhosts],
-        check=Check("nginx -t", "nginx -t -q", ("/etc/nginx",)),
+        nodes=[*shared(machine), *default_server(machine, neighbours)],
+        check=NGINX_TEST,
     )
+
+
+@deploy("nginx")
+def vhost(
+    site: Site, machine: Machine, neighbours: Neighbours, secrets: Mapping[str, Secret]
+) -> Written:
+    machine = replace(machine, ipv6=machine.ipv6 and ipv6_beside(answering(neighbours)))
+    return files.tree(
+        name=f"Write the vhost of {site.name}",
+        tree=f"nginx-{site.name}",
+        nodes=vhost_files(site, machine, secrets),
+        check=NGINX_TEST,
+    )
+
+
+@deploy("nginx")
+def removed_vhosts() -> list[Written]:
+    """Of the sites that are not declared any more: nginx comes to ask them nothing."""
+    written = []
+    for name in manifest().removed_sites():
+        written.append(
+            files.tree(
+                name=f"Remove the vhost of {name}",
+                tree=f"nginx-{name}",
+                nodes=[],
+                check=NGINX_TEST,
+            )
+        )
+    return written
+
+
+@deploy("nginx")
+def run_nginx(environment: Environment, written: Sequence[Written]) -> None:
     running(
         name="Run nginx",
         unit="nginx.service",
-        watched=["/etc/nginx", CERTIFICATES, *(f"{certificate(s)}/" for s in environment.sites)],
-        after=[written],
+        watched=read_by_nginx(environment),
+        after=written,
         refresh=RELOAD,
     )
 
 
+def read_by_nginx(environment: Environment) -> list[str]:
+    return ["/etc/nginx", CERTIFICATES, *(f"{certificate(site)}/" for site in environment.sites)]
+
+
 def shared(machine: Machine) -> list[Node]:
     return [
-        Directory("/var/lib/stagecraft"),
         Directory(ACME_WEBROOT),
         Directory("/etc/nginx/stagecraft", group="www-data", mode="750"),
         Directory(SNIPPETS),
@@ -60,20 +109,47 @@ def shared(machine: Machine) -> list[Node]:
         ),
         file(f"{SNIPPETS}/fastcgi.conf", "nginx/fastcgi.conf.j2"),
         file("/etc/nginx/conf.d/stagecraft.conf", "nginx/stagecraft.conf.j2"),
-        file(
-            "/etc/nginx/sites-available/catch-all.conf", "nginx/catch-all.conf.j2", machine=machine
-        ),
-        enabled("catch-all"),
+    ]
+
+
+def default_server(machine: Machine, neighbours: Neighbours) -> list[Node]:
+    """Who answers a name that nobody knows. Whoever did beside the vhosts of others still does."""
+    others = answering(neighbours)
+    if others:
+        paths = " and ".join(vhost.path for vhost in others)
+        logger.info(f"{host.print_prefix}Unknown names are left to {paths}: no catch-all")
+        return []
+    return [
+        file(CATCH_ALL, "nginx/catch-all.conf.j2", machine=machine),
+        enabled("stagecraft-catch-all"),
         # Debian's welcome page claims to be the default server, and so does the catch-all.
         Absent("/etc/nginx/sites-enabled/default", sha256=WELCOME_PAGE),
     ]
 
 
-def vhost(site: Site, machine: Machine, secrets: Mapping[str, Secret]) -> list[Node]:
+def answering(neighbours: Neighbours) -> list[Vhost]:
+    """The vhosts of others that answer names which nobody knows; none where our catch-all does."""
+    if neighbours.files.get(CATCH_ALL):
+        return []
+    return [v for v in neighbours.vhosts if v.sha256 != WELCOME_PAGE and web_addresses(v)]
+
+
+def ipv6_beside(others: Sequence[Vhost]) -> bool:
+    """Whether all of them listen there, too: where they do not, their clients are refused and come
+    by IPv4. Ours would answer them instead."""
+    addresses = {address for vhost in others for address in web_addresses(vhost)}
+    return {f"[::]:{address.rpartition(':')[2]}" for address in addresses} <= addresses
+
+
+def web_addresses(vhost: Vhost) -> list[str]:
+    return [address for address in vhost.addresses if address.endswith((":80", ":443"))]
+
+
+def vhost_files(site: Site, machine: Machine, secrets: Mapping[str, Secret]) -> list[Node]:
     return [
         *passwords(site, secrets),
         file(
-            f"/etc/nginx/sites-available/{site.name}.conf",
+            vhost_file(site),
             "nginx/site.conf.j2",
             site=site,
             machine=machine,
@@ -86,7 +162,9 @@ def vhost(site: Site, machine: Machine, secrets: Mapping[str, Secret]) -> list[N
 
 
 def enabled(name: str) -> Link:
-    return Link(f"/etc/nginx/sites-enabled/{name}.conf", f"../sites-available/{name}.conf")
+    """Last in nginx's order, whose first vhost answers unknown names where none says that it is
+    the default: never one of ours instead of another's."""
+    return Link(f"/etc/nginx/sites-enabled/zz-{name}.conf", f"../sites-available/{name}.conf")
 
 
 def passwords(site: Site, secrets: Mapping[str, Secret]) -> list[File]:

@@ -10,8 +10,10 @@ from stagecraft.facts.machine import Machine
 from stagecraft.operations import files
 from stagecraft.operations.nodes import Directory, File
 from stagecraft.operations.packages import installed
+from stagecraft.operations.services import running
 from stagecraft.render import file
 from stagecraft.settings import AptSource, Environment, Site
+from tasks import base
 from tasks.machine import php_version
 
 BASE = ["acl", "ca-certificates", "logrotate", "nginx", "openssl", "redis-server"]
@@ -42,10 +44,13 @@ def packages(environment: Environment, machine: Machine) -> None:
         # Each site has instances of its own of these.
         never_started=["redis-server.service", *php_units(environment, machine)],
     )
+    running(name="Run logrotate's timer", unit="logrotate.timer")
 
 
 def wanted(environment: Environment, machine: Machine) -> list[str]:
     names = {*BASE, *ENGINES[environment.server.database.engine]}
+    if environment.server.host:
+        names.update(base.PACKAGES)
     if any(environment.issuers[site.tls.issuer].directory for site in environment.sites):
         names.add("certbot")
     for site in environment.sites:
@@ -68,8 +73,7 @@ def apt_sources(environment: Environment, machine: Machine) -> None:
     nodes: list[File | Directory] = []
     for name, source in environment.server.apt_sources.items():
         nodes += apt_source(name, source, machine)
-    if nodes:
-        files.tree(name="Write /etc/apt/sources.list.d", tree="apt", nodes=nodes)
+    files.tree(name="Write /etc/apt/sources.list.d", tree="apt", nodes=nodes)
 
 
 def apt_source(name: str, source: AptSource, machine: Machine) -> list[File | Directory]:

@@ -11,12 +11,13 @@ from pyinfra.api.deploy import deploy
 from stagecraft import operations
 from stagecraft.operations import files
 from stagecraft.operations.files import Check
-from stagecraft.operations.nodes import Directory
-from stagecraft.operations.services import running
-from stagecraft.paths import redis_socket
+from stagecraft.operations.nodes import Directory, File, Node
+from stagecraft.operations.services import RESTART, running
+from stagecraft.paths import redis_configuration, redis_socket
 from stagecraft.render import file
 from stagecraft.secrets import Secret
 from stagecraft.settings import Site
+from stagecraft.sizes import cpu_weight, redis_memory_max_mb
 
 TRIAL_START = Path(operations.__file__).with_name("try_redis.sh").read_text()
 
@@ -24,10 +25,8 @@ TRIAL_START = Path(operations.__file__).with_name("try_redis.sh").read_text()
 @deploy("Redis")
 def redis(site: Site, secrets: Mapping[str, Secret]) -> None:
     unit = f"redis-server@{site.name}.service"
-    password = secrets["REDIS_PASSWORD"].reveal()
-    configuration = f"/etc/redis/redis-{site.name}.conf"
-    users = f"/etc/redis/redis-{site.name}.acl"
     override = f"/etc/systemd/system/{unit}.d"
+    configuration, users = redis_configuration(site), f"/etc/redis/redis-{site.name}.acl"
     written = files.tree(
         name=f"Write {configuration}",
         tree=f"redis-{site.name}",
@@ -40,22 +39,14 @@ def redis(site: Site, secrets: Mapping[str, Secret]) -> None:
                 group=site.name,
                 mode="640",
             ),
-            file(
-                users,
-                "redis/users.acl.j2",
-                secret=True,
-                site=site,
-                password_sha256=hashlib.sha256(password.encode()).hexdigest(),
-                group=site.name,
-                mode="640",
-            ),
-            Directory(override),
-            file(f"{override}/stagecraft.conf", "redis/override.conf.j2", site=site),
+            users_file(users, site, secrets["REDIS_PASSWORD"]),
+            *limits(override, site),
         ],
         check=Check(
             "redis-server on a scratch socket",
             f"configuration={configuration}\n{TRIAL_START}",
             ("/etc/redis",),
+            unit,
         ),
     )
     running(
@@ -64,5 +55,30 @@ def redis(site: Site, secrets: Mapping[str, Secret]) -> None:
         watched=[configuration, users],
         unit_files=[override],
         after=[written],
-        refresh="systemctl restart",
+        refresh=RESTART,
     )
+
+
+def users_file(path: str, site: Site, password: Secret) -> File:
+    return file(
+        path,
+        "redis/users.acl.j2",
+        secret=True,
+        site=site,
+        password_sha256=hashlib.sha256(password.reveal().encode()).hexdigest(),
+        group=site.name,
+        mode="640",
+    )
+
+
+def limits(override: str, site: Site) -> list[Node]:
+    return [
+        Directory(override),
+        file(
+            f"{override}/stagecraft.conf",
+            "redis/override.conf.j2",
+            site=site,
+            memory_max_mb=redis_memory_max_mb(site),
+            cpu_weight=cpu_weight(site),
+        ),
+    ]

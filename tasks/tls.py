@@ -10,7 +10,7 @@ from stagecraft.operations import certificates, files
 from stagecraft.operations.certificates import Lineage
 from stagecraft.operations.nginx import RELOAD
 from stagecraft.operations.nodes import Directory, File, Node
-from stagecraft.operations.services import known, running
+from stagecraft.operations.services import known, reloaded, running
 from stagecraft.paths import ACME_CA_DIRECTORY, CERTIFICATES, SELF_SIGNED, certificate
 from stagecraft.render import file
 from stagecraft.settings import Environment, Site
@@ -26,7 +26,6 @@ def first_certificates(environment: Environment) -> None:
         name=f"Make {CERTIFICATES}",
         tree="certificates",
         nodes=[
-            Directory("/var/lib/stagecraft"),
             Directory(SELF_SIGNED, mode="700"),
             Directory(CERTIFICATES, mode="700"),
         ],
@@ -42,9 +41,10 @@ def first_certificates(environment: Environment) -> None:
 def acme_certificates(environment: Environment) -> None:
     """Asked for when nginx answers challenges; a refusal leaves each site what it has."""
     sites = [site for site in environment.sites if lineage(site, environment).directory]
+    hooks = renewal(environment) if sites else []
+    written = files.tree(name="Write certbot's hooks", tree="certbot", nodes=hooks)
     if not sites:
         return
-    written = files.tree(name="Write certbot's hooks", tree="certbot", nodes=renewal(environment))
     known(
         name="Have systemd read certbot's service",
         unit="certbot.service",
@@ -59,7 +59,7 @@ def acme_certificates(environment: Environment) -> None:
         )
         for site in sites
     ]
-    running(
+    reloaded(
         name="Have nginx take up its certificates",
         unit="nginx.service",
         watched=[CERTIFICATES, *(f"{certificate(site)}/" for site in sites)],

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from pyinfra.api.facts import FactBase
 
+from stagecraft.facts.reading import reading
+
 SELF_SIGNED_MARGIN = 30 * 86400
 """A self-signed certificate is made anew when less than this is left of it; in seconds."""
 
@@ -63,15 +65,16 @@ class CertificatesFact(FactBase[Certificates]):
     the vhost names.
     """
 
+    @reading
     def command(self, self_signed: str, lineage: str, link: str) -> str:
         live = f"/etc/letsencrypt/live/{lineage}"
+        renewal = shlex.quote(f"/etc/letsencrypt/renewal/{lineage}.conf")
         return "; ".join(
             [
                 f"echo served $(readlink {shlex.quote(link)})",
                 examine("self-signed", self_signed, SELF_SIGNED_MARGIN),
                 examine("certbot", live, 0),
-                "echo certbot-server $(sed -n 's/^server = //p'"
-                f" /etc/letsencrypt/renewal/{lineage}.conf 2>/dev/null)",
+                f"echo certbot-server $(sed -n 's/^server = //p' {renewal} 2>/dev/null)",
                 "true",
             ]
         )

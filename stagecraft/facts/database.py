@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from pyinfra.api.facts import FactBase
 
+from stagecraft.facts.reading import reading
+from stagecraft.paths import DATABASE_LOGINS
+
 CLIENTS = {"mariadb": "mariadb", "mysql": "mysql"}
 
 QUERY = """
@@ -93,20 +96,25 @@ def add_privilege(account: Account, row: list[str]) -> None:
 
 class DatabaseFact(FactBase[Database]):
     """The `Database` as root sees it through the socket. `logins` maps an account to the option
-    file with its password; a login is tried from that file, so no secret is in the command."""
+    file with its password; a login is tried from that file, so no secret is in the command.
+    `option_files` are the accounts of all that are there."""
 
+    @reading
     def command(self, engine: str, logins: dict[str, str]) -> str:
         client = CLIENTS[engine]
         options = "--batch --raw --skip-column-names"
         query = f"{client} {options} --execute={shlex.quote(QUERY)} 2>/dev/null"
+        listed = (
+            f"; for path in {DATABASE_LOGINS}/*.cnf; do user=${{path##*/}};"
+            ' [ ! -e "$path" ] || printf \'option-file\\t%s\\n\' "${user%.cnf}"; done'
+        )
         tries = "".join(
-            f"; [ -e {shlex.quote(path)} ] && printf 'option-file\\t%s\\n' {shlex.quote(user)}"
             f"; printf 'login\\t%s\\t%s\\n' {shlex.quote(user)} \"$("
             f" {{ {client} --defaults-file={shlex.quote(path)} --execute='DO 0' 2>&1"
             ' && echo works; } | tail -n 1)"'
             for user, path in sorted(logins.items())
         )
-        return f"if command -v {client} >/dev/null; then {query}{tries}; fi; true"
+        return f"if command -v {client} >/dev/null; then {query}{listed}{tries}; fi; true"
 
     @staticmethod
     def default() -> Database:

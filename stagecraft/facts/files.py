@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from pyinfra.api.facts import FactBase
 
+from stagecraft.facts.reading import reading
+
 KINDS = {"regular file": "file", "regular empty file": "file", "symbolic link": "link"}
 
 KEY_ENDS = "=: "
@@ -76,12 +78,13 @@ def read_as(user: str, command: str) -> str:
     if user == "root":
         return command
     words = shlex.join([*becoming(user), "sh", "-c", command])
-    return f"if id -u {user} >/dev/null 2>&1; then {words}; fi"
+    return f"if id -u {shlex.quote(user)} >/dev/null 2>&1; then {words}; fi"
 
 
 class Tree(FactBase[dict[str, Entry]]):
     """The entries at the given paths; a path where nothing stands is not in the result."""
 
+    @reading
     def command(self, paths: list[str], user: str = "root") -> str:
         quoted = " ".join(shlex.quote(path) for path in paths)
         return read_as(
@@ -106,6 +109,7 @@ class Tree(FactBase[dict[str, Entry]]):
 class Contents(FactBase[dict[str, str]]):
     """The text of the given files, for `--diff`; never asked for a file that holds a secret."""
 
+    @reading
     def command(self, paths: list[str], user: str = "root") -> str:
         quoted = " ".join(shlex.quote(path) for path in paths)
         return read_as(
@@ -133,6 +137,7 @@ class Fingerprints(FactBase[dict[str, dict[str, str]]]):
     """Of files with a secret on each line, by path: the sum of each line by its key, so that a
     difference has a name and its values stay where they are."""
 
+    @reading
     def command(self, paths: list[str], user: str = "root") -> str:
         quoted = " ".join(shlex.quote(path) for path in paths)
         return read_as(

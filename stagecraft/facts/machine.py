@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 
+from stagecraft.facts.reading import reading
+
 DISTRIBUTION_VERSIONS: dict[str, dict[str, str]] = {
     "12": {"codename": "bookworm", "php": "8.2", "nginx": "1.22", "openssl": "3.0"},
     "13": {"codename": "trixie", "php": "8.4", "nginx": "1.26", "openssl": "3.5"},
@@ -77,6 +79,7 @@ def parse_machine(lines: list[str]) -> Machine:
 class MachineFact(FactBase[Machine]):
     """The `Machine`; versions of packages not installed yet are those this Debian ships."""
 
+    @reading
     def command(self) -> str:
         return (
             "echo uid=$(id -u); grep -E '^(ID|VERSION_ID)=' /etc/os-release;"

@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 
 from pyinfra.api.facts import FactBase
 
+from stagecraft.facts.reading import reading
+
 PROPERTIES = (
-    "LoadState,ActiveState,UnitFileState,ReloadResult,ActiveEnterTimestamp,StateChangeTimestamp"
+    "LoadState,ActiveState,UnitFileState,ReloadResult,ActiveEnterTimestamp,StateChangeTimestamp,"
+    "ConditionResult,ConditionTimestamp"
 )
 
 
@@ -17,7 +20,8 @@ PROPERTIES = (
 class Unit:
     """A systemd unit. `outdated` means that systemd has not read our files of the unit since they
     changed, `restart_due` that the unit has not started since; `newer` is a watched file that
-    changed after it last started or reloaded, or empty."""
+    changed after it last started or reloaded, or empty. `unneeded` is one that systemd was asked
+    to start and that has no place here, a clock's in a container for instance."""
 
     load: str = "not-found"
     active: str = "inactive"
@@ -25,6 +29,7 @@ class Unit:
     outdated: bool = False
     restart_due: bool = False
     newer: str = ""
+    unneeded: bool = False
 
     @property
     def running(self) -> bool:
@@ -61,6 +66,8 @@ def parse_unit(lines: list[str]) -> Unit:
         outdated=unit_file[0] > max(booted, reloaded),
         restart_due=unit_file[0] > started,
         newer=watched[1] if watched[0] > refreshed else "",
+        unneeded=values.get("ConditionResult") == "no"
+        and parse_timestamp(values.get("ConditionTimestamp", "")) > 0,
     )
 
 
@@ -80,6 +87,7 @@ class UnitFact(FactBase[Unit]):
     systemd's own NeedDaemonReload misses a unit's first drop-in directory (tried on 252 and 257).
     """
 
+    @reading
     def command(self, unit: str, unit_files: list[str], watched: list[str]) -> str:
         show = "systemctl show --timestamp=us+utc --property"
         return "; ".join(

@@ -79,6 +79,11 @@ def leader(root: Path) -> int | None:
     return next(iter(children - pids), None)
 
 
+INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
+ENOUGH_INSTANCES = 1024
+"""A server's systemd and its services take a dozen; the kernel's 128 end with the tenth server."""
+
+
 def start(root: Path, hostname: str, number: int) -> None:
     """Boots the tree in a session of its own, with its console in `console.log` beside it.
 
@@ -86,6 +91,8 @@ def start(root: Path, hostname: str, number: int) -> None:
     """
     machine = _machine(number)
     network.delete_leftover(machine)
+    if int(INOTIFY_INSTANCES.read_text()) < ENOUGH_INSTANCES:
+        INOTIFY_INSTANCES.write_text(str(ENOUGH_INSTANCES))
     command = [
         "systemd-nspawn",
         "--quiet",

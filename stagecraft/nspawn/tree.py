@@ -79,5 +79,8 @@ def suite(root: Path) -> str:
 
 
 def login(root: Path) -> str:
-    """The account to log in with: `debian` where the image has it, as cloud images do."""
+    """The account to log in with: `deploy` once bootstrap.py has turned all others away, `debian`
+    where the image has it, as cloud images do."""
+    if (root / "etc/ssh/authorized_keys.d/deploy").exists():
+        return "deploy"
     return "debian" if (root / "home/debian").is_dir() else "root"

@@ -17,7 +17,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from stagecraft.facts.certificates import Certificate, Certificates, CertificatesFact
-from stagecraft.paths import ACME_CA_DIRECTORY, ACME_WEBROOT
+from stagecraft.paths import ACME_CA_DIRECTORY, ACME_WEBROOT, CERTIFICATES, SELF_SIGNED
 
 SELF_SIGNED_DAYS = 365
 """Mozilla's guideline 6.0 allows less than 366."""
@@ -108,7 +108,7 @@ def issued(lineage: Lineage) -> Generator[StringCommand | FunctionCommand]:
     if not good(lineage, current):
         yield StringCommand(place_probe(lineage))
         yield FunctionCommand(challenges_reachable, (lineage.domains, lineage.name), {})
-        yield StringCommand(certbot_command(lineage, current))
+        yield StringCommand(explained(certbot_command(lineage, current), lineage, current))
     if present.served != lineage.live:
         yield point(lineage.link, lineage.live)
 
@@ -121,6 +121,19 @@ def good(lineage: Lineage, certificate: Certificate | None) -> bool:
         and certificate.server == lineage.directory
         and not certificate.expiring
     )
+
+
+@operation()
+def withdrawn(site: str) -> Generator[StringCommand]:
+    """Ensures that a site has no certificate any more, and that certbot renews none for it."""
+    lineage = Lineage(site, (), f"{SELF_SIGNED}/{site}", f"{CERTIFICATES}/{site}")
+    present = lineage.read()
+    if present.certbot:
+        yield StringCommand(f"certbot delete --quiet --non-interactive --cert-name {site}")
+    if present.served or present.self_signed:
+        yield StringCommand(
+            f"rm -rf {lineage.link} {lineage.self_signed} {lineage.self_signed}.??????"
+        )
 
 
 def place_probe(lineage: Lineage) -> str:
@@ -170,6 +183,16 @@ def certbot_command(lineage: Lineage, current: Certificate | None) -> str:
         arguments += ["--domain", domain]
     command = shlex.join(arguments)
     return f"{trusting_private_cas()} {command}" if lineage.private_ca else command
+
+
+def explained(command: str, lineage: Lineage, current: Certificate | None) -> str:
+    """The command, followed by what a refusal means for the site."""
+    kept = "the certificate it has" if current else "a self-signed certificate"
+    said = shlex.quote(
+        f"{lineage.directory} issued no certificate: {lineage.name} keeps {kept}, and the next run"
+        " asks again"
+    )
+    return f"{command} || {{ echo {said} >&2; exit 1; }}"
 
 
 def forced(lineage: Lineage, current: Certificate | None) -> bool:

@@ -6,12 +6,13 @@ collation; here SQL travels over stdin and a login is tried with the declared pa
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 from pyinfra.api.command import StringCommand
-from pyinfra.api.operation import OperationMeta, operation
-from pyinfra.context import host
+from pyinfra.api.operation import operation
+from pyinfra.context import host, state
 
 from stagecraft.facts.database import (
     CLIENTS,
@@ -21,7 +22,10 @@ from stagecraft.facts.database import (
     grant_level,
     identifier,
 )
+from stagecraft.operations.files import Written
+from stagecraft.operations.manifest import failed
 from stagecraft.operations.services import pending
+from stagecraft.paths import database_login
 
 APP_PRIVILEGES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 MIGRATOR_PRIVILEGES = APP_PRIVILEGES | {
@@ -30,6 +34,10 @@ MIGRATOR_PRIVILEGES = APP_PRIVILEGES | {
 
 UNLOGGED = "SET SESSION sql_log_off = ON, SESSION long_query_time = 3600"
 """MariaDB's general and slow query logs would show a password as it is sent; MySQL masks it."""
+
+UNPRINTED = "--loose-skip-print-query-on-error"
+"""MariaDB's client (11.8) shows a statement that is refused, with its password; `loose` because
+others do not know the option."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +117,14 @@ def schema(
     charset: str,
     collation: str,
     logins: Sequence[Login],
-    after: Sequence[OperationMeta] = (),
+    after: Sequence[Written] = (),
 ) -> Generator[StringCommand]:
     """Ensures the schema with its charset and collation, and exactly the declared accounts'
     passwords, limits and privileges. What other accounts hold is not touched.
 
     Args:
         engine: `mariadb` or `mysql`.
-        after: operations that write the option files; a changed password shows in the plan.
+        after: what writes the option files; a changed password shows in the plan.
     """
     option_files = {login.user: login.option_file for login in logins}
     present: Database = host.get_fact(DatabaseFact, engine=engine, logins=option_files)
@@ -125,4 +133,31 @@ def schema(
         statements += account_statements(login, database, present.accounts.get(login.user))
     if statements or pending(after):
         sql = "".join(f"{statement};\n" for statement in [UNLOGGED, *statements])
-        yield StringCommand(CLIENTS[engine], "--batch", _stdin=sql)
+        yield StringCommand(CLIENTS[engine], "--batch", UNPRINTED, _stdin=sql)
+
+
+@operation()
+def dropped(engine: str, database: str, needed: Sequence[str]) -> Generator[StringCommand]:
+    """Ensures that the schema is gone, and with it the accounts that we made for it alone, but for
+    those that are `needed` still. Does nothing in a run in which something failed: the data may
+    be in use by what was not changed."""
+    present: Database = host.get_fact(DatabaseFact, engine=engine, logins={})
+    if database not in present.schemas or (state.is_executing and failed()):
+        return
+    users = [user for user in accounts_of(database, present) if user not in needed]
+    statements = [f"DROP USER {literal(user)}@'localhost'" for user in users]
+    statements.append(f"DROP DATABASE {identifier(database)}")
+    sql = "".join(f"{statement};\n" for statement in statements)
+    option_files = shlex.join(database_login(user) for user in users)
+    client = f"{CLIENTS[engine]} --batch {UNPRINTED}"
+    yield StringCommand(f"{client} && rm -f {option_files}", _stdin=sql)
+
+
+def accounts_of(schema: str, database: Database) -> list[str]:
+    """The accounts that Stagecraft made and that hold rights on this schema and nothing else."""
+    own = {grant_level(pattern(schema))}
+    return sorted(
+        user
+        for user in database.option_files & database.accounts.keys()
+        if database.accounts[user].privileges.keys() == own
+    )

@@ -10,7 +10,7 @@ import click
 from pyinfra.context import host
 
 from stagecraft.facts.files import KEY_ENDS, Contents, Entry, Fingerprints
-from stagecraft.operations.nodes import Absent, File, Node
+from stagecraft.operations.nodes import Absent, File, Node, Vacant
 
 Keys = Mapping[str, str]
 """Of a file with a key on each line: the sum of each line, by its key."""
@@ -46,7 +46,7 @@ def describe(node: Node, entry: Entry | None, text: str, keys: Keys) -> Iterator
 
 
 def headline(node: Node, entry: Entry | None) -> str:
-    if isinstance(node, Absent):
+    if isinstance(node, (Absent, Vacant)):
         return f"remove {node.path}"
     if entry is None:
         return f"create {node.path}{ownership(node)}"

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyinfra.api.command import StringCommand
-from pyinfra.api.operation import operation
+from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host, state
 
 from stagecraft.facts.files import Entry, Tree, becoming
+from stagecraft.manifest import Manifest, manifest
 from stagecraft.operations.diff import show
-from stagecraft.operations.nodes import Absent, File, Node
+from stagecraft.operations.nodes import Absent, File, Node, Vacant
 
 INSTALL_TREE = Path(__file__).with_name("install_tree.sh").read_text()
 
@@ -25,11 +26,21 @@ INSTALL_TREE = Path(__file__).with_name("install_tree.sh").read_text()
 @dataclass(frozen=True)
 class Check:
     """A service's own checker: its name for messages, its shell command, and the directories it
-    shall see as they would be, which must exist when it runs."""
+    shall see as they would be, which must exist when it runs. `unit` is the one that reads the
+    tree: what it runs on can be put back."""
 
     name: str
     command: str
     directories: tuple[str, ...]
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A tree, and pyinfra's word on whether it changes."""
+
+    tree: str
+    meta: OperationMeta
 
 
 def differing(nodes: Iterable[Node], entries: dict[str, Entry]) -> list[Node]:
@@ -39,16 +50,18 @@ def differing(nodes: Iterable[Node], entries: dict[str, Entry]) -> list[Node]:
 
 def stands(node: Node, entry: Entry | None) -> bool:
     if entry is None:
-        return isinstance(node, Absent)
+        return isinstance(node, (Absent, Vacant))
     return node.matches(entry)
 
 
-def payload(nodes: Iterable[Node]) -> str:
-    """What `install_tree.sh` reads on stdin: base64 of a tar with the index and the contents."""
+def payload(nodes: Iterable[Node], records: str = "") -> str:
+    """What `install_tree.sh` reads on stdin: base64 of a tar with the index, the lines for the
+    manifest and the contents."""
     buffer = io.BytesIO()
     index = "".join("\t".join(node.index_line()) + "\n" for node in nodes)
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         add_member(archive, "index", index.encode())
+        add_member(archive, "records", records.encode())
         for node in nodes:
             if isinstance(node, File):
                 add_member(archive, f"files{node.path}", node.data)
@@ -62,29 +75,46 @@ def add_member(archive: tarfile.TarFile, name: str, data: bytes) -> None:
     archive.addfile(member, io.BytesIO(data))
 
 
-@operation()
 def tree(
-    tree: str, nodes: Sequence[Node], check: Check | None = None, user: str = "root"
-) -> Generator[StringCommand]:
-    """Ensures that all nodes of the tree stand as declared, or, when the checker refuses them,
-    that none of them changed.
+    *, name: str, tree: str, nodes: Sequence[Node], check: Check | None = None, user: str = "root"
+) -> Written:
+    """Ensures that all nodes of the tree stand as declared, and that nothing is left of what the
+    environment's last runs have put into it; or, when the checker refuses them, that none of them
+    changed.
 
     Args:
-        tree: its name, such as `nginx`; names the staging directory below /run/stagecraft.
+        tree: its name, such as `nginx`; the manifest's word for what belongs together.
         nodes: parents before children.
         check: run before anything is put in place, against the tree as it would be.
         user: who reads and writes. Below directories that another user can write to, it must be
             that one: root would follow the links they put in its way.
     """
+    stale = manifest().declare(tree, nodes)
+    if stale:
+        name += f", remove {', '.join(node.path for node in stale)}"
+    meta = install(
+        name=name, tree=tree, nodes=[*nodes, *stale], check=check, user=user, manifest=manifest()
+    )
+    return Written(tree, meta)
+
+
+@operation()
+def install(
+    tree: str, nodes: Sequence[Node], check: Check | None, user: str, manifest: Manifest
+) -> Generator[StringCommand]:
+    """What `tree` ensures. New paths are recorded in the manifest before they are made, so that an
+    interrupted run leaves nothing behind that no later one knows."""
+    if not nodes:
+        return
     entries = host.get_fact(Tree, paths=[node.path for node in nodes], user=user)
     changes = differing(nodes, entries)
     if not changes:
         return
     if state.config.DIFF and not state.is_executing:
         show(changes, entries, user)
-    arguments = [tree]
+    arguments = [tree, manifest.path]
     if check:
-        arguments += [check.name, check.command, *check.directories]
+        arguments += [check.unit, check.name, check.command, *check.directories]
     yield StringCommand(
         *becoming(user),
         "sh",
@@ -92,5 +122,6 @@ def tree(
         shlex.quote(INSTALL_TREE),
         "install-tree",
         *map(shlex.quote, arguments),
-        _stdin=payload(changes),
+        # Below a site's own directories all is kept, and its user may not write the manifest.
+        _stdin=payload(changes, manifest.ahead(tree, changes) if user == "root" else ""),
     )

@@ -1,13 +1,16 @@
 # Installs a tree of files as one unit. Run as root, or as the user whose directories these are;
 # the payload comes on stdin (base64 of a tar):
 #   index    a line for each path: kind, path, user, group, mode, acl or link target, origin
+#   records  lines to add to the manifest
 #   files/   the new contents
-# $1 names the tree. $2 names the checker, if there is one, $3 is its shell command, and the rest
-# are the directories that it sees as they would be, in a mount namespace of its own.
+# $1 names the tree, $2 is the environment's manifest. $3 is the unit that reads the tree, if there
+# is one: what it runs on stays in /run until it has taken up the new files (take_up.sh). $4 names
+# the checker, if there is one, $5 is its shell command, and the rest are the directories that it
+# sees as they would be, in a mount namespace of its own.
 set -eu
 umask 077
-tree=$1 checker=${2-} check=${3-}
-[ $# -lt 3 ] || shift 3
+tree=$1 manifest=$2 unit=${3-} checker=${4-} check=${5-}
+[ $# -lt 5 ] || shift 5
 
 if [ "$(id -u)" = 0 ]; then
     # In memory, so that no secret ever rests in a temporary file on a disk.
@@ -20,7 +23,7 @@ if [ "$(id -u)" = 0 ]; then
 else
     stage=$(mktemp -d -p /tmp)
 fi
-trap 'rm -rf "$stage"' EXIT
+trap clean_up EXIT
 base64 -d | tar -x -C "$stage"
 tab=$(printf '\t')
 
@@ -57,8 +60,13 @@ prepare_file() {
     sync "$root${path%/*}/.${path##*/}.stagecraft"
 }
 prepare_link() { ln -sfn "$extra" "$root${path%/*}/.${path##*/}.stagecraft"; }
+discard() { rm -f "$root${path%/*}/.${path##*/}.stagecraft"; }
 rename() { mv -fT "$root${path%/*}/.${path##*/}.stagecraft" "$root$path"; }
-remove() { rm -rf "$root${path:?}"; }
+remove() { rm -f "$root${path:?}"; }
+vacate() {
+    [ ! -d "$root$path" ] || dpkg --search "$path" >/dev/null 2>&1 ||
+        rmdir --ignore-fail-on-non-empty "$root$path"
+}
 
 place() { # everything below the root $1
     root=$1
@@ -66,11 +74,42 @@ place() { # everything below the root $1
     each refuse_directory file
     each refuse_directory link
     each make_directory directory
+    each sweep file
+    each sweep absent
+    preparing=yes
     each prepare_file file
     each prepare_link link
     each rename file
     each rename link
+    preparing=
     each remove absent
+    each vacate vacant
+}
+sweep() { rm -f "$root${path%/*}"/.*.stagecraft; } # what a killed run left
+
+preparing=
+clean_up() { # a full disk, for instance, leaves nothing half written
+    if [ -n "$preparing" ]; then
+        each discard file
+        each discard link
+    fi
+    rm -rf "$stage"
+}
+
+taken_up_since() { # whether somebody else had the unit take up what was installed
+    moment=$(LC_ALL=C systemctl show --property=StateChangeTimestamp --value -- "$unit")
+    [ -e "$previous/index" ] && [ -n "$moment" ] &&
+        [ "$(stat -c %Y "$previous/index")" -lt "$(date -d "$moment" +%s)" ]
+}
+
+# The oldest of several: nothing since then has been taken up.
+keep() {
+    grep -qxF "$path" "$previous/index" 2>/dev/null && return
+    if [ -e "$path" ] || [ -L "$path" ]; then
+        mkdir -p "$previous/files${path%/*}"
+        cp -a "$path" "$previous/files$path"
+    fi
+    echo "$path" >>"$previous/index"
 }
 
 make_parents() { mkdir -p "$stage/live${path%/*}"; }
@@ -97,4 +136,17 @@ if [ -n "$check" ]; then
         exit 1
     fi
 fi
+if [ -s "$stage/records" ]; then
+    mkdir -p "${manifest%/*}"
+    { echo; cat "$stage/records"; } >>"$manifest" # after what a full disk cut off
+fi
+if [ -n "$unit" ]; then
+    previous=/run/stagecraft/previous/$tree
+    ! taken_up_since || rm -rf "$previous"
+    mkdir -p "$previous"
+    each keep file
+    each keep link
+    each keep absent
+fi
 place ""
+! cut -f 1,2 "$stage/index" | grep -q '^absent	/etc/systemd/system/' || systemctl daemon-reload

@@ -25,10 +25,14 @@ class File:
     def data(self) -> bytes:
         return self.content.encode()
 
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
     def matches(self, entry: Entry) -> bool:
         return (
             entry.kind == "file"
-            and entry.sha256 == hashlib.sha256(self.data).hexdigest()
+            and entry.sha256 == self.sha256
             and (entry.user, entry.group, entry.mode) == (self.user, self.group, self.mode)
             and not entry.acl
         )
@@ -91,4 +95,17 @@ class Absent:
         return ["absent", self.path, "-", "-", "-", "-", "-"]
 
 
-Node = File | Directory | Link | Absent
+@dataclass(frozen=True)
+class Vacant:
+    """No directory at `path`, unless something is in it that others put there."""
+
+    path: str
+
+    def matches(self, entry: Entry) -> bool:
+        return False
+
+    def index_line(self) -> list[str]:
+        return ["vacant", self.path, "-", "-", "-", "-", "-"]
+
+
+Node = File | Directory | Link | Absent | Vacant

@@ -11,6 +11,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from stagecraft.facts.packages import InstalledPackages
+from stagecraft.manifest import manifest
 
 INSTALL_PACKAGES = Path(__file__).with_name("install_packages.sh").read_text()
 
@@ -19,7 +20,8 @@ INSTALL_PACKAGES = Path(__file__).with_name("install_packages.sh").read_text()
 def installed(
     packages: Sequence[str], never_started: Sequence[str] = ()
 ) -> Generator[StringCommand]:
-    """Ensures that the packages are installed; never removes or replaces another package.
+    """Ensures that the packages are installed; never removes or replaces another package, and
+    starts, stops and restarts nothing. The manifest records those that were not there.
 
     Args:
         packages: Debian package names.
@@ -30,7 +32,7 @@ def installed(
     present = host.get_fact(InstalledPackages, packages=sorted(packages))
     missing = sorted(set(packages) - present)
     if missing:
-        arguments = [" ".join(never_started), *missing]
+        arguments = [manifest().path, " ".join(never_started), *missing]
         yield StringCommand(
             "sh", "-c", shlex.quote(INSTALL_PACKAGES), "install-packages",
             *map(shlex.quote, arguments),

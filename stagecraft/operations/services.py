@@ -3,67 +3,133 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host, state
 
 from stagecraft.facts.services import Unit, UnitFact
+from stagecraft.manifest import manifest
+from stagecraft.operations.files import Written
+
+RESTART = "systemctl restart"
+TAKE_UP = Path(__file__).with_name("take_up.sh").read_text()
 
 
-def pending(changes: Sequence[OperationMeta]) -> bool:
+def pending(changes: Sequence[Written | OperationMeta]) -> bool:
     """Whether one of these operations is going to change something; while the run executes, the
     server's state tells, so that an interrupted run heals at the next."""
-    return not state.is_executing and any(change.will_change for change in changes)
+    if state.is_executing:
+        return False
+    metas = [change.meta if isinstance(change, Written) else change for change in changes]
+    return any(meta.will_change for meta in metas)
 
 
-@operation()
 def running(
+    *,
+    name: str,
     unit: str,
     watched: Sequence[str] = (),
     unit_files: Sequence[str] = (),
-    after: Sequence[OperationMeta] = (),
+    after: Sequence[Written | OperationMeta] = (),
     refresh: str = "systemctl reload",
-) -> Generator[str | StringCommand]:
-    """Ensures that the unit runs, starts at boot and has read its files since they last changed.
+    shared: bool = False,
+) -> OperationMeta:
+    """Ensures that the unit runs, starts at boot and has read its files since they last changed;
+    when it cannot take up what trees have changed, the old files are put back. The plan says what
+    becomes of the unit.
 
     Args:
         unit: canonical name; an alias such as `mysql.service` would always look disabled.
         watched: files and directories that the unit reads.
         unit_files: unit files and drop-ins that we write. When they change the unit is restarted:
             a reload takes up no new command, limit or sandbox.
-        after: operations that write those files, so that the plan shows what follows from them.
+        after: what writes those files, so that the plan shows what follows from it.
         refresh: the command by which the unit, its last word, takes up changed watched files.
+        shared: whether every environment on the server uses it.
     """
-    current: Unit = host.get_fact(
-        UnitFact, unit=unit, unit_files=list(unit_files), watched=list(watched)
+    files = {"unit_files": list(unit_files), "watched": list(watched)}
+    present: Unit = host.get_fact(UnitFact, unit=unit, **files)
+    step = due(present, refresh, changing=pending(after))
+    if step == "restart" and shared:
+        step += f", which interrupts {' and '.join(manifest().environments)}"
+    elif step == "start" and present.load != "not-found":
+        step += f", it is {present.active}"
+    elif step == "reload" and present.newer and not pending(after):
+        step += f", {present.newer} changed"
+    trees = [change.tree for change in after if isinstance(change, Written)]
+    return run(
+        name=f"{name}: {step}" if step else name,
+        unit=unit,
+        files=files,
+        after=after,
+        trees=trees,
+        refresh=refresh,
     )
-    name = shlex.quote(unit)
-    if current.outdated:
-        yield "systemctl daemon-reload"
-    if not current.starts_at_boot:
-        yield f"systemctl enable --quiet {name}"
-    if not current.running:
-        yield explained(f"systemctl start {name}", unit)
-    elif current.restart_due:
-        yield explained(f"systemctl restart {name}", unit)
-    elif current.newer or pending(after):
-        yield explained(f"{refresh} {name}", unit)
+
+
+def due(unit: Unit, refresh: str, *, changing: bool) -> str:
+    """What the unit needs to run what its files say: `start`, `restart`, `reload` or nothing."""
+    if not unit.running:
+        return "" if unit.unneeded else "start"
+    if unit.restart_due:
+        return "restart"
+    if unit.newer or changing:
+        return "restart" if refresh == RESTART else "reload"
+    return ""
 
 
 @operation()
-def known(
-    unit: str, unit_files: Sequence[str], after: Sequence[OperationMeta] = ()
+def run(
+    unit: str,
+    files: Mapping[str, Sequence[str]],
+    after: Sequence[Written | OperationMeta],
+    trees: Sequence[str],
+    refresh: str,
+) -> Generator[str | StringCommand]:
+    """What `running` ensures. `files` are the unit's `watched` and `unit_files`, `trees` those
+    that can be put back."""
+    current: Unit = host.get_fact(UnitFact, unit=unit, **files)
+    if current.outdated:
+        yield "systemctl daemon-reload"
+    if not current.starts_at_boot:
+        yield f"systemctl enable --quiet {shlex.quote(unit)}"
+    step = due(current, refresh, changing=pending(after))
+    if step:
+        command = refresh if step == "reload" else f"systemctl {step}"
+        arguments = [unit, f"{command} {shlex.quote(unit)}", *trees]
+        yield StringCommand(
+            "sh", "-c", shlex.quote(TAKE_UP), "take-up", *map(shlex.quote, arguments)
+        )
+
+
+@operation()
+def reloaded(
+    unit: str, watched: Sequence[str], after: Sequence[OperationMeta], refresh: str
 ) -> Generator[str]:
+    """Ensures that a running unit has read what the operations in `after` have changed since the
+    run had it read its files."""
+    current: Unit = host.get_fact(UnitFact, unit=unit, unit_files=[], watched=list(watched))
+    if pending(after) or (state.is_executing and current.running and current.newer):
+        yield f"{refresh} {shlex.quote(unit)}"
+
+
+@operation()
+def stopped(unit: str) -> Generator[str]:
+    """Ensures that the unit neither runs nor starts at boot."""
+    current: Unit = host.get_fact(UnitFact, unit=unit, unit_files=[], watched=[])
+    if current.load != "not-found" and (current.active != "inactive" or current.starts_at_boot):
+        yield f"systemctl disable --quiet --now {shlex.quote(unit)}"
+        if current.active == "failed":
+            yield f"systemctl reset-failed {shlex.quote(unit)}"
+
+
+@operation()
+def known(unit: str, unit_files: Sequence[str], after: Sequence[Written] = ()) -> Generator[str]:
     """Ensures that systemd has read our files of a unit that something else starts, a timer for
-    instance. `after` are the operations that write them."""
+    instance. `after` is what writes them."""
     current: Unit = host.get_fact(UnitFact, unit=unit, unit_files=list(unit_files), watched=[])
     if current.outdated or pending(after):
         yield "systemctl daemon-reload"
-
-
-def explained(command: str, unit: str) -> str:
-    """The command, followed by the unit's last log lines when it fails."""
-    log = f"journalctl --no-pager --quiet --lines=20 --unit={shlex.quote(unit)} >&2"
-    return f"{command} || {{ {log}; exit 1; }}"

@@ -1,5 +1,6 @@
 """What `group_data/*.yml` says, checked and typed."""
 
+from stagecraft.settings.host import DEPLOY, Firewall, Host, Upgrades
 from stagecraft.settings.models import (
     AptSource,
     Database,
@@ -18,10 +19,13 @@ from stagecraft.settings.read import REPOSITORY, read
 from stagecraft.sources import SettingsError
 
 __all__ = [
+    "DEPLOY",
     "REPOSITORY",
     "AptSource",
     "Database",
     "Environment",
+    "Firewall",
+    "Host",
     "Issuer",
     "PhpFpm",
     "Protect",
@@ -31,6 +35,7 @@ __all__ = [
     "SettingsError",
     "Site",
     "Tls",
+    "Upgrades",
     "environment_of",
     "read",
 ]

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stagecraft.settings.host import DEPLOY, Host
 from stagecraft.settings.models import AptSource, Issuer, Server, Site
+from stagecraft.settings.public_keys import is_line, wrong_file
 from stagecraft.settings.shape import did_you_mean
 from stagecraft.settings.values import is_armored, is_public
 from stagecraft.sources import KeyPath, Place, Problem
@@ -78,14 +80,48 @@ def _values_set_twice(site: Site) -> Wrong:
             yield ("secrets", n), f"{secret} is there already"
 
 
+def dropped_but_used(databases: Iterable[str], entries: Iterable[Entry]) -> Wrong:
+    """Databases that shall be gone and that a site on the same server uses."""
+    users = {entry.site.database.name: entry.site for entry in entries}
+    for name in databases:
+        if name in users:
+            yield ("databases", name), f"{users[name].name} uses it: it cannot be dropped"
+
+
 def missing_files(server: Server, issuers: dict[str, Issuer]) -> Wrong:
     """Public keys and CA bundles that are not where all.yml says."""
+    if server.host:
+        yield from _missing_public_keys(server.name, server.host)
     for name, source in server.apt_sources.items():
         if wrong := _wrong_key(source):
             yield ("servers", server.name, "apt_sources", name, "key"), wrong
     for name, issuer in issuers.items():
         if issuer.ca_bundle and not Path(issuer.ca_bundle).is_file():
             yield ("issuers", name, "ca_bundle"), f"there is no file {issuer.ca_bundle}"
+
+
+def _missing_public_keys(server: str, host: Host) -> Wrong:
+    lists: dict[KeyPath, list[str]] = {("admins", name): keys for name, keys in host.admins.items()}
+    for path, keys in (lists | {("deploy",): host.deploy}).items():
+        for n, key in enumerate(keys):
+            if not is_line(key) and (wrong := wrong_file(key)):
+                yield ("servers", server, "host", *path, n), wrong
+
+
+def logins(servers: dict[str, Server]) -> Wrong:
+    """Accounts that sshd would not let in, or that are not an admin's to have."""
+    for name, server in servers.items():
+        if server.host is None:
+            continue
+        if server.ssh_user not in server.host.accounts:
+            accounts = " or ".join(server.host.accounts)
+            yield (
+                ("servers", name, "ssh_user"),
+                f"{server.ssh_user} cannot log in where `host` closes SSH to all but {accounts};"
+                " for the first contact: pyinfra --user root",
+            )
+        for admin in server.host.admins.keys() & {"root", DEPLOY}:
+            yield ("servers", name, "host", "admins", admin), "is there anyway: take another name"
 
 
 def _wrong_key(source: AptSource) -> str | None:

@@ -5,19 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from stagecraft.settings import values
+from stagecraft.settings.host import DEPLOY, Host
+from stagecraft.settings.setting import Port, PositiveInt, Setting
 from stagecraft.settings.values import percent, size_in_bytes
-
-PositiveInt = Annotated[int, Field(gt=0)]
-Port = Annotated[int, Field(gt=0, lt=65536)]
-
-
-class Setting(BaseModel):
-    """Takes exactly the types that are declared: YAML has types of its own, none is guessed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Issuer(Setting):
@@ -39,11 +32,18 @@ class Machines(Setting):
     site_defaults: dict[str, Any] = {}
 
 
+class UndeclaredDatabase(Setting):
+    """A database that no site uses any more. It stays until somebody says `present: false`."""
+
+    present: Literal[False]
+
+
 class Sites(Setting):
     """An environment's file; its sites are checked one by one, with their defaults."""
 
     server: str
-    sites: Annotated[dict[str, Any], Field(min_length=1)]
+    sites: dict[str, Any]
+    databases: dict[values.DatabaseName, UndeclaredDatabase] = {}
 
 
 class AptSource(Setting):
@@ -79,7 +79,10 @@ class ServerDatabase(Setting):
 
 
 class Server(Setting):
-    """A machine, and how to reach it. Paths are absolute once they have been read."""
+    """A machine, and how to reach it. Paths are absolute once they have been read.
+
+    `host` is None for a machine that is looked after in some other way.
+    """
 
     name: values.ServerName
     address: values.Address
@@ -90,6 +93,12 @@ class Server(Setting):
     throwaway: bool = False
     database: ServerDatabase = ServerDatabase()
     apt_sources: dict[values.Name, AptSource] = {}
+    host: Host | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _deploy_logs_in_where_root_cannot(cls, data: dict[str, Any]) -> dict[str, Any]:
+        return {"ssh_user": DEPLOY} | data if data.get("host") else data
 
 
 class Database(Setting):
@@ -209,13 +218,14 @@ def basic_auth_secret(user: str) -> str:
 
 class Environment(Setting):
     """Staging, production or local: its sites, the server they are on, who issues certificates,
-    and who may read its secrets (age recipients)."""
+    who may read its secrets (age recipients), and the databases that shall be gone."""
 
     name: values.Name
     server: Server
     sites: list[Site]
     issuers: dict[str, Issuer] = {}
     recipients: list[values.Recipient] = []
+    dropped_databases: list[str] = []
 
     def site(self, key: str) -> Site:
         return next(site for site in self.sites if site.key == key)

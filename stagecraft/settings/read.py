@@ -82,10 +82,23 @@ class _Reading:
         if server is None:
             return None
         self._check_machine(server, issuers, entries)
+        source = self.environments[name]
+        dropped = self._databases(source)
+        self._refuse_each(source, checks.dropped_but_used(dropped, entries))
         sites = [entry.site for entry in entries if entry.site.environment == name]
         return Environment(
-            name=name, server=server, sites=sites, issuers=issuers, recipients=machines.recipients
+            name=name,
+            server=server,
+            sites=sites,
+            issuers=issuers,
+            recipients=machines.recipients,
+            dropped_databases=dropped,
         )
+
+    def _databases(self, source: Source) -> list[str]:
+        """Those to drop, where the file is right; what is not, is refused where its shape is."""
+        databases = source.data.get("databases")
+        return list(databases) if isinstance(databases, dict) else []
 
     def _machines(self) -> Machines:
         """What all.yml says; if it is wrong, as much of it as the checks of the others need."""
@@ -107,6 +120,7 @@ class _Reading:
             if server is not None:
                 servers[name] = server
         self._refuse_each(self.all, checks.one_name_per_machine(servers))
+        self._refuse_each(self.all, checks.logins(servers))
         return servers
 
     def _neighbours(self, name: str) -> list[str]:

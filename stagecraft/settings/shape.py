@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from pathlib import Path
+from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -68,6 +69,8 @@ class Shape:
     def _known_below(self, kind: Any, value: Any, path: KeyPath) -> Any:
         if not isinstance(value, dict):
             return value
+        if isinstance(kind, UnionType):  # `Host | None`, and this is no None
+            kind = get_args(kind)[0]
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return self._known(kind, value, path, ())
         if get_origin(kind) is dict:

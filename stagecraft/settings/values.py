@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import zoneinfo
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -137,7 +138,7 @@ def _value(value: object) -> object:
     raise ValueError("must be one value: text, a number, true, false or null")
 
 
-def _local_path(value: str, info: ValidationInfo) -> str:
+def local_path(value: str, info: ValidationInfo) -> str:
     """Absolute, once the reader of the files says what it is relative to."""
     root = (info.context or {}).get("root")
     return str(root / Path(value).expanduser()) if root else value
@@ -149,7 +150,13 @@ def is_armored(key: str) -> bool:
 
 
 def _key_or_path(value: str, info: ValidationInfo) -> str:
-    return value if is_armored(value) else _local_path(value, info)
+    return value if is_armored(value) else local_path(value, info)
+
+
+def _timezone(value: str) -> str:
+    if value not in zoneinfo.available_timezones():
+        raise ValueError(f"{value!r} is no time zone of the tz database, like Europe/Berlin")
+    return value
 
 
 def _environment_variable(name: str) -> str:
@@ -177,7 +184,7 @@ Network = Annotated[str, AfterValidator(_network)]
 Recipient = Annotated[str, AfterValidator(_recipient)]
 Line = Annotated[str, AfterValidator(_one_line)]
 Value = Annotated[str | int | float | bool | None, PlainValidator(_value)]
-LocalPath = Annotated[str, AfterValidator(_local_path)]
+LocalPath = Annotated[str, AfterValidator(local_path)]
 KeyOrPath = Annotated[str, AfterValidator(_key_or_path)]
 Name = Annotated[
     str, _like("[a-z]([a-z0-9-]*[a-z0-9])?", "lower-case letters, digits and inner hyphens")
@@ -197,6 +204,14 @@ Size = Annotated[str, _like(r"[1-9][0-9]*[kKmMgG]", "a size as nginx and PHP wri
 ProcessSize = Annotated[str, _like("[1-9][0-9]*[mMgG]", "a size in megabytes or more, like 48M")]
 RedisSize = Annotated[
     str, _like(r"[1-9][0-9]*(kb|mb|gb)", "a size as Redis writes it, like 128mb (mb, not m)")
+]
+Timezone = Annotated[str, AfterValidator(_timezone)]
+Locale = Annotated[
+    str, _like(r"[a-z]{2,3}_[A-Z]{2}\.UTF-8|C\.UTF-8", "a UTF-8 locale, like de_DE.UTF-8")
+]
+Swap = Annotated[str, _like("auto|none|[1-9][0-9]*[MG]", "auto, none, or a size like 2G")]
+RebootTime = Annotated[
+    str, _like("never|([01][0-9]|2[0-3]):[0-5][0-9]", 'never, or a time of day like "04:00"')
 ]
 PhpVersion = Annotated[str, _like(r"[1-9]\.[0-9]+", 'a version like "8.2"')]
 PhpExtension = Annotated[

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from isolation import verdicts
 from pebble import Pebble, set_up
 from project import Project
 from provisioned import STATE, Provisioned, debian_unstable, machine, provision, staging
@@ -86,3 +87,17 @@ def mysql(lab: Lab, pebble: Pebble) -> Provisioned:
 def host(request: pytest.FixtureRequest) -> Provisioned:
     """What must be true on Debian 12 and Debian 13 alike."""
     return request.getfixturevalue(request.param)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints the matrix of isolation with what came of it."""
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    results = [
+        value
+        for report in reports
+        for key, value in report.user_properties
+        if key == "isolation" and report.when == "call"
+    ]
+    if results:
+        terminalreporter.section("staging tries to")
+        terminalreporter.write("".join(f"{line}\n" for line in verdicts(results)))

@@ -13,6 +13,9 @@ from stagecraft.nspawn.server import Server
 
 VALIDITY_DAYS = 6
 
+REFUSED = "refused.askpro.test"
+"""A name that this CA signs for nobody."""
+
 SETUP = """
 set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -88,6 +91,7 @@ def set_up(server: Server) -> Pebble:
             "ocspResponderURL": "",
             "externalAccountBindingRequired": False,
             "certificateValidityPeriod": VALIDITY_DAYS * 86400,
+            "domainBlocklist": [REFUSED],
         }
     }
     script = SETUP.format(address=server.address)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -59,8 +60,21 @@ class Project:
         self.resolver = resolver
         (directory / "inventories").mkdir(parents=True)
         (directory / "group_data").mkdir()
-        for name in ("deploy.py", "config.py", "tasks", "templates"):
+        for name in ("deploy.py", "bootstrap.py", "config.py", "tasks", "templates"):
             (directory / name).symlink_to(REPOSITORY / name)
+        self.environment: dict[str, str] = {}
+
+    def spoil(self, file: str, old: str, new: str) -> None:
+        """Gives the project code of its own, in which a text of a file is another one."""
+        for name in ("tasks", "templates", "stagecraft"):
+            path = self.directory / name
+            if path.is_symlink() or not path.exists():
+                path.unlink(missing_ok=True)
+                shutil.copytree(REPOSITORY / name, path)
+        text = (self.directory / file).read_text()
+        assert old in text, text
+        (self.directory / file).write_text(text.replace(old, new))
+        self.environment = {"PYTHONPATH": str(self.directory)}
 
     def write(self, **group_data: Mapping[str, Any]) -> None:
         """Writes group_data/<name>.yml, and an inventory for each environment."""
@@ -71,9 +85,11 @@ class Project:
                 inventory = INVENTORY.format(name=name, root=str(self.directory))
                 (self.directory / f"inventories/{name}.py").write_text(inventory)
 
-    def pyinfra(self, environment: str, *arguments: str, timeout: float = 400) -> Run:
-        """Runs `pyinfra <arguments> inventories/<environment>.py deploy.py`."""
-        process = self.start(environment, *arguments, stdin=subprocess.DEVNULL)
+    def pyinfra(
+        self, environment: str, *arguments: str, verb: str = "deploy.py", timeout: float = 300
+    ) -> Run:
+        """Runs `pyinfra <arguments> inventories/<environment>.py <verb>`."""
+        process = self.start(environment, *arguments, verb=verb, stdin=subprocess.DEVNULL)
         try:
             stdout, stderr = process.communicate(timeout=timeout)
         finally:
@@ -81,33 +97,38 @@ class Project:
         return Run(process.returncode, stdout, stderr)
 
     def start(
-        self, environment: str, *arguments: str, stdin: int = subprocess.PIPE
+        self,
+        environment: str,
+        *arguments: str,
+        verb: str = "deploy.py",
+        stdin: int = subprocess.PIPE,
     ) -> subprocess.Popen[str]:
         """The same run, begun: without -y it asks on stdin before it changes anything."""
         program = Path(sys.executable).with_name("pyinfra")
-        command = [str(program), *arguments, f"inventories/{environment}.py", "deploy.py"]
+        command = [str(program), *arguments, f"inventories/{environment}.py", verb]
         if self.resolver:
             command = self._asking_resolver(command)
         return subprocess.Popen(
             command,
             cwd=self.directory,
-            env={**os.environ, "PYINFRA_PROGRESS": "off"},
+            env={**os.environ, "PYINFRA_PROGRESS": "off", **self.environment},
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # a password is asked for on stdin, not on our terminal
         )
 
-    def plan(self, environment: str) -> list[str]:
+    def plan(self, environment: str, *arguments: str, verb: str = "deploy.py") -> list[str]:
         """What `--dry` says will change; fails with the run's output when the run does."""
-        return self._succeed(environment, "--dry", "--json").planned
+        return self._succeed(environment, "--dry", "--json", *arguments, verb=verb).planned
 
-    def apply(self, environment: str) -> list[str]:
+    def apply(self, environment: str, *arguments: str, verb: str = "deploy.py") -> list[str]:
         """What a run changed; fails with the run's output when the run does."""
-        return self._succeed(environment, "-y", "--json").changed
+        return self._succeed(environment, "-y", "--json", *arguments, verb=verb).changed
 
-    def _succeed(self, environment: str, *arguments: str) -> Run:
-        run = self.pyinfra(environment, *arguments)
+    def _succeed(self, environment: str, *arguments: str, verb: str) -> Run:
+        run = self.pyinfra(environment, *arguments, verb=verb)
         assert run.code == 0, run.output
         return run
 

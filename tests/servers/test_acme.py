@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from pebble import Pebble
+from pebble import REFUSED, Pebble
 from provisioned import Provisioned
 from web import Web
 
@@ -54,10 +54,11 @@ def test_an_added_alias_is_issued_and_a_removed_one_dropped(
     pebble.resolve([added], host.server.address)
     settings.write_text(before.replace(f"- www.{DOMAIN}", f"- www.{DOMAIN}\n    - {added}"))
     expected = [
-        "nginx | Write /etc/nginx",
-        "nginx | Run nginx",
+        "nginx | Write the vhost of askpro-staging",
+        "nginx | Run nginx: reload",
         "Certificates from the ACME CA | Have pebble issue the certificate of askpro-staging",
         "Certificates from the ACME CA | Have nginx take up its certificates",
+        "Manifest | Record what staging consists of",
     ]
     assert host.project.plan("staging") == expected
     assert host.project.apply("staging")[:3] == expected[:3]
@@ -87,3 +88,45 @@ def test_a_name_that_does_not_lead_here_is_found_before_the_ca_is_asked(
     assert host.web.get(f"https://{DOMAIN}/health").status == 200
     host.project.apply("staging")
     assert host.project.plan("staging") == []
+
+
+# --- The CA is down, or refuses ---
+
+
+def test_a_refusal_leaves_the_site_its_certificate(bookworm: Provisioned, pebble: Pebble) -> None:
+    pebble.resolve([REFUSED, *bookworm.site().domains], bookworm.server.address)
+    settings = bookworm.project.directory / "group_data/staging.yml"
+    before = settings.read_text()
+    serial = served(bookworm, pebble)
+    settings.write_text(before.replace(f"- www.{DOMAIN}", f"- www.{DOMAIN}\n    - {REFUSED}"))
+    run = bookworm.project.pyinfra("staging", "-y")
+    settings.write_text(before)
+    assert run.code == 1
+    assert "askpro-staging keeps the certificate it has" in run.output
+    assert served(bookworm, pebble) == serial
+    assert bookworm.web.get("https://shop.test/health").status == 200
+    bookworm.project.apply("staging")
+    assert bookworm.project.plan("staging") == []
+
+
+def test_without_the_ca_a_new_site_starts_on_a_self_signed_certificate_and_says_so(
+    bookworm: Provisioned, pebble: Pebble
+) -> None:
+    name = "preview.askpro.test"
+    bookworm.project.write(
+        preview={
+            "server": bookworm.server.name,
+            "sites": {"app": {"domain": name, "tls": {"issuer": "pebble"}}},
+        }
+    )
+    pebble.resolve([name], bookworm.server.address)
+    bookworm.ssh(f"ip route add unreachable {pebble.server.address}")
+    run = bookworm.project.pyinfra("preview", "-y")
+    assert run.code == 1
+    assert "app-preview keeps a self-signed certificate, and the next run asks again" in run.output
+    assert bookworm.web.get(f"https://{name}/health").status == 200
+    assert bookworm.web.get(f"https://{DOMAIN}/health").status == 200
+    bookworm.ssh(f"ip route del unreachable {pebble.server.address}")
+    bookworm.project.apply("preview")
+    assert served(bookworm, pebble, name)
+    assert bookworm.project.plan("preview") == []

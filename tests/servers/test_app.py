@@ -84,7 +84,7 @@ def test_health_is_503_when_the_database_is_down(host: Provisioned) -> None:
         assert response.json["status"] == "error"
         assert (response.json["database"], response.json["cache"]) == ("failed", "connected")
         plan = host.project.plan("staging")
-        assert plan[0] == "Database server | Run mariadb"
+        assert plan[0] == "Database server | Run mariadb: start, it is inactive"
     finally:
         host.project.apply("staging")
     assert host.web.get("https://staging.askpro.test/health").status == 200
@@ -98,7 +98,9 @@ def test_health_is_503_when_redis_is_down(host: Provisioned) -> None:
         assert response.status == 503
         assert (response.json["database"], response.json["cache"]) == ("connected", "failed")
     finally:
-        assert host.project.apply("staging") == ["Redis | Run Redis of askpro-staging"]
+        assert host.project.apply("staging") == [
+            "Redis | Run Redis of askpro-staging: start, it is inactive"
+        ]
     assert host.web.get("https://staging.askpro.test/health").status == 200
 
 

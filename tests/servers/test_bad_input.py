@@ -10,6 +10,7 @@ from provisioned import STATE, Provisioned, machine, staging
 
 from stagecraft.nspawn.lab import Lab
 from stagecraft.nspawn.server import Server
+from stagecraft.secrets import secrets_for
 
 
 def fingerprint(server: Server) -> str:
@@ -115,8 +116,29 @@ def test_a_database_that_others_made_is_not_taken_over(trixie: Provisioned, lab:
     try:
         run = project.pyinfra("qa", "-y")
         assert run.code == 1
-        assert "database other_qa already" in run.output
+        assert "the database other_qa is there already" in run.output
         assert "Traceback" not in run.output
         assert not trixie.succeeds("id other-qa")
     finally:
         trixie.ssh("mariadb", input="DROP DATABASE other_qa")
+
+
+def test_the_diff_of_a_bare_server_shows_every_file_and_no_secret(
+    project: Project, bare: Server
+) -> None:
+    before = fingerprint(bare)
+    run = project.pyinfra("staging", "--dry", "--diff")
+    assert run.code == 0, run.output
+    for path in (
+        "/etc/nginx/sites-available/askpro-staging.conf (root:root 644)",
+        "/etc/redis/redis-askpro-staging.conf (root:askpro-staging 640)",
+        "/etc/systemd/system/php-fpm@shop-staging.service (root:root 644)",
+        "/var/www/shop-staging/shared/.env (root:shop-staging 640)",
+        "/etc/mysql/mariadb.conf.d/90-stagecraft.cnf (root:root 644)",
+    ):
+        assert f"create {path}" in run.output
+    assert "+    server_name staging.askpro.test www.staging.askpro.test;" in run.output
+    assert "+DB_PASSWORD (secret)" in run.output
+    for secrets in secrets_for("staging", project.directory).values():
+        assert not any(secret.reveal() in run.output for secret in secrets.values())
+    assert fingerprint(bare) == before

@@ -173,6 +173,7 @@ def test_a_new_password_in_the_secrets_reaches_server_and_app(trixie: Provisione
         "App home | Write /var/www/askpro-staging",
         f"Database | Write the logins of {SCHEMA}",
         f"Database | Create the database {SCHEMA} and its accounts",
+        "Manifest | Record what staging consists of",
     ]
     assert trixie.project.apply("staging") == planned
     assert trixie.web.get("https://staging.askpro.test/health").status == 200

@@ -170,7 +170,10 @@ def test_the_portal_is_404_while_its_flag_is_off(host: Provisioned) -> None:
     settings = host.project.directory / "group_data/staging.yml"
     before = settings.read_text()
     settings.write_text(before.replace("customer_portal: true", "customer_portal: false"))
-    assert host.project.plan("staging") == [f"App home | Write {HOME}"]
+    assert host.project.plan("staging") == [
+        f"App home | Write {HOME}",
+        "Manifest | Record what staging consists of",
+    ]
     host.project.apply("staging")
     assert host.web.get(f"{SITE}/portal", login=host.qa).status == 404
     settings.write_text(before)

@@ -97,7 +97,11 @@ def test_admin_is_open_to_addresses_on_the_allow_list(trixie: Provisioned) -> No
     closed = shop.read_text()
     shop.write_text(closed.replace("198.51.100.0/24", us))
     try:
-        assert trixie.project.apply("staging") == ["nginx | Write /etc/nginx", "nginx | Run nginx"]
+        assert trixie.project.apply("staging") == [
+            "nginx | Write the vhost of shop-staging",
+            "nginx | Run nginx: reload",
+            "Manifest | Record what staging consists of",
+        ]
         assert reached_app(trixie.web.get(f"{SHOP}/admin"))
         from_itself = "curl -sk -o /dev/null -w '%{http_code}' --resolve shop.test:443:127.0.0.1"
         trixie.ssh("apt-get install -q -y --no-install-recommends curl")

@@ -10,6 +10,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from inspect import isfunction
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -17,12 +18,14 @@ from typing import Any
 import pytest
 from pyinfra.api.facts import FactBase
 
+from stagecraft.facts.access import Ways
 from stagecraft.facts.machine import DISTRIBUTION_VERSIONS, Machine, version_tuple
-from stagecraft.operations import files
+from stagecraft.facts.neighbours import Neighbours
+from stagecraft.manifest import Manifest
 from stagecraft.operations.files import Check
 from stagecraft.operations.nodes import File, Node
 from stagecraft.secrets import Secret
-from stagecraft.settings import Environment, Server, Site
+from stagecraft.settings import Environment, Host, Server, Site
 from stagecraft.settings.read import ISSUERS
 
 
@@ -89,8 +92,9 @@ def make_secrets() -> Callable[[Site], dict[str, Secret]]:
 @dataclass
 class Written:
     """What a deploy would do: the nodes of its trees and who writes them, the arguments of all
-    else."""
+    else. `passing` are files that stand for the time of an operation."""
 
+    passing: list[File] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     calls: list[SimpleNamespace] = field(default_factory=list)
@@ -112,6 +116,9 @@ class Written:
 
     def call(self, **arguments: Any) -> None:
         self.calls.append(SimpleNamespace(**arguments))
+        if access := arguments.get("access"):
+            self.tree(nodes=access.nodes, check=access.check)
+            self.passing += [node for node in access.transition(Ways()) if isinstance(node, File)]
 
 
 class TakesNotes:
@@ -125,7 +132,13 @@ class TakesNotes:
 
 
 def is_operation(value: Any) -> bool:
-    return hasattr(value, "_inner") and value.__module__.startswith("stagecraft.operations")
+    if not isfunction(value) or not value.__module__.startswith("stagecraft.operations"):
+        return False
+    return hasattr(value, "_inner") or value.__name__ in ("tree", "running")
+
+
+HOST = ("access", "accounts", "fail2ban", "sshd", "system", "upgrades")
+"""The tasks of a machine that is declared with `host`."""
 
 
 @pytest.fixture
@@ -133,34 +146,62 @@ def write(
     monkeypatch: pytest.MonkeyPatch, make_secrets: Callable[[Site], dict[str, Secret]]
 ) -> Callable[[Environment, Machine], Written]:
     """Runs the tasks in deploy.py's order, with operations that only take notes."""
-    names = ("app", "database", "nginx", "packages", "php_fpm", "redis", "tls")
+    names = ("app", "database", "nginx", "packages", "php_fpm", "redis", "tls", *HOST)
     tasks = {name: importlib.import_module(f"tasks.{name}") for name in names}
 
     def listen(module: ModuleType, written: Written) -> None:
         for name, value in list(vars(module).items()):
             if is_operation(value):
-                note = written.tree if value is files.tree else written.call
+                note = written.tree if value.__name__ == "tree" else written.call
                 monkeypatch.setattr(module, name, note)
             elif isinstance(value, ModuleType) and value.__name__.startswith("stagecraft.op"):
                 listen(value, written)
             elif isinstance(value, ModuleType) and value.__name__.startswith("pyinfra.op"):
                 monkeypatch.setattr(module, name, TakesNotes(written.call))
 
+    def keep_host(server: Server, settings: Host, machine: Machine) -> None:
+        bare = SimpleNamespace(
+            name=server.name,
+            data=SimpleNamespace(login={"ssh_port": server.ssh_port}),
+            get_fact=lambda fact, **_: fact.default(),
+        )
+        for name in HOST:
+            monkeypatch.setattr(tasks[name], "host", bare, raising=False)
+        monkeypatch.setattr(tasks["access"], "manifest", lambda: Manifest("staging"))
+        tasks["accounts"].admit._inner(settings)
+        tasks["sshd"].host_keys._inner(machine)
+        tasks["access"].access._inner(server, settings, machine)
+        tasks["accounts"].turn_away._inner(settings)
+        tasks["fail2ban"].fail2ban._inner(server.ssh_port)
+        tasks["upgrades"].upgrades._inner(settings.upgrades)
+        tasks["system"].identity._inner(server, settings, machine)
+        tasks["system"].journal._inner(settings)
+        tasks["system"].kernel._inner()
+        tasks["system"].core_dumps._inner()
+        tasks["system"].swap._inner(settings, machine)
+
     def run(environment: Environment, machine: Machine) -> Written:
         written = Written()
         monkeypatch.undo()
         for module in tasks.values():
             listen(module, written)
+        monkeypatch.setattr(tasks["database"], "manifest", lambda: Manifest(environment.name))
+        neighbours = Neighbours()
         secrets = {site.key: make_secrets(site) for site in environment.sites}
         tasks["packages"].packages._inner(environment, machine)
-        tasks["database"].database_server._inner(environment.server.database, machine)
+        if environment.server.host:
+            keep_host(environment.server, environment.server.host, machine)
+        tasks["database"].database_server._inner(environment.server.database, machine, neighbours)
         for site in environment.sites:
             tasks["app"].app._inner(site, secrets[site.key])
             tasks["database"].database._inner(environment, site, secrets[site.key])
             tasks["redis"].redis._inner(site, secrets[site.key])
             tasks["php_fpm"].php_fpm._inner(site, machine)
         tasks["tls"].first_certificates._inner(environment)
-        tasks["nginx"].nginx._inner(environment, machine, secrets)
+        tasks["nginx"].nginx._inner(machine, neighbours)
+        for site in environment.sites:
+            tasks["nginx"].vhost._inner(site, machine, neighbours, secrets[site.key])
+        tasks["nginx"].run_nginx._inner(environment, [])
         tasks["tls"].acme_certificates._inner(environment)
         return written
 

@@ -21,6 +21,7 @@ from stagecraft.operations import database
 from stagecraft.operations.database import (
     APP_PRIVILEGES,
     MIGRATOR_PRIVILEGES,
+    UNPRINTED,
     Login,
     account_statements,
     literal,
@@ -315,7 +316,7 @@ def test_the_plan_shows_a_password_that_is_about_to_change(commands: Any) -> Non
 def test_sql_travels_on_standard_input_and_passwords_nowhere_else(commands: Any) -> None:
     (command,) = commands(Database())
     assert "hunter2" not in repr(command) + command.get_raw_value()
-    assert shlex.split(command.get_raw_value()) == ["mariadb", "--batch"]
+    assert shlex.split(command.get_raw_value()) == ["mariadb", "--batch", UNPRINTED]
     sql = command.connector_arguments["_stdin"]
     assert "IDENTIFIED BY 'hunter2';\n" in sql
     assert all(line.endswith(";") for line in sql.splitlines())

@@ -23,9 +23,11 @@ from typing import Any
 import pytest
 
 from stagecraft.facts.files import Contents, Entry, Tree, parse_tree
+from stagecraft.facts.manifests import parse_manifests
+from stagecraft.manifest import Manifest, lines
 from stagecraft.operations import files
 from stagecraft.operations.files import INSTALL_TREE, Check, becoming, differing, payload
-from stagecraft.operations.nodes import Absent, Directory, File, Link, Node
+from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Vacant
 
 Install = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -45,7 +47,9 @@ def stage(tmp_path: Path) -> Iterator[Path]:
     path = Path(f"/run/stagecraft/unit-{os.getpid()}-{tmp_path.name}")
     yield path
     shutil.rmtree(path, ignore_errors=True)
-    path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
+    for left in (f"{path.name}.lock", f"{path.name}.manifest"):
+        path.with_name(left).unlink(missing_ok=True)
+    shutil.rmtree(path.parent / "previous" / path.name, ignore_errors=True)
 
 
 @pytest.fixture
@@ -53,9 +57,9 @@ def install(shell: Any, stage: Path) -> Any:
     def run(
         *nodes: Node, check: Check | None = None, user: str = "root"
     ) -> subprocess.CompletedProcess[str]:
-        arguments = [stage.name]
+        arguments = [stage.name, str(stage.with_name(f"{stage.name}.manifest"))]
         if check:
-            arguments += [check.name, check.command, *check.directories]
+            arguments += [check.unit, check.name, check.command, *check.directories]
         command = [*becoming(user), "sh", "-c", INSTALL_TREE, "install-tree", *arguments]
         script = f"exec {shlex.join(command)}"
         result: subprocess.CompletedProcess[str] = shell(script, stdin=payload(nodes))
@@ -300,7 +304,10 @@ NODES: list[Node] = [File("/etc/a", "new\n"), File("/srv/.env", "hunter2\n", sec
 
 
 def commands(nodes: Sequence[Node], check: Check | None = None, user: str = "root") -> list[Any]:
-    return list(files.tree._inner(tree="app", nodes=nodes, check=check, user=user))
+    manifest = Manifest("staging")
+    return list(
+        files.install._inner(tree="app", nodes=nodes, check=check, user=user, manifest=manifest)
+    )
 
 
 def test_without_diff_nothing_is_printed(server: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -321,15 +328,23 @@ def test_contents_travel_on_standard_input_alone(server: Any) -> None:
 def test_only_what_differs_is_sent(server: Any) -> None:
     (command,) = commands([FILE, File("/etc/b", "text")])
     sent = unpacked(command.connector_arguments["_stdin"])
-    assert list(sent) == ["index", "files/etc/b"]
+    assert list(sent) == ["index", "records", "files/etc/b"]
 
 
 def test_the_check_reaches_the_script_as_it_is_written(server: Any) -> None:
-    check = Check("it's a check", "echo \"$HOME\" 'x'", ("/etc/nginx", "/etc/my dir"))
+    check = Check("it's a check", "echo \"$HOME\" 'x'", ("/etc/nginx", "/etc/my dir"), "x.service")
     (command,) = commands(NODES, check)
     words = shlex.split(command.get_raw_value())
     assert words[:2] == ["sh", "-c"]
-    assert words[4:] == ["app", check.name, check.command, *check.directories]
+    manifest = "/var/lib/stagecraft/manifests/staging"
+    assert words[4:] == [
+        "app",
+        manifest,
+        "x.service",
+        check.name,
+        check.command,
+        *check.directories,
+    ]
 
 
 def test_a_tree_below_a_site_s_directories_is_written_by_the_site_s_user(server: Any) -> None:
@@ -434,10 +449,47 @@ def test_a_link_takes_the_place_of_a_file_and_of_a_link_to_a_directory(
     assert everything_below(root) == {"one": "-> x y", "releases": "/", "two": "-> x y"}
 
 
-def test_an_absent_directory_goes_with_what_is_in_it(root: Path, install: Install) -> None:
+def test_a_directory_is_never_removed_for_a_file(root: Path, install: Install) -> None:
+    """Whatever the manifest says: what is in it may be anybody's."""
+    before = an_old_tree(root)
+    assert install(Absent(f"{root}/conf")).returncode == 1
+    assert everything_below(root) == before
+
+
+def test_what_is_absent_goes(root: Path, install: Install) -> None:
     an_old_tree(root)
-    install(Absent(f"{root}/conf"), Absent(f"{root}/never-there"))
-    assert everything_below(root) == {}
+    assert install(Absent(f"{root}/conf/a"), Absent(f"{root}/never-there")).returncode == 0
+    assert not (root / "conf/a").exists()
+
+
+def test_a_directory_goes_when_nothing_is_left_in_it(root: Path, install: Install) -> None:
+    (root / "empty").mkdir()
+    an_old_tree(root)
+    result = install(Vacant(f"{root}/conf"), Vacant(f"{root}/empty"), Vacant(f"{root}/never"))
+    assert result.returncode == 0
+    assert list(root.iterdir()) == [root / "conf"]
+
+
+def test_what_a_killed_run_left_half_written_goes(root: Path, install: Install) -> None:
+    (root / ".secret.stagecraft").write_text("hunter2")
+    install(File(f"{root}/a", "new\n"))
+    assert list(root.iterdir()) == [root / "a"]
+
+
+def test_what_is_new_is_recorded_before_it_is_made(
+    root: Path, shell: Any, stage: Path, stand_in: Any
+) -> None:
+    """After what a full disk has cut off."""
+    manifest = stage.with_name(f"{stage.name}.manifest")
+    manifest.parent.mkdir(exist_ok=True)
+    manifest.write_text("nginx\tfile\t/etc")
+    stand_in("mv", "exit 1")
+    node = File(f"{root}/a", "new\n")
+    command = shlex.join(["sh", "-c", INSTALL_TREE, "install-tree", stage.name, str(manifest)])
+    result = shell(command, stdin=payload([node], lines("nginx", [node])))
+    assert result.returncode == 1
+    (record,) = parse_manifests(["== x", *manifest.read_text().splitlines()])["x"]
+    assert record.path == f"{root}/a"
 
 
 def test_who_has_a_file_open_reads_the_old_one_to_its_end(root: Path, install: Install) -> None:

@@ -11,10 +11,16 @@ from pathlib import Path
 
 import click
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import State
+from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.context import ctx_state
 
-from stagecraft.inventory import CommandLineError, load, refuse_misread_arguments
+from stagecraft.connection.connector import FastSSHConnector
+from stagecraft.errors import CommandLineError
+from stagecraft.inventory import load, refuse_misread_arguments
 from stagecraft.secrets import secrets_for
 from stagecraft.settings import REPOSITORY, SettingsError
 
@@ -30,6 +36,10 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (shutil.copytree if source.is_dir() else shutil.copy)(source, root / part)
     (root / ".stagecraft").mkdir()
     (root / ".stagecraft/ssh_config").write_text("Host local\n    HostName 192.0.2.1\n")
+    public_key = Ed25519PrivateKey.generate().public_key()
+    (root / ".stagecraft/key.pub").write_bytes(
+        public_key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    )
     return root
 
 
@@ -41,8 +51,14 @@ def test_host_data_is_plain_and_free_of_secrets(repository: Path) -> None:
     secrets = secrets_for("local", repository)["askpro"]
     assert hosts == [
         (
-            "local",
-            {"ssh_hostname": "local", "ssh_config_file": f"{repository}/.stagecraft/ssh_config"},
+            "@stagecraft/local",
+            {
+                "ssh_user": "deploy",
+                "ssh_hostname": "local",
+                "ssh_config_file": f"{repository}/.stagecraft/ssh_config",
+                "ssh_known_hosts_file": f"{repository}/known_hosts",
+                "_sudo": True,
+            },
         )
     ]
     text = json.dumps(data)
@@ -62,7 +78,48 @@ def test_host_data_is_plain_and_free_of_secrets(repository: Path) -> None:
 def test_how_a_server_is_reached(tmp_path: Path, server: str, data: dict[str, object]) -> None:
     write(tmp_path, server)
     ((name, connection),), _ = load("staging", tmp_path)
-    assert (name, connection) == ("one", {"ssh_hostname": "a.test", **data})
+    assert (name, connection) == ("@stagecraft/one", {"ssh_hostname": "a.test", **data})
+
+
+def test_a_server_keeps_its_name_in_messages_and_for_limit(tmp_path: Path) -> None:
+    write(tmp_path, "{address: a.test}")
+    inventory = Inventory(load("staging", tmp_path))
+    assert [(host.name, host.connector_cls) for host in inventory] == [("one", FastSSHConnector)]
+
+
+def test_the_fast_path_has_a_switch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "{address: a.test}")
+    monkeypatch.setenv("STAGECRAFT_FAST", "no")
+    inventory = Inventory(load("staging", tmp_path))
+    assert [(host.name, host.connector_cls) for host in inventory] == [("one", SSHConnector)]
+
+
+def test_a_lever_that_does_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "{address: a.test}")
+    monkeypatch.setenv("STAGECRAFT_FAST", "nodelay,turbo")
+    with pytest.raises(CommandLineError, match=r"turbo.*no, nodelay, shell, foresight"):
+        load("staging", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("operations", "memory"),
+    [
+        (("deploy.py",), "staging-one-deploy.json"),
+        (("ops/drift.py",), "staging-one-drift.json"),
+        (("deploy.py", "drift.py"), None),
+        (("exec", "uptime"), None),
+        (("tasks.nginx.nginx",), None),
+    ],
+)
+def test_each_verb_has_its_own_memory(
+    tmp_path: Path, operations: tuple[str, ...], memory: str | None
+) -> None:
+    write(tmp_path, "{address: a.test}")
+    with click.Context(click.Command("pyinfra")) as context:
+        context.params = {"operations": operations, "dry": True, "json_output": False}
+        ((_, data),), _ = load("staging", tmp_path)
+    expected = str(tmp_path / ".stagecraft/foreseen" / memory) if memory else None
+    assert data.get("foreseen_facts") == expected
 
 
 def write(root: Path, server: str) -> None:

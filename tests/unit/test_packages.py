@@ -13,6 +13,7 @@ import pytest
 
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.packages import InstalledPackages
+from stagecraft.manifest import Manifest
 from stagecraft.operations import packages
 from stagecraft.operations.nodes import File
 from stagecraft.operations.packages import INSTALL_PACKAGES
@@ -201,6 +202,7 @@ def test_apt_pins_the_suite_by_the_name_that_the_source_gives_it(apt: Any) -> No
 
 def commands(monkeypatch: pytest.MonkeyPatch, present: set[str], *wanted: str) -> list[Any]:
     monkeypatch.setattr(packages, "host", SimpleNamespace(get_fact=lambda *_, **__: present))
+    monkeypatch.setattr(packages, "manifest", lambda: Manifest("staging"))
     return list(
         packages.installed._inner(packages=wanted, never_started=["a.service", "b.service"])
     )
@@ -213,7 +215,8 @@ def test_what_is_installed_is_not_installed_again(monkeypatch: pytest.MonkeyPatc
 def test_only_what_is_missing_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     (command,) = commands(monkeypatch, {"nginx"}, "nginx", "php8.4-fpm", "acl")
     words = shlex.split(command.get_raw_value())
-    assert words[3:] == ["install-packages", "a.service b.service", "acl", "php8.4-fpm"]
+    manifest = "/var/lib/stagecraft/manifests/staging"
+    assert words[3:] == ["install-packages", manifest, "a.service b.service", "acl", "php8.4-fpm"]
 
 
 # --- What install_packages.sh does, with stand-ins for apt ---
@@ -225,7 +228,13 @@ def install(tmp_path: Path, shell: Any, stand_in: Any) -> Any:
     log = tmp_path / "log"
 
     def run(*wanted: str, known: str = "nginx acl", units: str = "", lists: str = "list") -> Any:
-        stand_in("apt-get", f'case $* in *--simulate*) ;; *) echo "apt-get $*" >>{log} ;; esac')
+        unknown = "while [ $1 != -- ]; do shift; done; shift\n" + (
+            f'for name; do case " {known} " in *" $name "*) ;; *) exit 100 ;; esac; done; exit 0'
+        )
+        stand_in(
+            "apt-get",
+            f'case $* in *--simulate*) {unknown} ;; *) echo "apt-get $*" >>{log} ;; esac',
+        )
         stand_in("find", f'case $* in *_Packages*) echo "{lists}" ;; esac')
         stand_in("ln", f'echo "ln $*" >>{log}')
         stand_in("systemctl", "case $* in *taken*) echo loaded ;; *) echo not-found ;; esac")
@@ -235,7 +244,9 @@ def install(tmp_path: Path, shell: Any, stand_in: Any) -> Any:
             "while [ $1 != -- ]; do shift; done; shift\n"
             f'for name; do case " {known} " in *" $name "*) exit 0 ;; esac; done; exit 100',
         )
-        result = shell(INSTALL_PACKAGES, "install-packages", units, *wanted)
+        stand_in("dpkg", "true")
+        manifest = str(tmp_path / "manifest")
+        result = shell(INSTALL_PACKAGES, "install-packages", manifest, units, *wanted)
         called = log.read_text().splitlines() if log.exists() else []
         return SimpleNamespace(result=result, called=called)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import sleep
 from types import SimpleNamespace
@@ -12,7 +14,9 @@ from typing import Any
 import pytest
 
 from stagecraft.facts.services import Unit, UnitFact, parse_timestamp, parse_unit
+from stagecraft.manifest import Manifest
 from stagecraft.operations import services
+from stagecraft.operations.files import Written
 
 SHOWN = """\
 UnitsLoadTimestamp=Sat 2026-11-21 02:57:00.000000 UTC
@@ -196,8 +200,12 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
         host = SimpleNamespace(get_fact=lambda *_, **__: unit)
         monkeypatch.setattr(services, "host", host)
         monkeypatch.setattr(services, "state", SimpleNamespace(is_executing=executing))
-        yielded = services.running._inner(unit="nginx.service", **arguments)
-        return [command.split(" ||")[0] for command in yielded]
+        settings = {"after": [], "trees": [], "refresh": "systemctl reload"} | arguments
+        yielded = services.run._inner(unit="nginx.service", files={}, **settings)
+        return [
+            command if isinstance(command, str) else shlex.split(command.get_raw_value())[5]
+            for command in yielded
+        ]
 
     return run
 
@@ -236,7 +244,10 @@ def test_a_stopped_unit_is_started_not_reloaded(commands: Any) -> None:
 
 
 def test_the_plan_shows_the_reload_that_a_planned_change_brings(commands: Any) -> None:
-    changes, stays = SimpleNamespace(will_change=True), SimpleNamespace(will_change=False)
+    changes, stays = (
+        Written("a", SimpleNamespace(will_change=True)),
+        SimpleNamespace(will_change=False),
+    )
     assert commands(GOOD, after=[stays, changes]) == ["systemctl reload nginx.service"]
     assert commands(GOOD, after=[stays]) == []
 
@@ -246,19 +257,86 @@ def test_while_the_run_executes_the_server_s_state_alone_decides(commands: Any) 
     assert commands(GOOD, executing=True, after=[changes]) == []
 
 
-def test_a_failing_start_shows_the_unit_s_log_and_fails(shell: Any, stand_in: Any) -> None:
-    stand_in("systemctl", "echo Job failed >&2; exit 3")
-    stand_in("journalctl", 'echo "log of ${5}"')
-    result = shell(services.explained("systemctl start x.service", "x.service"))
-    assert result.returncode == 1
-    assert "Job failed" in result.stderr
-    assert "log of" in result.stderr
+# --- How it takes up its files: take_up.sh ---
 
 
-def test_a_start_that_works_says_nothing(shell: Any, stand_in: Any) -> None:
-    stand_in("systemctl", "exit 0")
-    result = shell(services.explained("systemctl start x.service", "x.service"))
+@pytest.fixture
+def take_up(shell: Any, stand_in: Any, tmp_path: Path) -> Callable[..., Any]:
+    """Runs it for a unit in this state, with a command that fails or that it does not survive."""
+    log = tmp_path / "log"
+
+    def run(state: str, *, fails: bool, survives: bool = True, tree: str = "") -> Any:
+        stand_in("journalctl", "echo the log of the unit")
+        stand_in("sleep", "true")
+        stand_in(
+            "systemctl",
+            f'echo "systemctl $*" >>{log}; case "$*" in'
+            f' "is-active --quiet"*) [ {survives} = True ] ;; is-active*) echo {state} ;; esac',
+        )
+        stand_in("reload", f"echo reload >>{log}; [ {fails} = False ]")
+        result = shell(services.TAKE_UP, "take-up", "x.service", "reload x.service", tree)
+        return SimpleNamespace(result=result, called=log.read_text().splitlines())
+
+    return run
+
+
+def test_what_is_taken_up_is_said_nothing_of(take_up: Any) -> None:
+    result = take_up("active", fails=False).result
     assert (result.returncode, result.stdout + result.stderr) == (0, "")
+
+
+def test_a_start_that_fails_shows_the_unit_s_log(take_up: Any) -> None:
+    run = take_up("inactive", fails=True)
+    assert run.result.returncode == 1
+    assert run.result.stderr == "the log of the unit\n"
+    assert "systemctl start x.service" not in run.called
+
+
+@pytest.mark.parametrize("survives", [True, False])
+def test_what_a_running_unit_does_not_take_up_is_put_back(
+    take_up: Any, tmp_path: Path, survives: bool
+) -> None:
+    kept = Path(f"/run/stagecraft/previous/unit-{os.getpid()}-{tmp_path.name}")
+    changed, new = tmp_path / "changed", tmp_path / "new"
+    changed.write_text("new\n")
+    new.write_text("new\n")
+    old = Path(f"{kept}/files{changed}")
+    old.parent.mkdir(parents=True)
+    old.write_text("old\n")
+    (kept / "index").write_text(f"{changed}\n{new}\n")
+    run = take_up("active", fails=survives, survives=survives, tree=kept.name)
+    assert run.result.returncode == 1
+    assert "the old ones are back and it runs on them" in run.result.stderr
+    assert ("systemctl start x.service" in run.called) is not survives
+    assert changed.read_text() == "old\n"
+    assert not new.exists()
+    assert not kept.exists()
+
+
+# --- The plan's words ---
+
+
+@pytest.mark.parametrize(
+    ("unit", "words"),
+    [
+        (Unit(), ": start"),
+        (Unit("loaded", "failed", "enabled"), ": start, it is failed"),
+        (GOOD, ""),
+        (replace(GOOD, newer="/etc/my.cnf"), ": reload, /etc/my.cnf changed"),
+        (replace(GOOD, restart_due=True), ": restart, which interrupts production and staging"),
+    ],
+)
+def test_the_plan_says_what_becomes_of_the_unit(
+    monkeypatch: pytest.MonkeyPatch, unit: Unit, words: str
+) -> None:
+    manifest = Manifest("staging", {"production": []})
+    named: list[str] = []
+    monkeypatch.setattr(services, "host", SimpleNamespace(get_fact=lambda *_, **__: unit))
+    monkeypatch.setattr(services, "state", SimpleNamespace(is_executing=False))
+    monkeypatch.setattr(services, "manifest", lambda: manifest)
+    monkeypatch.setattr(services, "run", lambda *, name, **_: named.append(name))
+    services.running(name="Run x", unit="x.service", shared=True)
+    assert named == [f"Run x{words}"]
 
 
 def test_a_reload_that_failed_is_tried_again(commands: Any) -> None:

@@ -175,7 +175,7 @@ def test_an_environment_survives_the_way_through_host_data(root: Path) -> None:
 # --- The files that this repository ships ---
 
 
-@pytest.mark.parametrize("name", ["staging", "production", "local"])
+@pytest.mark.parametrize("name", ["staging", "production"])
 def test_the_shipped_environments_are_right(name: str) -> None:
     assert read(name).name == name
 
@@ -223,10 +223,36 @@ def test_no_mapping(root: Path) -> None:
     assert problem(root).startswith("group_data/staging.yml:1: must hold keys and values")
 
 
-@pytest.mark.parametrize("text", ["", "sites:\n", "sites: {}\n", "sites: [a]\n", "sites: {a: }\n"])
+@pytest.mark.parametrize("text", ["", "sites:\n", "sites: [a]\n", "sites: {a: }\n"])
 def test_an_empty_environment(root: Path, text: str) -> None:
     write(root, staging=f"server: askpro-1\n{text}")
     assert problem(root).startswith("group_data/staging.yml:")
+
+
+def test_an_environment_whose_last_site_was_taken_out(root: Path) -> None:
+    write(root, staging="server: askpro-1\nsites: {}\n")
+    assert read("staging", root).sites == []
+
+
+def test_a_database_is_dropped_where_no_site_uses_it(root: Path) -> None:
+    gone = "databases: {askproai_staging: {present: false}}\n"
+    write(root, staging=f"server: askpro-1\nsites: {{}}\n{gone}")
+    assert read("staging", root).dropped_databases == ["askproai_staging"]
+
+
+@pytest.mark.parametrize(
+    ("databases", "said"),
+    [
+        ("{askpro_staging: {present: false}}", "askpro-staging uses it: it cannot be dropped"),
+        ("{old: {present: true}}", "must be False"),
+        ("{old: }", "must hold keys and values"),
+        ("[old]", "must hold keys and values"),
+    ],
+)
+def test_a_database_that_cannot_be_dropped(root: Path, databases: str, said: str) -> None:
+    text = "server: askpro-1\nsites:\n  askpro: {domain: a.test, tls: {issuer: selfsigned}}\n"
+    write(root, staging=f"{text}databases: {databases}\n")
+    assert said in problem(root)
 
 
 def test_a_key_that_stands_twice(root: Path) -> None:

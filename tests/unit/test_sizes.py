@@ -1,4 +1,4 @@
-"""A pool's sizes follow from the site's share of the machine's memory, and FPM accepts them all."""
+"""Sizes follow from a site's settings and the machine's memory, and FPM accepts all of a pool's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from stagecraft.settings import PhpFpm
-from stagecraft.sizes import OPCACHE_MB, pool
+from stagecraft.sizes import OPCACHE_MB, cpu_weight, pool, redis_memory_max_mb
 
 
 def test_processes_fill_the_share_beside_opcache(make_machine: Any) -> None:
@@ -58,3 +58,12 @@ def test_one_request_may_take_more_than_a_process_takes_as_a_rule(make_machine: 
 def test_less_than_a_megabyte_a_process_is_refused() -> None:
     with pytest.raises(ValidationError, match="megabytes"):
         PhpFpm(process_size="512k")
+
+
+def test_staging_yields_the_cpu_to_what_is_not_marked_as_staging(make_site: Any) -> None:
+    assert cpu_weight(make_site()) < cpu_weight(make_site(mark_staging=False)) == 100
+
+
+def test_redis_may_take_more_than_its_data(make_site: Any) -> None:
+    assert redis_memory_max_mb(make_site(redis={"memory": "128mb"})) == 3 * 128 + 64
+    assert redis_memory_max_mb(make_site(redis={"memory": "1gb"})) == 3 * 1024 + 64

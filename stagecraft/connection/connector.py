@@ -1,0 +1,160 @@
+"""pyinfra's SSH connector, with the levers of levers.py."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from paramiko import SSHException, Transport
+from pyinfra import logger
+from pyinfra.api.arguments import (
+    CONNECTOR_ARGUMENT_KEYS,
+    ConnectorArguments,
+    pop_global_arguments,
+)
+from pyinfra.api.command import StringCommand
+from pyinfra.connectors.ssh import SSHConnector
+from pyinfra.connectors.util import (
+    CommandOutput,
+    OutputLine,
+    extract_control_arguments,
+    make_unix_command_for_host,
+)
+from typing_extensions import override
+
+from stagecraft.connection.foresight import Foresight
+from stagecraft.connection.levers import Lever, levers
+from stagecraft.connection.readings import Readings
+from stagecraft.connection.shell import Shell, ShellEnded
+from stagecraft.connection.transport import transport_of
+from stagecraft.facts.reading import Reading
+
+
+class FastSSHConnector(SSHConnector):
+    """Runs everything as pyinfra's own connector does, but for facts that only read, until the
+    first change: those are asked through one shell, and what is foreseen, all at once.
+
+    An answer was read by this run, on this connection, since the operator was last asked. The
+    first command that may change something closes the shell for good.
+    """
+
+    @override
+    @staticmethod
+    def make_names_data(name: str) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
+        yield name, {"ssh_hostname": name}, []
+
+    @override
+    def make_paramiko_kwargs(self) -> dict[str, Any]:
+        arguments: dict[str, Any] = super().make_paramiko_kwargs()
+        if Lever.NODELAY in levers():
+            key = "_pyinfra_ssh_paramiko_connect_kwargs"
+            arguments[key] = {"transport_factory": without_delay, **(arguments[key] or {})}
+        return arguments
+
+    @override
+    def connect(self) -> None:
+        super().connect()
+        self._readings: Readings | None = None
+        self._foresight: Foresight | None = None
+        self._operator_may_pause = self.state.check_for_changes
+        self._usual = self._usual_arguments()
+        if Lever.SHELL in levers():
+            self._readings = self._open_readings()
+        path = self.host.data.get("foreseen_facts")
+        if Lever.FORESIGHT in levers() and path:
+            self._foresight = Foresight(Path(path))
+            self._foresee()
+
+    @override
+    def disconnect(self) -> None:
+        if self._foresight:
+            self._foresight.keep()
+        self._stop_reading()
+        super().disconnect()
+
+    @override
+    def put_file(self, *arguments: Any, **keywords: Any) -> bool:
+        self._stop_reading()
+        return super().put_file(*arguments, **keywords)
+
+    @override
+    def run_shell_command(
+        self,
+        command: StringCommand | str,
+        print_output: bool = False,
+        print_input: bool = False,
+        **arguments: Any,
+    ) -> tuple[bool, CommandOutput]:
+        if not isinstance(command, Reading):
+            self._stop_reading()  # for all we know it changes something
+        elif arguments == self._usual and not (print_output or print_input):
+            lines = self._read(command)
+            if lines is not None:
+                return True, CommandOutput([OutputLine("stdout", line) for line in lines])
+        # pyinfra itself gives facts as text, whatever its types say.
+        text = cast(StringCommand, command)
+        return super().run_shell_command(text, print_output, print_input, **arguments)
+
+    def read_anew(self) -> None:
+        """Nothing counts that was read before; what is foreseen is asked again, all at once."""
+        self._foresee()
+
+    def _usual_arguments(self) -> ConnectorArguments:
+        """What pyinfra gives with a fact that nothing special is said of: `_sudo` and the like."""
+        arguments, _ = pop_global_arguments(self.state, self.host, {})
+        usual = {key: value for key, value in arguments.items() if key in CONNECTOR_ARGUMENT_KEYS}
+        return cast(ConnectorArguments, usual)
+
+    def _open_readings(self) -> Readings | None:
+        arguments = self._usual.copy()
+        control = extract_control_arguments(arguments)
+        transport = transport_of(self)
+        if transport is None or control["_get_pty"] or control["_stdin"] or control["_timeout"]:
+            return None
+        shell = make_unix_command_for_host(self.state, self.host, StringCommand("sh"), **arguments)
+        try:
+            return Readings(Shell(transport.open_session(), shell.get_raw_value()))
+        except (SSHException, OSError, EOFError, ShellEnded) as error:
+            self._give_up(error)
+            return None
+
+    def _read(self, command: Reading) -> list[str] | None:
+        """What the command prints; None where pyinfra had better ask, and say what is wrong."""
+        if self._foresight:
+            self._foresight.note(command)
+        if self._operator_may_pause and self.state.is_executing:
+            self._operator_may_pause = False
+            self._foresee()
+        if not self._readings:
+            return None
+        try:
+            return self._readings.lines(command)
+        except ShellEnded as error:
+            self._give_up(error)
+            return None
+
+    def _foresee(self) -> None:
+        if not self._readings or not self._foresight:
+            return
+        try:
+            self._readings.foresee(self._foresight.commands)
+        except ShellEnded as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        logger.debug("%sFacts are asked one by one: %s", self.host.print_prefix, error)
+        self._stop_reading()
+
+    def _stop_reading(self) -> None:
+        if self._readings:
+            self._readings.close()
+        self._readings = None
+
+
+def without_delay(connection: Any, **options: Any) -> Transport:
+    """paramiko's connection, which sends at once what it has to send."""
+    if isinstance(connection, socket.socket):  # not so through a ProxyCommand or a ProxyJump
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return Transport(connection, **options)

@@ -1,0 +1,73 @@
+"""Which facts the last run asked for, so that this one can ask for all of them at once.
+
+Only the names and arguments of facts are kept, never what a server answered, and no shell
+commands: what is remembered can do nothing but read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from stagecraft.facts.reading import Reading
+
+FACTS = "stagecraft.facts."
+"""Where the facts are that may be remembered."""
+
+
+class Foresight:
+    """The facts of the last run, from a file, and those of this run, for the next one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._remembered = list(_read(path))
+        self._asked: dict[Reading, None] = {}  # each once, in the order of the first time
+
+    @property
+    def commands(self) -> list[Reading]:
+        """What is going to be asked: what this run asked before, or else the last run did."""
+        return list(self._asked) or self._remembered
+
+    def note(self, command: Reading) -> None:
+        self._asked.setdefault(command)
+
+    def keep(self) -> None:
+        """Remembers this run, unless it ended early: then it asked only the first of the facts."""
+        asked = list(self._asked)
+        if asked == self._remembered[: len(asked)]:
+            return
+        facts = [[_name(command), command.arguments] for command in asked]
+        with suppress(OSError):  # a checkout that cannot be written to is slower, not broken
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            partial = self._path.with_suffix(".partial")
+            partial.write_text(json.dumps(facts, indent=0))
+            partial.replace(self._path)
+
+
+def _name(command: Reading) -> str:
+    return f"{command.fact.__module__}.{command.fact.__name__}"
+
+
+def _read(path: Path) -> Iterator[Reading]:
+    """The commands as today's facts make them; a fact that is no more is forgotten."""
+    try:
+        facts = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return
+    for entry in facts if isinstance(facts, list) else []:
+        with suppress(ImportError, AttributeError, LookupError, TypeError, ValueError):
+            yield _command(*entry)
+
+
+def _command(name: str, arguments: dict[str, Any]) -> Reading:
+    if not name.startswith(FACTS):
+        raise ValueError(f"{name} is no fact of ours")
+    module, _, fact = name.rpartition(".")
+    command = getattr(import_module(module), fact)().command(**arguments)
+    if not isinstance(command, Reading):
+        raise TypeError(f"{name} does more than read")
+    return command

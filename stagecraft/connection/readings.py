@@ -1,0 +1,45 @@
+"""What a server says to facts, asked through one shell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stagecraft.connection.shell import Answer, Shell
+from stagecraft.facts.reading import Reading
+
+FRESH = 10.0
+"""Seconds a foreseen answer is good for: a slow server keeps the others of its run waiting."""
+
+
+class Readings:
+    """Answers that are true as long as the run itself changes nothing on the server."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+        self._foreseen: dict[Reading, Answer] = {}
+
+    def foresee(self, commands: Sequence[Reading]) -> None:
+        """Asks for all of them, and forgets what was foreseen before. Raises ShellEnded."""
+        self._foreseen = dict(zip(commands, self._shell.ask(*commands), strict=True))
+
+    def lines(self, command: Reading) -> list[str] | None:
+        """What the command prints, asked now unless it was foreseen; None where it fails, so that
+        pyinfra runs it and says what is wrong. Raises ShellEnded."""
+        answer = self._foreseen.get(command)
+        if answer is None or answer.age > FRESH:
+            [answer] = self._shell.ask(command)
+        self._shell.wait(answer)
+        return _lines(answer)
+
+    def close(self) -> None:
+        self._shell.close()
+
+
+def _lines(answer: Answer) -> list[str] | None:
+    if answer.status != 0:
+        return None
+    try:
+        text = answer.stdout.decode()
+    except UnicodeDecodeError:
+        return None
+    return text.removesuffix("\n").split("\n") if text else []

@@ -1,0 +1,69 @@
+"""The people's accounts on a machine."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+
+from pyinfra.api.facts import FactBase
+
+from stagecraft.facts.reading import reading
+
+FIRST_PERSON = 1000
+"""From here on user ids are people's (UID_MIN in /etc/login.defs)."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """A line of /etc/passwd."""
+
+    uid: int
+    home: str
+    shell: str
+
+    @property
+    def a_service(self) -> bool:
+        return self.uid < FIRST_PERSON
+
+    @property
+    def lets_in(self) -> bool:
+        return not self.shell.endswith(("/nologin", "/false"))
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """All accounts by name, and the members of one group; None where there is no such group."""
+
+    by_name: dict[str, Account] = field(default_factory=dict)
+    members: frozenset[str] | None = None
+
+
+def parse_accounts(lines: list[str]) -> Accounts:
+    by_name: dict[str, Account] = {}
+    members = None
+    for line in lines:
+        kind, _, entry = line.partition(" ")
+        fields = entry.split(":")
+        if kind == "user":
+            by_name[fields[0]] = Account(int(fields[2]), fields[5], fields[6])
+        elif kind == "group":
+            members = frozenset(filter(None, fields[3].split(",")))
+    return Accounts(by_name, members)
+
+
+class AccountsFact(FactBase[Accounts]):
+    """The `Accounts`, with the members of `group`."""
+
+    @reading
+    def command(self, group: str) -> str:
+        return (
+            f"getent passwd | sed 's/^/user /'; getent group {shlex.quote(group)}"
+            " | sed 's/^/group /'; true"
+        )
+
+    @staticmethod
+    def default() -> Accounts:
+        return Accounts()
+
+    def process(self, output: list[str]) -> Accounts:
+        return parse_accounts(output)

@@ -1,0 +1,38 @@
+"""sshd's host keys and moduli."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from pyinfra.api.facts import FactBase
+
+from stagecraft.facts.reading import reading
+
+
+@dataclass(frozen=True)
+class HostKeys:
+    """Those of the given key files that are there, and whether groups have too few bits."""
+
+    keys: frozenset[str] = frozenset()
+    weak_moduli: bool = False
+
+
+class HostKeysFact(FactBase[HostKeys]):
+    """The `HostKeys`; `bits` is what moduli(5) says of a group that is big enough."""
+
+    @reading
+    def command(self, keys: list[str], bits: int) -> str:
+        quoted = " ".join(map(shlex.quote, keys))
+        return (
+            f'for key in {quoted}; do [ ! -s "$key" ] || echo "$key"; done;'
+            f" awk '$1 ~ /^[0-9]/ && $5 < {bits} {{print \"weak\"; exit}}' /etc/ssh/moduli"
+            " 2>/dev/null; true"
+        )
+
+    @staticmethod
+    def default() -> HostKeys:
+        return HostKeys()
+
+    def process(self, output: list[str]) -> HostKeys:
+        return HostKeys(frozenset(output) - {"weak"}, "weak" in output)

@@ -1,0 +1,58 @@
+"""What runs have recorded on the server: the manifest of each environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyinfra.api.facts import FactBase
+
+from stagecraft.facts.reading import reading
+from stagecraft.paths import MANIFESTS
+
+
+@dataclass(frozen=True)
+class Record:
+    """One thing that a run has made: a path, by the tree it belongs to, a package or a database."""
+
+    tree: str
+    kind: str
+    path: str
+    text: str
+
+
+def parse_manifests(lines: list[str]) -> dict[str, list[Record]]:
+    """The records of each environment, from the files' lines under `== <environment>`."""
+    manifests: dict[str, list[Record]] = {}
+    records: list[Record] = []
+    for line in lines:
+        if line.startswith("== "):
+            records = manifests.setdefault(line[3:], [])
+        elif whole(line):
+            tree, kind, path, *_ = line.split("\t")
+            records.append(Record(tree, kind, path, line))
+    return manifests
+
+
+def whole(line: str) -> bool:
+    """Whether nothing is missing: a full disk may cut the last line of a run, and half a path is
+    another one."""
+    fields = line.split("\t")
+    return len(fields) == (3 if fields[1:2] in (["package"], ["database"]) else 7)
+
+
+class Manifests(FactBase[dict[str, list[Record]]]):
+    """The records of each environment that has been applied on this server."""
+
+    @reading
+    def command(self) -> str:
+        return (
+            f"cd {MANIFESTS} 2>/dev/null && for name in *; do"
+            ' [ ! -f "$name" ] || { echo "== $name"; cat -- "$name"; }; done; true'
+        )
+
+    @staticmethod
+    def default() -> dict[str, list[Record]]:
+        return {}
+
+    def process(self, output: list[str]) -> dict[str, list[Record]]:
+        return parse_manifests(output)

@@ -1,0 +1,157 @@
+"""What others have on the server: ports, database servers, vhosts, users, files."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyinfra.api.facts import FactBase
+
+from stagecraft.facts.reading import reading
+
+LOCALHOST = ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]")
+
+READ_NEIGHBOURS = Path(__file__).with_suffix(".sh").read_text()
+
+
+@dataclass
+class Listener:
+    """Something that accepts connections at `address`, a host with a port or a socket's path:
+    `process` with its pid, of a systemd unit. All three are empty where the kernel does not tell.
+    """
+
+    address: str
+    process: str = ""
+    pid: str = ""
+    unit: str = ""
+
+    @property
+    def host(self) -> str:
+        return self.address.rpartition(":")[0]
+
+    @property
+    def local(self) -> bool:
+        """Whether nobody reaches it from outside."""
+        return self.address.startswith("/") or self.host in LOCALHOST
+
+    @property
+    def port(self) -> str:
+        return self.address.rpartition(":")[2]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A Unix group; `members` are those whose primary group it is, too, but not its namesake."""
+
+    gid: int
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Home:
+    """What stands where a site's home shall be; `owner` is user:group."""
+
+    kind: str
+    owner: str
+    empty: bool = False
+
+
+@dataclass
+class Vhost:
+    """A file that nginx loads and that is not ours, with the arguments of its `listen` and
+    `server_name` directives."""
+
+    path: str
+    sha256: str = ""
+    listens: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where it listens, each with its port. A server that says nothing of it has port 80."""
+        said = self.listens or ["80"]
+        return [with_port(address) for address in said if not address.startswith("unix:")]
+
+
+@dataclass
+class Neighbours:
+    """`packages` are those of database servers, `users` the homes of the users with a site's
+    name. `files` says of each given path where a file stands whether it bears our mark.
+    `lineages` are certbot's with a site's name, and their webroot: empty for other plugins."""
+
+    listeners: list[Listener] = field(default_factory=list)
+    packages: set[str] = field(default_factory=set)
+    users: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    homes: dict[str, Home] = field(default_factory=dict)
+    files: dict[str, bool] = field(default_factory=dict)
+    vhosts: list[Vhost] = field(default_factory=list)
+    lineages: dict[str, str] = field(default_factory=dict)
+
+
+def with_port(address: str) -> str:
+    """The address of a `listen` in full: `443` → `*:443`, `[::]` → `[::]:80`."""
+    if address.isdigit():
+        return f"*:{address}"
+    return address if ":" in address.rpartition("]")[2] else f"{address}:80"
+
+
+def parse_neighbours(lines: Iterable[str]) -> Neighbours:
+    """Reads the tab-separated lines of `neighbours.sh`."""
+    found = Neighbours()
+    sums: dict[str, str] = {}
+    for line in lines:
+        kind, *words = line.split("\t")
+        if kind == "sum":
+            sums[words[1]] = words[0]
+        elif kind == "vhost":
+            found.vhosts.append(Vhost(words[0], sums[words[0]]))
+        elif kind == "listen":
+            found.vhosts[-1].listens.append(words[0])
+        elif kind == "server_name":
+            found.vhosts[-1].names += [name.strip("\"'").lower() for name in words]
+        else:
+            add(found, kind, words)
+    found.vhosts = [vhost for vhost in found.vhosts if vhost.listens or vhost.names]
+    return found
+
+
+def add(found: Neighbours, kind: str, words: list[str]) -> None:
+    """One line that stands for itself."""
+    if kind == "listener":
+        found.listeners.append(Listener(words[0].removeprefix("/var"), *words[1:]))
+    elif kind == "unit":
+        for listener in found.listeners:
+            if listener.pid == words[0]:
+                listener.unit = words[1]
+    elif kind == "package":
+        found.packages.add(words[0])
+    elif kind == "user":
+        found.users[words[0]] = words[1]
+    elif kind == "group":
+        found.groups[words[0]] = Group(int(words[1]), tuple(words[2].split()))
+    elif kind == "home":
+        found.homes[words[0]] = Home(words[1], words[2], empty=words[3] == "empty")
+    elif kind in ("ours", "foreign"):
+        found.files[words[0]] = kind == "ours"
+    elif kind == "lineage":
+        found.lineages[words[0]] = words[1].rstrip(",")
+
+
+class NeighboursFact(FactBase[Neighbours]):
+    """The `Neighbours` of sites with these names, homes and files."""
+
+    @reading
+    def command(self, names: list[str], homes: list[str], files: list[str]) -> str:
+        given = {"names": names, "homes": homes, "files": files}
+        variables = "".join(f"{key}={shlex.quote(' '.join(v))}\n" for key, v in given.items())
+        return variables + READ_NEIGHBOURS
+
+    @staticmethod
+    def default() -> Neighbours:
+        return Neighbours()
+
+    def process(self, output: list[str]) -> Neighbours:
+        return parse_neighbours(output)

@@ -1,0 +1,129 @@
+"""Changes to sshd, its keys and the firewall that cannot lock everybody out.
+
+A change undoes itself unless it is confirmed, and only a new connection as the account that the
+next run uses confirms it. While a new way in is tried, the old one stays open.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyinfra.api.command import FunctionCommand, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host, state
+
+from stagecraft.facts.access import Ways, WaysFact
+from stagecraft.facts.files import Entry, Tree
+from stagecraft.login import Login, proven
+from stagecraft.manifest import manifest
+from stagecraft.operations.diff import show
+from stagecraft.operations.files import INSTALL_TREE, Check, differing, payload
+from stagecraft.operations.nodes import Node
+
+TREE = "access"
+
+REVERT_AFTER = 60
+"""Seconds: several times what applying and trying a change take over a slow connection."""
+
+
+def script(name: str) -> str:
+    return Path(__file__).with_name(name).read_text()
+
+
+ARM, REVERT, CONFIRM = map(script, ("arm_revert.sh", "revert_access.sh", "confirm_access.sh"))
+APPLY = script("apply_access.sh")
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who gets in, and by which way.
+
+    `settings` are those that sshd shall end up with, by name in lower case. `transition` gives
+    what stands at the same paths, judged by its own check, while `login` is tried beside the
+    present ways in; nothing where that is no new way. `firewall` says whether ours is declared.
+    """
+
+    nodes: Sequence[Node]
+    check: Check
+    transition: Callable[[Ways], Sequence[Node]]
+    transition_check: Check
+    settings: dict[str, list[str]]
+    login: Login
+    firewall: bool
+
+    @property
+    def paths(self) -> list[str]:
+        return [node.path for node in self.nodes]
+
+    def stands(self, ways: Ways, entries: dict[str, Entry]) -> bool:
+        """Whether all of it is there, in force and confirmed."""
+        return (
+            not ways.armed
+            and not differing(self.nodes, entries)
+            and not ways.sshd.newer
+            and not unlike(self.settings, ways.settings)
+            and (ways.firewall or not self.firewall)
+        )
+
+
+ALONE = ("port", "allowusers", "hostkey")
+"""Settings of which sshd takes several, and none may be there but ours."""
+
+
+def unlike(declared: dict[str, list[str]], found: dict[str, list[str]]) -> list[str]:
+    """Names of the settings that sshd would not end up with as declared."""
+    return [
+        name
+        for name, values in declared.items()
+        if not set(values) <= set(found.get(name, []))
+        or (name in ALONE and set(values) != set(found.get(name, [])))
+    ]
+
+
+@operation()
+def guarded(access: Access) -> Generator[StringCommand | FunctionCommand]:
+    """Ensures the access as declared, proven by a new connection before the old way in closes.
+
+    The server undoes what is not confirmed: at once when the proof fails, after REVERT_AFTER
+    seconds when this program dies, at boot when the server restarts meanwhile.
+    """
+    ways, entries = look(access)
+    if access.stands(ways, entries):
+        return
+    if state.config.DIFF and not state.is_executing:
+        show(differing(access.nodes, entries), entries, "root")
+    yield arm(access)
+    ways, entries = look(access)  # a run that died may have been undone until now
+    proof = FunctionCommand(proven, (access.login, ways.host_key), {})
+    if transition := access.transition(ways):
+        yield apply(differing(transition, entries), access.transition_check, records="")
+        yield proof
+        ways, entries = look(access)
+    changes = differing(access.nodes, entries)
+    yield apply(changes, access.check, manifest().ahead(TREE, changes))
+    yield proof
+    yield StringCommand("sh", "-c", shlex.quote(CONFIRM))
+
+
+def look(access: Access) -> tuple[Ways, dict[str, Entry]]:
+    ways: Ways = host.get_fact(WaysFact)
+    entries: dict[str, Entry] = host.get_fact(Tree, paths=access.paths)
+    return ways, entries
+
+
+def arm(access: Access) -> StringCommand:
+    arguments = [str(REVERT_AFTER), REVERT, *access.paths]
+    return StringCommand("sh", "-c", shlex.quote(ARM), "arm-revert", *map(shlex.quote, arguments))
+
+
+def apply(changes: Sequence[Node], check: Check, records: str) -> StringCommand:
+    """Installs what the checker accepts and puts it in force; undoes it all when that fails.
+    `records` are lines for the manifest."""
+    arguments = [TREE, manifest().path, check.unit, check.name, check.command, *check.directories]
+    return StringCommand(
+        "sh", "-c", shlex.quote(APPLY), "apply-access", shlex.quote(INSTALL_TREE),
+        *map(shlex.quote, arguments), _stdin=payload(changes, records),
+    )  # fmt: skip

@@ -1,0 +1,45 @@
+"""Accounts of people and of automation: they log in with keys and have no password."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator
+
+from pyinfra.api.command import StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from stagecraft.facts.admins import Accounts, AccountsFact
+
+SHELL = "/bin/bash"
+
+
+@operation()
+def present(account: str, group: str) -> Generator[StringCommand]:
+    """Ensures the account with a home of its own and a shell, in the group, which is made."""
+    found: Accounts = host.get_fact(AccountsFact, group=group)
+    known, name = found.by_name.get(account), shlex.quote(account)
+    if known and known.lets_in and account in (found.members or ()):
+        return
+    # All of it at once: a run that is killed here has made no account without its rights.
+    commands = [f"groupadd --force --system {group}"]
+    if known is None:
+        commands.append(
+            f"useradd --create-home --key HOME_MODE=0700 --shell {SHELL} --groups {group} {name}"
+        )
+    else:
+        commands.append(f"usermod --append --groups {group} {name}")
+        if not known.lets_in:
+            commands.append(f"usermod --shell {SHELL} {name}")
+    yield StringCommand(" && ".join(commands))
+
+
+@operation()
+def absent(account: str, home: str) -> Generator[StringCommand]:
+    """Ensures that the account is gone, and what it ran. Its home stays, as root's: a later account
+    with the same user id would inherit it."""
+    name, path = shlex.quote(account), shlex.quote(home)
+    yield StringCommand(
+        f"pkill -KILL -U {name}; rm -f /var/spool/cron/crontabs/{name}; userdel --force {name}"
+        f" && if [ -d {path} ]; then chown -Rh root:root {path} && chmod 700 {path}; fi"
+    )

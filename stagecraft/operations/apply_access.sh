@@ -1,0 +1,32 @@
+# Installs a tree of sshd's and the firewall's files with the script $1 and its arguments, and puts
+# it in force. When anything fails, all is what it was before, at once.
+install=$1
+shift
+
+undo() {
+    sh /var/lib/stagecraft/revert/revert
+    exit 1
+}
+
+sshd_sockets() { # a new set of them: sshd has read its files and listens
+    find "/proc/$(systemctl show --property=MainPID --value ssh.service)/fd" -lname 'socket:*' \
+        -printf '%l\n' 2>/dev/null | sort
+}
+
+reload_sshd() {
+    before=$(sshd_sockets)
+    systemctl reload ssh.service || return 1
+    for attempt in $(seq 50); do
+        [ "$(sshd_sockets)" = "$before" ] || return 0
+        sleep 0.1
+    done
+    echo "sshd did not read its configuration within 5 seconds" >&2
+    return 1
+}
+
+sh -c "$install" install-tree "$@" || undo
+systemctl daemon-reload || undo
+if [ -e /etc/systemd/system/stagecraft-firewall.service ]; then
+    systemctl reload-or-restart stagecraft-firewall.service || undo
+fi
+reload_sshd || undo

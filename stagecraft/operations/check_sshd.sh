@@ -1,0 +1,19 @@
+# Judges sshd's configuration: it is valid, and no other file says otherwise than ours. $effective
+# are the settings that sshd shall end up with, as `sshd -T` prints them, a line each, sorted;
+# $alone are those of which there may be no others, several times though sshd accepts them.
+sshd -t || exit 1
+export LC_ALL=C
+found=$(mktemp)
+trap 'rm -f "$found"' EXIT
+sshd -T -C user=root,host=localhost,addr=127.0.0.1 | sort -u >"$found" || exit 1
+wrong=$(printf '%s\n' "$effective" | sort -u | comm -23 - "$found")
+for key in $alone; do
+    surplus=$(grep "^$key " "$found" | grep -vxF "$effective") || true
+    [ -z "$surplus" ] || wrong="$wrong
+not $surplus"
+done
+[ -n "$wrong" ] || exit 0
+echo "another file than ours decides: see /etc/ssh/sshd_config and /etc/ssh/sshd_config.d/." >&2
+echo "sshd should end up with, but does not:" >&2
+printf '%s\n' "$wrong" | sed '/^$/d; s/^/    /' >&2
+exit 1

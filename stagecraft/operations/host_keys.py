@@ -1,0 +1,39 @@
+"""The keys by which clients recognise the server, and the groups that some exchange keys in."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator, Sequence
+
+from pyinfra.api.command import StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from stagecraft.facts.host_keys import HostKeys, HostKeysFact
+
+MODULI = "/etc/ssh/moduli"
+
+STRONG_BITS = 3071
+"""What ssh-audit's hardening guide keeps: 3072 bits and more, as the file counts them."""
+
+
+@operation()
+def generated(keys: Sequence[str], moduli: bool) -> Generator[StringCommand]:
+    """Ensures host keys at these paths, ed25519 or, where the name says so, RSA with 4096 bits;
+    what is there is kept for ever. With `moduli`, no weak groups in sshd's list of them."""
+    found: HostKeys = host.get_fact(HostKeysFact, keys=list(keys), bits=STRONG_BITS)
+    for key in keys:
+        if key not in found.keys:
+            kind = "-t rsa -b 4096" if "_rsa_" in key else "-t ed25519"
+            path = shlex.quote(key)
+            # Renamed into place: a key that a power cut left half written would be kept, too.
+            yield StringCommand(
+                f"rm -f {path}.new {path}.new.pub"
+                f" && ssh-keygen -q {kind} -N '' -C '' -f {path}.new"
+                f" && mv {path}.new.pub {path}.pub && mv {path}.new {path}"
+            )
+    if moduli and found.weak_moduli:
+        yield StringCommand(
+            f"umask 022; awk '$5 >= {STRONG_BITS}' {MODULI} > {MODULI}.new"
+            f" && [ -s {MODULI}.new ] && mv {MODULI}.new {MODULI}"
+        )

@@ -1,0 +1,61 @@
+"""The end of a run: what it has applied is recorded, or what failed is said."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Generator
+from typing import Any
+
+from pyinfra import logger
+from pyinfra.api.command import FunctionCommand, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host, state
+
+from stagecraft.facts.manifests import Manifests
+from stagecraft.manifest import manifest
+
+
+@operation()
+def recorded() -> Generator[StringCommand | FunctionCommand]:
+    """Ensures that the manifest says what is declared, once all of it stands. Fails with the names
+    of the operations that failed before: each spoiled one site and left the others alone."""
+    if state.is_executing and (names := failed()):
+        yield FunctionCommand(say_failed, (names,), {})
+        return
+    records = host.get_fact(Manifests).get(manifest().environment, [])
+    text = manifest().text(records)
+    if text != "".join(f"{record.text}\n" for record in records):
+        yield StringCommand(written(manifest().path, text), _stdin=text)
+
+
+def written(path: str, text: str) -> str:
+    """The command that writes all of the text, or nothing when the connection ends before."""
+    target, new = shlex.quote(path), shlex.quote(hidden(path))
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return (
+        f"umask 077 && cat >{new} && echo {digest} {new} | sha256sum --check --status"
+        f" && sync {new} && mv -f {new} {target}"
+    )
+
+
+def hidden(path: str) -> str:
+    """Beside it, where nobody takes it for the manifest of another environment."""
+    directory, _, name = path.rpartition("/")
+    return f"{directory}/.{name}"
+
+
+def failed() -> list[str]:
+    """The operations of this run that failed on this host."""
+    return [
+        ", ".join(state.get_op_meta(hash).names)
+        for hash, data in state.ops[host].items()
+        if data.operation_meta.is_complete() and data.operation_meta.did_error()
+    ]
+
+
+def say_failed(state: Any, host: Any, names: list[str]) -> bool:
+    """pyinfra passes `state` and `host` by these names."""
+    for name in names:
+        logger.error(f"{host.print_prefix}failed, see above: {name}")
+    return False

@@ -1,0 +1,71 @@
+"""What the kernel and systemd take up only when they are told to."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator, Mapping, Sequence
+
+from pyinfra.api.command import StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from stagecraft.facts.system import System, SystemFact
+from stagecraft.operations.files import Written
+from stagecraft.operations.services import pending
+
+
+@operation()
+def called(hostname: str) -> Generator[StringCommand]:
+    """Ensures the host name, now and after a reboot, and that it resolves: sudo asks for it."""
+    found: System = host.get_fact(SystemFact, hostname=hostname)
+    name = shlex.quote(hostname)
+    if found.hostname != f"{hostname} {hostname}":
+        yield StringCommand(
+            f"echo {name} > /etc/.hostname.stagecraft && chmod 644 /etc/.hostname.stagecraft"
+            f" && mv /etc/.hostname.stagecraft /etc/hostname && hostname {name}"
+        )
+    if not found.in_hosts:
+        yield StringCommand(f"echo 127.0.1.1 {name} >> /etc/hosts")
+
+
+@operation()
+def generated_locale(locale: str) -> Generator[StringCommand]:
+    """Ensures that the locale is there; C.UTF-8 always is."""
+    found: System = host.get_fact(SystemFact, hostname="")
+    if locale.lower().replace("-", "") not in found.locales:
+        line = shlex.quote(f"{locale} UTF-8")
+        yield StringCommand(
+            f"grep -qxF {line} /etc/locale.gen || echo {line} >> /etc/locale.gen; locale-gen"
+        )
+
+
+@operation()
+def kernel_settings(settings: Mapping[str, str]) -> Generator[StringCommand]:
+    """Ensures that the running kernel has the settings, as far as they are this machine's."""
+    found: System = host.get_fact(SystemFact, hostname="", sysctl=list(settings))
+    wrong = {key: settings[key] for key in found.sysctl if found.sysctl[key] != settings[key]}
+    if wrong:
+        pairs = (f"{key}={value}" for key, value in wrong.items())
+        yield StringCommand("sysctl", "--quiet", *map(shlex.quote, pairs))
+
+
+@operation()
+def no_core_dumps(after: Sequence[Written]) -> Generator[StringCommand]:
+    """Ensures that systemd has read the limit that `after` writes; services that run already have
+    it from their next start on."""
+    found: System = host.get_fact(SystemFact, hostname="")
+    if found.core_limit != "0" or pending(after):
+        yield StringCommand("systemctl daemon-reexec")
+
+
+@operation()
+def swap_file(path: str, megabytes: int) -> Generator[StringCommand]:
+    """Ensures a swap file, whole or not at all, for a unit to use; not where there is swap."""
+    found: System = host.get_fact(SystemFact, hostname="")
+    if found.swap:
+        return
+    new = shlex.quote(f"{path}.new")
+    size = f"fallocate -l {megabytes}M {new} || dd if=/dev/zero of={new} bs=1M count={megabytes}"
+    yield StringCommand(
+        f"umask 077; rm -f {new}; {{ {size}; }} && mkswap {new} && mv {new} {shlex.quote(path)}"
+    )

@@ -1,0 +1,90 @@
+"""SSH public keys as settings: lines of .pub files, or the paths of such files."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, ValidationInfo
+
+from stagecraft.settings.values import local_path
+
+KINDS = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ssh-rsa")
+"""What sshd is told to accept (templates/sshd/): ed25519, the same on a FIDO token, and RSA."""
+
+RSA_BITS = 3072
+"""RequiredRSASize in templates/sshd/."""
+
+
+def is_line(value: str) -> bool:
+    """Whether this is a key itself, not the path of one."""
+    return " " in value.strip() or value.startswith(("ssh-", "sk-", "ecdsa-"))
+
+
+def wrong_line(line: str) -> str | None:
+    """What is wrong with a line of a .pub file, for a person who edits YAML; None if nothing."""
+    kind, _, rest = line.partition(" ")
+    if kind not in KINDS:
+        return (
+            f"{kind!r} is no kind of key that is accepted; a line of a .pub file begins with"
+            f" {', '.join(KINDS)}"
+        )
+    try:
+        fields = _fields(base64.b64decode(rest.split(" ")[0], validate=True))
+    except (binascii.Error, ValueError):
+        return "the key is damaged: copy the whole line of the .pub file"
+    if not fields or fields[0] != kind.encode():
+        return "the key is damaged: copy the whole line of the .pub file"
+    bits = int.from_bytes(fields[2], "big").bit_length() if kind == "ssh-rsa" else RSA_BITS
+    if bits < RSA_BITS:
+        return f"has {bits} bits, too few for RSA: {RSA_BITS}, or make an ed25519 key"
+    return None
+
+
+def _fields(blob: bytes) -> list[bytes]:
+    """The parts of a key as RFC 4253 writes them, each after its length."""
+    parts = []
+    while blob:
+        length = int.from_bytes(blob[:4], "big")
+        if len(blob) < 4 + length:
+            raise ValueError
+        parts.append(blob[4 : 4 + length])
+        blob = blob[4 + length :]
+    return parts
+
+
+def lines(keys: Iterable[str]) -> list[str]:
+    """The keys themselves, each once, in their order; paths are read."""
+    return list(dict.fromkeys(line for key in keys for line in _lines_of(key)))
+
+
+def _lines_of(key: str) -> Iterator[str]:
+    text = key if is_line(key) else Path(key).read_text(encoding="utf-8")
+    for line in text.splitlines():
+        if line.strip() and not line.startswith("#"):
+            yield line.strip()
+
+
+def wrong_file(path: str) -> str | None:
+    """What is wrong with a file of public keys; None if nothing."""
+    if not Path(path).is_file():
+        return f"there is no file {path}"
+    wrong = (wrong_line(line) for line in _lines_of(path))
+    return next((f"{path}: {text}" for text in wrong if text), None)
+
+
+def _public_key(value: str, info: ValidationInfo) -> str:
+    value = value.strip()
+    if not is_line(value):
+        return local_path(value, info)
+    if "\n" in value:
+        raise ValueError("must be one line: a list has a key on each")
+    if text := wrong_line(value):
+        raise ValueError(text)
+    return value
+
+
+PublicKey = Annotated[str, AfterValidator(_public_key)]

@@ -1,0 +1,63 @@
+"""Accounts: the admins, and `deploy` for automation. All may become root, none has a password."""
+
+from __future__ import annotations
+
+from pyinfra.api.deploy import deploy
+from pyinfra.context import host
+
+from stagecraft.errors import ServerError
+from stagecraft.facts.admins import Accounts, AccountsFact
+from stagecraft.operations import admins, files
+from stagecraft.operations.files import Check
+from stagecraft.render import file
+from stagecraft.settings import Host
+
+GROUP = "stagecraft"
+"""Whoever is in it was declared once: taken out of all.yml, the account goes."""
+
+SUDOERS = "/etc/sudoers.d/stagecraft"
+
+
+@deploy("Accounts")
+def admit(settings: Host) -> None:
+    """Whoever is declared; nobody is turned away before sshd is proven to let these in."""
+    refuse_services(settings)
+    files.tree(
+        name=f"Write {SUDOERS}",
+        tree="sudo",
+        nodes=[file(SUDOERS, "sudo/sudoers.j2", mode="440", group_name=GROUP)],
+        check=Check("visudo --check", "visudo --check --quiet", ("/etc/sudoers.d",)),
+    )
+    for name in settings.accounts:
+        admins.present(name=f"Add the account {name}", account=name, group=GROUP)
+
+
+@deploy("Accounts taken out")
+def turn_away(settings: Host) -> None:
+    found: Accounts = host.get_fact(AccountsFact, group=GROUP)
+    for name in sorted((found.members or frozenset()) - set(settings.accounts)):
+        refuse_own_removal(name)
+        admins.absent(
+            name=f"Remove the account {name}; its home stays, as root's",
+            account=name,
+            home=found.by_name[name].home,
+        )
+
+
+def refuse_services(settings: Host) -> None:
+    """Raises ServerError for an admin whose name a service on the server has."""
+    found: Accounts = host.get_fact(AccountsFact, group=GROUP)
+    for name in settings.accounts:
+        if name in found.by_name and found.by_name[name].a_service:
+            raise ServerError(
+                f"{host.name}: {name} is a service's account there; give that admin another name"
+                " in group_data/all.yml under host: admins:"
+            )
+
+
+def refuse_own_removal(name: str) -> None:
+    if host.data.get("ssh_user") == name:
+        raise ServerError(
+            f"{host.name}: this run is logged in as {name}, whose account it removes; run it as"
+            " somebody who stays"
+        )

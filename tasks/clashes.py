@@ -1,0 +1,204 @@
+"""Preflight: what others have on the server that a site would stop, replace or take over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyinfra.context import host
+
+from stagecraft.errors import ServerError
+from stagecraft.facts.database import Database, DatabaseFact
+from stagecraft.facts.neighbours import Listener, Neighbours, NeighboursFact
+from stagecraft.manifest import Manifest, manifest
+from stagecraft.paths import (
+    ACME_WEBROOT,
+    DATABASE_SOCKET,
+    database_login,
+    php_unit_file,
+    redis_configuration,
+    vhost_file,
+)
+from stagecraft.settings import Environment, Site
+from tasks.database import CONFIGURATION, ours
+from tasks.nginx import CATCH_ALL
+
+DATABASE_HOSTS = ("127.0.0.1", "[::ffff:127.0.0.1]", "0.0.0.0", "*")  # noqa: S104
+"""Who listens there keeps a database server from 127.0.0.1."""
+
+
+FIRST_LOGIN_GID = 1000
+"""Groups below it are the system's: FIRST_GID in Debian's adduser.conf."""
+
+
+def refuse_clashes(environment: Environment) -> Neighbours:
+    """What others have on the server. Raises ServerError, before anything is changed, with all of
+    it that the environment would stop, replace or take over."""
+    sites = environment.sites
+    engine = environment.server.database.engine
+    neighbours: Neighbours = host.get_fact(
+        NeighboursFact,
+        names=[site.name for site in sites],
+        homes=[site.home for site in sites],
+        files=[CATCH_ALL, CONFIGURATION[engine][0], *(f for s in sites for f in own_files(s))],
+    )
+    users = [user for site in sites for user in accounts(site)]
+    logins = {user: database_login(user) for user in users}
+    database: Database = host.get_fact(DatabaseFact, engine=engine, logins=logins)
+    found = list(clashes(environment, neighbours, database, manifest()))
+    if found:
+        listed = "".join(f"\n  - {clash}" for clash in found)
+        raise ServerError(
+            f"{host.name} has what Stagecraft did not make, and {environment.name} would clash"
+            f" with; nothing was changed:{listed}"
+        )
+    return neighbours
+
+
+def clashes(
+    environment: Environment, neighbours: Neighbours, database: Database, manifest: Manifest
+) -> Iterator[str]:
+    """Each clash in a sentence: what is there, and what would be right."""
+    yield from taken_ports(neighbours)
+    yield from other_database_servers(environment, neighbours)
+    if not ours(environment.server.database, neighbours, manifest) and not database.reachable:
+        yield (
+            f"{environment.server.database.engine} is installed and does not admit root through"
+            f" {DATABASE_SOCKET}, so nobody can tell whose databases it has: start it, or let"
+            " root@localhost log in by unix_socket (auth_socket in MySQL)"
+        )
+    for site in environment.sites:
+        yield from foreign_accounts(site, neighbours)
+        yield from foreign_files(site, neighbours)
+        yield from claimed_names(site, neighbours)
+        yield from foreign_databases(site, database)
+        yield from left_elsewhere(site, manifest)
+
+
+def taken_ports(neighbours: Neighbours) -> Iterator[str]:
+    taken = {
+        (listener.port, owner(listener))
+        for listener in neighbours.listeners
+        if listener.port in ("80", "443") and listener.unit != "nginx.service"
+    }
+    for port, process in sorted(taken):
+        yield (
+            f"port {port} belongs to {process}, and nginx needs it: move that to another port, or"
+            " behind nginx"
+        )
+
+
+def other_database_servers(environment: Environment, neighbours: Neighbours) -> Iterator[str]:
+    engine = environment.server.database.engine
+    setting = f"servers: {environment.server.name}: database: {{engine: …}}"
+    others = sorted(name for name in neighbours.packages if not name.startswith(f"{engine}-"))
+    if others:
+        yield (
+            f"{' and '.join(others)} would have to go for {engine}-server: declare the engine that"
+            f" is there in group_data/all.yml, {setting}"
+        )
+    for listener in neighbours.listeners:
+        if serves_databases(listener) and listener.unit != f"{engine}.service":
+            yield (
+                f"{listener.address} belongs to {owner(listener)}, and {engine}.service needs it:"
+                f" move that elsewhere, or declare its engine in group_data/all.yml, {setting}"
+            )
+
+
+def serves_databases(listener: Listener) -> bool:
+    return listener.address == DATABASE_SOCKET or (
+        listener.port == "3306" and listener.host in DATABASE_HOSTS
+    )
+
+
+def owner(listener: Listener) -> str:
+    if not listener.process:
+        return "a process that is not to be seen from here"
+    unit = f" of {listener.unit}" if listener.unit else ""
+    return f"{listener.process} (process {listener.pid}{unit})"
+
+
+def foreign_accounts(site: Site, neighbours: Neighbours) -> Iterator[str]:
+    home = neighbours.users.get(site.name)
+    if home is not None and home != site.home:
+        yield f"the user {site.name} lives in {home}, not in {site.home}: {another_name(site)}"
+    group = neighbours.groups.get(site.name)
+    # An empty system group alone is what a run leaves that ends before it adds the user.
+    if group and home != site.home and (group.members or group.gid >= FIRST_LOGIN_GID):
+        members = f" has {', '.join(group.members)} in it" if group.members else " is there"
+        yield f"the group {site.name}{members}: {another_name(site)}"
+
+
+def foreign_files(site: Site, neighbours: Neighbours) -> Iterator[str]:
+    home = neighbours.homes.get(site.home)
+    # An empty directory of root's is what a run leaves that ends before it passes it on.
+    made_by_us = home is None or (
+        home.kind == "directory"
+        and (home.owner == f"root:{site.name}" or (home.owner == "root:root" and home.empty))
+    )
+    if home and not made_by_us:
+        yield (
+            f"{site.home} is a {home.kind} of {home.owner}, not a directory of root:{site.name}:"
+            f" {another_name(site)}, or move it away"
+        )
+    for path in own_files(site):
+        if neighbours.files.get(path) is False:
+            yield f"{path} is there: {another_name(site)}, or move it away"
+    webroot = neighbours.lineages.get(site.name)
+    if webroot is not None and webroot != ACME_WEBROOT:
+        yield (
+            f"certbot renews a certificate {site.name} that is not ours"
+            f" (/etc/letsencrypt/renewal/{site.name}.conf): {another_name(site)}, or remove it with"
+            f" `certbot delete --cert-name {site.name}` when no vhost uses it"
+        )
+
+
+def claimed_names(site: Site, neighbours: Neighbours) -> Iterator[str]:
+    """nginx prefers an exact name to wildcards and regular expressions: those may stay."""
+    for vhost in neighbours.vhosts:
+        claimed = sorted(set(site.domains) & {name.removeprefix(".") for name in vhost.names})
+        if claimed:
+            yield (
+                f"{vhost.path} serves {' and '.join(claimed)}: take the name out of its"
+                f" server_name, or out of {site.key} in group_data/{site.environment}.yml"
+            )
+
+
+def foreign_databases(site: Site, database: Database) -> Iterator[str]:
+    """Taken over, their passwords and rights would change under whoever uses them."""
+    foreign = [
+        f"the account {user}"
+        for user in accounts(site)
+        if user in database.accounts and user not in database.option_files
+    ]
+    if site.database.name in database.schemas and site.database.user not in database.option_files:
+        foreign.insert(0, f"the database {site.database.name}")
+    if foreign:
+        logins = " and ".join(database_login(user) for user in accounts(site))
+        yield (
+            f"{' and '.join(foreign)} {'is' if len(foreign) == 1 else 'are'} there already: declare"
+            f" another name and user for {site.key} in group_data/{site.environment}.yml, or, to"
+            f" hand it over, create {logins}, empty: passwords and rights become the declared ones"
+        )
+
+
+def left_elsewhere(site: Site, manifest: Manifest) -> Iterator[str]:
+    """A site that moved here from another environment, which still serves it."""
+    environments = {manifest.owner(database_login(user)) for user in accounts(site)} - {""}
+    for name in sorted(environments):
+        yield (
+            f"{name} still has the logins of {site.database.user}: run inventories/{name}.py first,"
+            " which gives them up, or declare another user"
+        )
+
+
+def accounts(site: Site) -> tuple[str, str]:
+    return site.database.user, site.database.migrator
+
+
+def own_files(site: Site) -> list[str]:
+    """What a site writes under its name in directories that are not its own."""
+    return [redis_configuration(site), php_unit_file(site), vhost_file(site)]
+
+
+def another_name(site: Site) -> str:
+    return f"call {site.key} something else in group_data/{site.environment}.yml"

@@ -1,0 +1,34 @@
+"""fail2ban: addresses that guess at SSH are shut out for a while."""
+
+from __future__ import annotations
+
+from pyinfra.api.deploy import deploy
+
+from stagecraft.operations import files
+from stagecraft.operations.files import Check
+from stagecraft.operations.services import RESTART, running
+from stagecraft.render import file
+
+JAIL = "/etc/fail2ban/jail.d/stagecraft.local"
+
+
+@deploy("fail2ban")
+def fail2ban(ssh_port: int) -> None:
+    written = files.tree(
+        name=f"Write {JAIL}",
+        tree="fail2ban",
+        nodes=[file(JAIL, "fail2ban/stagecraft.local.j2", ssh_port=ssh_port)],
+        check=Check(
+            "fail2ban-client --test",
+            "fail2ban-client --test",
+            ("/etc/fail2ban",),
+            unit="fail2ban.service",
+        ),
+    )
+    running(
+        name="Run fail2ban",
+        unit="fail2ban.service",
+        watched=[JAIL],
+        after=[written],
+        refresh=RESTART,
+    )

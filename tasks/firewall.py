@@ -1,0 +1,47 @@
+"""The firewall: what is not declared is dropped, on IPv4 and IPv6 alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stagecraft.operations.nodes import Directory, Link, Node
+from stagecraft.paths import FIREWALL_RULES
+from stagecraft.render import file
+from stagecraft.settings import Firewall
+
+UNIT = "/etc/systemd/system/stagecraft-firewall.service"
+AT_BOOT = f"/etc/systemd/system/sysinit.target.wants/{Path(UNIT).name}"
+
+SSH_RATE = 30
+"""New connections a minute from one address: a run takes two, an impatient person a few."""
+
+SSH_BURST = 30
+
+
+def home() -> list[Node]:
+    return [Directory("/etc/stagecraft"), Directory(str(Path(FIREWALL_RULES).parent))]
+
+
+def nodes(ssh_ports: list[int], settings: Firewall) -> list[Node]:
+    return [
+        file(
+            FIREWALL_RULES,
+            "firewall/rules.nft.j2",
+            ssh_ports=ssh_ports,
+            firewall=settings,
+            rate=SSH_RATE,
+            burst=SSH_BURST,
+        ),
+        file(UNIT, "firewall/unit.service.j2", rules=FIREWALL_RULES),
+        Link(AT_BOOT, UNIT),
+    ]
+
+
+def public(settings: Firewall) -> list[str]:
+    """What everybody reaches besides SSH, as a plan names it."""
+    openings = [
+        f"{opening.port}/{opening.protocol}"
+        for opening in settings.open.values()
+        if not opening.sources
+    ]
+    return ["80", "443", *openings]

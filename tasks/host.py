@@ -1,0 +1,30 @@
+"""The machine itself: the same in bootstrap.py, which sets it, and in deploy.py, which keeps it."""
+
+from __future__ import annotations
+
+from stagecraft.facts.machine import Machine
+from stagecraft.settings import Server
+from tasks.access import access
+from tasks.accounts import admit, turn_away
+from tasks.fail2ban import fail2ban
+from tasks.sshd import host_keys
+from tasks.system import core_dumps, identity, journal, kernel, swap
+from tasks.upgrades import upgrades
+
+
+def host(server: Server, machine: Machine) -> None:
+    """Leaves a machine for which `host` is not declared as it is."""
+    settings = server.host
+    if settings is None:
+        return
+    admit(settings)
+    host_keys(machine)
+    access(server, settings, machine)
+    turn_away(settings)
+    fail2ban(server.ssh_port)
+    upgrades(settings.upgrades)
+    identity(server, settings, machine)
+    journal(settings)
+    kernel()
+    core_dumps()
+    swap(settings, machine)

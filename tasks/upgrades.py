@@ -1,0 +1,33 @@
+"""Security upgrades by themselves, and restarts of what they touch."""
+
+from __future__ import annotations
+
+from pyinfra.api.deploy import deploy
+
+from stagecraft.operations import files
+from stagecraft.operations.files import Check
+from stagecraft.operations.services import running
+from stagecraft.render import file
+from stagecraft.settings import Upgrades
+
+APT = "/etc/apt/apt.conf.d/52stagecraft"
+NEEDRESTART = "/etc/needrestart/conf.d/stagecraft.conf"
+
+
+@deploy("Upgrades")
+def upgrades(settings: Upgrades) -> None:
+    files.tree(
+        name=f"Write {APT} and {NEEDRESTART}",
+        tree="upgrades",
+        nodes=[
+            file(APT, "upgrades/apt.conf.j2", reboot=settings.reboot),
+            file(NEEDRESTART, "needrestart/stagecraft.conf.j2"),
+        ],
+        check=Check(
+            "apt-config or perl -c",
+            f"apt-config dump >/dev/null && perl -c {NEEDRESTART}",
+            ("/etc/apt/apt.conf.d", "/etc/needrestart/conf.d"),
+        ),
+    )
+    for timer in ("apt-daily.timer", "apt-daily-upgrade.timer"):
+        running(name=f"Run {timer}", unit=timer)

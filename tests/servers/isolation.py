@@ -1,0 +1,470 @@
+"""The matrix of isolation: what staging tries against production beside it, and what stops it.
+
+The README shows it. Each attempt is made in one of the `WAYS` that somebody has who broke into
+staging, and where it works for production itself, or for root, it is made as that one, too: so it
+is known to be a real one.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from threading import Event
+from typing import Any
+
+from provisioned import Provisioned, quote
+
+STAGING, PRODUCTION, ROOT = "askpro-staging", "askpro-production", "root"
+HOME = f"/var/www/{PRODUCTION}"
+SOCKET = f"/run/redis-{PRODUCTION}/redis-server.sock"
+URLS = {STAGING: "https://staging.askpro.test", PRODUCTION: "https://api.askpro.test"}
+LOGINS = {STAGING: "askproai_staging", PRODUCTION: "askproai_user"}
+PID = f"$(systemctl show -p MainPID --value php-fpm@{PRODUCTION})"
+
+BREAK_IN = """\
+if (isset($_SERVER['HTTP_X_RUN'])) {
+    echo json_encode(eval(base64_decode($_SERVER['HTTP_X_RUN'])));
+    exit;
+}
+"""
+"""Lets a site's PHP run whatever it is sent, and otherwise be what it was."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """`text` is what the way makes of it: a command, PHP, SQL, or the name of a function here.
+    `works_for` is who succeeds: production's own, root alone, or nobody."""
+
+    way: str
+    text: str
+    works_for: str = PRODUCTION
+
+    def succeeds(self, host: Provisioned, who: str = STAGING) -> bool:
+        return WAYS[self.way](host, who, self.text)
+
+
+@dataclass(frozen=True)
+class Row:
+    what_stops_it: str
+    attempts: tuple[Attempt, ...]
+
+
+def shell(*commands: str, works_for: str = PRODUCTION) -> Iterator[Attempt]:
+    """As the Unix user and again by PHP, in its sandbox."""
+    for command in commands:
+        yield Attempt("Unix user", command, works_for)
+        yield Attempt("PHP", exit_code(command), works_for)
+
+
+def sql(*statements: str, works_for: str = PRODUCTION) -> Iterator[Attempt]:
+    for statement in statements:
+        yield Attempt("database login", statement, works_for)
+        yield Attempt("migrator login", statement, works_for)
+
+
+def redis(*commands: str) -> Iterator[Attempt]:
+    return (Attempt("Redis login", command) for command in commands)
+
+
+def row(what_stops_it: str, *attempts: Attempt | Iterator[Attempt]) -> Row:
+    each = ((one,) if isinstance(one, Attempt) else one for one in attempts)
+    return Row(what_stops_it, tuple(chain.from_iterable(each)))
+
+
+def exit_code(command: str) -> str:
+    """PHP that runs a command and says whether it succeeded."""
+    line = f"timeout 10 sh -c {quote(command)} 2>&1"
+    return f"exec({quote_php(line)}, $output, $code); return $code === 0;"
+
+
+def quote_php(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+# --- Ways -----------------------------------------------------------------------------------------
+
+
+def as_user(host: Provisioned, who: str, command: str) -> bool:
+    become = f"setpriv --reuid {who} --regid {who} --clear-groups --no-new-privs"
+    if who == ROOT:
+        become = ""
+    return host.succeeds(f"{become} timeout 10 sh -c {quote(command)}")
+
+
+def by_php(host: Provisioned, who: str, code: str) -> bool:
+    return bool(run_php(host, who, code))
+
+
+def run_php(host: Provisioned, who: str, code: str) -> Any:
+    """What the code returns in that site's PHP."""
+    header = {"X-Run": b64encode(code.encode()).decode()}
+    response = host.web.get(f"{URLS[who]}/api/run", headers=header)
+    assert response.status == 200, response.text
+    return response.json
+
+
+def by_database(host: Provisioned, who: str, statement: str) -> bool:
+    """Whether it gives anything."""
+    return bool(query(host, statement, LOGINS.get(who, "")))
+
+
+def by_migrator(host: Provisioned, who: str, statement: str) -> bool:
+    return bool(query(host, statement, f"{LOGINS[who]}_migrator" if who != ROOT else ""))
+
+
+def query(host: Provisioned, statement: str, login: str = "") -> str:
+    """What a login is given, root without one; a refusal is nothing."""
+    options = f"--defaults-file=/etc/stagecraft/database/{login}.cnf" if login else ""
+    return host.ssh(f"mariadb {options} -BN 2>/dev/null || true", input=statement)
+
+
+def by_redis(host: Provisioned, who: str, command: str) -> bool:
+    """At production's instance, whose socket staging cannot even reach: root carries the login
+    there, so that the login is all that decides."""
+    answer = redis_cli(host, who, command, SOCKET)
+    refused = [line for line in answer.splitlines() if line.startswith(("NOAUTH", "NOPERM"))]
+    return not refused and "WRONGPASS" not in answer
+
+
+def redis_cli(host: Provisioned, who: str, command: str, socket: str = "") -> str:
+    password = host.secret("REDIS_PASSWORD", environment=who.removeprefix("askpro-"))
+    socket = socket or f"/run/redis-{who}/redis-server.sock"
+    cli = f"REDISCLI_AUTH={quote(password)} timeout 2 redis-cli -s {socket}"
+    return host.ssh(f"{cli} --user {who} {command} 2>&1 || true")
+
+
+def live(host: Provisioned, who: str, function: str) -> bool:
+    return LIVE[function](host, who)
+
+
+WAYS: dict[str, Callable[[Provisioned, str, str], bool]] = {
+    "Unix user": as_user,
+    "PHP": by_php,
+    "database login": by_database,
+    "migrator login": by_migrator,
+    "Redis login": by_redis,
+    "live": live,
+}
+
+
+# --- What is tried while both serve ---------------------------------------------------------------
+
+
+def healthy(host: Provisioned, who: str = PRODUCTION) -> bool:
+    return host.web.get(f"{URLS[who]}/health").status == 200
+
+
+def empty_its_opcache(host: Provisioned, who: str) -> bool:
+    index = f"{HOME}/current/public/index.php"
+    times = "return opcache_get_status(false)['opcache_statistics']['manual_restarts'];"
+    cached = f"return opcache_is_script_cached(realpath('{index}'));"
+    before = run_php(host, PRODUCTION, times)
+    run_php(host, who, f"return [opcache_invalidate('{index}', true), opcache_reset()];")
+    run_php(host, who, "return 'a reset takes place before the next request';")
+    emptied: bool = run_php(host, PRODUCTION, times) != before
+    return emptied or not run_php(host, PRODUCTION, cached)
+
+
+HOARD = """
+foreach (glob('/etc/stagecraft/database/*staging*.cnf') as $file) {
+    preg_match_all('/^(\\w+) = "(.*)"$/m', file_get_contents($file), $lines);
+    $login = array_combine($lines[1], $lines[2]);
+    $held[$login['user']] = 0;
+    for ($n = 0; $n < 80; $n++) {
+        try {
+            $all[] = new PDO('mysql:host=localhost', $login['user'], $login['password']);
+            $held[$login['user']]++;
+        } catch (PDOException $refusal) {
+            $refusals[] = $refusal->getCode();
+        }
+    }
+}
+echo json_encode([$held, array_values(array_unique($refusals ?? []))]), "\\n";
+fgets(STDIN);
+"""
+
+
+def use_up_the_connections(host: Provisioned, who: str) -> bool:
+    """With all logins of staging's sites at once, each far beyond its limit."""
+    command = host.server.ssh_command()
+    hoarder = subprocess.Popen(
+        [*command, "--", f"timeout 60 php -r {quote(HOARD)}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert hoarder.stdout
+    held, refusals = json.loads(hoarder.stdout.readline())
+    served = healthy(host) and bool(query(host, "SELECT 1", LOGINS[PRODUCTION]))
+    hoarder.communicate("over\n", timeout=30)
+    assert held == {
+        "askproai_staging": 60,
+        "askproai_staging_migrator": 10,
+        "shop_staging": 60,
+        "shop_staging_migrator": 10,
+    }
+    assert set(refusals) <= {1203, 1226} and refusals  # too many connections of this account
+    return not served
+
+
+FILL = """\
+local text = string.rep("x", 65536)
+for n = 1, 1100 do redis.call("set", KEYS[1] .. n, text) end
+"""
+
+
+def fill_redis(host: Provisioned, who: str) -> bool:
+    """With entries that have no lifetime, as jobs have none: nothing can be evicted for them."""
+    redis_cli(host, STAGING, "RPUSH askpro_staging_queues:default job")
+    redis_cli(host, STAGING, f"EVAL {quote(FILL)} 1 askpro_staging_fill")
+    refused = redis_cli(host, STAGING, "RPUSH askpro_staging_queues:default another")
+    jobs = redis_cli(host, STAGING, "LLEN askpro_staging_queues:default")
+    written = redis_cli(host, PRODUCTION, "SETEX askpro_cache_beside 60 full")
+    served = healthy(host)
+    redis_cli(host, STAGING, "FLUSHDB")
+    assert "OOM" in refused
+    assert jobs == "1"
+    return not (served and written == "OK")
+
+
+SWELL = """
+$redis = 'unix:///run/redis-askpro-staging/redis-server.sock';
+for ($n = 0; $n < 4; $n++) {
+    $all[] = $client = stream_socket_client($redis);
+    fwrite($client, 'AUTH askpro-staging ' . trim(fgets(STDIN)) . "\\r\\n");
+    fwrite($client, "*2\\r\\n$3\\r\\nGET\\r\\n$400000000\\r\\n");
+    for ($megabyte = 0; $megabyte < 100; $megabyte++) {
+        if (!@fwrite($client, str_repeat('x', 1 << 20))) break;
+    }
+}
+echo preg_replace('/.*VmRSS:\\s*(\\d+) kB.*/s', '$1', file_get_contents("/proc/$argv[1]/status"));
+"""
+
+
+def swell_redis(host: Provisioned, who: str) -> bool:
+    """With commands that never end: what clients have sent does not count as data."""
+    pid = host.ssh(f"systemctl show -p MainPID --value redis-server@{STAGING}")
+    passwords = f"{host.secret('REDIS_PASSWORD')}\n" * 4
+    size_kb = int(host.ssh(f"timeout 60 php -r {quote(SWELL)} {pid}", input=passwords))
+    return size_kb > 2 * 64 * 1024
+
+
+def serve_it_through_a_link(host: Provisioned, who: str) -> bool:
+    public = f"/var/www/{STAGING}/current/public"
+    asset = f"{HOME}/current/public/asset.txt"
+    host.ssh(f"echo production > {asset}; chown {PRODUCTION}: {asset}")
+    host.ssh(f"ln -s {asset} {public}/asset.txt; ln -s {HOME}/current/public {public}/all")
+    host.ssh(f"chown -h {STAGING}: {public}/asset.txt {public}/all")
+    own = host.web.get(f"{URLS[PRODUCTION]}/asset.txt").text
+    paths = ("asset.txt", "all/asset.txt")
+    answers = [host.web.get(f"{URLS[STAGING]}/{path}", login=host.qa) for path in paths]
+    host.ssh(f"rm {asset} {public}/asset.txt {public}/all")
+    assert own == "production\n"
+    return any(answer.status not in (403, 404) for answer in answers)
+
+
+def cost_it_a_request(host: Provisioned, who: str) -> bool:
+    """FLUSHDB, which is Laravel's cache:clear, and reloads, while production is under load."""
+    password = host.secret("REDIS_PASSWORD")
+    socket = f"/run/redis-{STAGING}/redis-server.sock"
+    flush = f"REDISCLI_AUTH={quote(password)} redis-cli -s {socket} --user {STAGING} FLUSHDB"
+    disturb = f"for n in $(seq 8); do {flush}; systemctl reload php-fpm@{STAGING}; sleep 0.3; done"
+    over = Event()
+
+    def load(_: int) -> list[int]:
+        statuses = []
+        while not over.is_set():
+            statuses.append(host.web.get(f"{URLS[PRODUCTION]}/health").status)
+        return statuses
+
+    with ThreadPoolExecutor(4) as threads:
+        loads = threads.map(load, range(4))
+        try:
+            flushed = host.ssh(disturb, timeout=60)
+        finally:
+            over.set()
+        statuses = list(chain.from_iterable(loads))
+    assert flushed.split() == ["OK"] * 8
+    assert len(statuses) > 50
+    return any(status not in range(200, 300) for status in statuses)
+
+
+def have_no_limits(host: Provisioned, who: str) -> bool:
+    """As declared; where the kernel enforces them is a test of its own."""
+    limits = {name: unit_limits(host, name) for name in (f"php-fpm@{who}", f"redis-server@{who}")}
+    neighbour = unit_limits(host, f"php-fpm@{PRODUCTION}")
+    return any(
+        "infinity" in (unit["MemoryMax"], unit["TasksMax"])
+        or int(unit["CPUWeight"]) >= int(neighbour["CPUWeight"])
+        for unit in limits.values()
+    )
+
+
+def unit_limits(host: Provisioned, unit: str) -> dict[str, str]:
+    """What systemd was told of the unit."""
+    shown = host.ssh(f"systemctl show -p MemoryMax,TasksMax,CPUWeight,ControlGroup {unit}")
+    return dict(line.split("=", 1) for line in shown.splitlines())
+
+
+LIVE: dict[str, Callable[[Provisioned, str], bool]] = {
+    "empty its opcache": empty_its_opcache,
+    "use up the connections": use_up_the_connections,
+    "fill its own Redis": fill_redis,
+    "swell its own Redis": swell_redis,
+    "link to its files": serve_it_through_a_link,
+    "cache:clear and reload": cost_it_a_request,
+    "have no limits": have_no_limits,
+}
+
+
+# --- The matrix -----------------------------------------------------------------------------------
+
+MATRIX = {
+    "read production's `.env`, code, storage, sessions or logs; write to its storage": row(
+        "an own Unix user for each site and environment",
+        shell(
+            f"cat {HOME}/shared/.env",
+            f"cat {HOME}/current/public/index.php",
+            f"ls {HOME}",
+            f"ls {HOME}/shared/storage/framework/sessions",
+            f"ls {HOME}/shared/storage/logs",
+            f"ls /var/log/php-fpm-{PRODUCTION}",
+            f"touch {HOME}/shared/storage/logs/planted",
+        ),
+        shell(
+            f"ls /var/tmp/systemd-private-*-php-fpm@{PRODUCTION}.service-*/tmp",
+            f"journalctl -q -u php-fpm@{PRODUCTION} | grep .",
+            works_for=ROOT,
+        ),
+    ),
+    "connect to its PHP or its Redis": row(
+        "sockets with an ACL, in directories of their own",
+        shell(
+            f"php -r 'exit((int) !@fsockopen(\"unix:///run/php-fpm-{PRODUCTION}/php-fpm.sock\"));'",
+            f"redis-cli -s {SOCKET} PING",
+            f"ls /var/lib/redis-{PRODUCTION}",
+        ),
+    ),
+    "read its processes' environment or memory, signal them, see them at all": row(
+        "the same; PHP's sandbox hides other processes",
+        shell(f"cat /proc/{PID}/environ", f"cat /proc/{PID}/maps", f"kill -0 {PID}"),
+        Attempt("PHP", exit_code(f"test -e /proc/{PID}/status")),
+    ),
+    "see or empty its opcache": row(
+        "an own FPM master, and so an own opcache",
+        Attempt(
+            "PHP",
+            f"return (bool) preg_grep('~^{HOME}/~',"
+            " array_keys(opcache_get_status(true)['scripts'] ?? []));",
+        ),
+        Attempt("live", "empty its opcache"),
+    ),
+    "read a certificate's key, a database login, a Redis password's hash, nginx's logs": row(
+        "root's alone",
+        shell(
+            f"cat /etc/ssl/stagecraft/{PRODUCTION}/privkey.pem",
+            "cat /etc/stagecraft/database/askproai_user.cnf",
+            "cat /etc/stagecraft/database/askproai_staging_migrator.cnf",
+            f"cat /etc/redis/redis-{PRODUCTION}.acl",
+            f"cat /var/log/nginx/{PRODUCTION}.access.log",
+            works_for=ROOT,
+        ),
+    ),
+    "query its database, or even list it": row(
+        "own accounts; `_` in a GRANT is escaped",
+        sql(
+            "SHOW DATABASES LIKE 'askproai\\_db'",
+            "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'askproai_db'",
+            "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'askproai_db'",
+            "SELECT * FROM askproai_db.isolation",
+            "INSERT INTO askproai_db.isolation VALUES (1); SELECT ROW_COUNT()",
+        ),
+        sql(
+            "SELECT 1 FROM mysql.user LIMIT 1",
+            "SELECT 1 FROM (SELECT LOAD_FILE('/etc/passwd') AS text) AS t WHERE text IS NOT NULL",
+            "CREATE DATABASE planted; DROP DATABASE planted; SELECT 1",
+            "CREATE USER planted@localhost; DROP USER planted@localhost; SELECT 1",
+            "SET GLOBAL max_connections = @@max_connections; SELECT 1",
+            works_for=ROOT,
+        ),
+    ),
+    "use up the database's connections": row(
+        "a limit for each account, far below the server's",
+        Attempt("live", "use up the connections", works_for="nobody"),
+    ),
+    "read, count, flush or subscribe to its Redis keys": row(
+        "an own instance, with a login of its own",
+        redis(
+            "GET askpro_cache_x",
+            "DBSIZE",
+            "SCAN 0",
+            "FLUSHDB",
+            "PUBLISH askpro_cache_x y",
+            "SUBSCRIBE askpro_cache_x",
+        ),
+    ),
+    "fill Redis, so that its entries go or its jobs are refused": row(
+        "an own instance with a cap; jobs are refused, never evicted",
+        Attempt("live", "fill its own Redis", works_for="nobody"),
+        Attempt("live", "swell its own Redis", works_for="nobody"),
+    ),
+    "have nginx serve its files through a link": row(
+        "`disable_symlinks if_not_owner`",
+        Attempt("live", "link to its files", works_for="nobody"),
+    ),
+    "reload nginx, restart its services, become its user": row(
+        "root's alone",
+        shell(
+            "systemctl reload nginx",
+            f"systemctl restart php-fpm@{PRODUCTION}",
+            f"systemctl restart redis-server@{PRODUCTION}",
+            f"setpriv --reuid {PRODUCTION} true",
+            works_for=ROOT,
+        ),
+    ),
+    "cost it a request by `cache:clear` or a reload of PHP": row(
+        "an own Redis and an own FPM master",
+        Attempt("live", "cache:clear and reload", works_for="nobody"),
+    ),
+    "take its memory or its CPU": row(
+        "limits for each unit; staging weighs less",
+        Attempt("live", "have no limits", works_for="nobody"),
+    ),
+    "change its own `.env`, or while it runs its own code": row(
+        "root's alone, and read-only in the sandbox",
+        shell(
+            f"touch /var/www/{STAGING}/shared/.env",
+            f"ln -sfn releases/placeholder /var/www/{STAGING}/current",
+            works_for=ROOT,
+        ),
+        Attempt("PHP", exit_code(f"touch /var/www/{STAGING}/releases/planted"), works_for="nobody"),
+    ),
+}
+
+
+def cases() -> Iterator[tuple[str, Attempt]]:
+    for name, entry in MATRIX.items():
+        for attempt in entry.attempts:
+            yield name, attempt
+
+
+def markdown() -> list[str]:
+    """The matrix as the README has it."""
+    lines = [f"| {name} | {entry.what_stops_it} |" for name, entry in MATRIX.items()]
+    return ["| staging tries to | what stops it |", "|---|---|", *lines]
+
+
+def verdicts(results: list[tuple[str, str, bool]]) -> Iterator[str]:
+    """What came of each row's attempts, by way; rows that were not tried are left out."""
+    tried = {row for row, _, _ in results}
+    for name in (name for name in MATRIX if name in tried):
+        yield name
+        for way in WAYS:
+            refused = [held for *place, held in results if place == [name, way]]
+            if refused:
+                yield f"    {way + ':':16} {sum(refused)} of {len(refused)} refused"

@@ -1,0 +1,467 @@
+"""A provider's bare server, and all the ways in which closing it could go wrong.
+
+The tests of a server build on each other, as the runs of its operator would.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import paramiko
+import pytest
+from project import Project
+from provisioned import STATE
+from watcher import SOURCES, Seen, Way, one_login, own_sources, watching
+
+from stagecraft.nspawn import containers, network
+from stagecraft.nspawn.lab import Lab
+from stagecraft.nspawn.server import Server
+from stagecraft.operations.access import REVERT_AFTER
+
+FIRST_CONTACT = ("--user", "root", "--ssh-port", "22")
+ROOT, DEPLOY, MOVED = Way("root"), Way("deploy"), Way("deploy", 2222)
+DROP_IN = "etc/ssh/sshd_config.d/00-stagecraft.conf"
+VERB = "bootstrap.py"
+
+
+@dataclass
+class Bare:
+    """A server that was just rented, and its operator's projects."""
+
+    server: Server
+    lab: Lab
+    planned: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> Path:
+        return self.lab.directory / "key"
+
+    def project(self, name: str, ssh_port: int = 22, **settings: Any) -> Project:
+        project = Project(STATE / "projects" / f"{self.server.name}-{name}")
+        self.declare(project, ssh_port, **settings)
+        return project
+
+    def declare(
+        self,
+        project: Project,
+        ssh_port: int = 22,
+        address: str = "",
+        ssh_key: str | None = None,
+        **settings: Any,
+    ) -> None:
+        """By its address with an own key, or by its name in the lab's ssh_config."""
+        machine = {
+            "address": address or self.server.name,
+            "ssh_config": None if address else str(self.lab.ssh_config),
+            "ssh_key": ssh_key,
+            "ssh_port": ssh_port,
+            "throwaway": True,
+            "database": {"memory": "5%"},
+            "host": {"admins": {"anna": [f"{self.key}.pub"]}, "timezone": "Europe/Berlin"}
+            | settings,
+        }
+        site = {
+            "domain": "askpro.test",
+            "tls": {"issuer": "selfsigned"},
+            "php_fpm": {"memory": "5%", "max_children": 8},
+        }
+        project.write(
+            all={"servers": {self.server.name: machine}},
+            staging={"server": self.server.name, "sites": {"askpro": site}},
+        )
+
+    def watch(self, *ways: Way) -> Any:
+        return watching(self.server.address, self.key, *ways)
+
+    def lets_in(self, way: Way) -> bool:
+        return one_login(self.server.address, self.key, way)
+
+    def file(self, path: str) -> str:
+        """A file on the server, read from this machine: no login is needed."""
+        try:
+            return (self.server.root / path).read_text()
+        except FileNotFoundError:
+            return ""
+
+    def shell(self, command: str) -> str:
+        """A command as root, by no way that a run could close; what it printed."""
+        into = ["nsenter", f"--target={containers.leader(self.server.root)}", "--all"]
+        done = subprocess.run(
+            [*into, "sh", "-c", command], capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    @property
+    def armed(self) -> bool:
+        return (self.server.root / "var/lib/stagecraft/revert").is_dir()
+
+    @property
+    def closed(self) -> bool:
+        """Whether sshd's files turn root away already."""
+        return "PermitRootLogin no" in self.file(DROP_IN)
+
+    def kill_when_closed(self, project: Project) -> None:
+        """Kills a first contact in the moment in which it closes the old way in."""
+        run = project.start("staging", "-y", *FIRST_CONTACT, verb=VERB, stdin=subprocess.DEVNULL)
+        await_(lambda: self.closed or run.poll() is not None, 200)
+        run.send_signal(signal.SIGKILL)
+        output, errors = run.communicate()
+        assert run.returncode == -signal.SIGKILL, output + errors
+        assert self.armed
+
+
+def await_(condition: Callable[[], object], seconds: float) -> float:
+    """The seconds until the condition held."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, f"not within {seconds} s"
+        time.sleep(0.005)
+    return time.monotonic() - began
+
+
+def undone(bare: Bare) -> bool:
+    return bare.file(DROP_IN) == "" and not bare.armed and bare.lets_in(ROOT)
+
+
+def nothing_armed(bare: Bare) -> bool:
+    units = bare.shell("find /etc/systemd /run/systemd/system -name 'stagecraft-revert*'")
+    timers = bare.shell("systemctl list-timers --all --no-legend 'stagecraft-*'")
+    return not bare.armed and (units, timers) == ("", "")
+
+
+@pytest.fixture(scope="module", params=["trixie", "bookworm"])
+def bare(request: pytest.FixtureRequest, lab: Lab) -> Bare:
+    bare = Bare(lab.boot(f"bare-{request.param}", request.param), lab)
+    bare.planned = bare.project("plan").plan("staging", *FIRST_CONTACT, verb=VERB)
+    return bare
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sources() -> Iterator[None]:
+    with own_sources():
+        yield
+
+
+@pytest.fixture(scope="module")
+def other_key(tmp_path_factory: pytest.TempPathFactory) -> str:
+    key = tmp_path_factory.mktemp("keys") / "key"
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "anna@old", "-f", str(key)]
+    subprocess.run(command, check=True)
+    return key.with_suffix(".pub").read_text().strip()
+
+
+def suite_of(version: int) -> pytest.MarkDecorator:
+    """Half of what goes wrong on each: it is told apart by nothing but our own code."""
+    suite = {12: "bookworm", 13: "trixie"}[version]
+    return pytest.mark.parametrize("bare", [suite], indirect=True, scope="module")
+
+
+# --- First contact ---
+
+
+@suite_of(13)
+def test_an_expired_password_is_said_and_what_to_do(bare: Bare) -> None:
+    bare.shell("chage -d 0 root")
+    run = bare.project("expired").pyinfra("staging", "--dry", *FIRST_CONTACT, verb=VERB)
+    bare.shell("chage -d 20000 root")
+    assert run.code == 1
+    assert "Your password has expired" in run.output
+    assert "log in once with ssh: it asks for a new one" in run.output
+    assert "Traceback" not in run.output
+
+
+@suite_of(13)
+def test_another_host_key_than_the_pinned_one_stops_the_run(bare: Bare, other_key: str) -> None:
+    project = bare.project("pinned")
+    bare.declare(project, address=bare.server.address, ssh_key=str(bare.key))
+    known_hosts = project.directory / "known_hosts"
+    assert project.pyinfra("staging", "--dry", *FIRST_CONTACT, verb=VERB).code == 0
+    host_key = bare.file("etc/ssh/ssh_host_ed25519_key.pub").split()[:2]
+    assert known_hosts.read_text().split() == [bare.server.address, *host_key]
+    known_hosts.write_text(f"{bare.server.address} {other_key}\n")
+    run = project.pyinfra("staging", "--dry", *FIRST_CONTACT, verb=VERB)
+    assert run.code == 1
+    assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in run.output
+
+
+@suite_of(12)
+def test_a_password_is_enough_for_the_first_contact(bare: Bare) -> None:
+    """And a plan leaves it the way in."""
+    bare.shell("echo root:initial | chpasswd; mv /root/.ssh /root/.ssh.away")
+    bare.shell("echo 'PermitRootLogin yes' > /etc/ssh/sshd_config.d/50-provider.conf")
+    bare.shell("systemctl reload ssh")
+    project = bare.project("password")
+    arguments = ("--json", "--dry", "--ssh-password-prompt", *FIRST_CONTACT)
+    run = project.start("staging", *arguments, verb=VERB)
+    output, errors = run.communicate("initial\n", timeout=60)
+    bare.shell("mv /root/.ssh.away /root/.ssh")
+    assert run.returncode == 0, output + errors
+    assert "initial" not in output + errors
+
+
+# --- What goes wrong, and who still gets in ---
+
+
+@suite_of(13)
+def test_without_our_key_everything_stays_open(bare: Bare, other_key: str) -> None:
+    project = bare.project("wrong-key", admins={"anna": [other_key]})
+    with bare.watch(ROOT) as seen:
+        run = project.pyinfra("staging", "-y", *FIRST_CONTACT, verb=VERB)
+    assert run.code == 1
+    assert "None of your SSH keys opens deploy" in run.output
+    assert "the old way in is open" in run.output
+    assert "Traceback" not in run.output
+    assert seen.logins > 5
+    assert not seen.outages
+    assert undone(bare)
+    assert bare.shell("nft list tables") == ""
+
+
+@suite_of(12)
+def test_a_port_that_the_provider_closes_is_not_moved_to(bare: Bare) -> None:
+    project = bare.project("closed-port", 2222)
+    with provider_firewall(bare.server.address, 2222), bare.watch(ROOT) as seen:
+        run = project.pyinfra("staging", "-y", *FIRST_CONTACT, verb=VERB)
+    assert run.code == 1
+    assert "no login as deploy on port 2222: Could not connect" in run.output
+    assert "Does a firewall of the provider" in run.output
+    assert not seen.outages
+    assert undone(bare)
+
+
+@contextmanager
+def provider_firewall(address: str, port: int) -> Iterator[None]:
+    """Packets to that port get lost on the way."""
+    lost = f"ip daddr {address} tcp dport {port} drop"
+    rules = f"chain out {{ type filter hook output priority 0; {lost}; }}"
+    subprocess.run(["nft", f"table inet stagecraft_provider {{ {rules}; }}"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["nft", "delete table inet stagecraft_provider"], check=True)
+
+
+@suite_of(13)
+def test_a_configuration_that_turns_us_away_is_taken_back(bare: Bare) -> None:
+    project = bare.project("turned-away")
+    project.spoil("tasks/sshd.py", "accounts=settings.accounts", 'accounts=["anna"]')
+    with bare.watch(ROOT, DEPLOY) as seen:
+        run = project.pyinfra("staging", "-y", *FIRST_CONTACT, verb=VERB)
+    assert run.code == 1
+    assert "no login as deploy on port 22: Authentication error" in run.output
+    assert_no_longer_than(seen, REVERT_AFTER)
+    assert undone(bare)
+
+
+@suite_of(12)
+def test_rules_that_close_our_own_port_are_taken_back(bare: Bare) -> None:
+    project = bare.project("own-firewall")
+    project.spoil("templates/firewall/rules.nft.j2", '{{ ssh_ports | join(", ") }}', "2299")
+    with bare.watch(ROOT, DEPLOY) as seen:
+        run = project.pyinfra("staging", "-y", *FIRST_CONTACT, verb=VERB)
+    assert run.code == 1
+    assert "no login as deploy on port 22: Could not connect" in run.output
+    assert_no_longer_than(seen, REVERT_AFTER)
+    assert undone(bare)
+
+
+def test_what_a_killed_run_has_closed_the_server_opens_again(bare: Bare) -> None:
+    """By its timer on Debian 13; on Debian 12 somebody resets the server before that."""
+    project = bare.project("killed")
+    project.spoil("tasks/sshd.py", "accounts=settings.accounts", 'accounts=["anna"]')
+    bare.kill_when_closed(project)
+    if bare.server.suite == "bookworm":
+        bare.server.reboot()
+    else:
+        await_(lambda: nothing_armed(bare), REVERT_AFTER + 10)
+    assert undone(bare)
+
+
+def assert_no_longer_than(seen: Seen, seconds: float) -> None:
+    assert max(seen.outages, default=0) < seconds
+
+
+# --- What goes right ---
+
+
+def test_the_run_after_a_killed_one_finishes_and_nothing_undoes_it(bare: Bare) -> None:
+    project = bare.project("project", 2222)
+    with bare.watch(ROOT, DEPLOY, MOVED) as seen:
+        bare.kill_when_closed(project)
+        run = project.pyinfra("staging", "-y", verb=VERB)
+    assert run.code == 0, run.output
+    assert not seen.outages
+    assert nothing_armed(bare)
+    assert bare.lets_in(MOVED)
+    assert not bare.lets_in(ROOT)
+
+
+def test_the_plan_of_a_bare_server_was_complete_and_the_next_is_empty(bare: Bare) -> None:
+    project = bare.project("converged", 2222)
+    assert project.plan("staging", verb=VERB) == []
+    names = {name.split(" | ")[1].split(":")[0] for name in bare.planned}
+    assert {"Install the machine's packages", "Add the account anna"} <= names
+    assert any(name.startswith("Let anna, deploy in by SSH on port 22,") for name in names)
+
+
+def test_the_port_moves_back_and_nobody_notices(bare: Bare) -> None:
+    project = bare.project("moved-back")
+    with bare.watch(DEPLOY, MOVED) as seen:
+        changed = project.apply("staging", "--ssh-port", "2222", verb=VERB)
+    assert not seen.outages
+    assert len(changed) == 3, changed  # fail2ban's jail names the port, too
+    assert bare.lets_in(DEPLOY)
+    assert not bare.lets_in(MOVED)
+
+
+def test_an_account_and_a_key_taken_out_go_after_the_plan_named_them(
+    bare: Bare, other_key: str
+) -> None:
+    project = bare.project("team")
+    ours = f"{bare.key}.pub"
+    bare.declare(project, admins={"anna": [ours, other_key], "bob": [ours]})
+    project.apply("staging", verb=VERB)
+    assert bare.lets_in(Way("bob"))
+    assert "anna@old" in bare.file("etc/ssh/authorized_keys.d/anna")
+    bare.declare(project, admins={"anna": [ours]})
+    planned = " ".join(project.plan("staging", verb=VERB))
+    assert "taken away: anna's key anna@old, bob's key" in planned
+    assert "Remove the account bob" in planned
+    project.apply("staging", verb=VERB)
+    assert not bare.lets_in(Way("bob"))
+    assert bare.shell("! id bob 2>&1; stat -c '%U %a' /home/bob").endswith("root 700")
+    assert "anna@old" not in bare.file("etc/ssh/authorized_keys.d/deploy")
+    assert project.plan("staging", verb=VERB) == []
+
+
+def test_what_somebody_loosens_is_seen_and_closed_again(bare: Bare) -> None:
+    project = bare.project("loosened")
+    bare.shell("nft insert rule inet stagecraft input accept")
+    bare.shell("nft add table inet foreign")
+    assert [name.split(" | ")[0] for name in project.plan("staging", verb=VERB)] == ["Access"]
+    project.apply("staging", verb=VERB)
+    assert project.plan("staging", verb=VERB) == []
+    assert "table inet foreign" in bare.shell("nft list tables")
+
+
+def test_what_another_file_of_sshd_s_loosens_is_named(bare: Bare) -> None:
+    bare.shell("echo 'PermitRootLogin yes' > /etc/ssh/sshd_config.d/00-a.conf")
+    run = bare.project("overruled").pyinfra("staging", "-y", verb=VERB)
+    assert run.code == 1
+    assert "another file than ours decides" in run.output
+    assert "permitrootlogin no" in run.output
+    assert nothing_armed(bare)
+    bare.shell("rm /etc/ssh/sshd_config.d/00-a.conf; systemctl reload ssh")
+
+
+def test_from_outside_ssh_http_and_https_and_nothing_else(bare: Bare) -> None:
+    listener = "python3 -m http.server --bind :: {} >/dev/null 2>&1"
+    ports = (80, 443, 3306, 8080)
+    bare.server.reboot()
+    for port in ports:
+        bare.shell(f"systemd-run --quiet --unit=listener-{port} sh -c '{listener.format(port)}'")
+    addresses = [bare.server.address, link_local(bare)]
+    await_(lambda: all(answers(addresses[0], port) for port in (80, 443)), 10)
+    for address in addresses:
+        assert [port for port in (22, *ports, 25, 111) if answers(address, port)] == [22, 80, 443]
+    bare.shell("systemctl stop 'listener-*'")
+
+
+def link_local(bare: Bare) -> str:
+    """The server's IPv6 address on the network that all throwaway servers share."""
+    shown = bare.shell("ip -6 -oneline address show dev host0 scope link")
+    return f"{shown.split()[3].split('/')[0]}%{network.BRIDGE}"
+
+
+def answers(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), timeout=0.5):
+            return True
+    except OSError:
+        return False
+
+
+def test_who_guesses_is_shut_out(bare: Bare) -> None:
+    source = f"{SOURCES}.254"
+    for _ in range(7):
+        guess(bare.server.address, source)
+    await_(lambda: source in bare.shell("fail2ban-client status sshd"), 20)
+    assert source in bare.shell("nft list table inet f2b-table")
+    assert bare.lets_in(DEPLOY)
+
+
+def guess(address: str, source: str) -> None:
+    with suppress(OSError, EOFError, paramiko.SSHException):
+        plain = socket.create_connection((address, 22), 2, source_address=(source, 0))
+        with plain, paramiko.Transport(plain) as transport:
+            transport.start_client(timeout=3)
+            transport.auth_password("admin", "guess")
+
+
+# --- With a site on it ---
+
+
+def test_deploy_keeps_what_bootstrap_set(bare: Bare) -> None:
+    project = bare.project("site")
+    project.apply("staging")
+    assert project.plan("staging") == []
+    assert project.plan("staging", verb=VERB) == []
+    bare.shell("rm /etc/sysctl.d/60-stagecraft.conf")
+    assert project.plan("staging") == ["Kernel | Write kernel settings"]
+    project.apply("staging")
+
+
+def test_an_upgrade_of_a_library_restarts_our_instances(bare: Bare) -> None:
+    units = "php-fpm@askpro-staging redis-server@askpro-staging nginx"
+    running = f"systemctl show --property=MainPID --value {units}"
+    before = bare.shell(running).split()
+    library = "dpkg --search $(readlink -f /lib/*/libcrypto.so.3 /usr/lib/*/libcrypto.so.3)"
+    bare.shell(
+        f"package=$({library} 2>/dev/null | head -n 1 | cut -d: -f1);"
+        " apt-get install --quiet --yes --reinstall libc6 $package </dev/null"
+    )
+    after = bare.shell(running).split()
+    assert all(old != new for old, new in zip(before, after, strict=True))
+    bare.server.harvest()
+
+
+SKIP_WHAT_A_CONTAINER_CANNOT_SET = r"""
+sed -n 's/^config-data=sysctl;\([^;]*\);.*/\1/p' /etc/lynis/default.prf | while read -r key; do
+    [ -w "/proc/sys/$(echo "$key" | tr . /)" ] || echo "skip-test=KRNL-6000:$key"
+done > /etc/lynis/custom.prf
+"""
+
+
+@suite_of(13)
+def test_lynis_gives_75_points(bare: Bare) -> None:
+    """But for the kernel settings that are this machine's; of those the file is all there is."""
+    bare.shell("apt-get install --quiet --yes --no-install-recommends lynis </dev/null")
+    bare.shell(SKIP_WHAT_A_CONTAINER_CANNOT_SET)
+    report = bare.shell("lynis audit system --quick --no-colors")
+    index = re.search(r"Hardening index : (\d+)", report)
+    assert index
+    assert int(index[1]) >= 75, bare.shell("grep ^suggestion /var/log/lynis-report.dat")
+
+
+def test_ssh_audit_s_hardening_policy_passes(bare: Bare) -> None:
+    """The last of all: Debian 13's sshd holds its manners against our address for a while."""
+    policy = {
+        "bookworm": "Hardened Debian 12 (version 3)",
+        "trixie": str(Path(__file__).with_name("ssh-audit-debian-13.policy")),
+    }[bare.server.suite]
+    command = [str(Path(sys.executable).with_name("ssh-audit")), "--no-colors", "--policy", policy]
+    verdict = subprocess.run(
+        [*command, bare.server.address], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert verdict.returncode == 0, verdict.stdout

@@ -1,0 +1,347 @@
+"""Runs that are killed, cut off or refused: what serves goes on serving, and the next run heals.
+
+`make faults` kills a run after each of its operations; here it is the first and the last one of
+each service, and five more that a seed chooses.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from project import REPOSITORY, Project
+from provisioned import STATE, Provisioned, machine
+from relay import Relay
+
+from stagecraft.nspawn.lab import Lab
+from stagecraft.nspawn.server import Server
+
+SEED = int(os.environ.get("STAGECRAFT_SEED", time.time_ns() % 10**6))
+"""Of the operations chosen by chance; the same number chooses the same ones again."""
+
+FINISHED = re.compile(r"\] (Success|No changes)")
+SERVICES = ["App home", "Database", "Redis", "PHP-FPM", "Certificates to start with", "nginx"]
+
+
+def environment(server: Server, name: str) -> dict[str, Any]:
+    """One small site, beside any number of others."""
+    return {
+        "server": server.name,
+        "sites": {
+            "app": {
+                "domain": f"{name}.test",
+                "redis": {"memory": "8mb"},
+                "tls": {"issuer": "selfsigned"},
+                "upload_limit": "2M",
+                "php_fpm": {"memory": "2%", "max_children": 2},
+            }
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def host(lab: Lab) -> Iterator[Provisioned]:
+    """Brought from bare to serving by runs of which the first four were killed."""
+    server = lab.boot("faults")
+    project = Project(STATE / "projects/faults")
+    project.write(all=machine(server, lab), first=environment(server, "first"))
+    host = Provisioned(server, project, ["first"])
+    interrupt_dpkg(host)
+    kill_after(host, "first", "Packages | Run logrotate's timer")
+    kill_after(host, "first", "Database server | Write /etc/mysql/mariadb.conf.d/90-stagecraft.cnf")
+    kill_after(host, "first", "Database server | Run mariadb")
+    project.apply("first")
+    server.harvest()
+    yield host
+    lab.down("faults")
+
+
+@pytest.fixture(scope="module")
+def operations(host: Provisioned) -> list[str]:
+    """What a run for one more environment on this server does, in order."""
+    return declared(host, "counted") and host.project.plan("counted")
+
+
+def declared(host: Provisioned, name: str) -> str:
+    host.project.write(**{name: environment(host.server, name)})
+    return name
+
+
+def interrupt_dpkg(host: Provisioned) -> None:
+    """Kills a run and the dpkg that it has started, so that packages stay half installed."""
+    run = host.project.start("first", "-y")
+    for _ in range(600):
+        if host.succeeds("[ $(dpkg --audit | wc -l) -gt 20 ] && pkill -9 dpkg"):
+            break
+        time.sleep(0.1)
+    run.kill()
+    run.communicate()
+    host.ssh("pkill -9 apt-get; pkill -9 dpkg; true")
+    assert host.ssh("dpkg --audit")
+
+
+def kill_after(host: Provisioned, name: str, operation: str) -> None:
+    """SIGKILL to a run for this environment, as soon as it has finished the operation."""
+    run = host.project.start(name, "-y")
+    assert run.stderr
+    begun = f"--> Starting operation: {operation.split(': ')[0]}"
+    lines: list[str] = []
+    for line in run.stderr:
+        lines.append(line)
+        reached = any(line.startswith(begun) for line in lines)
+        if reached and FINISHED.search(line):
+            break
+    run.send_signal(signal.SIGKILL)
+    run.communicate()
+    assert FINISHED.search(lines[-1]), "".join(lines)
+
+
+def heals(host: Provisioned, name: str) -> None:
+    """One run converges, the next has nothing to do, and the site serves."""
+    assert host.project.apply(name)
+    assert host.project.plan(name) == []
+    assert host.web.get(f"https://{name}.test/health").status == 200
+
+
+def as_done_for(operation: str, name: str) -> str:
+    return operation.replace("counted", name)
+
+
+def test_interrupted_packages_are_completed(host: Provisioned) -> None:
+    assert host.ssh("dpkg --audit") == ""
+    assert host.project.plan("first") == []
+    assert host.web.get("https://first.test/health").status == 200
+
+
+@pytest.mark.parametrize("end", [0, -1], ids=["first", "last"])
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_run_killed_after_a_service_s_operation_is_healed_by_the_next(
+    host: Provisioned, operations: list[str], service: str, end: int
+) -> None:
+    own = [operation for operation in operations if operation.startswith(f"{service} | ")]
+    assert own
+    name = declared(host, f"service{SERVICES.index(service)}{abs(end)}")
+    kill_after(host, name, as_done_for(own[end], name))
+    heals(host, name)
+
+
+@pytest.mark.parametrize("nth", range(5))
+def test_a_run_killed_after_an_operation_chosen_by_chance(
+    host: Provisioned, operations: list[str], nth: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operation = random.Random(SEED).sample(operations[:-1], 5)[nth]
+    with capsys.disabled():
+        print(f" [STAGECRAFT_SEED={SEED}: killed after {operation}] ", end="")
+    name = declared(host, f"chance{nth}")
+    kill_after(host, name, as_done_for(operation, name))
+    heals(host, name)
+
+
+@pytest.mark.faults
+def test_a_run_killed_after_any_operation(host: Provisioned, operations: list[str]) -> None:
+    for k, operation in enumerate(operations[:-1]):
+        name = declared(host, f"k{k}")
+        kill_after(host, name, as_done_for(operation, name))
+        heals(host, name)
+
+
+@pytest.mark.parametrize(
+    "operation", ["nginx | Remove the vhost of", "Removed sites | Take away php-fpm of"]
+)
+def test_a_removal_that_is_killed_is_finished_by_the_next_run(
+    host: Provisioned, operation: str
+) -> None:
+    name = declared(host, f"leaving{len(operation)}")
+    path = host.project.directory / f"group_data/{name}.yml"
+    stays = path.read_text()
+    data = yaml.safe_load(stays)
+    data["sites"]["old"] = yaml.safe_load(stays)["sites"]["app"] | {"domain": f"old.{name}.test"}
+    path.write_text(yaml.safe_dump(data))
+    host.project.apply(name)
+    path.write_text(stays)
+    kill_after(host, name, f"{operation} old-{name}")
+    heals(host, name)
+    for left in (
+        f"/etc/nginx/sites-available/old-{name}.conf",
+        f"/etc/redis/redis-old-{name}.conf",
+    ):
+        assert not host.succeeds(f"[ -e {left} ]")
+    assert not host.succeeds(f"systemctl is-active php-fpm@old-{name} redis-server@old-{name}")
+
+
+def test_a_run_that_waits_for_dpkg_s_lock_goes_on(host: Provisioned) -> None:
+    """Another apt holds it for some seconds."""
+    other = "apt-get install -q -y --reinstall -o DPkg::Pre-Invoke::='sleep 6' tzdata"
+    declared(host, "locked")
+    path = host.project.directory / "group_data/locked.yml"
+    data = yaml.safe_load(path.read_text())
+    data["sites"]["app"]["php_extensions"] = ["gmp"]
+    path.write_text(yaml.safe_dump(data))
+    host.ssh(f"systemd-run --quiet --unit=other-apt {other}; sleep 1.5")
+    assert host.succeeds("systemctl is-active other-apt")
+    heals(host, "locked")
+
+
+def test_a_database_server_that_cannot_start_is_a_clear_end(host: Provisioned) -> None:
+    broken = "/etc/mysql/mariadb.conf.d/99-foreign.cnf"
+    host.ssh(f"printf '[mariadbd]\\nnonsense = 1\\n' >{broken}; systemctl stop mariadb")
+    planned = host.project.plan("first")
+    run = host.project.pyinfra("first", "-y")
+    host.ssh(f"rm {broken}; systemctl reset-failed mariadb")
+    assert planned[0] == "Database server | Run mariadb: start, it is inactive"
+    assert run.code == 1
+    assert "unknown variable 'nonsense=1'" in run.output
+    heals(host, "first")
+
+
+def test_a_full_disk_leaves_the_old_files_and_what_serves(host: Provisioned) -> None:
+    declared(host, "full")
+    host.project.apply("full")
+    files = "cd /etc/redis && ls -A | grep -v filler | xargs sha256sum"
+    before = host.ssh(files)
+    host.ssh(
+        "cp -a /etc/redis /root/redis; mount -t tmpfs -o size=512k tmpfs /etc/redis;"
+        " cp -a /root/redis/. /etc/redis;"
+        " dd if=/dev/zero of=/etc/redis/filler bs=1k 2>/dev/null || true"
+    )
+    path = host.project.directory / "group_data/full.yml"
+    path.write_text(path.read_text().replace("8mb", "9mb"))
+    run = host.project.pyinfra("full", "-y")
+    after = host.ssh(files)
+    host.ssh("umount /etc/redis; rm -r /root/redis")
+    assert run.code == 1
+    assert "No space left on device" in run.output
+    assert after == before
+    assert host.web.get("https://full.test/health").status == 200
+    heals(host, "full")
+
+
+def test_a_connection_cut_in_mid_upload_changes_nothing_and_is_healed(
+    host: Provisioned, tmp_path: Path
+) -> None:
+    """The text that was on its way is larger than what the wire lets through."""
+    name = declared(host, "cut")
+    host.project.apply(name)
+    path = host.project.directory / "group_data/cut.yml"
+    data = yaml.safe_load(path.read_text())
+    data["sites"]["app"]["env"] = {"NOTES": "x" * 400_000}
+    path.write_text(yaml.safe_dump(data))
+    before = host.ssh(f"sha256sum /var/www/app-{name}/shared/.env")
+    with Relay(host.server.address, cut_to_server=300_000) as relay:
+        machines = host.project.directory / "group_data/all.yml"
+        usual = machines.read_text()
+        all = yaml.safe_load(usual)
+        all["servers"]["faults"]["ssh_config"] = str(relay.ssh_config(host.server, tmp_path))
+        machines.write_text(yaml.safe_dump(all))
+        run = host.project.pyinfra(name, "-y")
+        machines.write_text(usual)
+        assert relay.cuts
+    assert run.code == 1
+    assert host.ssh(f"sha256sum /var/www/app-{name}/shared/.env") == before
+    assert host.web.get(f"https://{name}.test/health").status == 200
+    heals(host, name)
+
+
+def test_a_server_that_reboots_in_mid_run_is_healed_by_the_next(host: Provisioned) -> None:
+    name = declared(host, "rebooted")
+    run = host.project.start(name, "-y")
+    assert run.stderr
+    for line in run.stderr:
+        if "Starting operation: Redis | Write" in line:
+            break
+    host.server.reboot()
+    run.communicate(timeout=120)
+    assert run.returncode == 1
+    heals(host, name)
+
+
+# --- Templates that somebody has broken ---
+
+
+@pytest.fixture
+def broken(host: Provisioned, tmp_path: Path) -> Any:
+    """Runs a repository in which a line was added to a template."""
+
+    def run(template: str, line: str, *arguments: str) -> Any:
+        copy = tmp_path / "repository"
+        for name in ("stagecraft", "tasks", "templates"):
+            shutil.copytree(REPOSITORY / name, copy / name)
+        text = (copy / "templates" / template).read_text()
+        (copy / "templates" / template).write_text(f"{text}{line}\n")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", str(copy))
+            return host.project.pyinfra("first", *arguments)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("template", "line", "checker"),
+    [
+        ("php-fpm/php-fpm.conf.j2", "nonsense = 1", "php-fpm8.4 --test"),
+        ("nginx/site.conf.j2", "nonsense;", "nginx -t"),
+        ("redis/redis.conf.j2", "nonsense 1", "redis-server on a scratch socket"),
+        ("database/server.cnf.j2", "nonsense = 1", "mariadbd --verbose --help"),
+    ],
+)
+def test_what_a_service_s_checker_refuses_is_not_installed(
+    host: Provisioned, broken: Any, template: str, line: str, checker: str
+) -> None:
+    files = "find /etc/php /etc/nginx /etc/redis /etc/mysql -type f -exec sha256sum {} + | sort"
+    before = host.ssh(files)
+    run = broken(template, line, "-y")
+    assert run.code == 1
+    assert f"refused by {checker}" in run.output
+    assert f"comes from templates/{template}" in run.output
+    assert "nonsense" in run.output
+    assert host.ssh(files) == before
+    assert host.web.get("https://first.test/health").status == 200
+    assert host.project.plan("first") == []
+
+
+@pytest.mark.parametrize(
+    ("template", "line", "unit"),
+    [
+        ("database/server.cnf.j2", "datadir = /nonexistent", "mariadb.service"),
+        ("redis/redis.conf.j2", "unixsocket /nonexistent/x", "redis-server@app-first.service"),
+    ],
+)
+def test_what_a_service_does_not_start_with_is_put_back(
+    host: Provisioned, broken: Any, template: str, line: str, unit: str
+) -> None:
+    """Its checker accepts it."""
+    files = "find /etc/redis /etc/mysql -type f -exec sha256sum {} + | sort"
+    before = host.ssh(files)
+    run = broken(template, line, "-y")
+    assert run.code == 1
+    assert f"{unit} could not take up its new files; the old ones are back" in run.output
+    assert host.ssh(files) == before
+    assert host.web.get("https://first.test/health").status == 200
+    assert host.project.plan("first") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("{{ nobody }}", "'nobody' is undefined"), ("{% if %}", "Expected an expression")],
+)
+def test_a_template_that_cannot_be_rendered_ends_the_run_before_it_begins(
+    host: Provisioned, broken: Any, line: str, words: str
+) -> None:
+    run = broken("nginx/site.conf.j2", line, "-y")
+    assert run.code == 1
+    assert re.search(rf"templates/nginx/site\.conf\.j2:\d+: {re.escape(words)}", run.output)
+    assert "Traceback" not in run.output
+    assert "Starting operation" not in run.output
+
+
+def test_a_killed_run_leaves_no_process_on_the_server(host: Provisioned) -> None:
+    assert host.succeeds("! pgrep -f '[i]nstall-tree|[t]ake-up|[i]nstall-packages'")

@@ -1,0 +1,195 @@
+"""What is no longer declared goes, what others or people own stays, and one bad site spoils no
+other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import yaml
+from provisioned import Provisioned
+
+SHOP = "shop-staging"
+GONE = [
+    "/etc/nginx/sites-enabled/zz-shop-staging.conf",
+    "/etc/nginx/sites-available/shop-staging.conf",
+    "/etc/php/8.4/fpm/shop-staging",
+    "/etc/systemd/system/php-fpm@shop-staging.service",
+    "/etc/systemd/system/redis-server@shop-staging.service.d",
+    "/etc/redis/redis-shop-staging.conf",
+    "/etc/redis/redis-shop-staging.acl",
+    "/etc/logrotate.d/php-fpm-shop-staging",
+    "/etc/ssl/stagecraft/shop-staging",
+]
+STAYS = [
+    "/var/www/shop-staging/shared/.env",
+    "/var/www/shop-staging/shared/storage/app/invoice.pdf",
+    "/var/lib/redis-shop-staging",
+    "/etc/stagecraft/database/shop_staging.cnf",
+    "/etc/nginx/conf.d/stagecraft.conf",
+    "/etc/nginx/sites-enabled/zz-askpro-staging.conf",
+    "/etc/nginx/sites-enabled/zz-askpro-production.conf",
+]
+
+
+def declare(host: Provisioned, change: dict[str, object], *, without: str = "") -> None:
+    """The environment's file with the top-level keys of `change`, and without one site."""
+    path = host.project.directory / "group_data/staging.yml"
+    data = yaml.safe_load(path.read_text()) | change
+    data["sites"].pop(without, None)
+    path.write_text(yaml.safe_dump(data, sort_keys=False))
+
+
+@pytest.fixture
+def host(trixie: Provisioned) -> Iterator[Provisioned]:
+    """As declared before and after."""
+    path = trixie.project.directory / "group_data/staging.yml"
+    before = path.read_text()
+    yield trixie
+    path.write_text(before)
+    trixie.project.apply("staging")
+    assert trixie.project.plan("staging") == []
+
+
+def there(host: Provisioned, path: str) -> bool:
+    return host.succeeds(f"[ -e {path} ] || [ -L {path} ]")
+
+
+def test_a_removed_site_goes_after_the_plan_named_it_and_its_data_stays(host: Provisioned) -> None:
+    host.ssh(f"echo paid >/var/www/{SHOP}/shared/storage/app/invoice.pdf")
+    host.ssh(
+        "mariadb shop_staging -e 'CREATE TABLE orders (id int); INSERT INTO orders VALUES (7)'"
+    )
+    declare(host, {}, without="shop")
+    plan = host.project.plan("staging")
+    assert f"Removed sites | Stop PHP-FPM of {SHOP}" in plan
+    assert f"Removed sites | Stop Redis of {SHOP}" in plan
+    for path in GONE[:-1]:
+        assert any(f" {path}" in operation for operation in plan), path
+    assert not any("askpro-staging" in operation for operation in plan)
+    assert host.project.apply("staging") == plan
+    for path in GONE:
+        assert not there(host, path), path
+    for path in STAYS:
+        assert there(host, path), path
+    for unit in (f"php-fpm@{SHOP}", f"redis-server@{SHOP}"):
+        assert not host.succeeds(f"systemctl is-active {unit} || systemctl is-enabled {unit}")
+    assert host.project.plan("staging") == []
+    assert host.project.plan("production") == []
+    with pytest.raises(OSError):
+        host.web.get("https://shop.test/health")
+    assert host.web.get("https://staging.askpro.test/health").status == 200
+
+
+def test_a_site_that_is_declared_again_finds_its_data(host: Provisioned) -> None:
+    assert host.web.get("https://shop.test/health").status == 200
+    assert host.ssh("mariadb shop_staging -N -e 'SELECT id FROM orders'") == "7"
+    assert host.ssh(f"cat /var/www/{SHOP}/shared/storage/app/invoice.pdf") == "paid"
+    host.ssh(f"rm /var/www/{SHOP}/shared/storage/app/invoice.pdf")
+
+
+def test_a_database_is_dropped_where_its_absence_is_declared(host: Provisioned) -> None:
+    dropped = "Drop the database shop_staging, and accounts that are for it alone"
+    declare(host, {"databases": {"shop_staging": {"present": False}}}, without="shop")
+    assert dropped in host.project.plan("staging")
+    assert dropped in host.project.apply("staging")
+    assert host.ssh("mariadb -N -e \"SHOW DATABASES LIKE 'shop%'\"") == ""
+    assert host.ssh("mariadb -N -e \"SELECT User FROM mysql.user WHERE User LIKE 'shop%'\"") == ""
+    assert host.ssh("ls /etc/stagecraft/database").split() == [
+        "askproai_staging.cnf",
+        "askproai_staging_migrator.cnf",
+        "askproai_user.cnf",
+        "askproai_user_migrator.cnf",
+    ]
+    assert host.project.plan("staging") == []
+
+
+def test_a_database_that_others_made_is_never_dropped(host: Provisioned) -> None:
+    host.ssh("mariadb -e 'CREATE DATABASE crm'")
+    declare(host, {"databases": {"crm": {"present": False}}})
+    run = host.project.pyinfra("staging", "-y")
+    host.ssh("mariadb -e 'DROP DATABASE crm'")
+    assert run.code == 1
+    assert "Stagecraft did not make the database crm" in run.output
+    assert "Traceback" not in run.output
+
+
+def test_a_renamed_database_can_be_dropped_and_its_accounts_go_on(host: Provisioned) -> None:
+    path = host.project.directory / "group_data/staging.yml"
+    data = yaml.safe_load(path.read_text())
+    data["sites"]["shop"]["database"] = {"name": "shop_new", "user": "shop_staging"}
+    path.write_text(yaml.safe_dump(data, sort_keys=False))
+    host.project.apply("staging")
+    data["databases"] = {"shop_staging": {"present": False}}
+    path.write_text(yaml.safe_dump(data, sort_keys=False))
+    host.project.apply("staging")
+    assert host.ssh("mariadb -N -e \"SHOW DATABASES LIKE 'shop%'\"") == "shop_new"
+    assert host.project.plan("staging") == []
+    data["sites"]["shop"]["database"] = {"name": "shop_staging", "user": "shop_staging"}
+    data["databases"] = {"shop_new": {"present": False}}
+    path.write_text(yaml.safe_dump(data, sort_keys=False))
+    host.project.apply("staging")
+    assert host.web.get("https://shop.test/health").status == 200
+
+
+def test_a_renamed_alias_is_served_and_the_old_one_is_not(host: Provisioned) -> None:
+    path = host.project.directory / "group_data/staging.yml"
+    path.write_text(path.read_text().replace("www.staging.askpro.test", "demo.askpro.test"))
+    host.project.apply("staging")
+    assert host.web.get("https://demo.askpro.test/health").status == 200
+    with pytest.raises(OSError):
+        host.web.get("https://www.staging.askpro.test/health")
+
+
+def test_what_nginx_cannot_take_up_is_put_back(host: Provisioned) -> None:
+    """A port that is taken is seen at the reload alone, `nginx -t` accepts it."""
+    vhosts = "sha256sum /etc/nginx/sites-available/*"
+    before = host.ssh(vhosts)
+    path = host.project.directory / "group_data/staging.yml"
+    path.write_text(path.read_text().replace("upload_limit: 2M", "upload_limit: 3M"))
+    host.ssh(
+        "systemd-run --quiet --unit=taken python3 -m http.server 8081 || "
+        "systemd-run --quiet --unit=taken php8.4 -S 0.0.0.0:8081; sleep 0.5"
+    )
+    host.ssh("echo 'server { listen 8081; }' >/etc/nginx/conf.d/foreign.conf")
+    run = host.project.pyinfra("staging", "-y")
+    host.ssh("rm /etc/nginx/conf.d/foreign.conf; systemctl stop taken")
+    assert run.code == 1
+    assert "nginx.service could not take up its new files" in run.output
+    assert "the old ones are back" in run.output
+    assert "bind() to 0.0.0.0:8081 failed" in run.output
+    assert host.ssh(vhosts) == before
+    assert host.web.get("https://shop.test/health").status == 200
+
+
+def test_the_plan_names_whom_the_restart_of_a_shared_service_interrupts(host: Provisioned) -> None:
+    machines = host.project.directory / "group_data/all.yml"
+    before = machines.read_text()
+    machines.write_text(before.replace("memory: 5%", "memory: 6%", 1))
+    try:
+        plan = host.project.plan("staging")
+    finally:
+        machines.write_text(before)
+    assert "Database server | Run mariadb: restart, which interrupts production and staging" in plan
+
+
+def test_one_bad_site_leaves_the_others_applied(host: Provisioned) -> None:
+    """Another's directory stands where a file of shop's instance is to be."""
+    taken = f"/etc/logrotate.d/php-fpm-{SHOP}"
+    host.ssh(f"rm {taken} && mkdir {taken}")
+    path = host.project.directory / "group_data/staging.yml"
+    data = yaml.safe_load(path.read_text())
+    for site in data["sites"].values():
+        site["upload_limit"] = "4M"
+    data["sites"] = dict(sorted(data["sites"].items(), reverse=True))
+    path.write_text(yaml.safe_dump(data, sort_keys=False))
+    run = host.project.pyinfra("staging", "-y")
+    host.ssh(f"rmdir {taken}")
+    assert run.code == 1
+    assert f"{taken} is a directory, and a file is declared there" in run.output
+    assert f"failed, see above: PHP-FPM | Write /etc/php/8.4/fpm/{SHOP}" in run.output
+    limit = "grep -h upload_max_filesize /etc/php/8.4/fpm/{}/90-stagecraft.ini"
+    assert "4M" in host.ssh(limit.format("askpro-staging"))
+    assert "2M" in host.ssh(limit.format(SHOP))
+    for domain in ("staging.askpro.test", "shop.test"):
+        assert host.web.get(f"https://{domain}/health").status == 200

@@ -1,0 +1,107 @@
+"""A second client that logs in all the while, by the old way or by the new one.
+
+A program of its own, since pyinfra makes threads of this process take turns.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import paramiko
+
+SOURCES = "198.19.77"
+"""From RFC 2544's range like the servers' own addresses: each attempt has another one, since sshd
+on Debian 13 and the firewall hold failures and haste against an address."""
+
+PATIENCE = 2.0
+"""Seconds within which a client must be let in: sshd reopens its ports when it reads its files."""
+
+
+@dataclass(frozen=True)
+class Way:
+    user: str
+    port: int = 22
+
+
+@dataclass
+class Seen:
+    """How many logins there were, and the seconds that passed where none worked for too long."""
+
+    logins: int = 0
+    outages: list[float] = field(default_factory=list)
+
+
+def watch(address: str, key: paramiko.PKey, ways: Iterable[Way]) -> Seen:
+    """Tries the ways in turn, the last one that led in first, until stdin ends."""
+    seen, attempts, last = Seen(), count(int(time.time() * 5)), time.monotonic()
+    ways = list(ways)
+    while not select.select([sys.stdin], [], [], 0.4)[0]:
+        way = next((way for way in ways if lets_in(address, key, way, next(attempts))), None)
+        if way:
+            ways.sort(key=lambda other: other != way)
+            seen.logins += 1
+            if (passed := time.monotonic() - last) > PATIENCE:
+                seen.outages.append(round(passed, 1))
+            last = time.monotonic()
+    return seen
+
+
+def lets_in(address: str, key: paramiko.PKey, way: Way, attempt: int) -> bool:
+    source = (f"{SOURCES}.{attempt % 254 + 1}", 0)
+    with suppress(OSError, EOFError, paramiko.SSHException):
+        plain = socket.create_connection((address, way.port), 0.5, source_address=source)
+        with plain, paramiko.Transport(plain) as transport:
+            transport.start_client(timeout=3)
+            transport.auth_publickey(way.user, key)
+            return transport.is_authenticated()
+    return False
+
+
+@contextmanager
+def own_sources() -> Iterator[None]:
+    """All of SOURCES are this machine's addresses."""
+    route = ["local", f"{SOURCES}.0/24", "dev", "lo"]
+    subprocess.run(["ip", "route", "replace", *route], check=True)
+    yield
+    subprocess.run(["ip", "route", "delete", *route], check=False)
+
+
+@contextmanager
+def watching(address: str, key: Path, *ways: Way) -> Iterator[Seen]:
+    """What a watcher has seen until the end of the block."""
+    seen = Seen()
+    words = [f"{way.user}:{way.port}" for way in ways]
+    command = [sys.executable, __file__, address, str(key), *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            yield seen
+        finally:
+            output, _ = process.communicate(timeout=20)
+    vars(seen).update(json.loads(output))
+
+
+def one_login(address: str, key: Path, way: Way) -> bool:
+    """Whether a client gets in right now."""
+    with watching(address, key, way) as seen:
+        time.sleep(2.5)
+    return seen.logins > 0
+
+
+def main(address: str, key: str, *words: str) -> None:
+    parts = (word.split(":") for word in words)
+    ways = [Way(user, int(port)) for user, port in parts]
+    print(json.dumps(vars(watch(address, paramiko.Ed25519Key.from_private_key_file(key), ways))))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
