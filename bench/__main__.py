@@ -18,14 +18,17 @@ from bench.servers import STATE, Subject, bare, copies, far, together
 from stagecraft.connection.foresight import Foresight
 from stagecraft.nspawn.lab import Lab
 
+STOCK = "stock pyinfra"
+FAST = "all three, the default"
 LEVERS = {
-    "stock pyinfra": "no",
-    "+ nodelay": "nodelay",
-    "+ shell": "nodelay,shell",
-    "+ foresight (the default)": "nodelay,shell,foresight",
+    STOCK: "no",
+    "nodelay alone": "nodelay",
+    "shell alone": "shell",
+    "all but foresight": "nodelay,shell",
+    "all but nodelay": "shell,foresight",
+    FAST: "nodelay,shell,foresight",
 }
-FAST = list(LEVERS)[-1]
-STOCK = next(iter(LEVERS))
+"""Foresight asks through the shell, so there is no run with it alone."""
 
 
 def main() -> None:
