@@ -10,6 +10,7 @@ from isolation import verdicts
 from pebble import Pebble, set_up
 from project import Project
 from provisioned import STATE, Provisioned, debian_unstable, machine, provision, staging
+from tampering import Guarded, guard
 
 from stagecraft.nspawn.lab import Lab
 from stagecraft.settings import read
@@ -87,6 +88,12 @@ def mysql(lab: Lab, pebble: Pebble) -> Provisioned:
 def host(request: pytest.FixtureRequest) -> Provisioned:
     """What must be true on Debian 12 and Debian 13 alike."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def guarded(lab: Lab) -> Guarded:
+    """Debian 13, bootstrapped, with staging and production: what the nightly check looks at."""
+    return guard(lab, "guarded", "trixie")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

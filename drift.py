@@ -1,0 +1,7 @@
+"""Is the server still what the files say? python drift.py inventories/production.py"""
+
+import sys
+
+from stagecraft.drift.command import main
+
+sys.exit(main())
