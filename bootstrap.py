@@ -10,8 +10,8 @@ from tasks.machine import bare_machine
 from tasks.manifest import begin
 
 _environment = environment_of(server.data)
-_machine = bare_machine(_environment)
 lock()
+_machine = bare_machine(_environment)
 
 begin(_environment)
 base()

@@ -22,8 +22,8 @@ from tasks.tls import acme_certificates, first_certificates
 
 _environment = environment_of(server.data)
 _secrets = secrets_for(_environment.name, Path(server.data.root))
-_machine = machine(_environment)
 lock()
+_machine = machine(_environment)
 
 begin(_environment)
 _neighbours = refuse_clashes(_environment)

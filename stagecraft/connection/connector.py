@@ -65,7 +65,8 @@ class FastSSHConnector(SSHConnector):
         path = self.host.data.get("foreseen_facts")
         if Lever.FORESIGHT in levers() and path:
             self._foresight = Foresight(Path(path))
-            self._foresee()
+            if self.host.data.only_plans:
+                self._foresee()  # any other run, when it holds the lock
 
     @override
     def disconnect(self) -> None:

@@ -47,14 +47,15 @@ def parse_ways(lines: list[str]) -> Ways:
     for line in lines:
         kind, _, value = line.partition(" ")
         found.setdefault(kind, []).append(value)
+    active = found.get("active", [])
     return Ways(
         armed="armed" in found,
         sshd=parse_unit(found.get("unit", [])),
-        socket="socket" in found,
+        socket="ssh.socket" in active,
         settings=grouped(found.get("sshd", [])),
         keys=grouped(found.get("key", [])),
         firewall="loaded" in found,
-        foreign=tuple(found.get("foreign", [])),
+        foreign=tuple(unit.removesuffix(".service") for unit in active if unit != "ssh.socket"),
         host_key=" ".join(found.get("host-key", [""])[0].split()[:2]),
     )
 
@@ -80,13 +81,12 @@ class WaysFact(FactBase[Ways]):
         return (
             f"{{ {unit}; }} | sed 's/^/unit /';"
             " [ ! -d /var/lib/stagecraft/revert ] || echo armed;"
-            " ! systemctl is-active --quiet ssh.socket || echo socket;"
             " sshd -T -C user=root,host=localhost,addr=127.0.0.1 2>/dev/null | sed 's/^/sshd /';"
             f" sed 's/^/host-key /' {HOST_KEY}.pub 2>/dev/null;"
             f' for file in {AUTHORIZED_KEYS}/*; do [ ! -f "$file" ]'
             ' || sed "/^#/d; /^$/d; s|^|key ${file##*/} |" "$file"; done;'
-            " for unit in ufw firewalld; do"
-            ' ! systemctl is-active --quiet $unit.service || echo "foreign $unit"; done;'
+            " systemctl list-units --plain --no-legend --state=active ssh.socket"
+            " ufw.service firewalld.service | sed 's/^/active /; s/ loaded .*//';"
             f' live=$({LIST_TABLE} 2>/dev/null) && [ "$live" = "$({loaded})" ] && echo loaded; true'
         )
 

@@ -9,7 +9,7 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from stagecraft.facts.system import System, SystemFact
+from stagecraft.facts.system import SysctlFact, System, SystemFact
 from stagecraft.operations.files import Written
 from stagecraft.operations.services import pending
 
@@ -17,21 +17,21 @@ from stagecraft.operations.services import pending
 @operation()
 def called(hostname: str) -> Generator[StringCommand]:
     """Ensures the host name, now and after a reboot, and that it resolves: sudo asks for it."""
-    found: System = host.get_fact(SystemFact, hostname=hostname)
+    found: System = host.get_fact(SystemFact)
     name = shlex.quote(hostname)
     if found.hostname != f"{hostname} {hostname}":
         yield StringCommand(
             f"echo {name} > /etc/.hostname.stagecraft && chmod 644 /etc/.hostname.stagecraft"
             f" && mv /etc/.hostname.stagecraft /etc/hostname && hostname {name}"
         )
-    if not found.in_hosts:
+    if hostname not in found.hosts:
         yield StringCommand(f"echo 127.0.1.1 {name} >> /etc/hosts")
 
 
 @operation()
 def generated_locale(locale: str) -> Generator[StringCommand]:
     """Ensures that the locale is there; C.UTF-8 always is."""
-    found: System = host.get_fact(SystemFact, hostname="")
+    found: System = host.get_fact(SystemFact)
     if locale.lower().replace("-", "") not in found.locales:
         line = shlex.quote(f"{locale} UTF-8")
         yield StringCommand(
@@ -42,8 +42,8 @@ def generated_locale(locale: str) -> Generator[StringCommand]:
 @operation()
 def kernel_settings(settings: Mapping[str, str]) -> Generator[StringCommand]:
     """Ensures that the running kernel has the settings, as far as they are this machine's."""
-    found: System = host.get_fact(SystemFact, hostname="", sysctl=list(settings))
-    wrong = {key: settings[key] for key in found.sysctl if found.sysctl[key] != settings[key]}
+    found: dict[str, str] = host.get_fact(SysctlFact, keys=list(settings))
+    wrong = {key: settings[key] for key in found if found[key] != settings[key]}
     if wrong:
         pairs = (f"{key}={value}" for key, value in wrong.items())
         yield StringCommand("sysctl", "--quiet", *map(shlex.quote, pairs))
@@ -53,7 +53,7 @@ def kernel_settings(settings: Mapping[str, str]) -> Generator[StringCommand]:
 def no_core_dumps(after: Sequence[Written]) -> Generator[StringCommand]:
     """Ensures that systemd has read the limit that `after` writes; services that run already have
     it from their next start on."""
-    found: System = host.get_fact(SystemFact, hostname="")
+    found: System = host.get_fact(SystemFact)
     if found.core_limit != "0" or pending(after):
         yield StringCommand("systemctl daemon-reexec")
 
@@ -61,7 +61,7 @@ def no_core_dumps(after: Sequence[Written]) -> Generator[StringCommand]:
 @operation()
 def swap_file(path: str, megabytes: int) -> Generator[StringCommand]:
     """Ensures a swap file, whole or not at all, for a unit to use; not where there is swap."""
-    found: System = host.get_fact(SystemFact, hostname="")
+    found: System = host.get_fact(SystemFact)
     if found.swap:
         return
     new = shlex.quote(f"{path}.new")
