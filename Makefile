@@ -31,10 +31,11 @@ server: ## Boot a bare Debian server (NAME=local SUITE=trixie)
 ssh: ## Log in to the server (NAME=local)
 	@$(NSPAWN) ssh $(NAME)
 
+# The tests' workers have labs of their own.
+LABS = .stagecraft .stagecraft/tests .stagecraft/bench $(wildcard .stagecraft/tests-*)
+
 clean: ## Remove all servers of this checkout and what killed runs left of them
-	@$(NSPAWN) down --all
-	@$(NSPAWN) --directory .stagecraft/tests down --all
-	@$(NSPAWN) --directory .stagecraft/bench down --all
+	@for lab in $(LABS); do $(NSPAWN) --directory $$lab down --all; done
 
 check: .venv/complete ## Lint, formatting, types
 	.venv/bin/ruff check
@@ -46,7 +47,7 @@ unit: .venv/complete ## Tests without a server, in seconds
 
 test: check ## All of it: check, and every test on real servers
 	@.ci/ensure-packages $(SERVER_PACKAGES) acl openssl
-	.venv/bin/pytest
+	.venv/bin/pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
 faults: .venv/complete ## Kill a run after each of its operations (long)
 	@.ci/ensure-packages $(SERVER_PACKAGES) acl openssl

@@ -52,6 +52,11 @@ class Run:
         return [operation["name"] for operation in results if operation["success"]]
 
 
+def copy_code(name: str, target: Path) -> None:
+    """A directory of this repository, without what its programs compile at this moment."""
+    shutil.copytree(REPOSITORY / name, target, ignore=shutil.ignore_patterns("__pycache__"))
+
+
 class Project:
     """Where a test runs pyinfra; `resolver` is the DNS server that its runs ask, if not ours."""
 
@@ -70,7 +75,7 @@ class Project:
             path = self.directory / name
             if path.is_symlink() or not path.exists():
                 path.unlink(missing_ok=True)
-                shutil.copytree(REPOSITORY / name, path)
+                copy_code(name, path)
         text = (self.directory / file).read_text()
         assert old in text, text
         (self.directory / file).write_text(text.replace(old, new))

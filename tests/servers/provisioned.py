@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from stagecraft.nspawn.server import Server
 from stagecraft.secrets import secrets_for
 from stagecraft.settings import Environment, Site, read
 
-STATE = REPOSITORY / ".stagecraft/tests"
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+STATE = REPOSITORY / ".stagecraft" / (f"tests-{WORKER}" if WORKER else "tests")
+"""A lab for each of the processes that share the tests."""
 
 
 @dataclass

@@ -21,7 +21,7 @@ import paramiko
 import pytest
 from project import Project
 from provisioned import STATE
-from watcher import SOURCES, Seen, Way, one_login, own_sources, watching
+from watcher import Seen, Way, one_login, own_sources, sources, watching
 
 from stagecraft.nspawn import containers, network
 from stagecraft.nspawn.lab import Lab
@@ -141,16 +141,11 @@ def nothing_armed(bare: Bare) -> bool:
 
 
 @pytest.fixture(scope="module", params=["trixie", "bookworm"])
-def bare(request: pytest.FixtureRequest, lab: Lab) -> Bare:
+def bare(request: pytest.FixtureRequest, lab: Lab) -> Iterator[Bare]:
     bare = Bare(lab.boot(f"bare-{request.param}", request.param), lab)
     bare.planned = bare.project("plan").plan("staging", *FIRST_CONTACT, verb=VERB)
-    return bare
-
-
-@pytest.fixture(scope="module", autouse=True)
-def sources() -> Iterator[None]:
-    with own_sources():
-        yield
+    with own_sources(bare.server.address):
+        yield bare
 
 
 @pytest.fixture(scope="module")
@@ -393,7 +388,7 @@ def answers(address: str, port: int) -> bool:
 
 
 def test_who_guesses_is_shut_out(bare: Bare) -> None:
-    source = f"{SOURCES}.254"
+    source = f"{sources(bare.server.address)}.254"
     for _ in range(7):
         guess(bare.server.address, source)
     await_(lambda: source in bare.shell("fail2ban-client status sshd"), 20)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
-from project import REPOSITORY, Project
+from project import Project, copy_code
 from provisioned import STATE, Provisioned, machine
 from relay import Relay
 
@@ -136,11 +135,10 @@ def test_a_run_killed_after_a_service_s_operation_is_healed_by_the_next(
 
 @pytest.mark.parametrize("nth", range(5))
 def test_a_run_killed_after_an_operation_chosen_by_chance(
-    host: Provisioned, operations: list[str], nth: int, capsys: pytest.CaptureFixture[str]
+    host: Provisioned, operations: list[str], nth: int
 ) -> None:
     operation = random.Random(SEED).sample(operations[:-1], 5)[nth]
-    with capsys.disabled():
-        print(f" [STAGECRAFT_SEED={SEED}: killed after {operation}] ", end="")
+    print(f"STAGECRAFT_SEED={SEED}: killed after {operation}")
     name = declared(host, f"chance{nth}")
     kill_after(host, name, as_done_for(operation, name))
     heals(host, name)
@@ -274,7 +272,7 @@ def broken(host: Provisioned, tmp_path: Path) -> Any:
     def run(template: str, line: str, *arguments: str) -> Any:
         copy = tmp_path / "repository"
         for name in ("stagecraft", "tasks", "templates"):
-            shutil.copytree(REPOSITORY / name, copy / name)
+            copy_code(name, copy / name)
         text = (copy / "templates" / template).read_text()
         (copy / "templates" / template).write_text(f"{text}{line}\n")
         with pytest.MonkeyPatch.context() as patch:

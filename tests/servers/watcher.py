@@ -1,6 +1,6 @@
 """A second client that logs in all the while, by the old way or by the new one.
 
-A program of its own, since pyinfra makes threads of this process take turns.
+A program of its own: what keeps the tests busy is no outage that it sees.
 """
 
 from __future__ import annotations
@@ -19,12 +19,18 @@ from pathlib import Path
 
 import paramiko
 
-SOURCES = "198.19.77"
-"""From RFC 2544's range like the servers' own addresses: each attempt has another one, since sshd
-on Debian 13 and the firewall hold failures and haste against an address."""
-
 PATIENCE = 2.0
 """Seconds within which a client must be let in: sshd reopens its ports when it reads its files."""
+
+
+def sources(address: str) -> str:
+    """What the addresses begin with from which a server's clients come, another one for each
+    attempt: sshd on Debian 13 and the firewall hold failures and haste against an address.
+
+    From RFC 2544's range like the servers' own addresses; with the server's number, because
+    others may be watched at the same time.
+    """
+    return f"198.19.{address.rsplit('.', 1)[1]}"
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ def watch(address: str, key: paramiko.PKey, ways: Iterable[Way]) -> Seen:
 
 
 def lets_in(address: str, key: paramiko.PKey, way: Way, attempt: int) -> bool:
-    source = (f"{SOURCES}.{attempt % 254 + 1}", 0)
+    source = (f"{sources(address)}.{attempt % 254 + 1}", 0)
     with suppress(OSError, EOFError, paramiko.SSHException):
         plain = socket.create_connection((address, way.port), 0.5, source_address=source)
         with plain, paramiko.Transport(plain) as transport:
@@ -68,9 +74,9 @@ def lets_in(address: str, key: paramiko.PKey, way: Way, attempt: int) -> bool:
 
 
 @contextmanager
-def own_sources() -> Iterator[None]:
-    """All of SOURCES are this machine's addresses."""
-    route = ["local", f"{SOURCES}.0/24", "dev", "lo"]
+def own_sources(address: str) -> Iterator[None]:
+    """All of the server's sources are this machine's addresses."""
+    route = ["local", f"{sources(address)}.0/24", "dev", "lo"]
     subprocess.run(["ip", "route", "replace", *route], check=True)
     yield
     subprocess.run(["ip", "route", "delete", *route], check=False)
