@@ -49,10 +49,6 @@ test: check ## All of it: check, and every test on real servers
 	@.ci/ensure-packages $(SERVER_PACKAGES) acl openssl
 	.venv/bin/pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
-faults: .venv/complete ## Kill a run after each of its operations (long)
-	@.ci/ensure-packages $(SERVER_PACKAGES) acl openssl
-	.venv/bin/pytest tests/servers/test_faults.py -m "faults or not faults"
-
 bench: .venv/complete ## Measure it, side by side with stock pyinfra and bare ssh; 20 minutes
 	@.ci/ensure-packages $(SERVER_PACKAGES)
 	@PYTHONPATH=tests/servers .venv/bin/python -m bench
@@ -72,4 +68,4 @@ lock: ## Re-make requirements.lock from pyproject.toml
 	@.venv/bin/pip install --quiet --no-deps --editable .
 	@touch $@
 
-.PHONY: help demo server ssh clean check unit test faults bench lock
+.PHONY: help demo server ssh clean check unit test bench lock

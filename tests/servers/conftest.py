@@ -103,12 +103,17 @@ LONGEST_FIRST = ("guarded", "trixie", "test_faults", "bookworm", "test_bootstrap
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     """Gives all tests on one server to one worker, those without a server to whoever is free."""
-    groups = {item: group(item) for item in items if item.path.parent == Path(__file__).parent}
-    for item, name in groups.items():
-        item.add_marker(pytest.mark.xdist_group(name))
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.xdist_group(group(item)))
     yield
-    order = [*LONGEST_FIRST, *groups.values(), None]
-    items.sort(key=lambda item: order.index(groups.get(item)))
+    order = [*LONGEST_FIRST, *(name for name in map(group_marked, items) if name), ""]
+    items.sort(key=lambda item: order.index(group_marked(item)))
+
+
+def group_marked(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("xdist_group")
+    return marker.args[0] if marker else ""
 
 
 def group(item: pytest.Item) -> str:
