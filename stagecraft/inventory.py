@@ -20,6 +20,9 @@ from stagecraft.secrets import secrets_for
 from stagecraft.settings import REPOSITORY, Environment, Server, read
 from stagecraft.sources import Problem, SettingsError, read_yaml
 
+CHECK = Path(__file__).with_name("drift") / "check.py"
+"""What pyinfra runs for drift.py."""
+
 Hosts = list[tuple[str, dict[str, Any]]]
 
 
@@ -27,13 +30,15 @@ def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, An
     """pyinfra's (hosts, group data) for an environment, without its secrets.
 
     Checks all that can be checked before a connection is opened: the settings, that the SSH
-    files are there, that every secret is and opens. Raises SettingsError.
+    files are there, that every secret is and opens, but for the drift check, which needs none.
+    Raises SettingsError.
     """
     settings = read(environment, root)
     missing = list(_missing_ssh_files(settings.server, root))
     if missing:
         raise SettingsError(missing)
-    secrets_for(environment, root)
+    if not _drift_is_checked():
+        secrets_for(environment, root)
     data = {
         "environment": settings.model_dump(mode="json"),
         "root": str(root),
@@ -44,6 +49,23 @@ def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, An
     return [(_target(settings.server), connection)], data
 
 
+def _drift_is_checked() -> bool:
+    """Whether pyinfra runs the drift check alone, which opens no secret. Raises CommandLineError
+    for one that would not only look."""
+    if _verbs() != (str(CHECK),):
+        return False
+    if not _only_plans():
+        raise CommandLineError(f"{CHECK.name} only looks: start it with --dry, or run drift.py")
+    return True
+
+
+def _verbs() -> tuple[str, ...]:
+    """What pyinfra was told to run."""
+    context = click.get_current_context(silent=True)
+    verbs: tuple[str, ...] = context.params["operations"] if context else ()
+    return verbs
+
+
 def _target(server: Server) -> str:
     """What pyinfra takes for the server: its name, after that of the connector if it is ours."""
     return f"@stagecraft/{server.name}" if levers() else server.name
@@ -51,8 +73,7 @@ def _target(server: Server) -> str:
 
 def _memory(settings: Environment, root: Path) -> dict[str, str]:
     """Where a run of this verb on this server finds the facts that the last one asked for."""
-    context = click.get_current_context(silent=True)
-    verbs: tuple[str, ...] = context.params["operations"] if context else ()
+    verbs = _verbs()
     if len(verbs) != 1 or not verbs[0].endswith(".py"):
         return {}
     name = f"{settings.name}-{settings.server.name}-{Path(verbs[0]).stem}.json"

@@ -11,8 +11,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from stagecraft.drift.findings import Report, Unchecked
-
-CHECK = Path(__file__).with_name("check.py")
+from stagecraft.inventory import CHECK
 
 
 @click.command()

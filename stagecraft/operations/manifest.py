@@ -14,17 +14,19 @@ from pyinfra.context import host, state
 
 from stagecraft.facts.manifests import Manifests
 from stagecraft.manifest import manifest
+from stagecraft.seen import saw, states
 
 
 @operation()
 def recorded() -> Generator[StringCommand | FunctionCommand]:
     """Ensures that the manifest says what is declared, once all of it stands. Fails with the names
     of the operations that failed before: each spoiled one site and left the others alone."""
+    saw()
     if state.is_executing and (names := failed()):
         yield FunctionCommand(say_failed, (names,), {})
         return
     records = host.get_fact(Manifests).get(manifest().environment, [])
-    text = manifest().text(records)
+    text = manifest().text(records, states())
     if text != "".join(f"{record.text}\n" for record in records):
         yield StringCommand(written(manifest().path, text), _stdin=text)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
@@ -14,15 +15,51 @@ from stagecraft.secrets.masked import Secret
 from stagecraft.settings import REPOSITORY, Environment, read
 from stagecraft.sources import Place, Problem, SettingsError, read_yaml
 
+STAND_IN = "a secret that nobody has opened"
+"""What stands in its place where a plan needs none."""
+
 COMMAND = ".venv/bin/python secret.py"
 
 
-@cache
+_unopened: ContextVar[bool] = ContextVar("unopened", default=False)
+
+
+@contextmanager
+def unopened() -> Iterator[None]:
+    """For a plan that shall be made without any key: `secrets_for` gives stand-ins meanwhile, and
+    files with secrets are compared by the sum that the last run has recorded. Nothing of such a
+    plan may ever be executed."""
+    token = _unopened.set(True)
+    try:
+        yield
+    finally:
+        _unopened.reset(token)
+
+
+def are_unopened() -> bool:
+    return _unopened.get()
+
+
 def secrets_for(environment_name: str, root: Path = REPOSITORY) -> dict[str, dict[str, Secret]]:
     """Every secret that the environment's sites need, by site key and name.
 
     Raises SettingsError: no file, missing values, or no private key that opens them.
     """
+    if are_unopened():
+        return stand_ins(read(environment_name, root))
+    return opened_secrets(environment_name, root)
+
+
+def stand_ins(environment: Environment) -> dict[str, dict[str, Secret]]:
+    found: dict[str, dict[str, Secret]] = {}
+    for site, key in wanted(environment):
+        found.setdefault(site, {})[key] = Secret(STAND_IN)
+    return found
+
+
+@cache
+def opened_secrets(environment_name: str, root: Path = REPOSITORY) -> dict[str, dict[str, Secret]]:
+    """Those of `secrets_for`, decrypted once in a process."""
     environment = read(environment_name, root)
     file = secrets_file(environment, root)
     if environment.server.throwaway:

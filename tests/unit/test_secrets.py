@@ -26,6 +26,7 @@ from stagecraft import age
 from stagecraft.secrets import Secret, secrets_for
 from stagecraft.secrets.edit import Editor
 from stagecraft.secrets.generate import generate, unfit
+from stagecraft.secrets.read import opened_secrets
 from stagecraft.settings import SettingsError
 
 SITES = """\
@@ -64,7 +65,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     write_all(tmp_path, make_key(tmp_path / "anna"))
     monkeypatch.setenv(age.IDENTITY_VARIABLE, str(tmp_path / "anna"))
     yield tmp_path
-    secrets_for.cache_clear()
+    opened_secrets.cache_clear()
 
 
 def answer(site: str, key: str) -> Secret:
@@ -301,7 +302,7 @@ def test_nobody_to_ask_for_a_passphrase(root: Path, monkeypatch: pytest.MonkeyPa
 def test_new_recipients_after_recrypt(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(root)
     before = secrets_for("staging", root)
-    secrets_for.cache_clear()
+    opened_secrets.cache_clear()
     write_all(root, make_key(root / "bert"))
     Editor("staging", root).recrypt()
     assert "no private key here opens it" in problem(root)
@@ -319,13 +320,13 @@ def test_a_throwaway_server_makes_its_own(root: Path, monkeypatch: pytest.Monkey
     assert made["askpro"].keys() >= {"APP_KEY", "BASIC_AUTH_QA", "RETELL_API_KEY"}
     assert not (root / "secrets").exists()
     assert stat.S_IMODE((root / ".stagecraft/identity").stat().st_mode) == 0o600
-    secrets_for.cache_clear()
+    opened_secrets.cache_clear()
     assert secrets_for("staging", root) == made
 
 
 def test_a_throwaway_server_outlives_its_lost_key(root: Path) -> None:
     write_all(root, throwaway=True)
     secrets_for("staging", root)
-    secrets_for.cache_clear()
+    opened_secrets.cache_clear()
     (root / ".stagecraft/identity").unlink()
     assert secrets_for("staging", root)
