@@ -12,6 +12,9 @@ from stagecraft.drift.managed import managed
 from stagecraft.drift.running import RUNNING
 from stagecraft.drift.unmanaged import UNMANAGED
 from stagecraft.drift.wearing import WEARING
+from stagecraft.drift.who import witnessed
 
-_report = look([managed, *UNMANAGED, *RUNNING, *WEARING], declared_here())
+_declared = declared_here()
+_found = look([managed, *UNMANAGED, *RUNNING, *WEARING], _declared)
+_report = witnessed(_found, _declared.environment)
 Path(host.data.report).write_text(_report.model_dump_json(by_alias=True))

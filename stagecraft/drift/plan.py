@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pyinfra import local
 from pyinfra.context import host, state
+from pyinfra_cli.exceptions import UnexpectedExternalError  # type: ignore[import-untyped]
 
 from stagecraft.errors import ServerError
 from stagecraft.secrets import unopened
@@ -36,10 +37,18 @@ def plan() -> list[Step]:
     before = set(state.ops[host])
     try:
         with unopened():
-            local.include("deploy.py")
+            include("deploy.py")
         return [step(operation) for operation in state.ops[host] if operation not in before]
     finally:
         forget(operation for operation in list(state.ops[host]) if operation not in before)
+
+
+def include(verb: str) -> None:
+    """Plans the verb. Raises what goes wrong in it as it is: pyinfra's wrapping has no text."""
+    try:
+        local.include(verb)
+    except UnexpectedExternalError as error:
+        raise error.exception from error
 
 
 def step(operation: str) -> Step:

@@ -18,7 +18,7 @@ from pyinfra.context import host, state
 from stagecraft.facts.files import Entry, Tree, becoming
 from stagecraft.manifest import Manifest, manifest
 from stagecraft.operations.diff import show
-from stagecraft.operations.nodes import Absent, File, Node, Vacant
+from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant
 from stagecraft.secrets import are_unopened
 from stagecraft.seen import Place, saw
 
@@ -115,6 +115,8 @@ def install(
     saw(*(Place(tree, node, entries.get(node.path), user) for node in changes))
     if not changes:
         return
+    if state.is_executing and any(isinstance(node, Sealed) for node in nodes):
+        raise ValueError(f"{tree} holds stand-ins for secrets, which never reach a server")
     if state.config.DIFF and not state.is_executing:
         show(changes, entries, user)
     arguments = [tree, manifest.path]

@@ -115,10 +115,7 @@ TAMPERS = [
     sql(f"ALTER DATABASE {DATABASE} CHARACTER SET latin1", "database", DATABASE),
     Tamper(f"mariadb -e 'DROP DATABASE {DATABASE}'", critical("database", DATABASE)),
     Tamper("hostname elsewhere", high("host name", "guarded")),
-    Tamper(
-        "cp /etc/hosts /tmp/h; grep -v guarded /tmp/h > /etc/hosts; rm /tmp/h",
-        high("hosts entry", "guarded"),
-    ),
+    Tamper("sed -i /guarded/d /etc/hosts", high("hosts entry", "guarded")),
     Tamper("ln -sfn /usr/share/zoneinfo/Asia/Tokyo /etc/localtime", high("link", "/etc/localtime")),
     Tamper(
         f"ln -sfn /var/lib/stagecraft/self-signed/askpro-staging /etc/ssl/stagecraft/{SITE}",
