@@ -224,8 +224,8 @@ def index_kind(node: Node) -> str:
 
 
 def diff(seen: Seen, texts: Texts) -> tuple[str, ...]:
-    """The lines that differ; of a secret the names of its keys."""
-    if not isinstance(seen, Place):
+    """The lines that differ, of a secret the names of its keys; nothing of what is not there."""
+    if not isinstance(seen, Place) or seen.entry is None:
         return ()
     known = texts.get(seen.node.path, "")
     text, keys = (known, {}) if isinstance(known, str) else ("", known)

@@ -8,10 +8,12 @@ printf '%s\n' "$paths" | tr '\n' '\0' | xargs -0 -r stat --printf 'path\t%.Z\t%n
         --property=Id,StateChangeTimestamp -- 2>/dev/null |
     awk -F = -v OFS='\t' '/^Id=/ { unit = $2 } /^StateChangeTimestamp=@/ { print "unit", substr($2, 2), unit }'
 
-# sudo tells every command and sshd every login: the last thousand of 30 days.
+# sudo tells every command and sshd every login: the last thousand of 30 days, without what pyinfra
+# runs, which would be most of it.
 journalctl --quiet --no-pager --output=short-unix --since='-30 days' \
     --identifier=sudo --identifier=sshd --identifier=sshd-session 2>/dev/null |
     sed -nE \
+        -e '/ deploy : .*COMMAND=[^ ]*\/sh -c /d' \
         -e 's/^([0-9.]+) [^ ]+ sudo\[[0-9]+\]: +([^ ]+) : .*COMMAND=(.*)/sudo\t\1\t\2\t\3/p' \
         -e 's/^([0-9.]+) [^ ]+ sshd[a-z-]*\[[0-9]+\]: Accepted publickey for ([^ ]+) from .* (SHA256:[^ ]+)$/login\t\1\t\2\t\3/p' |
     tail -n 1000

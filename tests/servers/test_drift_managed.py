@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import pytest
+import yaml
 from tampering import Guarded, Tamper, expect_alone
+
+from stagecraft.drift.findings import Cause
+from stagecraft.inventory import CHECK
 
 SITE = "askpro-production"
 DATABASE = "askpro_production"
@@ -24,7 +33,7 @@ def edited(path: str, line: str = "# by hand") -> Tamper:
 
 
 def sql(statement: str, kind: str, thing: str) -> Tamper:
-    return Tamper(f'mariadb -e "{statement}"', high(kind, thing))
+    return Tamper(f"mariadb <<'END'\n{statement}\nEND", high(kind, thing))
 
 
 def stopped(unit: str) -> Tamper:
@@ -102,7 +111,7 @@ TAMPERS = [
     ),
     Tamper("systemctl disable --quiet nginx", high("service", "nginx.service")),
     sql(
-        f"REVOKE DELETE ON askpro\\\\\\_production.* FROM {LOGIN}",
+        f"REVOKE DELETE ON `askpro\\_production`.* FROM {LOGIN}",
         "database user",
         f"{DATABASE}@localhost",
     ),
@@ -148,3 +157,140 @@ def test_a_release_is_no_difference(guarded: Guarded) -> None:
 
 def test_nothing_is_left_of_all_that(guarded: Guarded) -> None:
     assert guarded.check().findings == []
+
+
+# --- Without secrets ---
+
+
+@pytest.fixture
+def without_secrets(guarded: Guarded) -> Iterator[list[Path]]:
+    """A project on a machine that has neither the secrets nor a key: what it must not make."""
+    kept = guarded.project.directory / ".stagecraft"
+    secret = [kept / "identity", kept / "secrets"]
+    away = [path.rename(path.with_suffix(".away")) for path in secret]
+    yield secret
+    for path, aside in zip(secret, away, strict=True):
+        assert not path.exists()
+        aside.rename(path)
+
+
+def test_the_check_opens_no_secret(guarded: Guarded, without_secrets: list[Path]) -> None:
+    guarded.project.environment = {"STAGECRAFT_IDENTITY": "/nonexistent"}
+    try:
+        report = guarded.check()
+    finally:
+        guarded.project.environment = {}
+    assert (report.findings, report.unchecked) == ([], [])
+
+
+def test_a_difference_in_secrets_has_names_and_no_values(
+    guarded: Guarded, without_secrets: list[Path]
+) -> None:
+    env = f"/var/www/{SITE}/shared/.env"
+    guarded.shell(f"cp -a {env} /root/kept")
+    key = guarded.shell(f"sed -n 's/^APP_KEY=//p' {env}")
+    try:
+        guarded.shell(
+            f"sed -i -e 's/^APP_NAME=.*/APP_NAME=hunter2/' -e 's/^QUEUE_CONN.*//' {env}"
+            f" && echo MINE=tr0ub4dor >> {env}"
+        )
+        (found,) = guarded.check().findings
+        guarded.shell(f"cp -a /root/kept {env} && sed -i 's/^DB_PASSWORD=.*/DB_PASSWORD=x/' {env}")
+        (hidden,) = guarded.check().findings
+    finally:
+        guarded.shell(f"mv /root/kept {env}")
+    assert found.diff == (
+        f"change {env}",
+        " APP_NAME differs (secret)",
+        "-MINE (secret)",
+        "+QUEUE_CONNECTION (secret)",
+    )
+    assert hidden.diff[1:] == (" one of APP_KEY, DB_PASSWORD, REDIS_PASSWORD differs (secret)",)
+    for secret in ("hunter2", "tr0ub4dor", key):
+        assert secret not in found.model_dump_json()
+
+
+def test_the_check_is_never_carried_out(guarded: Guarded) -> None:
+    guarded.shell("systemctl stop logrotate.timer")
+    run = guarded.project.pyinfra("production", "-y", verb=str(CHECK))
+    guarded.shell("systemctl is-active logrotate.timer || true; systemctl start logrotate.timer")
+    assert run.code == 1
+    assert "only looks: start it with --dry" in run.output
+
+
+# --- Who moved ---
+
+
+@contextmanager
+def declaring(guarded: Guarded, **site: object) -> Iterator[None]:
+    """The production site with other settings, not applied."""
+    path = guarded.project.directory / "group_data/production.yml"
+    before = path.read_text()
+    data = yaml.safe_load(before)
+    data["sites"]["askpro"] |= site
+    path.write_text(yaml.safe_dump(data, sort_keys=False))
+    try:
+        yield
+    finally:
+        path.write_text(before)
+
+
+def test_files_that_moved_on_are_told_apart(guarded: Guarded) -> None:
+    vhost = f"/etc/nginx/sites-available/{SITE}.conf"
+    ini = f"/etc/php/8.4/fpm/{SITE}/90-stagecraft.ini"
+    guarded.shell(f"echo '; by hand' >> {ini}")
+    try:
+        with declaring(guarded, upload_limit="7M", php_extensions=["gmp"]):
+            report = guarded.check()
+            assert {(f.kind, f.thing): (f.cause, f.severity) for f in report.findings} == {
+                ("file", vhost): (Cause.FILES, "low"),
+                ("file", ini): (Cause.SERVER, "high"),
+                ("package", "php8.4-gmp"): (Cause.FILES, "low"),
+            }
+    finally:
+        guarded.project.apply("production")
+
+
+def test_what_deploy_refuses_spoils_that_alone(guarded: Guarded) -> None:
+    path = guarded.project.directory / "group_data/production.yml"
+    before = path.read_text()
+    guarded.shell("mariadb -e 'CREATE DATABASE crm'")
+    path.write_text(before + "databases: {crm: {present: false}}\n")
+    try:
+        report = guarded.check()
+    finally:
+        path.write_text(before)
+        guarded.shell("mariadb -e 'DROP DATABASE crm'")
+    (unchecked,) = report.unchecked
+    assert unchecked.area == "managed"
+    assert "Stagecraft did not make the database crm" in unchecked.reason
+
+
+# --- Who did it ---
+
+
+def test_an_edit_by_sudo_has_a_name(guarded: Guarded) -> None:
+    path = "/etc/fail2ban/jail.d/stagecraft.local"
+    before = datetime.now(UTC)
+    guarded.server.ssh(f"sudo sed -i 's/^#.*/# password=hunter2/' {path}", user="anna")
+    try:
+        (found,) = guarded.check().findings
+    finally:
+        guarded.project.apply("production")
+    assert found.who == f"anna (sudo sed … {path})"
+    assert found.since is not None
+    assert timedelta(seconds=-1) < found.since - before < timedelta(minutes=1)
+    assert "hunter2" not in found.who
+
+
+def test_a_unit_stopped_by_sudo_and_a_package_removed(guarded: Guarded) -> None:
+    guarded.server.ssh("sudo systemctl stop apt-daily.timer", user="anna")
+    guarded.server.ssh("sudo apt-get remove -q -y needrestart", user="anna")
+    try:
+        found = {finding.thing: finding.who for finding in guarded.check().findings}
+    finally:
+        guarded.project.apply("production")
+    assert found == {
+        "apt-daily.timer": "anna (sudo systemctl … apt-daily.timer)",
+        "needrestart": "anna (apt-get remove)",
+    }
