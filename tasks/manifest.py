@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pyinfra.api.deploy import deploy
+from pyinfra.context import host
 
 from stagecraft.manifest import open_manifest
 from stagecraft.operations import files
 from stagecraft.operations.manifest import recorded
 from stagecraft.operations.nodes import Directory
 from stagecraft.paths import MANIFESTS
+from stagecraft.secrets.read import made_of
 from stagecraft.settings import Environment
 
 
@@ -26,4 +30,7 @@ def begin(environment: Environment) -> None:
 @deploy("Manifest")
 def complete(environment: Environment) -> None:
     """Ends a run in which something failed with what that was, and records any other."""
-    recorded(name=f"Record what {environment.name} consists of")
+    recorded(
+        name=f"Record what {environment.name} consists of",
+        secrets=made_of(environment, Path(host.data.root)),
+    )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from stagecraft import age
 from stagecraft.secrets.file import SecretsFile
@@ -81,6 +84,33 @@ def wanted(environment: Environment) -> list[tuple[str, str]]:
         for site in environment.sites
         for key in [*site.generated_secrets, *site.given_secrets]
     ]
+
+
+MADE_INTO_SECRETS = frozenset(
+    {"domain", "database", "redis", "protect", "env", "features", "secrets"}
+)
+"""A site's settings that stand in files with secrets."""
+
+
+def made_of(environment: Environment, root: Path) -> dict[str, tuple[str, str]]:
+    """Sums of what each site's files with secrets are made of: of the settings, and of the secrets
+    as they are encrypted, which is empty where their file cannot be read here. Needs no key; new
+    recipients change it, too."""
+    try:
+        armor = secrets_file(environment, root).armor
+    except (OSError, SettingsError):
+        armor = {}
+    return {
+        site.name: (
+            _sum(site.model_dump(mode="json", include=set(MADE_INTO_SECRETS))),
+            _sum(armor[site.key]) if site.key in armor else "",
+        )
+        for site in environment.sites
+    }
+
+
+def _sum(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _refuse_missing(environment: Environment, file: SecretsFile) -> None:

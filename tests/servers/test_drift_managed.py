@@ -240,12 +240,13 @@ def test_files_that_moved_on_are_told_apart(guarded: Guarded) -> None:
     ini = f"/etc/php/8.4/fpm/{SITE}/90-stagecraft.ini"
     guarded.shell(f"echo '; by hand' >> {ini}")
     try:
-        with declaring(guarded, upload_limit="7M", php_extensions=["gmp"]):
+        with declaring(guarded, upload_limit="7M", php_extensions=["gmp"], env={"A": "b"}):
             report = guarded.check()
             assert {(f.kind, f.thing): (f.cause, f.severity) for f in report.findings} == {
                 ("file", vhost): (Cause.FILES, "low"),
                 ("file", ini): (Cause.SERVER, "high"),
                 ("package", "php8.4-gmp"): (Cause.FILES, "low"),
+                ("secrets", SITE): (Cause.FILES, "low"),
             }
     finally:
         guarded.project.apply("production")

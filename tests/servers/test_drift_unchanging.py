@@ -12,12 +12,13 @@ NOT_OURS = {
     "/var/lib/wtmpdb": "and wtmpdb, on Debian 13",
     "/var/lib/lastlog": "and lastlog2",
     "/var/lib/fail2ban": "fail2ban notes how far it has read the journal",
+    "/run": "PAM makes the message of the day, logind a session",
 }
 """What a login by SSH writes by itself, whatever is done then."""
 
 LISTING = (
     "find / /tmp /var/tmp /run/stagecraft -xdev \\( {skipped} \\) -prune"
-    " -o -printf '%p %y %m %U:%G %s %T@ %C@ %l\\n' 2>/dev/null | sort -u"
+    " -o -printf '%p %y %m %U:%G %s %T@ %C@ %l\\n' 2>/dev/null"
 )
 
 PROCESSES = (
@@ -25,12 +26,14 @@ PROCESSES = (
     "for status in /proc/[0-9]*; do"
     " grep -q '/system.slice/' $status/cgroup 2>/dev/null || continue;"
     " grep -q 'ssh.service\\|user@\\|user-runtime-dir@' $status/cgroup && continue;"
-    " echo ${status#/proc/} $(cut -d ' ' -f 22 $status/stat) $(cat $status/comm); done | sort"
+    " echo ${status#/proc/} $(cut -d ' ' -f 22 $status/stat) $(cat $status/comm); done"
 )
 
 HELD = (
     "mariadb-dump --all-databases --skip-dump-date --skip-comments | sha256sum;"
-    " nft list ruleset; sysctl -a 2>/dev/null | grep -v 'random\\|nr_\\|-nr\\|state\\|_count';"
+    # --terse: without the addresses that have just logged in.
+    " nft --stateless --terse list ruleset;"
+    " sysctl -a 2>/dev/null | grep -v 'random\\|nr\\|state\\|_count\\|last_pid';"
     " systemctl list-units --all --plain --no-legend --type=service,socket,timer"
     " | grep -v 'user@\\|user-runtime-dir@\\|systemd-hostnamed\\|systemd-timedated'"
     " | awk '{print $1, $2, $3}'"
