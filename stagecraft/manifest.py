@@ -43,6 +43,11 @@ class Manifest:
         """Those on this server, this one included."""
         return sorted({*self.records, self.environment})
 
+    @property
+    def paths(self) -> int:
+        """How many this run has declared."""
+        return sum(len(nodes) for nodes in self.declared.values())
+
     def declare(self, tree: str, nodes: Sequence[Node]) -> list[Node]:
         """Notes what the tree shall be; returns what of it once was and is to go, the contents
         of a directory before it."""

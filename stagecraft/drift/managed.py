@@ -13,10 +13,11 @@ from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Cause, Class, Finding, Severity
 from stagecraft.drift.plan import Step, plan
 from stagecraft.facts.files import Contents, Entry, Fingerprints
+from stagecraft.manifest import manifest
 from stagecraft.operations import access
 from stagecraft.operations.diff import Keys, describe
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
-from stagecraft.seen import Place, Seen, State
+from stagecraft.seen import Place, Seen, State, states
 from stagecraft.settings import Environment
 
 DOORS = frozenset({"access", "account", "firewall", "host key", "sshd setting"})
@@ -35,8 +36,8 @@ def managed(declared: Declared) -> Looked:
     texts = read_texts(differences)
     findings = [finding(seen, declared, texts) for seen in differences]
     findings += [by_name(step, declared) for step in steps if step.changes and step.seen is None]
-    changing = sum(step.changes for step in steps)
-    return Looked(findings, declared=len(steps) - changing, total=len(steps))
+    things = manifest().paths + len({state.name for state in states()})
+    return Looked(findings, declared=things - len(findings), total=things)
 
 
 def explained(steps: Iterable[Step]) -> list[Seen]:

@@ -77,7 +77,7 @@ def told(finding: Finding) -> tuple[str, str, str, str]:
     return finding.class_, finding.severity, finding.kind, finding.thing
 
 
-def expect_alone(guarded: Guarded, tamper: Tamper) -> None:
+def expect_alone(guarded: Guarded, tamper: Tamper) -> Finding:
     """Makes the change, finds it and nothing else, and undoes it. That nothing of it is left, the
     next one's check shows, and the last of a module."""
     guarded.shell(tamper.change)
@@ -85,6 +85,7 @@ def expect_alone(guarded: Guarded, tamper: Tamper) -> None:
         report = guarded.check(tamper.environment)
         assert [told(finding) for finding in report.findings] == [tamper.finding]
         assert not report.unchecked
+        return report.findings[0]
     finally:
         if tamper.undo:
             guarded.shell(tamper.undo)

@@ -32,12 +32,16 @@ def edited(path: str, line: str = "# by hand") -> Tamper:
     return Tamper(f"echo '{line}' >> {path}", high("file", path))
 
 
-def sql(statement: str, kind: str, thing: str) -> Tamper:
-    return Tamper(f"mariadb <<'END'\n{statement}\nEND", high(kind, thing))
+def mariadb(statement: str) -> str:
+    return f"mariadb <<'END'\n{statement}\nEND"
+
+
+def sql(statement: str, undo: str, kind: str, thing: str) -> Tamper:
+    return Tamper(mariadb(statement), high(kind, thing), undo and mariadb(undo))
 
 
 def stopped(unit: str) -> Tamper:
-    return Tamper(f"systemctl stop {unit}", critical("service", unit))
+    return Tamper(f"systemctl stop {unit}", critical("service", unit), f"systemctl start {unit}")
 
 
 TAMPERS = [
@@ -62,10 +66,15 @@ TAMPERS = [
         f"sed -i 's/^APP_NAME=.*/APP_NAME=Mine/' /var/www/{SITE}/shared/.env",
         high("file", f"/var/www/{SITE}/shared/.env"),
     ),
-    Tamper(f"setfacl -b /var/www/{SITE}", high("directory", f"/var/www/{SITE}")),
+    Tamper(
+        f"setfacl -b /var/www/{SITE}",
+        high("directory", f"/var/www/{SITE}"),
+        f"setfacl -m user:www-data:--x /var/www/{SITE}",
+    ),
     Tamper(
         f"chmod 777 /var/www/{SITE}/shared/storage/logs",
         high("directory", f"/var/www/{SITE}/shared/storage/logs"),
+        f"chmod 750 /var/www/{SITE}/shared/storage/logs",
     ),
     edited(f"/etc/systemd/system/php-fpm@{SITE}.service"),
     edited(f"/etc/systemd/system/redis-server@{SITE}.service.d/stagecraft.conf"),
@@ -97,35 +106,61 @@ TAMPERS = [
         f"echo '{STRANGER}' >> /etc/ssh/authorized_keys.d/anna",
         critical("file", "/etc/ssh/authorized_keys.d/anna"),
     ),
-    Tamper("usermod --shell /usr/sbin/nologin anna", critical("account", "anna")),
+    Tamper(
+        "usermod --shell /usr/sbin/nologin anna",
+        critical("account", "anna"),
+        "usermod --shell /bin/bash anna",
+    ),
     Tamper("userdel anna", critical("account", "anna")),
     Tamper(f"usermod --shell /bin/bash {SITE}", critical("account", SITE)),
     Tamper("apt-get remove -q -y needrestart", high("package", "needrestart")),
-    stopped("nginx.service"),
+    Tamper("systemctl stop nginx", critical("service", "nginx.service")),
+    Tamper(
+        "systemctl mask --quiet --now apt-daily.timer",
+        high("service", "apt-daily.timer"),
+        "systemctl unmask --quiet apt-daily.timer && systemctl start apt-daily.timer",
+    ),
     stopped(f"php-fpm@{SITE}.service"),
     stopped(f"redis-server@{SITE}.service"),
     stopped("mariadb.service"),
     Tamper(
         "systemctl disable --now --quiet apt-daily-upgrade.timer",
         high("service", "apt-daily-upgrade.timer"),
+        "systemctl enable --now --quiet apt-daily-upgrade.timer",
     ),
     Tamper("systemctl disable --quiet nginx", high("service", "nginx.service")),
     sql(
         f"REVOKE DELETE ON `askpro\\_production`.* FROM {LOGIN}",
+        "",
         "database user",
         f"{DATABASE}@localhost",
     ),
-    sql(f"GRANT ALL ON *.* TO {LOGIN}", "database user", f"{DATABASE}@localhost"),
+    sql(
+        f"GRANT ALL ON *.* TO {LOGIN}",
+        f"REVOKE ALL ON *.* FROM {LOGIN}",
+        "database user",
+        f"{DATABASE}@localhost",
+    ),
     sql(
         f"ALTER USER {LOGIN} IDENTIFIED BY 'another-one-2'",
+        "",
         "database user",
         f"{DATABASE}@localhost",
     ),
-    sql(f"ALTER DATABASE {DATABASE} CHARACTER SET latin1", "database", DATABASE),
+    sql(
+        f"ALTER DATABASE {DATABASE} CHARACTER SET latin1",
+        f"ALTER DATABASE {DATABASE} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
+        "database",
+        DATABASE,
+    ),
     Tamper(f"mariadb -e 'DROP DATABASE {DATABASE}'", critical("database", DATABASE)),
-    Tamper("hostname elsewhere", high("host name", "guarded")),
+    Tamper("hostname elsewhere", high("host name", "guarded"), "hostname guarded"),
     Tamper("sed -i /guarded/d /etc/hosts", high("hosts entry", "guarded")),
-    Tamper("ln -sfn /usr/share/zoneinfo/Asia/Tokyo /etc/localtime", high("link", "/etc/localtime")),
+    Tamper(
+        "ln -sfn /usr/share/zoneinfo/Asia/Tokyo /etc/localtime",
+        high("link", "/etc/localtime"),
+        "ln -sfn /usr/share/zoneinfo/Europe/Berlin /etc/localtime",
+    ),
     Tamper(
         f"ln -sfn /var/lib/stagecraft/self-signed/askpro-staging /etc/ssl/stagecraft/{SITE}",
         high("link", f"/etc/ssl/stagecraft/{SITE}"),
@@ -141,7 +176,7 @@ def test_a_converged_server_is_clean(guarded: Guarded) -> None:
 
 @pytest.mark.parametrize("tamper", TAMPERS, ids=lambda tamper: tamper.name)
 def test_what_somebody_changes_is_found_alone(guarded: Guarded, tamper: Tamper) -> None:
-    expect_alone(guarded, tamper)
+    assert expect_alone(guarded, tamper).cause == Cause.SERVER
 
 
 def test_a_release_is_no_difference(guarded: Guarded) -> None:
@@ -265,6 +300,18 @@ def test_what_deploy_refuses_spoils_that_alone(guarded: Guarded) -> None:
     (unchecked,) = report.unchecked
     assert unchecked.area == "managed"
     assert "Stagecraft did not make the database crm" in unchecked.reason
+
+
+def test_a_manifest_from_before_knows_no_causes(guarded: Guarded) -> None:
+    guarded.shell("sed -i '/^declared\\t/d' /var/lib/stagecraft/manifests/*")
+    try:
+        assert guarded.check().findings == []
+        guarded.shell(f"systemctl stop php-fpm@{SITE}")
+        (found,) = guarded.check().findings
+    finally:
+        for environment in ("staging", "production"):
+            guarded.project.apply(environment)
+    assert (found.cause, found.severity) == (None, "critical")
 
 
 # --- Who did it ---
