@@ -14,6 +14,12 @@ from stagecraft.paths import AUTHORIZED_KEYS, FIREWALL_RULES, HOST_KEY
 
 SSHD = "ssh.service"
 
+REVERT = (
+    "/var/lib/stagecraft/revert* /etc/systemd/system/stagecraft-revert.*"
+    " /etc/systemd/system/*/stagecraft-revert.*"
+)
+"""All that arm_revert.sh makes and the other two remove, as the shell's patterns."""
+
 LIST_TABLE = "nft --stateless --terse list table inet stagecraft"
 
 
@@ -21,10 +27,11 @@ LIST_TABLE = "nft --stateless --terse list table inet stagecraft"
 class Ways:
     """The ways into a machine.
 
-    `armed` means that a change waits to be confirmed or undone; `settings` are sshd's effective
-    ones as `sshd -T` prints them, by their name in lower case; `keys` are the accounts' lines in
-    AUTHORIZED_KEYS; `firewall` says that the kernel has the rules of our file; `foreign` are other
-    firewalls' units that run; `host_key` is the public ed25519 key.
+    `armed` means that a change waits to be confirmed or undone, or that what would undo it has not
+    been cleared away; `settings` are sshd's effective ones as `sshd -T` prints them, by their name
+    in lower case; `keys` are the accounts' lines in AUTHORIZED_KEYS; `firewall` says that the
+    kernel has the rules of our file; `foreign` are other firewalls' units that run; `host_key` is
+    the public ed25519 key.
     """
 
     armed: bool = False
@@ -80,7 +87,8 @@ class WaysFact(FactBase[Ways]):
         loaded = f"unshare --net sh -c 'nft -f {rules} && {LIST_TABLE}' 2>/dev/null"
         return (
             f"{{ {unit}; }} | sed 's/^/unit /';"
-            " [ ! -d /var/lib/stagecraft/revert ] || echo armed;"
+            f" for path in {REVERT}; do"
+            ' [ ! -e "$path" ] && [ ! -L "$path" ] || { echo armed; break; }; done;'
             " sshd -T -C user=root,host=localhost,addr=127.0.0.1 2>/dev/null | sed 's/^/sshd /';"
             f" sed 's/^/host-key /' {HOST_KEY}.pub 2>/dev/null;"
             f' for file in {AUTHORIZED_KEYS}/*; do [ ! -f "$file" ]'
