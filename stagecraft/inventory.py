@@ -25,19 +25,22 @@ CHECK = Path(__file__).with_name("drift") / "check.py"
 
 Hosts = list[tuple[str, dict[str, Any]]]
 
+BOOTSTRAP = "bootstrap"
+"""The verb of first contacts."""
+
 
 def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, Any]]:
     """pyinfra's (hosts, group data) for an environment, without its secrets.
 
     Checks all that can be checked before a connection is opened: the settings, that the SSH
-    files are there, that every secret is and opens, but for the drift check, which needs none.
-    Raises SettingsError.
+    files are there, that every secret is and opens, but for bootstrap.py and the drift check,
+    which need none. Raises SettingsError.
     """
     settings = read(environment, root)
     missing = list(_missing_ssh_files(settings.server, root))
     if missing:
         raise SettingsError(missing)
-    if not _drift_is_checked():
+    if not _drift_is_checked() and _verb() != BOOTSTRAP:
         secrets_for(environment, root)
     data = {
         "environment": settings.model_dump(mode="json"),
@@ -73,11 +76,17 @@ def _target(server: Server) -> str:
 
 def _memory(settings: Environment, root: Path) -> dict[str, str]:
     """Where a run of this verb on this server finds the facts that the last one asked for."""
-    verbs = _verbs()
-    if len(verbs) != 1 or not verbs[0].endswith(".py"):
+    verb = _verb()
+    if not verb:
         return {}
-    name = f"{settings.name}-{settings.server.name}-{Path(verbs[0]).stem}.json"
+    name = f"{settings.name}-{settings.server.name}-{verb}.json"
     return {"foreseen_facts": str(root / ".stagecraft/foreseen" / name)}
+
+
+def _verb() -> str:
+    """What pyinfra was told to run, without .py; nothing where that is not one file."""
+    verbs = _verbs()
+    return Path(verbs[0]).stem if len(verbs) == 1 and verbs[0].endswith(".py") else ""
 
 
 def _only_plans() -> bool:
@@ -98,8 +107,8 @@ def _connection(server: Server, root: Path) -> dict[str, Any]:
         "ssh_key": server.ssh_key,
         "ssh_config_file": server.ssh_config,
         "ssh_known_hosts_file": _known_hosts(server, root),
-        # The account needs passwordless sudo: everything below is root's.
-        "_sudo": True if (_first_contact_as() or server.ssh_user) != "root" else None,
+        "_sudo": _sudo(_told("ssh_user") or server.ssh_user) or None,
+        "usual_login": _usual_login(server),
     }
     return {key: value for key, value in data.items() if value is not None}
 
@@ -113,10 +122,22 @@ def _login(server: Server) -> dict[str, Any]:
     }
 
 
-def _first_contact_as() -> str | None:
-    """The account that pyinfra was told with --user to use in place of the declared one."""
+def _usual_login(server: Server) -> dict[str, Any] | None:
+    """How all other runs log in, where this is a first contact: it may have happened before."""
+    if _verb() != BOOTSTRAP or not (_told("ssh_user") or _told("ssh_port")):
+        return None
+    return {**_login(server), "_sudo": _sudo(server.ssh_user)}
+
+
+def _sudo(user: str) -> bool:
+    """Whether the account needs passwordless sudo: everything that a run does is root's."""
+    return user != "root"
+
+
+def _told(argument: str) -> Any:
+    """What pyinfra was told with --user or --ssh-port to use in place of what is declared."""
     context = click.get_current_context(silent=True)
-    return context.params.get("ssh_user") if context else None
+    return context.params.get(argument) if context else None
 
 
 def _known_hosts(server: Server, root: Path) -> str | None:
