@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,6 +17,8 @@ from typing import Any
 import yaml
 
 REPOSITORY = Path(__file__).parents[2]
+
+FINISHED = re.compile(r"\] (Success|No changes)")
 
 INVENTORY = """
 from pathlib import Path
@@ -123,6 +127,23 @@ class Project:
             text=True,
             start_new_session=True,  # a password is asked for on stdin, not on our terminal
         )
+
+    def kill_after(
+        self, operation: str, environment: str, *arguments: str, verb: str = "deploy.py"
+    ) -> None:
+        """SIGKILL to a run, as soon as it has finished the operation."""
+        run = self.start(environment, "-y", *arguments, verb=verb)
+        assert run.stderr
+        begun = f"--> Starting operation: {operation.split(': ')[0]}"
+        lines: list[str] = []
+        for line in run.stderr:
+            lines.append(line)
+            reached = any(line.startswith(begun) for line in lines)
+            if reached and FINISHED.search(line):
+                break
+        run.send_signal(signal.SIGKILL)
+        run.communicate()
+        assert FINISHED.search(lines[-1]), "".join(lines)
 
     def plan(self, environment: str, *arguments: str, verb: str = "deploy.py") -> list[str]:
         """What `--dry` says will change; fails with the run's output when the run does."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,6 @@ from relay import Relay
 from stagecraft.nspawn.lab import Lab
 from stagecraft.nspawn.server import Server
 
-FINISHED = re.compile(r"\] (Success|No changes)")
 OPERATIONS = [
     "App home | Add the user app-{}",
     "App home | Write /var/www/app-{}",
@@ -89,19 +87,7 @@ def interrupt_dpkg(host: Provisioned) -> None:
 
 
 def kill_after(host: Provisioned, name: str, operation: str) -> None:
-    """SIGKILL to a run for this environment, as soon as it has finished the operation."""
-    run = host.project.start(name, "-y")
-    assert run.stderr
-    begun = f"--> Starting operation: {operation.split(': ')[0]}"
-    lines: list[str] = []
-    for line in run.stderr:
-        lines.append(line)
-        reached = any(line.startswith(begun) for line in lines)
-        if reached and FINISHED.search(line):
-            break
-    run.send_signal(signal.SIGKILL)
-    run.communicate()
-    assert FINISHED.search(lines[-1]), "".join(lines)
+    host.project.kill_after(operation, name)
 
 
 def heals(host: Provisioned, name: str) -> None:
