@@ -450,7 +450,7 @@ echo 'deb [trusted=yes] file:/srv/security ./' > $source
 apt-get update -o Dir::Etc::sourcelist=$source -o Dir::Etc::sourceparts=- \
     -o APT::Get::List-Cleanup=0
 """
-"""An archive that passes for Debian's own, with a fix in the library that all of ours have loaded."""
+"""Passes for Debian's own archive: a fix in a library that nginx, PHP and Redis have loaded."""
 
 
 def test_a_security_upgrade_comes_by_itself_and_restarts_our_instances(bare: Bare) -> None:
