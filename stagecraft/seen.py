@@ -68,3 +68,14 @@ def states() -> Iterator[State]:
     for (name, _), all_of_it in _seen.items():
         if name == host.name:
             yield from (seen for seen in all_of_it if isinstance(seen, State))
+
+
+def displaced() -> set[str]:
+    """The paths on this host that do not stand as declared."""
+    return {
+        seen.node.path
+        for (name, _), all_of_it in _seen.items()
+        if name == host.name
+        for seen in all_of_it
+        if isinstance(seen, Place)
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -21,6 +22,11 @@ REVERT = (
 """All that arm_revert.sh makes and the other two remove, as the shell's patterns."""
 
 LIST_TABLE = "nft --stateless --terse list table inet stagecraft"
+
+LOADED_RULES = (
+    f"unshare --net sh -c 'nft -f {shlex.quote(FIREWALL_RULES)} && {LIST_TABLE}' 2>/dev/null"
+)
+"""Our file as the kernel would have it, loaded in a network of its own."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,6 @@ class WaysFact(FactBase[Ways]):
     @reading
     def command(self) -> str:
         unit = UnitFact().command(unit=SSHD, unit_files=[], watched=["/etc/ssh"])
-        rules = shlex.quote(FIREWALL_RULES)
-        loaded = f"unshare --net sh -c 'nft -f {rules} && {LIST_TABLE}' 2>/dev/null"
         return (
             f"{{ {unit}; }} | sed 's/^/unit /';"
             f" for path in {REVERT}; do"
@@ -95,7 +99,8 @@ class WaysFact(FactBase[Ways]):
             ' || sed "/^#/d; /^$/d; s|^|key ${file##*/} |" "$file"; done;'
             " systemctl list-units --plain --no-legend --state=active ssh.socket"
             " ufw.service firewalld.service | sed 's/^/active /; s/ loaded .*//';"
-            f' live=$({LIST_TABLE} 2>/dev/null) && [ "$live" = "$({loaded})" ] && echo loaded; true'
+            f" live=$({LIST_TABLE} 2>/dev/null) &&"
+            f' [ "$live" = "$({LOADED_RULES})" ] && echo loaded; true'
         )
 
     @staticmethod
@@ -104,3 +109,46 @@ class WaysFact(FactBase[Ways]):
 
     def process(self, output: list[str]) -> Ways:
         return parse_ways(output)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A line of our firewall, after the chain or set that it stands in; `live` and `declared` are
+    how often it is in the kernel and in our file."""
+
+    text: str
+    live: int
+    declared: int
+
+
+def parse_rules(lines: Iterable[str]) -> list[Rule]:
+    """Reads the two listings of `FirewallFact.command`, each after a line with its name."""
+    found: dict[str, Counter[str]] = {"live": Counter(), "declared": Counter()}
+    listing, block = "live", ""
+    for line in map(str.strip, lines):
+        if line.startswith("== "):
+            listing, block = line[3:], ""
+        elif line.startswith(("table ", "}")):
+            block = ""
+        elif line.endswith("{"):
+            block = line.removesuffix(" {")
+            found[listing][block] += 1
+        elif line:
+            found[listing][f"{block}: {line}"] += 1
+    live, declared = found["live"], found["declared"]
+    return [Rule(text, live[text], declared[text]) for text in {**live, **declared}]
+
+
+class FirewallFact(FactBase[list[Rule]]):
+    """All `Rule`s of our table, as it is in force and as our file has it."""
+
+    @reading
+    def command(self) -> str:
+        return f"echo '== live'; {LIST_TABLE} 2>/dev/null; echo '== declared'; {LOADED_RULES}; true"
+
+    @staticmethod
+    def default() -> list[Rule]:
+        return []
+
+    def process(self, output: list[str]) -> list[Rule]:
+        return parse_rules(output)

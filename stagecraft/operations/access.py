@@ -22,7 +22,6 @@ from stagecraft.manifest import manifest
 from stagecraft.operations.diff import show
 from stagecraft.operations.files import INSTALL_TREE, Check, differing, payload
 from stagecraft.operations.nodes import Node
-from stagecraft.paths import FIREWALL_RULES
 from stagecraft.seen import Place, Seen, State, saw
 
 TREE = "access"
@@ -74,7 +73,8 @@ class Access:
         )
 
     def seen(self, ways: Ways, entries: dict[str, Entry]) -> list[Seen]:
-        """Files, and what sshd and the kernel make of them: where a file differs, that follows."""
+        """Files, and what sshd makes of them: where a file differs, that follows. Whether the
+        kernel filters as its file says, the drift check looks at rule by rule."""
         changes = differing(self.nodes, entries)
         seen: list[Seen] = [Place(TREE, node, entries.get(node.path), "root") for node in changes]
         changed = {node.path for node in changes}
@@ -83,9 +83,6 @@ class Access:
         for name, values in self.settings.items():
             found = ways.settings.get(name, []) if name in wrong else values
             seen.append(State("sshd setting", name, in_words(values), in_words(found)))
-        if self.firewall:
-            in_force = ways.firewall or FIREWALL_RULES in changed
-            seen.append(State("firewall", "inet stagecraft", "in force", "in force" * in_force))
         return [*seen, State("access", "unconfirmed change", "", "waits" * ways.armed)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pyinfra.api.command import StringCommand
@@ -18,6 +19,25 @@ from stagecraft.seen import State, saw
 RESTART = "systemctl restart"
 RUNNING = "runs, starts at boot"
 TAKE_UP = Path(__file__).with_name("take_up.sh").read_text()
+
+
+@dataclass(frozen=True)
+class Service:
+    """A unit that the plan looks after, as it was found. `step` is what it needs to run what its
+    files say; `follows` means that the plan changes those files first."""
+
+    unit: str
+    present: Unit
+    step: str
+    follows: bool
+
+
+_looked_after: dict[str, list[Service]] = {}
+
+
+def looked_after() -> list[Service]:
+    """Those of the plan on this host."""
+    return _looked_after.get(host.name, [])
 
 
 def pending(changes: Sequence[Written | OperationMeta]) -> bool:
@@ -55,6 +75,8 @@ def running(
     files = {"unit_files": list(unit_files), "watched": list(watched)}
     present: Unit = host.get_fact(UnitFact, unit=unit, **files)
     step = due(present, refresh, changing=pending(after))
+    service = Service(unit, present, step, follows=pending(after))
+    _looked_after.setdefault(host.name, []).append(service)
     if step == "restart" and shared:
         step += f", which interrupts {' and '.join(manifest().environments)}"
     elif step == "start" and present.load != "not-found":

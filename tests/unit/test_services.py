@@ -331,12 +331,16 @@ def test_the_plan_says_what_becomes_of_the_unit(
 ) -> None:
     manifest = Manifest("staging", {"production": []})
     named: list[str] = []
-    monkeypatch.setattr(services, "host", SimpleNamespace(get_fact=lambda *_, **__: unit))
+    host = SimpleNamespace(get_fact=lambda *_, **__: unit, name=words)
+    monkeypatch.setattr(services, "host", host)
     monkeypatch.setattr(services, "state", SimpleNamespace(is_executing=False))
     monkeypatch.setattr(services, "manifest", lambda: manifest)
     monkeypatch.setattr(services, "run", lambda *, name, **_: named.append(name))
     services.running(name="Run x", unit="x.service", shared=True)
     assert named == [f"Run x{words}"]
+    [service] = services.looked_after()
+    assert (service.unit, service.present, service.follows) == ("x.service", unit, False)
+    assert words.removeprefix(": ").startswith(service.step)
 
 
 def test_a_reload_that_failed_is_tried_again(commands: Any) -> None:

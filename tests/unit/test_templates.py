@@ -639,11 +639,13 @@ def test_redis_trial_start_refuses_what_redis_refuses(
 
 
 def test_redis_confines_the_site_to_its_prefix(written: Any) -> None:
-    default, user = rendered(written, "redis/users.acl.j2")[0].content.splitlines()
+    default, user, check = rendered(written, "redis/users.acl.j2")[0].content.splitlines()
     assert default == "user default off"
     assert user.startswith("user askpro-staging on #")
     assert {"~askpro_staging_*", "&askpro_staging_*", "-@dangerous"} <= set(user.split())
     assert "nopass" not in user
+    # Who gets to the socket reads in the files what this one may ask for.
+    assert check == "user stagecraft on nopass resetchannels -@all +config|get +acl|list"
 
 
 def test_a_database_login_file_holds_one_account(written: Any) -> None:
