@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -113,30 +112,30 @@ class WaysFact(FactBase[Ways]):
 
 @dataclass(frozen=True)
 class Rule:
-    """A line of our firewall, after the chain or set that it stands in; `live` and `declared` are
-    how often it is in the kernel and in our file."""
+    """A line of our firewall, after the chain or set that it stands in: how often it is in the
+    kernel and in our file. Of a chain's own type and policy, what they are there."""
 
     text: str
-    live: int
-    declared: int
+    live: str
+    declared: str
 
 
 def parse_rules(lines: Iterable[str]) -> list[Rule]:
     """Reads the two listings of `FirewallFact.command`, each after a line with its name."""
-    found: dict[str, Counter[str]] = {"live": Counter(), "declared": Counter()}
-    listing, block = "live", ""
+    found: dict[str, dict[str, str]] = {"live": {}, "declared": {}}
+    listing, block = found["live"], ""
     for line in map(str.strip, lines):
         if line.startswith("== "):
-            listing, block = line[3:], ""
-        elif line.startswith(("table ", "}")):
-            block = ""
+            listing = found[line[3:]]
         elif line.endswith("{"):
             block = line.removesuffix(" {")
-            found[listing][block] += 1
-        elif line:
-            found[listing][f"{block}: {line}"] += 1
+        elif line.startswith("type ") and "; policy" in line:
+            listing[f"{block}: policy"] = line
+        elif line and line != "}":
+            rule = f"{block}: {line}"
+            listing[rule] = str(int(listing.get(rule, "0")) + 1)
     live, declared = found["live"], found["declared"]
-    return [Rule(text, live[text], declared[text]) for text in {**live, **declared}]
+    return [Rule(text, live.get(text, ""), declared.get(text, "")) for text in live | declared]
 
 
 class FirewallFact(FactBase[list[Rule]]):

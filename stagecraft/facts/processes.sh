@@ -15,11 +15,12 @@ booted=$(date +%s.%N | awk -v up="$up" '{printf "%.2f", $1 - up}')
     !told { kind[$1] = $2; unit[$1] = $3; next }
     $1 in kind { pid = $1; sub(/.*\) /, ""); printf "%s\t%s\t%.2f\n", kind[pid], unit[pid], booted + $20 / 100 }'
 
-# Only what a package replaces; not what programs make up themselves, in memory or /tmp.
+# Only what a package replaces; not what programs make up themselves, in memory or /tmp. A program that
+# a sandbox has mounted by itself (ExecPaths=) is called `/` there.
 {
     echo "$processes" | cut -f 1,2
     echo maps
-    grep -E ' r-xp .* /(usr|opt|lib|lib64|bin|sbin)/.* \(deleted\)$' /proc/[0-9]*/maps 2>/dev/null
+    grep -E ' r-xp .* /((usr|opt|lib|lib64|bin|sbin)/.*)? \(deleted\)$' /proc/[0-9]*/maps 2>/dev/null
 } | awk -v OFS='\t' '
     $1 == "maps" { told = 1; next }
     !told { unit[$1] = $2; next }

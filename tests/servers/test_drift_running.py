@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+import re
+
 import pytest
 from tampering import Guarded, Tamper, expect_alone
 
@@ -19,7 +22,9 @@ printf 'AUTH admin -\\n%s\\nACL DELUSER admin\\n' | redis-cli -s $socket
 """
 """An admin who lets himself in, and covers the traces: only the running instance knows."""
 
-TOUCH_AND_REVERT = "cp -p {0} /root/before && echo >> {0} && {1}; cat /root/before > {0}"
+NEWER_KERNEL = re.sub(r"^\d+", "99", platform.release())
+
+TOUCH_AND_REVERT = "cp -p {0} /root/before && echo >> {0} && {1}; sleep 0.5; cat /root/before > {0}"
 """Edited, taken up, and put back by hand: the process still has the edit."""
 
 
@@ -49,8 +54,8 @@ TAMPERS = [
         f"systemctl restart {REDIS}",
     ),
     Tamper(
-        AS_REDIS_ADMIN.replace("%s", "CONFIG SET dbfilename authorized_keys"),
-        running("high", "Redis setting", "askpro-production dbfilename"),
+        AS_REDIS_ADMIN.replace("%s", "REPLICAOF 127.0.0.1 6379"),
+        running("high", "Redis setting", "askpro-production replicaof"),
         f"systemctl restart {REDIS}",
     ),
     Tamper(
@@ -115,12 +120,14 @@ TAMPERS = [
         "nft -f /etc/stagecraft/firewall/rules.nft",
     ),
     Tamper(
-        "nft flush chain inet stagecraft ssh && nft add rule inet stagecraft ssh accept &&"
-        " nft -a list chain inet stagecraft input >/dev/null &&"
-        " nft chain inet stagecraft input '{ policy accept; }' &&"
-        " nft -f /etc/stagecraft/firewall/rules.nft &&"
-        " nft chain inet stagecraft input '{ policy accept; }'",
+        "nft chain inet stagecraft input '{ policy accept; }'",
         running("critical", "firewall", "chain input: policy"),
+        "nft -f /etc/stagecraft/firewall/rules.nft",
+    ),
+    Tamper(
+        "nft delete rule inet stagecraft input handle $(nft -a list chain inet stagecraft input |"
+        " sed -n 's/.*ct state invalid drop # handle //p')",
+        running("critical", "firewall", "chain input: ct state invalid drop"),
         "nft -f /etc/stagecraft/firewall/rules.nft",
     ),
     Tamper(
@@ -134,8 +141,8 @@ TAMPERS = [
         "sysctl -qw net.ipv4.conf.all.accept_redirects=0",
     ),
     Tamper(
-        "touch /boot/vmlinuz-$(uname -r | sed 's/^[0-9]*/99/')",
-        running("low", "kernel", "99"),
+        f"touch /boot/vmlinuz-{NEWER_KERNEL}",
+        running("low", "kernel", NEWER_KERNEL),
         "rm /boot/vmlinuz-*",
     ),
     Tamper(
@@ -156,9 +163,10 @@ TAMPERS = [
         f"systemctl daemon-reload; systemctl restart {FPM}",
     ),
     Tamper(
-        "NEEDRESTART_SUSPEND=1 SYSTEMD_OFFLINE=1 apt-get install -q -y --reinstall redis-tools",
+        "NEEDRESTART_SUSPEND=1 SYSTEMD_OFFLINE=1 apt-get install -q -y --reinstall redis-tools &&"
+        " systemctl restart redis-server@askpro-staging",
         running("high", "replaced files", REDIS),
-        f"systemctl restart {REDIS} redis-server@askpro-staging",
+        f"systemctl restart {REDIS}",
     ),
 ]
 

@@ -50,10 +50,16 @@ def other_rules(rules: Sequence[Rule]) -> Iterator[Finding]:
     if not differing:
         yield firewall("inet stagecraft", "in force", "its rules stand in another order")
     for rule in differing:
-        if rule.live > rule.declared:
-            yield firewall(rule.text, "no such rule", "somebody has added it")
-        else:
-            yield firewall(rule.text, "the rule is there", "somebody has deleted it")
+        yield firewall(rule.text, *in_words(rule))
+
+
+def in_words(rule: Rule) -> tuple[str, str]:
+    """What is declared, and what was found."""
+    if rule.text.endswith(": policy"):
+        return rule.declared or "no such chain", rule.live or "somebody has deleted it"
+    if (rule.live or "0") > (rule.declared or "0"):
+        return "no such rule", "somebody has added it"
+    return "the rule is there", "somebody has deleted it"
 
 
 def firewall(thing: str, expected: str, found: str) -> Finding:

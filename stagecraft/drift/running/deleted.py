@@ -29,7 +29,7 @@ def outdated(deleted: Mapping[str, frozenset[str]], declared: Declared) -> Itera
     for unit, paths in sorted(deleted.items()):
         if not is_service(unit):
             continue
-        names = sorted({PurePosixPath(path).name for path in paths})
+        names = sorted({PurePosixPath(path).name or "its program" for path in paths})
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         late = unit in RESTARTED_AT_BOOT
         yield finding(

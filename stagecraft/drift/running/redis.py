@@ -14,8 +14,8 @@ from stagecraft.drift.running.finding import environment_of, finding
 from stagecraft.facts.redis import Instance, RedisFact
 from stagecraft.operations.services import looked_after
 
-BY_DEFAULT = {"dbfilename": "dump.rdb", "replicaof": ""}
-"""What our files leave as it is, and who breaks in by Redis changes."""
+BY_DEFAULT = {"replicaof": ""}
+"""What our files leave as it is, and who takes data away by Redis changes."""
 
 IMPLIED = {"sanitize-payload", "resetchannels", "-@all"}
 """What Redis adds to every user's rules."""
