@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stagecraft.drift.areas import Area
 from stagecraft.drift.running.access import ways_in
+from stagecraft.drift.running.certificates import served_certificates
 from stagecraft.drift.running.database import database_variables
 from stagecraft.drift.running.deleted import replaced_files
 from stagecraft.drift.running.kernel import kernel
@@ -16,6 +17,7 @@ RUNNING: list[Area] = [
     replaced_files,
     database_variables,
     redis_settings,
+    served_certificates,
     ways_in,
     kernel,
     units,
