@@ -5,7 +5,7 @@ moment() { stat -c "$1	%Y" "$2" 2>/dev/null; }
 for path in $lists/partial /var/lib/apt/periodic/update-stamp; do moment lists $path; done
 moment upgraded /var/lib/apt/periodic/unattended-upgrades-stamp
 find $lists -maxdepth 1 -name '*security*_Packages*' -printf 'fetched\t%C@\n' 2>/dev/null
-find /etc/apt/apt.conf.d/52stagecraft -printf 'declared\t%C@\n' 2>/dev/null
+moment declared /etc/apt/apt.conf.d/52stagecraft
 moment reboot /run/reboot-required
 sort -u /run/reboot-required.pkgs 2>/dev/null | sed 's/^/reboot-for\t/'
 

@@ -24,7 +24,10 @@ printf 'AUTH admin -\\n%s\\nACL DELUSER admin\\n' | redis-cli -s $socket
 
 NEWER_KERNEL = re.sub(r"^\d+", "99", platform.release())
 
-TOUCH_AND_REVERT = "cp -p {0} /root/before && echo >> {0} && {1}; sleep 0.5; cat /root/before > {0}"
+TOUCH_AND_REVERT = (
+    "cp -p {0} /root/before && echo >> {0} && {1}; sleep 0.5;"
+    " cat /root/before > {0}; rm /root/before"
+)
 """Edited, taken up, and put back by hand: the process still has the edit."""
 
 
@@ -86,7 +89,7 @@ TAMPERS = [
         "cp -p /etc/nginx/mime.types /root/before; echo 'types {' >> /etc/nginx/mime.types;"
         " ! systemctl reload nginx",
         running("high", "service", "nginx.service"),
-        "cp -p /root/before /etc/nginx/mime.types && systemctl reload nginx; sleep 0.5",
+        "mv /root/before /etc/nginx/mime.types && systemctl reload nginx; sleep 0.5",
     ),
     Tamper(
         TOUCH_AND_REVERT.format(

@@ -12,15 +12,16 @@ from tampering import Guarded, Tamper, expect_alone
 SELF_SIGNED = "/var/lib/stagecraft/self-signed/askpro-production"
 
 OLD_CERTIFICATE = (
-    f"cp -a $(readlink -f {SELF_SIGNED}) /root/before && cd {SELF_SIGNED} &&"
+    f"cp -a $(readlink -f {SELF_SIGNED}) /root/certificate && cd {SELF_SIGNED} &&"
     " openssl req -x509 -key privkey.pem -subj /CN=askpro-production"
     " -addext subjectAltName=DNS:api.askpro.test"
-    " -not_before {begins} -not_after {ends} -out fullchain.pem && systemctl reload nginx && sleep 1"
+    " -not_before {begins} -not_after {ends} -out fullchain.pem"
+    " && systemctl reload nginx && sleep 1"
 )
 """The same key and names, from and to other days."""
 
 NEW_CERTIFICATE = (
-    f"cp /root/before/fullchain.pem {SELF_SIGNED}/ && rm -r /root/before &&"
+    f"cp /root/certificate/fullchain.pem {SELF_SIGNED}/ && rm -r /root/certificate &&"
     " systemctl reload nginx && sleep 1"
 )
 
@@ -71,7 +72,7 @@ TAMPERS = [
         "systemctl reset-failed nightly-import",
     ),
     Tamper(
-        "echo broken > /etc/logrotate.d/broken; ! systemctl start logrotate.service;"
+        "echo '/var/log/broken {' > /etc/logrotate.d/broken; ! systemctl start logrotate.service;"
         " rm /etc/logrotate.d/broken",
         wearing("high", "failed unit", "logrotate.service"),
         "systemctl start logrotate.service",
@@ -80,7 +81,8 @@ TAMPERS = [
         "touch -d '4 days ago' /var/lib/apt/periodic/unattended-upgrades-stamp"
         " /etc/apt/apt.conf.d/52stagecraft",
         wearing("high", "unattended upgrades", "success"),
-        "rm /var/lib/apt/periodic/unattended-upgrades-stamp",
+        "rm /var/lib/apt/periodic/unattended-upgrades-stamp;"
+        " touch /etc/apt/apt.conf.d/52stagecraft",
     ),
     Tamper(
         "printf 'Package: openssl\\nArchitecture: '$(dpkg --print-architecture)'\\nVersion: 99\\n'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
@@ -15,8 +16,13 @@ from stagecraft.facts.processes import Processes, ProcessesFact
 
 MANAGER = "init.scope"
 
-RESTARTED_AT_BOOT = ("dbus.service", "dbus-broker.service", "systemd-logind.service")
-"""Those that a restart takes the logins away from: needrestart leaves them alone, too."""
+UNTIL_BOOT = re.compile(
+    "dbus|network|NetworkManager|ModemManager|wpa_supplicant|ifup|openvpn|docker|lxc|libvirt"
+    "|systemd-logind|user@|getty@|serial-getty@|emergency|rescue|rc-local|apt-daily"
+    "|unattended-upgrades"
+)
+"""Those that needrestart, too, leaves alone until the machine boots: with them go logins, the
+network or containers. Not a finding, since nobody would do anything about it."""
 
 
 def replaced_files(declared: Declared) -> Looked:
@@ -30,23 +36,16 @@ def outdated(deleted: Mapping[str, frozenset[str]], declared: Declared) -> Itera
         if not is_service(unit):
             continue
         names = sorted({PurePosixPath(path).name or "its program" for path in paths})
-        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        late = unit in RESTARTED_AT_BOOT
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         yield finding(
-            Severity.LOW if late else Severity.HIGH,
+            Severity.HIGH,
             ("replaced files", unit),
             expected="runs the programs and libraries that are installed",
-            found=f"runs old ones that are not on the disk any more: {shown}",
-            remedy=remedy(unit),
+            found=f"runs old ones that are gone from the disk: {', '.join(names[:3])}{more}",
+            remedy="systemctl daemon-reexec" if unit == MANAGER else f"systemctl restart {unit}",
             environment=environment_of(unit, declared),
         )
 
 
 def is_service(unit: str) -> bool:
-    return unit == MANAGER or (unit.endswith(".service") and not unit.startswith("user@"))
-
-
-def remedy(unit: str) -> str:
-    if unit == MANAGER:
-        return "systemctl daemon-reexec"
-    return "reboot" if unit in RESTARTED_AT_BOOT else f"systemctl restart {unit}"
+    return unit == MANAGER or (unit.endswith(".service") and not UNTIL_BOOT.match(unit))
