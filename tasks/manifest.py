@@ -9,6 +9,7 @@ from pyinfra.context import host
 
 from stagecraft.manifest import open_manifest
 from stagecraft.operations import files
+from stagecraft.operations.as_found import remembered
 from stagecraft.operations.manifest import recorded
 from stagecraft.operations.nodes import Directory
 from stagecraft.paths import MANIFESTS
@@ -25,6 +26,12 @@ def begin(environment: Environment) -> None:
         tree="manifest",
         nodes=[Directory("/var/lib/stagecraft"), Directory(MANIFESTS, mode="700")],
     )
+
+
+@deploy("As found")
+def as_found() -> None:
+    """Comes before anything is installed."""
+    remembered(name="Remember what the provider's image brings")
 
 
 @deploy("Manifest")

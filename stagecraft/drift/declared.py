@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from pyinfra.context import host
 
+from stagecraft.facts.as_found import AsFound, AsFoundFact
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.manifests import Manifests, Record
 from stagecraft.settings import Environment, Server, Site, environment_of, read
@@ -20,12 +21,13 @@ from tasks.machine import machine
 class Declared:
     """`environment` is the one that is checked, `environments` all that the files put on this
     server, it among them. `records` are what runs have installed, by environment: one of another
-    repository stands only there."""
+    repository stands only there. `as_found` is what the server had before all of them."""
 
     environment: Environment
     environments: tuple[Environment, ...]
     records: dict[str, list[Record]]
     machine: Machine
+    as_found: AsFound = field(default_factory=AsFound)
 
     @property
     def server(self) -> str:
@@ -39,6 +41,13 @@ class Declared:
     def sites(self) -> tuple[Site, ...]:
         """Those of all environments on the server."""
         return tuple(site for environment in self.environments for site in environment.sites)
+
+    @cached_property
+    def site_names(self) -> frozenset[str]:
+        """Those of all sites that anybody has declared, in another repository, too."""
+        trees = {record.tree for records in self.records.values() for record in records}
+        others = {tree.removeprefix("app-") for tree in trees if tree.startswith("app-")}
+        return frozenset(others | {site.name for site in self.sites})
 
     @cached_property
     def paths(self) -> frozenset[str]:
@@ -60,6 +69,7 @@ def declared_here() -> Declared:
         environments=tuple(neighbours(environment, root)),
         records=host.get_fact(Manifests),
         machine=machine(environment),
+        as_found=host.get_fact(AsFoundFact) or AsFound(),
     )
 
 

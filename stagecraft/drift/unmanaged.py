@@ -1,7 +1,0 @@
-"""What is there and nobody declared."""
-
-from __future__ import annotations
-
-from stagecraft.drift.areas import Area
-
-UNMANAGED: list[Area] = []
