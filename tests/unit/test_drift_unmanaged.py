@@ -28,7 +28,7 @@ from stagecraft.facts.listeners import Socket, parse_listeners
 from stagecraft.facts.logins import parse_logins
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.manifests import Record
-from stagecraft.facts.package_files import parse_verified
+from stagecraft.facts.package_files import parse_package_files
 from stagecraft.facts.packages import Package, parse_packages
 from stagecraft.facts.strays import Stray, parse_strays
 from stagecraft.settings import Environment, Firewall, Host, Server, Site
@@ -463,19 +463,23 @@ class TestPackages:
         known = packages.declared_packages(found)
         assert told(packages.undeclared(installed, known)) == [("package", "htop")]
 
-    def test_packages_changed_files(self) -> None:
+    def test_packages_files(self, declared: Declared) -> None:
         lines = [
-            "??5?????? c /etc/nginx/nginx.conf",
-            "??5??????   /usr/bin/wall",
-            "missing     /usr/share/man/man1/wall.1.gz",
-            "missing     /usr/bin/su",
+            "changed\t/usr/bin/wall",
+            "missing\t/usr/share/man/man1/wall.1.gz",
+            "missing\t/usr/bin/su",
+            "changed\t/etc/managed",
+            "changed\t/etc/redis/redis.conf",
+            "missing\t/etc/sudoers",
+            "changed\t/etc/ssh/moduli",
         ]
-        assert parse_verified(lines) == {"/usr/bin/wall": "changed", "/usr/bin/su": "missing"}
-
-    def test_configuration_that_a_run_manages(self, declared: Declared) -> None:
-        edited = {"/etc/a": "edited", "/etc/sudoers": "missing", "/etc/ssh/moduli": "edited"}
-        found = packages.edited_configuration(edited, recorded(declared, "/etc/a"))
-        assert [(f.thing, f.severity) for f in found] == [("/etc/sudoers", "high")]
+        found = packages.changed(parse_package_files(lines), recorded(declared, "/etc/managed"))
+        assert [(f.thing, f.found, f.severity) for f in found] == [
+            ("/usr/bin/wall", "changed", "critical"),
+            ("/usr/bin/su", "missing", "high"),
+            ("/etc/redis/redis.conf", "changed", "low"),
+            ("/etc/sudoers", "missing", "high"),
+        ]
 
 
 SOURCES = """\

@@ -12,7 +12,7 @@ from stagecraft.drift.areas import Looked
 from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.unmanaged.findings import unmanaged
-from stagecraft.facts.package_files import ChangedPackageFiles, EditedConfiguration
+from stagecraft.facts.package_files import PackageFiles
 from stagecraft.facts.packages import Package, PackagesFact
 from stagecraft.manifest import PACKAGE
 from tasks.packages import wanted
@@ -38,11 +38,8 @@ def packages(declared: Declared) -> Looked:
 def package_files(declared: Declared) -> Looked:
     if declared.settings.host is None:
         return Looked()
-    edited: dict[str, str] = host.get_fact(EditedConfiguration)
-    changed: dict[str, str] = host.get_fact(ChangedPackageFiles)
-    return Looked(
-        [*edited_configuration(edited, declared), *changed_files(changed, declared.paths)]
-    )
+    states: dict[str, str] = host.get_fact(PackageFiles)
+    return Looked(list(changed(states, declared)))
 
 
 def declared_packages(declared: Declared) -> set[str]:
@@ -81,33 +78,28 @@ def held(installed: Mapping[str, Package]) -> Iterator[Finding]:
             )
 
 
-def edited_configuration(edited: Mapping[str, str], declared: Declared) -> Iterator[Finding]:
-    for path, state in edited.items():
+def changed(states: Mapping[str, str], declared: Declared) -> Iterator[Finding]:
+    for path, state in states.items():
         if path not in declared.paths and not GENERATED.fullmatch(path):
             yield unmanaged(
-                Severity.HIGH if GUARDS_THE_WAY_IN.fullmatch(path) else Severity.LOW,
+                severity(path, state),
                 "package file",
                 path,
                 expected="as its package has brought it",
                 found=state,
-                remedy=restored(path, "-o Dpkg::Options::=--force-confask,confmiss,confnew"),
+                remedy=restored(path),
             )
 
 
-def changed_files(changed: Mapping[str, str], declared: frozenset[str]) -> Iterator[Finding]:
-    for path, state in changed.items():
-        if path not in declared:
-            yield unmanaged(
-                Severity.CRITICAL if state == "changed" else Severity.HIGH,
-                "package file",
-                path,
-                expected="as its package has brought it",
-                found=state,
-                remedy=restored(path, ""),
-            )
+def severity(path: str, state: str) -> Severity:
+    """People edit configuration; nobody but dpkg has a reason to write a package's programs."""
+    if path.startswith("/etc/"):
+        return Severity.HIGH if GUARDS_THE_WAY_IN.fullmatch(path) else Severity.LOW
+    return Severity.CRITICAL if state == "changed" else Severity.HIGH
 
 
-def restored(path: str, options: str) -> str:
+def restored(path: str) -> str:
     """Has apt unpack the path's package once more."""
     package = f'"$(dpkg-query -S {shlex.quote(path)} | cut -d: -f1)"'
-    return " ".join(filter(None, ["apt-get install --reinstall", options, package]))
+    options = " -o Dpkg::Options::=--force-confask,confmiss,confnew"
+    return f"apt-get install --reinstall{options if path.startswith('/etc/') else ''} {package}"
