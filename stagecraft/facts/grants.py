@@ -14,7 +14,9 @@ from stagecraft.facts.reading import reading
 ROLES = {
     "mariadb": "SELECT 'role', User FROM mysql.user WHERE is_role = 'Y';"
     " SELECT 'given', CONCAT(QUOTE(User), '@', QUOTE(Host)), Role FROM mysql.roles_mapping;",
-    "mysql": "SELECT 'given', CONCAT(QUOTE(TO_USER), '@', QUOTE(TO_HOST)), FROM_USER"
+    "mysql": "SELECT 'role', User FROM mysql.user"
+    " WHERE account_locked = 'Y' AND authentication_string = '';"
+    " SELECT 'given', CONCAT(QUOTE(TO_USER), '@', QUOTE(TO_HOST)), FROM_USER"
     " FROM mysql.role_edges;",
 }
 

@@ -112,6 +112,7 @@ class TestFiles:
             Stray("/etc/ssl/stagecraft/askpro-production", "link"),
             Stray("/var/lib/stagecraft/self-signed/askpro-staging", "link"),
             Stray("/var/lib/stagecraft/manifests/other"),
+            Stray("/etc/systemd/system/sysinit.target.wants/stagecraft-revert.service", "link"),
             Stray("/etc/letsencrypt/live/askpro-staging", "directory"),
             Stray("/etc/ssh/authorized_keys.d/mallory"),
         ],

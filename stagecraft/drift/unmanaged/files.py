@@ -59,8 +59,11 @@ OF_THE_IMAGE = frozenset(
 OURS = ("/etc/stagecraft/", "/etc/nginx/stagecraft/", f"{CERTIFICATES}/", "/var/lib/stagecraft/")
 """Nobody else has a reason to put anything there."""
 
-OWN_STATE = re.compile(rf"{MANIFESTS}/.+|{AS_FOUND}|/var/lib/stagecraft/(?:revert|acme)(?:/.+)?")
-"""What runs keep there and no manifest lists."""
+OWN_STATE = re.compile(
+    rf"{MANIFESTS}/.+|{AS_FOUND}|/var/lib/stagecraft/(?:revert|acme)(?:/.+)?"
+    r"|(?:/etc|/run)/systemd/system/(?:.+/)?stagecraft-revert\.(?:service|timer)"
+)
+"""What runs keep and no manifest lists."""
 
 MASKED_BY_US = re.compile(r"redis-server\.service|php\d\.\d-fpm\.service")
 """Debian's instances, in whose place each site has its own."""
@@ -168,10 +171,10 @@ def explained(stray: Stray, declared: Declared) -> bool:
     thing = place.thing(stray.path)
     if place.kind == SETUID:
         return False
-    if stray.path in declared.paths or made_by_packages(stray):
+    if stray.path in declared.paths or made_by_packages(stray) or OWN_STATE.fullmatch(stray.path):
         return True
     if stray.path.startswith(OURS):
-        return our_own(stray.path, declared)
+        return certificate_of_a_site(stray.path, declared)
     if place.kind in OF_THE_MACHINE and declared.settings.host is None:
         return True
     if place.kind in OF_THE_IMAGE and stray.path in declared.as_found.files:
@@ -185,11 +188,9 @@ def explained(stray: Stray, declared: Declared) -> bool:
     return stray.path.startswith(f"{AUTHORIZED_KEYS}/")  # a run takes away whom nobody declares
 
 
-def our_own(path: str, declared: Declared) -> bool:
-    """Whether it is among what runs keep, or a certificate of a declared site."""
-    names = "|".join(map(re.escape, declared.site_names))
-    certificate = rf"(?:{CERTIFICATES}|{SELF_SIGNED})/(?:{names})"
-    return bool(OWN_STATE.fullmatch(path) or re.fullmatch(certificate, path))
+def certificate_of_a_site(path: str, declared: Declared) -> bool:
+    directory, _, name = path.rpartition("/")
+    return directory in (CERTIFICATES, SELF_SIGNED) and name in declared.site_names
 
 
 def declared_things(declared: Declared) -> set[tuple[str, str | None]]:
