@@ -109,6 +109,7 @@ class TestFiles:
                   target="/etc/php/8.4/mods-available/gd.ini"),
             Stray("/etc/systemd/system/redis-server.service", "link", target="/dev/null"),
             Stray("/etc/systemd/system/nginx.service", "link", target="/dev/null"),
+            Stray("/etc/nginx/sites-enabled/default", "link"),
             Stray("/etc/ssl/stagecraft/askpro-production", "link"),
             Stray("/var/lib/stagecraft/self-signed/askpro-staging", "link"),
             Stray("/var/lib/stagecraft/manifests/other"),
@@ -315,6 +316,13 @@ class TestPorts:
     ) -> None:
         finding = one(listeners.undeclared([socket], declared))
         assert (finding.thing, finding.severity) == (thing, severity)
+
+    def test_no_remedy_stops_what_the_sites_need(self, declared: Declared) -> None:
+        mariadb = Socket("tcp", "0.0.0.0:3306", "mariadbd", "mariadb.service")
+        assert "bind-address" in one(listeners.undeclared([mariadb], declared)).remedy
+        exim = Socket("tcp", "0.0.0.0:25", "exim4", "exim4.service")
+        remedy = one(listeners.undeclared([exim], declared)).remedy
+        assert remedy == "systemctl disable --now exim4.service"
 
     def test_all_addresses_of_a_port_are_one_finding(self, declared: Declared) -> None:
         both = [Socket("tcp", "0.0.0.0:25", "exim4"), Socket("tcp", "[::]:25", "exim4")]

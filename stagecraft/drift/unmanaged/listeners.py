@@ -34,6 +34,16 @@ ROUND_THE_FIREWALL = "docker-proxy"
 """Docker forwards the packets itself, before a chain for input sees them."""
 
 
+WHERE_IT_IS_SET = {
+    "nginx": "grep -rn listen /etc/nginx  # take it out, then: systemctl reload nginx",
+    "ssh": "grep -rni port /etc/ssh/sshd_config*  # take it out, then: systemctl reload ssh",
+} | {
+    engine: "grep -rn bind-address /etc/mysql  # set it to 127.0.0.1, then:"
+    f" systemctl restart {engine}"
+    for engine in DATABASE_PORTS
+}
+
+
 def ports(declared: Declared) -> Looked:
     sockets: list[Socket] = host.get_fact(ListenersFact)
     findings = list(undeclared(sockets, declared))
@@ -85,10 +95,18 @@ def finding(thing: str, sockets: list[Socket], declared: Declared) -> Finding:
         thing,
         expected="nobody listens: it is not declared",
         found=f"{first.process or 'the kernel'}{unit} listens on {addresses}, {reached}",
-        remedy=f"systemctl disable --now {first.unit}"
-        if first.unit.endswith(".service")
-        else f"ss -Hltunp '( sport = :{first.port} )'  # then end that process",
+        remedy=remedy(first),
     )
+
+
+def remedy(socket: Socket) -> str:
+    """What is needed for other ports keeps running: only its setting is looked up."""
+    name = socket.unit.removesuffix(".service")
+    if name in WHERE_IT_IS_SET:
+        return WHERE_IT_IS_SET[name]
+    if socket.unit.endswith(".service"):
+        return f"systemctl disable --now {socket.unit}"
+    return f"ss -Hltunp '( sport = :{socket.port} )'  # then end that process"
 
 
 def reach(sockets: list[Socket], declared: Declared) -> tuple[Severity, str]:

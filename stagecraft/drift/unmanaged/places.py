@@ -137,6 +137,8 @@ MADE_BY_PACKAGES = re.compile(
             r"/etc/letsencrypt/(?:accounts|archive|csr|keys|live)/.+/.+",
             r"/etc/letsencrypt/(?:csr|keys|live/README|\.updated-.+)(?:/.+)?",
             r"/etc/letsencrypt/(?:options-ssl-nginx\.conf|ssl-dhparams\.pem)",
+            # nginx's welcome page; where it is in the way of our catch-all, a run takes it away.
+            r"/etc/nginx/sites-enabled/default",
             r"/etc/runit/runsvdir/default/.+|/var/www/html|/var/spool/cron/atjobs/\.SEQ",
             r"/etc/.+\.(?:dpkg|ucf)-(?:old|dist|new|bak|tmp|remove)",
             # Enabled by systemd itself when it was installed, and for user sessions by presets.
