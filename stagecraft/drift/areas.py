@@ -45,7 +45,13 @@ def look(areas: Iterable[Area], declared: Declared) -> Report:
                     server=declared.server, kind=kind, declared=looked.declared, total=looked.total
                 )
             )
-    return Report(findings=findings, unchecked=unchecked, coverage=coverage)
+    return Report(
+        server=declared.server,
+        environment=declared.environment.name,
+        findings=findings,
+        unchecked=unchecked,
+        coverage=coverage,
+    )
 
 
 def placed(findings: Iterable[Finding], declared: Declared) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 
 class Class(StrEnum):
@@ -33,6 +33,11 @@ class Severity(StrEnum):
     """Today."""
     LOW = "low"
     """When there is time."""
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return list(Severity).index(self)
 
 
 class Cause(StrEnum):
@@ -67,11 +72,13 @@ class Finding(BaseModel):
     since: datetime | None = None
     who: str = ""
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def id(self) -> str:
-        """Stable from night to night: what waivers and the history go by."""
+        """Stable from night to night: what waivers and the history go by. Without a colon after
+        the server, so that it can be copied into YAML as it is."""
         place = "/".join(part for part in (self.server, self.environment) if part)
-        return f"{place}: {self.class_} {self.kind} {self.thing}"
+        return f"{place} {self.class_} {self.kind} {self.thing}"
 
 
 class Unchecked(BaseModel):
@@ -97,10 +104,12 @@ class Coverage(BaseModel):
 
 
 class Report(BaseModel):
-    """What one check of one inventory has found."""
+    """What one check of one inventory has found; without a server, of one that gave no answer."""
 
     model_config = ConfigDict(frozen=True)
 
+    server: str = ""
+    environment: str = ""
     findings: Sequence[Finding] = ()
     unchecked: Sequence[Unchecked] = ()
     coverage: Sequence[Coverage] = ()
