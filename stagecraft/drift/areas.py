@@ -3,13 +3,22 @@ alone."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from traceback import extract_tb
 
+from click import unstyle
+from pyinfra import logger
 from pyinfra.api.exceptions import PyinfraError
 
 from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Coverage, Finding, Report, Unchecked
+
+NO_HOSTS = "No hosts remaining!"
+"""pyinfra's last word when its only host has failed."""
 
 
 @dataclass
@@ -33,11 +42,13 @@ def look(areas: Iterable[Area], declared: Declared) -> Report:
     coverage: list[Coverage] = []
     for area in areas:
         kind = area.__name__.replace("_", " ")
-        try:
-            looked = area(declared)
-        except PyinfraError as error:
-            unchecked.append(Unchecked(server=declared.server, area=kind, reason=str(error)))
-            continue
+        with logged() as lines:
+            try:
+                looked = area(declared)
+            except Exception as error:  # a defect of one area, too, spoils it alone
+                why = reason(error, lines)
+                unchecked.append(Unchecked(server=declared.server, area=kind, reason=why))
+                continue
         findings += placed(looked.findings, declared)
         if looked.total:
             coverage.append(
@@ -52,6 +63,28 @@ def look(areas: Iterable[Area], declared: Declared) -> Report:
         unchecked=unchecked,
         coverage=coverage,
     )
+
+
+def reason(error: Exception, lines: list[str]) -> str:
+    """Why an area could not look. Of a fact that fails, pyinfra says so in its log alone."""
+    if isinstance(error, PyinfraError):
+        return " / ".join(lines) if lines and str(error) == NO_HOSTS else str(error)
+    frame = extract_tb(error.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    return f"a defect in the check ({place}): {type(error).__name__}: {error}"
+
+
+@contextmanager
+def logged() -> Iterator[list[str]]:
+    """What pyinfra logs as wrong meanwhile, on standard error as well."""
+    lines: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: lines.append(unstyle(record.getMessage()).strip())  # type: ignore[method-assign]
+    logger.addHandler(handler)
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(handler)
 
 
 def placed(findings: Iterable[Finding], declared: Declared) -> Iterator[Finding]:
