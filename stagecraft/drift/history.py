@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from errno import ENOSPC
 from io import FileIO
+from itertools import islice
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -19,6 +20,9 @@ from stagecraft.drift.findings import Finding, Report, Severity, Unchecked
 
 BLOCK = 65536
 """Bytes read at once, from the end on."""
+
+REMEMBERED = 100
+"""Checks that a dead notifier may miss; then it is told everything anew."""
 
 
 class Line(BaseModel):
@@ -90,12 +94,19 @@ def night(
     unchecked: Sequence[Unchecked],
 ) -> Night:
     """What is known now. `findings` come with whether they are waived."""
+    known = {seen.id: seen for seen in before.findings} if before else {}
+    now = {finding.id for finding, _ in findings}
     return Night(
         at=at,
         checked=tuple(sorted(looked.checked)),
         findings=(
-            *(seen(before, at, finding, waived) for finding, waived in findings),
-            *unseen(before, looked, {finding.id for finding, _ in findings}),
+            *(seen(known.get(f.id), at, f, waived) for f, waived in findings),
+            # What was there and may still be: nobody has looked.
+            *(
+                old
+                for id, old in known.items()
+                if id not in now and not looked.at_all_of(old.server, old.environment)
+            ),
         ),
         unknown=(
             *(gap_now(before, at, gap) for gap in unchecked),
@@ -104,8 +115,7 @@ def night(
     )
 
 
-def seen(before: Night | None, at: datetime, finding: Finding, waived: bool) -> Seen:
-    known = find(before, finding.id)
+def seen(known: Seen | None, at: datetime, finding: Finding, waived: bool) -> Seen:
     return Seen(
         id=finding.id,
         server=finding.server,
@@ -115,13 +125,6 @@ def seen(before: Night | None, at: datetime, finding: Finding, waived: bool) -> 
         last_seen=at,
         waived=waived,
     )
-
-
-def unseen(before: Night | None, looked: Looked, now: set[str]) -> Iterator[Seen]:
-    """What was there and may still be: nobody has looked."""
-    for known in before.findings if before else ():
-        if known.id not in now and not looked.at_all_of(known.server, known.environment):
-            yield known
 
 
 def gap_now(before: Night | None, at: datetime, gap: Unchecked) -> Unknown:
@@ -146,10 +149,6 @@ def gaps_elsewhere(before: Night | None, looked: Looked) -> Iterator[Unknown]:
 
 def key(gap: Unknown) -> tuple[str, str, str]:
     return gap.server, gap.environment, gap.area
-
-
-def find(before: Night | None, id: str) -> Seen | None:
-    return next((seen for seen in (before.findings if before else ()) if seen.id == id), None)
 
 
 @dataclass(frozen=True)
@@ -200,8 +199,8 @@ class History:
         return next(self._nights(), None)
 
     def last_told(self) -> Night | None:
-        """The last night whose news have arrived."""
-        return next((night for night in self._nights() if night.told), None)
+        """The last night whose news have arrived, if that is not too long ago."""
+        return next((night for night in islice(self._nights(), REMEMBERED) if night.told), None)
 
     def append(self, night: Night) -> None:
         """On disk when it returns; a line that a crash has torn before it is ended."""

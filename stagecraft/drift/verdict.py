@@ -3,7 +3,7 @@ text and notifications are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -87,12 +87,12 @@ def judge(
     found += waivers.findings(found, looked)
     now = night(before, at, looked, [(f, waivers.of(f) is not None) for f in found], unchecked)
     changed = news(before, now)
-    told = tuple(tell(finding, waivers, changed, now) for finding in found)
+    findings = tuple(told(found, waivers, changed, now))
     verdict = Verdict(
         checked_at=at,
-        exit_code=exit_code(told, unchecked),
+        exit_code=exit_code(findings, unchecked),
         servers=tuple(sorted({server for server, _ in looked.checked})),
-        findings=told,
+        findings=findings,
         resolved=changed.resolved,
         unknown=unchecked,
         coverage=covered(reports),
@@ -100,21 +100,20 @@ def judge(
     return verdict, now
 
 
-def tell(finding: Finding, waivers: Waivers, changed: News, now: Night) -> Told:
-    waiver = waivers.of(finding)
+def told(
+    findings: Iterable[Finding], waivers: Waivers, changed: News, now: Night
+) -> Iterator[Told]:
     first_seen = {seen.id: seen.first_seen for seen in now.findings}
-    given = finding.model_dump(by_alias=True) | {
-        "status": status(finding.id, changed),
-        "first_seen": first_seen[finding.id],
-        "waived": waiver and Waived(**waiver.model_dump(exclude={"id"})),
-    }
-    return Told.model_validate(given)
-
-
-def status(id: str, changed: News) -> Status:
-    if any(seen.id == id for seen in changed.new):
-        return Status.NEW
-    return Status.WORSE if any(seen.id == id for seen in changed.worse) else Status.KNOWN
+    status = dict.fromkeys((seen.id for seen in changed.new), Status.NEW)
+    status |= dict.fromkeys((seen.id for seen in changed.worse), Status.WORSE)
+    for finding in findings:
+        waiver = waivers.of(finding)
+        given = finding.model_dump(by_alias=True) | {
+            "status": status.get(finding.id, Status.KNOWN),
+            "first_seen": first_seen[finding.id],
+            "waived": waiver and Waived(**waiver.model_dump(exclude={"id"})),
+        }
+        yield Told.model_validate(given)
 
 
 def exit_code(findings: Iterable[Told], unchecked: Sequence[Unchecked]) -> int:
