@@ -13,7 +13,7 @@ _environment = environment_of(server.data)
 lock()
 _machine = bare_machine(_environment)
 
-begin(_environment)
+begin(_environment.name)
 as_found()
 base()
 host(_environment.server, _machine)
