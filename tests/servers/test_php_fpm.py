@@ -7,7 +7,7 @@ from provisioned import Provisioned
 
 UNIT = "php-fpm@askpro-staging.service"
 
-RELOAD = "systemctl reload php-fpm@shop-staging.service; sleep 1"
+RELOAD = "systemctl reload php-fpm@shop-staging.service && sleep 1"
 """It returns before the new master has read its files: what changes them next must wait."""
 
 
