@@ -76,9 +76,9 @@ def declared(host: Provisioned, name: str) -> str:
 def interrupt_dpkg(host: Provisioned) -> None:
     """Kills a run and the dpkg that it has started, so that packages stay half installed."""
     run = host.project.start("first", "-y")
-    for _ in range(600):
-        if host.succeeds("[ $(dpkg --audit | wc -l) -gt 20 ] && pkill -9 dpkg"):
-            break
+    until = time.monotonic() + 200
+    interrupt = "[ $(dpkg --audit | wc -l) -gt 20 ] && pkill -9 dpkg"
+    while not host.succeeds(interrupt) and time.monotonic() < until:
         time.sleep(0.1)
     run.kill()
     run.communicate()
