@@ -11,7 +11,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-from project import Project
+from project import REPOSITORY, Project
 
 from bench.runs import ROUNDS, Figure, Taken, in_turns, take
 from bench.servers import STATE, Subject, bare, copies, far, rented, together
@@ -41,12 +41,14 @@ def main() -> None:
         near = no_op(subject)
         with far([subject], lab):
             distant = no_op(subject)
+        checked = night(subject)
         channels = {name: count_channels(subject, levers) for name, levers in LEVERS.items()}
         fleet = ten(lab, subject)
     finally:
         lab.down()
     print(heading())
     print(targets(contact, provisioning, near, distant, channels, fleet))
+    print(nightly(checked))
     print(contributions(near, distant, channels))
 
 
@@ -149,6 +151,19 @@ def no_op(subject: Subject) -> dict[str, Figure]:
     return in_turns(actions)
 
 
+def night(subject: Subject) -> dict[str, Figure]:
+    """The full check of a server, beside the plan alone and a login."""
+    command = [sys.executable, str(REPOSITORY / "drift.py"), "inventories/staging.py"]
+    drift = partial(take, command, subject.project.directory, fine=(0, 2))
+    return in_turns(
+        {
+            "ssh, nothing": partial(login, subject, "true"),
+            "--dry": partial(run, subject.project, "--dry"),
+            "drift.py": drift,
+        }
+    )
+
+
 def count_channels(subject: Subject, levers: str) -> int:
     """The more of both modes."""
     counts = []
@@ -224,6 +239,12 @@ def targets(
 def ratio(figures: dict[str, Figure], name: str) -> tuple[str, str, str]:
     floor = figures["apt-get install alone"].seconds
     return f"{floor:.1f} s", "", f"{figures[name].seconds / floor:.2f}"
+
+
+def nightly(figures: dict[str, Figure]) -> str:
+    """Aim 2 s, at most 5 s."""
+    rows = [(name, seconds(figure), megabytes(figure)) for name, figure in figures.items()]
+    return table(("the nightly check", "0 ms", "memory"), rows)
 
 
 def contributions(

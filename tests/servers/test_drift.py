@@ -20,6 +20,8 @@ import yaml
 from project import REPOSITORY, Project
 from tampering import Guarded, machine, site
 
+pytestmark = pytest.mark.drift
+
 PRODUCTION, STAGING = "inventories/production.py", "inventories/staging.py"
 MONTH = timedelta(days=30)
 SYSCTL = "/etc/sysctl.d/60-stagecraft.conf"

@@ -9,6 +9,8 @@ from tampering import Guarded
 from stagecraft.drift.findings import Report
 from stagecraft.nspawn.lab import Lab
 
+pytestmark = pytest.mark.drift
+
 NEW_RELEASE = """
 cd /var/www/askpro-production
 setpriv --reuid askpro-production --regid askpro-production --clear-groups sh -ec '

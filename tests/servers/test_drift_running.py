@@ -8,6 +8,8 @@ import re
 import pytest
 from tampering import Guarded, Tamper, expect_alone
 
+pytestmark = pytest.mark.drift
+
 REDIS = "redis-server@askpro-production.service"
 FPM = "php-fpm@askpro-production.service"
 
