@@ -7,13 +7,12 @@ from stagecraft.settings import environment_of
 from tasks.base import base
 from tasks.host import host
 from tasks.machine import bare_machine
-from tasks.manifest import as_found, begin
+from tasks.manifest import begin
 
 _environment = environment_of(server.data)
-lock()
 _machine = bare_machine(_environment)
+lock()
 
-begin(_environment.name)
-as_found()
+begin(_environment)
 base()
 host(_environment.server, _machine)

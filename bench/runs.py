@@ -35,14 +35,8 @@ class Figure:
         return cls(median(run.seconds for run in runs), median(run.megabytes for run in runs))
 
 
-def take(
-    command: Sequence[str],
-    cwd: Path,
-    stdin: str = "",
-    fine: Sequence[int] = (0,),
-    **environment: str,
-) -> Taken:
-    """Runs the command to its end. Fails with its output when it ends with what is not fine."""
+def take(command: Sequence[str], cwd: Path, stdin: str = "", **environment: str) -> Taken:
+    """Runs the command to its end. Fails with its output when it fails."""
     # As on an operator's machine, where Python keeps what it compiled.
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile("w+") as given, tempfile.TemporaryFile("w+") as said:
@@ -55,7 +49,7 @@ def take(
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode not in fine:
+        if process.returncode:
             said.seek(0)
             sys.exit(f"{' '.join(command)} ended with {process.returncode}:\n{said.read()}")
     return Taken(seconds, usage.ru_maxrss / 1024)
