@@ -31,10 +31,11 @@ server: ## Boot a bare Debian server (NAME=local SUITE=trixie)
 ssh: ## Log in to the server (NAME=local)
 	@$(NSPAWN) ssh $(NAME)
 
+# The tests' workers have labs of their own.
+LABS = .stagecraft .stagecraft/tests .stagecraft/bench $(wildcard .stagecraft/tests-*)
+
 clean: ## Remove all servers of this checkout and what killed runs left of them
-	@$(NSPAWN) down --all
-	@$(NSPAWN) --directory .stagecraft/tests down --all
-	@$(NSPAWN) --directory .stagecraft/bench down --all
+	@for lab in $(LABS); do $(NSPAWN) --directory $$lab down --all; done
 
 check: .venv/complete ## Lint, formatting, types
 	.venv/bin/ruff check
@@ -46,11 +47,11 @@ unit: .venv/complete ## Tests without a server, in seconds
 
 test: check ## All of it: check, and every test on real servers
 	@.ci/ensure-packages $(SERVER_PACKAGES) acl openssl
-	.venv/bin/pytest
+	.venv/bin/pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
-faults: .venv/complete ## Kill a run after each of its operations (long)
+drift: .venv/complete ## Tests of the nightly check on real servers, one change after the other
 	@.ci/ensure-packages $(SERVER_PACKAGES) acl openssl
-	.venv/bin/pytest tests/servers/test_faults.py -m "faults or not faults"
+	.venv/bin/pytest tests/servers -m drift
 
 bench: .venv/complete ## Measure it, side by side with stock pyinfra and bare ssh; 20 minutes
 	@.ci/ensure-packages $(SERVER_PACKAGES)
@@ -71,4 +72,4 @@ lock: ## Re-make requirements.lock from pyproject.toml
 	@.venv/bin/pip install --quiet --no-deps --editable .
 	@touch $@
 
-.PHONY: help demo server ssh clean check unit test faults bench lock
+.PHONY: help demo server ssh clean check unit test drift bench lock

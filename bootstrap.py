@@ -7,12 +7,13 @@ from stagecraft.settings import environment_of
 from tasks.base import base
 from tasks.host import host
 from tasks.machine import bare_machine
-from tasks.manifest import begin
+from tasks.manifest import as_found, begin
 
 _environment = environment_of(server.data)
-_machine = bare_machine(_environment)
 lock()
+_machine = bare_machine(_environment)
 
-begin(_environment)
+begin(_environment.name)
+as_found()
 base()
 host(_environment.server, _machine)

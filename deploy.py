@@ -5,7 +5,7 @@ from pathlib import Path
 from pyinfra.context import host as server
 
 from stagecraft.lock import lock
-from stagecraft.secrets import secrets_for
+from stagecraft.secrets import made_of, secrets_for
 from stagecraft.settings import environment_of
 from tasks.app import app
 from tasks.clashes import refuse_clashes
@@ -21,11 +21,12 @@ from tasks.removed import removed_sites
 from tasks.tls import acme_certificates, first_certificates
 
 _environment = environment_of(server.data)
-_secrets = secrets_for(_environment.name, Path(server.data.root))
-_machine = machine(_environment)
+_root = Path(server.data.root)
+_secrets = secrets_for(_environment.name, _root)
 lock()
+_machine = machine(_environment)
 
-begin(_environment)
+begin(_environment.name)
 _neighbours = refuse_clashes(_environment)
 packages(_environment, _machine)
 host(_environment.server, _machine)
@@ -44,4 +45,4 @@ run_nginx(_environment, [*_written, *removed_vhosts()])
 acme_certificates(_environment, _ignore_errors=True)
 removed_sites(_environment)
 drop_databases(_environment)
-complete(_environment)
+complete(_environment.name, made_of(_environment, _root))

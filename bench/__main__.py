@@ -11,12 +11,13 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-from project import Project
+from project import REPOSITORY, Project
 
 from bench.runs import ROUNDS, Figure, Taken, in_turns, take
-from bench.servers import STATE, Subject, bare, copies, far, together
+from bench.servers import STATE, Subject, bare, copies, far, rented, together
 from stagecraft.connection.foresight import Foresight
 from stagecraft.nspawn.lab import Lab
+from tasks import base
 
 STOCK = "stock pyinfra"
 FAST = "all three, the default"
@@ -35,26 +36,29 @@ def main() -> None:
     lab = Lab(STATE)
     lab.down()
     try:
+        contact = first_contact(lab)
         subject, provisioning = fresh(lab)
         near = no_op(subject)
         with far([subject], lab):
             distant = no_op(subject)
+        checked = night(subject)
         channels = {name: count_channels(subject, levers) for name, levers in LEVERS.items()}
         fleet = ten(lab, subject)
     finally:
         lab.down()
     print(heading())
-    print(targets(provisioning, near, distant, channels, fleet))
+    print(targets(contact, provisioning, near, distant, channels, fleet))
+    print(nightly(checked))
     print(contributions(near, distant, channels))
 
 
 # --- What is run ---
 
 
-def run(project: Project, *arguments: str, fast: str = "") -> Taken:
+def run(project: Project, *arguments: str, verb: str = "deploy.py", fast: str = "") -> Taken:
     """A run of the project in this mode, with these levers."""
     pyinfra = str(Path(sys.executable).with_name("pyinfra"))
-    command = [pyinfra, *arguments, "inventories/staging.py", "deploy.py"]
+    command = [pyinfra, *arguments, "inventories/staging.py", verb]
     return take(command, project.directory, PYINFRA_PROGRESS="off", STAGECRAFT_FAST=fast)
 
 
@@ -67,6 +71,12 @@ def without_memory(subject: Subject) -> Taken:
 def login(subject: Subject, command: str, stdin: str = "") -> Taken:
     ssh = ["ssh", "-F", str(subject.ssh_config), "-o", "BatchMode=yes", subject.server.name]
     return take([*ssh, command], STATE, stdin)
+
+
+def install(subject: Subject, packages: list[str]) -> Taken:
+    """What there is to compare with: apt-get alone."""
+    command = "DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends"
+    return login(subject, f"{command} {' '.join(packages)}")
 
 
 def all_facts(subject: Subject) -> str:
@@ -82,6 +92,24 @@ def quoted(text: str) -> str:
 # --- What is measured ---
 
 
+def first_contact(lab: Lab, rounds: int = ROUNDS) -> dict[str, Figure]:
+    """Bootstrap of a bare server, beside apt-get alone with its packages."""
+
+    def bootstrap() -> Taken:
+        subject = rented(lab, "rented")
+        taken = run(subject.project, "-y", "--user", "root", verb="bootstrap.py")
+        subject.server.harvest()
+        return taken
+
+    return in_turns(
+        {
+            "apt-get install alone": lambda: install(rented(lab, "rented"), base.PACKAGES),
+            "bootstrap": bootstrap,
+        },
+        rounds,
+    )
+
+
 def fresh(lab: Lab) -> tuple[Subject, dict[str, Figure]]:
     """From bare to serving, beside apt-get alone; the last server stays."""
     subjects: list[Subject] = []
@@ -91,9 +119,7 @@ def fresh(lab: Lab) -> tuple[Subject, dict[str, Figure]]:
         return action(subjects[0])
 
     def floor(subject: Subject) -> Taken:
-        packages = " ".join(subject.packages())
-        install = "DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends"
-        return login(subject, f"{install} {packages}")
+        return install(subject, subject.packages())
 
     def provision(subject: Subject) -> Taken:
         taken = run(subject.project, "-y")
@@ -123,6 +149,19 @@ def no_op(subject: Subject) -> dict[str, Figure]:
     for name, levers in LEVERS.items():
         actions[name] = partial(run, project, "--dry", fast=levers)
     return in_turns(actions)
+
+
+def night(subject: Subject) -> dict[str, Figure]:
+    """The full check of a server, beside the plan alone and a login."""
+    command = [sys.executable, str(REPOSITORY / "drift.py"), "inventories/staging.py"]
+    drift = partial(take, command, subject.project.directory, fine=(0, 2))
+    return in_turns(
+        {
+            "ssh, nothing": partial(login, subject, "true"),
+            "--dry": partial(run, subject.project, "--dry"),
+            "drift.py": drift,
+        }
+    )
 
 
 def count_channels(subject: Subject, levers: str) -> int:
@@ -163,16 +202,16 @@ def heading() -> str:
 
 
 def targets(
+    contact: dict[str, Figure],
     provisioning: dict[str, Figure],
     near: dict[str, Figure],
     distant: dict[str, Figure],
     channels: dict[str, int],
     fleet: dict[str, Figure],
 ) -> str:
-    floor = provisioning["apt-get install alone"].seconds
-    ratio = provisioning["fresh provisioning"].seconds / floor
     rows = [
-        ("fresh provisioning / apt-get install", f"{floor:.1f} s", "", f"{ratio:.2f}",
+        ("bootstrap / apt-get install", *ratio(contact, "bootstrap"), "1.5", ""),
+        ("fresh provisioning / apt-get install", *ratio(provisioning, "fresh provisioning"),
          "1.4", "1.15"),
         ("plan of a bare server", "", "", seconds(provisioning["plan of a bare server"]),
          "", "1.5 s"),
@@ -195,6 +234,17 @@ def targets(
         ("memory, ten servers", "", megabytes(fleet[STOCK]), megabytes(fleet[FAST]), "", ""),
     ]  # fmt: skip
     return table(("figure", "floor", "stock pyinfra", "ours", "must", "aim"), rows)
+
+
+def ratio(figures: dict[str, Figure], name: str) -> tuple[str, str, str]:
+    floor = figures["apt-get install alone"].seconds
+    return f"{floor:.1f} s", "", f"{figures[name].seconds / floor:.2f}"
+
+
+def nightly(figures: dict[str, Figure]) -> str:
+    """Aim 2 s, at most 5 s."""
+    rows = [(name, seconds(figure), megabytes(figure)) for name, figure in figures.items()]
+    return table(("the nightly check", "0 ms", "memory"), rows)
 
 
 def contributions(

@@ -51,6 +51,7 @@ class Subject:
     server: Server
     project: Project
     ssh_config: Path
+    host: dict[str, Any] | None = None
 
     @property
     def memory(self) -> Path:
@@ -59,7 +60,8 @@ class Subject:
     def reach(self, ssh_config: Path) -> None:
         """Goes by this SSH configuration from now on."""
         self.ssh_config = ssh_config
-        self.project.write(all=settings(self.server, ssh_config), staging=environment(self.server))
+        machine = settings(self.server, ssh_config, self.host)
+        self.project.write(all=machine, staging=environment(self.server))
 
     def packages(self) -> list[str]:
         """What a run installs."""
@@ -72,11 +74,12 @@ class Subject:
         return int(self.server.ssh(f"{journal} | grep -c 'Starting session'").stdout)
 
 
-def settings(server: Server, ssh_config: Path) -> dict[str, Any]:
+def settings(server: Server, ssh_config: Path, host: dict[str, Any] | None) -> dict[str, Any]:
     entry = {
         "address": server.name,
         "ssh_config": str(ssh_config),
-        "ssh_user": server.user,
+        "ssh_user": "deploy" if host else server.user,
+        "host": host,
         "throwaway": True,
         "database": {"memory": "5%"},
     }
@@ -87,6 +90,13 @@ def environment(server: Server) -> dict[str, Any]:
     return {"server": server.name, "sites": {"askpro": SITE}}
 
 
+def rented(lab: Lab, name: str) -> Subject:
+    """A new server that bootstrap.py is to close."""
+    lab.down(name)
+    server = lab.boot(name)
+    return subject_of(server, lab, {"admins": {"anna": [str(lab.directory / "key.pub")]}})
+
+
 def bare(lab: Lab, name: str, image: Path | None = None) -> Subject:
     """A new server that nothing has been done to, whose sshd writes down every command."""
     lab.down(name)
@@ -95,9 +105,13 @@ def bare(lab: Lab, name: str, image: Path | None = None) -> Subject:
         "mkdir -p /etc/ssh/sshd_config.d;"
         " echo LogLevel VERBOSE > /etc/ssh/sshd_config.d/verbose.conf; systemctl reload ssh"
     )
-    directory = STATE / "projects" / name
+    return subject_of(server, lab)
+
+
+def subject_of(server: Server, lab: Lab, host: dict[str, Any] | None = None) -> Subject:
+    directory = STATE / "projects" / server.name
     shutil.rmtree(directory, ignore_errors=True)
-    subject = Subject(server, Project(directory), lab.ssh_config)
+    subject = Subject(server, Project(directory), lab.ssh_config, host)
     subject.reach(lab.ssh_config)
     return subject
 

@@ -20,20 +20,28 @@ from stagecraft.secrets import secrets_for
 from stagecraft.settings import REPOSITORY, Environment, Server, read
 from stagecraft.sources import Problem, SettingsError, read_yaml
 
+CHECK = Path(__file__).with_name("drift") / "check.py"
+"""What pyinfra runs for drift.py."""
+
 Hosts = list[tuple[str, dict[str, Any]]]
+
+BOOTSTRAP = "bootstrap"
+"""The verb of first contacts."""
 
 
 def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, Any]]:
     """pyinfra's (hosts, group data) for an environment, without its secrets.
 
     Checks all that can be checked before a connection is opened: the settings, that the SSH
-    files are there, that every secret is and opens. Raises SettingsError.
+    files are there, that every secret is and opens, but for bootstrap.py and the drift check,
+    which need none. Raises SettingsError.
     """
     settings = read(environment, root)
     missing = list(_missing_ssh_files(settings.server, root))
     if missing:
         raise SettingsError(missing)
-    secrets_for(environment, root)
+    if not _drift_is_checked() and _verb() != BOOTSTRAP:
+        secrets_for(environment, root)
     data = {
         "environment": settings.model_dump(mode="json"),
         "root": str(root),
@@ -44,6 +52,23 @@ def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, An
     return [(_target(settings.server), connection)], data
 
 
+def _drift_is_checked() -> bool:
+    """Whether pyinfra runs the drift check alone, which opens no secret. Raises CommandLineError
+    for one that would not only look."""
+    if _verbs() != (str(CHECK),):
+        return False
+    if not _only_plans():
+        raise CommandLineError(f"{CHECK.name} only looks: start it with --dry, or run drift.py")
+    return True
+
+
+def _verbs() -> tuple[str, ...]:
+    """What pyinfra was told to run."""
+    context = click.get_current_context(silent=True)
+    verbs: tuple[str, ...] = context.params["operations"] if context else ()
+    return verbs
+
+
 def _target(server: Server) -> str:
     """What pyinfra takes for the server: its name, after that of the connector if it is ours."""
     return f"@stagecraft/{server.name}" if levers() else server.name
@@ -51,12 +76,17 @@ def _target(server: Server) -> str:
 
 def _memory(settings: Environment, root: Path) -> dict[str, str]:
     """Where a run of this verb on this server finds the facts that the last one asked for."""
-    context = click.get_current_context(silent=True)
-    verbs: tuple[str, ...] = context.params["operations"] if context else ()
-    if len(verbs) != 1 or not verbs[0].endswith(".py"):
+    verb = _verb()
+    if not verb:
         return {}
-    name = f"{settings.name}-{settings.server.name}-{Path(verbs[0]).stem}.json"
+    name = f"{settings.name}-{settings.server.name}-{verb}.json"
     return {"foreseen_facts": str(root / ".stagecraft/foreseen" / name)}
+
+
+def _verb() -> str:
+    """What pyinfra was told to run, without .py; nothing where that is not one file."""
+    verbs = _verbs()
+    return Path(verbs[0]).stem if len(verbs) == 1 and verbs[0].endswith(".py") else ""
 
 
 def _only_plans() -> bool:
@@ -77,8 +107,8 @@ def _connection(server: Server, root: Path) -> dict[str, Any]:
         "ssh_key": server.ssh_key,
         "ssh_config_file": server.ssh_config,
         "ssh_known_hosts_file": _known_hosts(server, root),
-        # The account needs passwordless sudo: everything below is root's.
-        "_sudo": True if (_first_contact_as() or server.ssh_user) != "root" else None,
+        "_sudo": _sudo(_told("ssh_user") or server.ssh_user) or None,
+        "usual_login": _usual_login(server),
     }
     return {key: value for key, value in data.items() if value is not None}
 
@@ -92,10 +122,22 @@ def _login(server: Server) -> dict[str, Any]:
     }
 
 
-def _first_contact_as() -> str | None:
-    """The account that pyinfra was told with --user to use in place of the declared one."""
+def _usual_login(server: Server) -> dict[str, Any] | None:
+    """How all other runs log in, where this is a first contact: it may have happened before."""
+    if _verb() != BOOTSTRAP or not (_told("ssh_user") or _told("ssh_port")):
+        return None
+    return {**_login(server), "_sudo": _sudo(server.ssh_user)}
+
+
+def _sudo(user: str) -> bool:
+    """Whether the account needs passwordless sudo: everything that a run does is root's."""
+    return user != "root"
+
+
+def _told(argument: str) -> Any:
+    """What pyinfra was told with --user or --ssh-port to use in place of what is declared."""
     context = click.get_current_context(silent=True)
-    return context.params.get("ssh_user") if context else None
+    return context.params.get(argument) if context else None
 
 
 def _known_hosts(server: Server, root: Path) -> str | None:

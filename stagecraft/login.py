@@ -12,6 +12,7 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.ssh import SSHConnector
 
+from stagecraft.connection.host_key import HostKeyChanged
 from stagecraft.connection.transport import transport_of
 
 PATIENCE = 15
@@ -61,10 +62,10 @@ def problem_with(login: Login, host_key: str, host: Any) -> str | None:
     try:
         connect(connector, time.monotonic() + PATIENCE)
         return wrong_with(connector, login, host_key)
+    except (HostKeyChanged, OSError, SSHException) as error:
+        return f"no login {login.where}: {error}"
     except ConnectError as error:
         return f"no login {login.where}: {error}. {advice(str(error), login)}"
-    except (OSError, SSHException) as error:
-        return f"no login {login.where}: {error}"
     finally:
         if connector.client:
             connector.client.close()
@@ -101,6 +102,4 @@ def advice(error: str, login: Login) -> str:
             f"None of your SSH keys opens {login.user}: list your public key in"
             " group_data/all.yml under host: admins: or deploy:"
         )
-    if error.startswith("SSH host key"):
-        return "known_hosts has another key for it"
     return "Does a firewall of the provider, or another one on the server, keep that port closed?"

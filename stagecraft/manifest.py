@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from pyinfra.context import host
 
-from stagecraft.facts.manifests import Manifests, Record
-from stagecraft.operations.nodes import Absent, File, Link, Node, Vacant
+from stagecraft.facts.manifests import DECLARED, STATE, Manifests, Record
+from stagecraft.operations.nodes import Absent, File, Link, Node, Sealed, Vacant
 from stagecraft.paths import APPS, DATABASE_LOGINS, MANIFESTS
+from stagecraft.seen import State
 
 KEPT = (f"{APPS}/", f"{DATABASE_LOGINS}/", "/var/log/")
 """Data, and what opens it: it stays when its site goes, until a person deletes it."""
@@ -42,6 +43,11 @@ class Manifest:
         """Those on this server, this one included."""
         return sorted({*self.records, self.environment})
 
+    @property
+    def paths(self) -> int:
+        """How many this run has declared."""
+        return sum(len(nodes) for nodes in self.declared.values())
+
     def declare(self, tree: str, nodes: Sequence[Node]) -> list[Node]:
         """Notes what the tree shall be; returns what of it once was and is to go, the contents
         of a directory before it."""
@@ -56,6 +62,16 @@ class Manifest:
         return [
             Vacant(path) if gone[path] == "directory" else Absent(path)
             for path in sorted(gone, reverse=True)
+        ]
+
+    def sealed(self, nodes: Iterable[Node]) -> list[Node]:
+        """The same, but for files with secrets only their recorded sums."""
+        sums = {record.path: record.fields[-1] for record in self.own if record.kind == "file"}
+        return [
+            Sealed(**vars(node), recorded=sums.get(node.path, ""))
+            if isinstance(node, File) and node.secret
+            else node
+            for node in nodes
         ]
 
     def ahead(self, tree: str, changes: Iterable[Node]) -> str:
@@ -87,7 +103,7 @@ class Manifest:
             (name for name in others if any(r.path == path for r in self.records[name])), ""
         )
 
-    def text(self, records: Iterable[Record]) -> str:
+    def text(self, records: Iterable[Record], states: Iterable[State] = ()) -> str:
         """The manifest of what this run declares, and of the packages and databases among the
         records, which stay when nobody declares them any more."""
         kept = {record.text + "\n" for record in records if record.kind == PACKAGE}
@@ -97,7 +113,12 @@ class Manifest:
             for name in (databases | self.databases) - self.dropped
         }
         paths = (lines(tree, nodes) for tree, nodes in self.declared.items())
-        return "".join([*sorted(kept), *paths])
+        stated = {
+            f"{DECLARED}\t{STATE}\t{state.name}\t{state.declared}\n"
+            for state in states
+            if state.declared
+        }
+        return "".join([*sorted(kept), *paths, *sorted(stated)])
 
     def _of_others(self) -> set[str]:
         return {

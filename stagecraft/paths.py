@@ -6,6 +6,7 @@ from stagecraft.settings import Site
 
 APPS = "/var/www"
 MANIFESTS = "/var/lib/stagecraft/manifests"
+AS_FOUND = "/var/lib/stagecraft/as-found"
 ACME_WEBROOT = "/var/lib/stagecraft/acme"
 ACME_CA_DIRECTORY = "/etc/ssl/stagecraft/acme-ca"
 CERTIFICATES = "/etc/ssl/stagecraft"

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyinfra.api.deploy import deploy
 
 from stagecraft.manifest import open_manifest
 from stagecraft.operations import files
+from stagecraft.operations.as_found import remembered
 from stagecraft.operations.manifest import recorded
 from stagecraft.operations.nodes import Directory
 from stagecraft.paths import MANIFESTS
-from stagecraft.settings import Environment
 
 
 @deploy("Manifest")
-def begin(environment: Environment) -> None:
-    """Everything that is installed from here on is recorded before it is made."""
-    open_manifest(environment.name)
+def begin(owner: str) -> None:
+    """Everything that is installed from here on is recorded before it is made; `owner` is an
+    environment, or the nightly check."""
+    open_manifest(owner)
     files.tree(
         name=f"Make {MANIFESTS}",
         tree="manifest",
@@ -23,7 +26,14 @@ def begin(environment: Environment) -> None:
     )
 
 
+@deploy("As found")
+def as_found() -> None:
+    """Comes before anything is installed."""
+    remembered(name="Remember what the provider's image brings")
+
+
 @deploy("Manifest")
-def complete(environment: Environment) -> None:
-    """Ends a run in which something failed with what that was, and records any other."""
-    recorded(name=f"Record what {environment.name} consists of")
+def complete(owner: str, secrets: Mapping[str, tuple[str, str]]) -> None:
+    """Ends a run in which something failed with what that was, and records any other, with sums of
+    what its `secrets` are made of."""
+    recorded(name=f"Record what {owner} consists of", secrets=secrets)

@@ -134,7 +134,7 @@ def core_dumps() -> None:
 def swap(settings: Host, machine: Machine) -> None:
     """Leaves swap that is there as it is, and a container to its machine: it cannot have any."""
     megabytes = swap_megabytes(settings.swap, machine)
-    found: System = host.get_fact(SystemFact, hostname="")
+    found: System = host.get_fact(SystemFact)
     if not megabytes or found.container:
         return
     system.swap_file(

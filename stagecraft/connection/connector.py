@@ -15,6 +15,7 @@ from pyinfra.api.arguments import (
     pop_global_arguments,
 )
 from pyinfra.api.command import StringCommand
+from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import (
     CommandOutput,
@@ -25,11 +26,18 @@ from pyinfra.connectors.util import (
 from typing_extensions import override
 
 from stagecraft.connection.foresight import Foresight
+from stagecraft.connection.host_key import HostKeyChanged
 from stagecraft.connection.levers import Lever, levers
 from stagecraft.connection.readings import Readings
 from stagecraft.connection.shell import Shell, ShellEnded
 from stagecraft.connection.transport import transport_of
 from stagecraft.facts.reading import Reading
+
+CLOSED = (
+    "%sThe way that you named is closed, as it is once a server has been bootstrapped: going on as"
+    " %s. Leave --user and --ssh-port away from now on; fail2ban shuts out who is refused five"
+    " times"
+)
 
 
 class FastSSHConnector(SSHConnector):
@@ -55,7 +63,7 @@ class FastSSHConnector(SSHConnector):
 
     @override
     def connect(self) -> None:
-        super().connect()
+        self._log_in()
         self._readings: Readings | None = None
         self._foresight: Foresight | None = None
         self._operator_may_pause = self.state.check_for_changes
@@ -65,7 +73,8 @@ class FastSSHConnector(SSHConnector):
         path = self.host.data.get("foreseen_facts")
         if Lever.FORESIGHT in levers() and path:
             self._foresight = Foresight(Path(path))
-            self._foresee()
+            if self.host.data.only_plans:
+                self._foresee()  # any other run, when it holds the lock
 
     @override
     def disconnect(self) -> None:
@@ -100,6 +109,33 @@ class FastSSHConnector(SSHConnector):
     def read_anew(self) -> None:
         """Nothing counts that was read before; what is foreseen is asked again, all at once."""
         self._foresee()
+
+    def _log_in(self) -> None:
+        """As this run was told; where that is a first contact, and the way that it takes is closed
+        by now, as all other runs do. Raises ConnectError."""
+        usual = self.host.data.get("usual_login")
+        try:
+            super().connect()
+        except HostKeyChanged:
+            raise
+        except ConnectError as error:
+            if not usual:
+                raise
+            self._log_in_as_usual(usual, error)
+
+    def _log_in_as_usual(self, usual: dict[str, Any], refused: ConnectError) -> None:
+        for key, value in usual.items():
+            setattr(self.host.data, key, value)
+        self.data["ssh_user"] = usual["ssh_user"]
+        self.data["ssh_port"] = usual["ssh_port"]
+        self.data["ssh_password"] = ""
+        if self.client:
+            self.client.close()
+        try:
+            super().connect()
+        except ConnectError as error:
+            raise ConnectError(f"{refused}; nor as {usual['ssh_user']}: {error}") from error
+        logger.warning(CLOSED, self.host.print_prefix, usual["ssh_user"])
 
     def _usual_arguments(self) -> ConnectorArguments:
         """What pyinfra gives with a fact that nothing special is said of: `_sudo` and the like."""

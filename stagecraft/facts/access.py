@@ -14,17 +14,29 @@ from stagecraft.paths import AUTHORIZED_KEYS, FIREWALL_RULES, HOST_KEY
 
 SSHD = "ssh.service"
 
+REVERT = (
+    "/var/lib/stagecraft/revert* /etc/systemd/system/stagecraft-revert.*"
+    " /etc/systemd/system/*/stagecraft-revert.*"
+)
+"""All that arm_revert.sh makes and the other two remove, as the shell's patterns."""
+
 LIST_TABLE = "nft --stateless --terse list table inet stagecraft"
+
+LOADED_RULES = (
+    f"unshare --net sh -c 'nft -f {shlex.quote(FIREWALL_RULES)} && {LIST_TABLE}' 2>/dev/null"
+)
+"""Our file as the kernel would have it, loaded in a network of its own."""
 
 
 @dataclass(frozen=True)
 class Ways:
     """The ways into a machine.
 
-    `armed` means that a change waits to be confirmed or undone; `settings` are sshd's effective
-    ones as `sshd -T` prints them, by their name in lower case; `keys` are the accounts' lines in
-    AUTHORIZED_KEYS; `firewall` says that the kernel has the rules of our file; `foreign` are other
-    firewalls' units that run; `host_key` is the public ed25519 key.
+    `armed` means that a change waits to be confirmed or undone, or that what would undo it has not
+    been cleared away; `settings` are sshd's effective ones as `sshd -T` prints them, by their name
+    in lower case; `keys` are the accounts' lines in AUTHORIZED_KEYS; `firewall` says that the
+    kernel has the rules of our file; `foreign` are other firewalls' units that run; `host_key` is
+    the public ed25519 key.
     """
 
     armed: bool = False
@@ -47,14 +59,15 @@ def parse_ways(lines: list[str]) -> Ways:
     for line in lines:
         kind, _, value = line.partition(" ")
         found.setdefault(kind, []).append(value)
+    active = found.get("active", [])
     return Ways(
         armed="armed" in found,
         sshd=parse_unit(found.get("unit", [])),
-        socket="socket" in found,
+        socket="ssh.socket" in active,
         settings=grouped(found.get("sshd", [])),
         keys=grouped(found.get("key", [])),
         firewall="loaded" in found,
-        foreign=tuple(found.get("foreign", [])),
+        foreign=tuple(unit.removesuffix(".service") for unit in active if unit != "ssh.socket"),
         host_key=" ".join(found.get("host-key", [""])[0].split()[:2]),
     )
 
@@ -75,19 +88,18 @@ class WaysFact(FactBase[Ways]):
     @reading
     def command(self) -> str:
         unit = UnitFact().command(unit=SSHD, unit_files=[], watched=["/etc/ssh"])
-        rules = shlex.quote(FIREWALL_RULES)
-        loaded = f"unshare --net sh -c 'nft -f {rules} && {LIST_TABLE}' 2>/dev/null"
         return (
             f"{{ {unit}; }} | sed 's/^/unit /';"
-            " [ ! -d /var/lib/stagecraft/revert ] || echo armed;"
-            " ! systemctl is-active --quiet ssh.socket || echo socket;"
+            f" for path in {REVERT}; do"
+            ' [ ! -e "$path" ] && [ ! -L "$path" ] || { echo armed; break; }; done;'
             " sshd -T -C user=root,host=localhost,addr=127.0.0.1 2>/dev/null | sed 's/^/sshd /';"
             f" sed 's/^/host-key /' {HOST_KEY}.pub 2>/dev/null;"
             f' for file in {AUTHORIZED_KEYS}/*; do [ ! -f "$file" ]'
             ' || sed "/^#/d; /^$/d; s|^|key ${file##*/} |" "$file"; done;'
-            " for unit in ufw firewalld; do"
-            ' ! systemctl is-active --quiet $unit.service || echo "foreign $unit"; done;'
-            f' live=$({LIST_TABLE} 2>/dev/null) && [ "$live" = "$({loaded})" ] && echo loaded; true'
+            " systemctl list-units --plain --no-legend --state=active ssh.socket"
+            " ufw.service firewalld.service | sed 's/^/active /; s/ loaded .*//';"
+            f" live=$({LIST_TABLE} 2>/dev/null) &&"
+            f' [ "$live" = "$({LOADED_RULES})" ] && echo loaded; true'
         )
 
     @staticmethod
@@ -96,3 +108,46 @@ class WaysFact(FactBase[Ways]):
 
     def process(self, output: list[str]) -> Ways:
         return parse_ways(output)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A line of our firewall, after the chain or set that it stands in: how often it is in the
+    kernel and in our file. Of a chain's own type and policy, what they are there."""
+
+    text: str
+    live: str
+    declared: str
+
+
+def parse_rules(lines: Iterable[str]) -> list[Rule]:
+    """Reads the two listings of `FirewallFact.command`, each after a line with its name."""
+    found: dict[str, dict[str, str]] = {"live": {}, "declared": {}}
+    listing, block = found["live"], ""
+    for line in map(str.strip, lines):
+        if line.startswith("== "):
+            listing = found[line[3:]]
+        elif line.endswith("{"):
+            block = line.removesuffix(" {")
+        elif line.startswith("type ") and "; policy" in line:
+            listing[f"{block}: policy"] = line
+        elif line and line != "}":
+            rule = f"{block}: {line}"
+            listing[rule] = str(int(listing.get(rule, "0")) + 1)
+    live, declared = found["live"], found["declared"]
+    return [Rule(text, live.get(text, ""), declared.get(text, "")) for text in live | declared]
+
+
+class FirewallFact(FactBase[list[Rule]]):
+    """All `Rule`s of our table, as it is in force and as our file has it."""
+
+    @reading
+    def command(self) -> str:
+        return f"echo '== live'; {LIST_TABLE} 2>/dev/null; echo '== declared'; {LOADED_RULES}; true"
+
+    @staticmethod
+    def default() -> list[Rule]:
+        return []
+
+    def process(self, output: list[str]) -> list[Rule]:
+        return parse_rules(output)

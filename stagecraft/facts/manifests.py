@@ -9,15 +9,28 @@ from pyinfra.api.facts import FactBase
 from stagecraft.facts.reading import reading
 from stagecraft.paths import MANIFESTS
 
+DECLARED = "declared"
+STATE = "state"
+
+FIELDS = {"package": 3, "database": 3, STATE: 4}
+"""In a line of a kind; of all others, which are paths: 7."""
+
 
 @dataclass(frozen=True)
 class Record:
-    """One thing that a run has made: a path, by the tree it belongs to, a package or a database."""
+    """One thing that a run has made: a path, by the tree it belongs to, a package or a database; or
+    what it has declared of anything else, by kind and name."""
 
     tree: str
     kind: str
     path: str
     text: str
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What is recorded of it, without the tree and its name."""
+        _, kind, _, *values = self.text.split("\t")
+        return (kind, *values)
 
 
 def parse_manifests(lines: list[str]) -> dict[str, list[Record]]:
@@ -37,7 +50,7 @@ def whole(line: str) -> bool:
     """Whether nothing is missing: a full disk may cut the last line of a run, and half a path is
     another one."""
     fields = line.split("\t")
-    return len(fields) == (3 if fields[1:2] in (["package"], ["database"]) else 7)
+    return len(fields) > 2 and len(fields) == FIELDS.get(fields[1], 7)
 
 
 class Manifests(FactBase[dict[str, list[Record]]]):

@@ -1,8 +1,10 @@
-"""Which Debian packages are installed."""
+"""Which Debian packages are installed, and why."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from pyinfra.api.facts import FactBase
 
@@ -23,3 +25,51 @@ class InstalledPackages(FactBase[set[str]]):
 
     def process(self, output: list[str]) -> set[str]:
         return {line.split()[1] for line in output if line.startswith("installed ")}
+
+
+@dataclass(frozen=True)
+class Package:
+    """An installed package. `manual` is one that somebody asked for, not another package;
+    `essential` is one that Debian counts to every system (its priority); `held` gets no
+    upgrades."""
+
+    manual: bool = False
+    essential: bool = False
+    held: bool = False
+
+
+def parse_packages(lines: Iterable[str]) -> dict[str, Package]:
+    """Reads what `PackagesFact.command` prints: dpkg's lines, then apt's."""
+    rows = [line.split("\t") for line in lines]
+    automatic = {row[1] for row in rows if row[0] == "automatic"}
+    return {
+        name: Package(
+            manual=name not in automatic,
+            essential=priority in ("required", "important", "standard"),
+            held=want == "hold",
+        )
+        for kind, want, status, priority, name in (row for row in rows if row[0] == "package")
+        if status == "installed"
+    }
+
+
+class PackagesFact(FactBase[dict[str, Package]]):
+    """Each installed `Package` by its name."""
+
+    @reading
+    def command(self) -> str:
+        fields = "\\t".join(
+            ["${db:Status-Want}", "${db:Status-Status}", "${Priority}", "${Package}"]
+        )
+        return (
+            f"dpkg-query -W -f='package\\t{fields}\\n';"
+            " awk '/^Package:/ {name = $2} /^Auto-Installed: 1/ {print \"automatic\\t\" name}'"
+            " /var/lib/apt/extended_states 2>/dev/null; true"
+        )
+
+    @staticmethod
+    def default() -> dict[str, Package]:
+        return {}
+
+    def process(self, output: list[str]) -> dict[str, Package]:
+        return parse_packages(output)

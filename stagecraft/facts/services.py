@@ -90,9 +90,10 @@ class UnitFact(FactBase[Unit]):
     @reading
     def command(self, unit: str, unit_files: list[str], watched: list[str]) -> str:
         show = "systemctl show --timestamp=us+utc --property"
+        manager = [f"{show}=UnitsLoadFinishTimestamp,UnitsLoadTimestamp 2>/dev/null"]
         return "; ".join(
             [
-                f"{show}=UnitsLoadFinishTimestamp,UnitsLoadTimestamp 2>/dev/null",
+                *(manager if unit_files else []),
                 f"{show}={PROPERTIES} -- {shlex.quote(unit)} 2>/dev/null",
                 *newest("unit-file", unit_files),
                 *newest("watched", watched),

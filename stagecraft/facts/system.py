@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pyinfra.api.facts import FactBase
 
@@ -13,16 +13,15 @@ from stagecraft.facts.reading import reading
 
 @dataclass(frozen=True)
 class System:
-    """A machine as it runs. `sysctl` are the given kernel settings that can be set from within,
-    as they are; `swap` says that there is some, `core_limit` is systemd's for services."""
+    """A machine as it runs. `hosts` are the names in /etc/hosts; `swap` says that there is some,
+    `core_limit` is systemd's for services."""
 
     hostname: str = ""
-    in_hosts: bool = False
+    hosts: frozenset[str] = frozenset()
     locales: frozenset[str] = frozenset()
     container: bool = False
     swap: bool = False
     core_limit: str = ""
-    sysctl: dict[str, str] = field(default_factory=dict)
 
 
 def parse_system(lines: list[str]) -> System:
@@ -33,31 +32,26 @@ def parse_system(lines: list[str]) -> System:
         found.setdefault(kind, []).append(value)
     return System(
         hostname=found.get("hostname", [""])[0],
-        in_hosts="in-hosts" in found,
+        hosts=frozenset(name for line in found.get("hosts", []) for name in line.split()[1:]),
         locales=frozenset(name.lower().replace("-", "") for name in found.get("locale", [])),
         container="container" in found,
         swap="swap" in found,
         core_limit=found.get("core-limit", [""])[0],
-        sysctl=dict(pair.split(" ", 1) for pair in found.get("sysctl", [])),
     )
 
 
 class SystemFact(FactBase[System]):
-    """The `System`. What a container shares with its machine cannot be set from within: such a
-    kernel setting is left out."""
+    """The `System`."""
 
     @reading
-    def command(self, hostname: str, sysctl: Sequence[str] = ()) -> str:
-        paths = " ".join(shlex.quote(key) for key in sysctl)
+    def command(self) -> str:
         return (
             'echo "hostname $(cat /proc/sys/kernel/hostname) $(cat /etc/hostname 2>/dev/null)";'
-            f" ! grep -qwF {shlex.quote(hostname)} /etc/hosts || echo in-hosts;"
+            " sed 's/#.*//; s/^/hosts /' /etc/hosts;"
             " locale -a 2>/dev/null | sed 's/^/locale /';"
             " ! systemd-detect-virt --quiet --container || echo container;"
             " ! sed 1d /proc/swaps 2>/dev/null | grep -q . || echo swap;"
-            ' echo "core-limit $(systemctl show --property=DefaultLimitCORE --value)";'
-            f" for key in {paths}; do path=/proc/sys/$(echo $key | tr . /);"
-            ' [ ! -w "$path" ] || echo "sysctl $key $(cat "$path")"; done; true'
+            ' echo "core-limit $(systemctl show --property=DefaultLimitCORE --value)"'
         )
 
     @staticmethod
@@ -66,3 +60,29 @@ class SystemFact(FactBase[System]):
 
     def process(self, output: list[str]) -> System:
         return parse_system(output)
+
+
+def parse_sysctl(lines: list[str]) -> dict[str, str]:
+    """`/proc/sys/<key> <value>` → the value by the key as sysctl writes it."""
+    pairs = (line.removeprefix("/proc/sys/").split(" ", 1) for line in lines)
+    return {path.replace("/", "."): value for path, value in pairs}
+
+
+class SysctlFact(FactBase[dict[str, str]]):
+    """The given kernel settings as they are. What a container shares with its machine cannot be
+    set from within: it is left out."""
+
+    @reading
+    def command(self, keys: Sequence[str]) -> str:
+        paths = " ".join(shlex.quote(f"/proc/sys/{key.replace('.', '/')}") for key in keys)
+        return (
+            f'for path in {paths}; do [ ! -w "$path" ] || ! read -r value <"$path"'
+            ' || echo "$path $value"; done'
+        )
+
+    @staticmethod
+    def default() -> dict[str, str]:
+        return {}
+
+    def process(self, output: list[str]) -> dict[str, str]:
+        return parse_sysctl(output)

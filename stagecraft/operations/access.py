@@ -22,8 +22,12 @@ from stagecraft.manifest import manifest
 from stagecraft.operations.diff import show
 from stagecraft.operations.files import INSTALL_TREE, Check, differing, payload
 from stagecraft.operations.nodes import Node
+from stagecraft.seen import Place, Seen, State, saw
 
 TREE = "access"
+
+SSHD_CONFIGURATION = "/etc/ssh/sshd_config"
+"""What the paths of all its files start with."""
 
 REVERT_AFTER = 60
 """Seconds: several times what applying and trying a change take over a slow connection."""
@@ -68,6 +72,23 @@ class Access:
             and (ways.firewall or not self.firewall)
         )
 
+    def seen(self, ways: Ways, entries: dict[str, Entry]) -> list[Seen]:
+        """Files, and what sshd makes of them: where a file differs, that follows. Whether the
+        kernel filters as its file says, the drift check looks at rule by rule."""
+        changes = differing(self.nodes, entries)
+        seen: list[Seen] = [Place(TREE, node, entries.get(node.path), "root") for node in changes]
+        changed = {node.path for node in changes}
+        follows = any(path.startswith(SSHD_CONFIGURATION) for path in changed)
+        wrong = [] if follows else unlike(self.settings, ways.settings)
+        for name, values in self.settings.items():
+            found = ways.settings.get(name, []) if name in wrong else values
+            seen.append(State("sshd setting", name, in_words(values), in_words(found)))
+        return [*seen, State("access", "unconfirmed change", "", "waits" * ways.armed)]
+
+
+def in_words(values: Sequence[str]) -> str:
+    return ", ".join(sorted(values))
+
 
 ALONE = ("port", "allowusers", "hostkey")
 """Settings of which sshd takes several, and none may be there but ours."""
@@ -91,6 +112,7 @@ def guarded(access: Access) -> Generator[StringCommand | FunctionCommand]:
     seconds when this program dies, at boot when the server restarts meanwhile.
     """
     ways, entries = look(access)
+    saw(*access.seen(ways, entries))
     if access.stands(ways, entries):
         return
     if state.config.DIFF and not state.is_executing:

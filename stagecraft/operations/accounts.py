@@ -9,6 +9,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from stagecraft.facts.accounts import Account, AccountFact
+from stagecraft.seen import State, saw
 
 NO_LOGIN = "/usr/sbin/nologin"
 
@@ -22,12 +23,24 @@ def system_account(account: str, home: str) -> Generator[str]:
     """
     present: Account = host.get_fact(AccountFact, account=account)
     wanted = {"-g": account, "-d": home, "-s": NO_LOGIN}
+    saw(State("account", account, in_words(account, home, NO_LOGIN), as_found(present)))
     if not present.group:
         yield f"groupadd --system {shlex.quote(account)}"
     if not present.user:
         yield f"useradd --system --no-create-home {options(wanted)} {shlex.quote(account)}"
     elif changes := differing(present, wanted):
         yield f"usermod {options(changes)} {shlex.quote(account)}"
+
+
+def as_found(present: Account) -> str:
+    if not present.user:
+        return ""
+    group = present.primary_group if present.group else "one that is gone"
+    return in_words(group, present.home, present.shell)
+
+
+def in_words(group: str, home: str, shell: str) -> str:
+    return f"group {group}, home {home}, shell {shell}"
 
 
 def differing(present: Account, wanted: dict[str, str]) -> dict[str, str]:

@@ -10,8 +10,10 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from stagecraft.facts.admins import Accounts, AccountsFact
+from stagecraft.seen import State, saw
 
 SHELL = "/bin/bash"
+ADMITTED = "may log in and become root"
 
 
 @operation()
@@ -19,6 +21,7 @@ def present(account: str, group: str) -> Generator[StringCommand]:
     """Ensures the account with a home of its own and a shell, in the group, which is made."""
     found: Accounts = host.get_fact(AccountsFact, group=group)
     known, name = found.by_name.get(account), shlex.quote(account)
+    saw(State("account", account, ADMITTED, standing(account, group, found)))
     if known and known.lets_in and account in (found.members or ()):
         return
     # All of it at once: a run that is killed here has made no account without its rights.
@@ -34,10 +37,21 @@ def present(account: str, group: str) -> Generator[StringCommand]:
     yield StringCommand(" && ".join(commands))
 
 
+def standing(account: str, group: str, found: Accounts) -> str:
+    """In a few words, the same as `ADMITTED` where nothing is wanting."""
+    known = found.by_name.get(account)
+    if known is None:
+        return ""
+    if account not in (found.members or ()):
+        return f"is not in the group {group}"
+    return ADMITTED if known.lets_in else f"has the shell {known.shell}"
+
+
 @operation()
 def absent(account: str, home: str) -> Generator[StringCommand]:
     """Ensures that the account is gone, and what it ran. Its home stays, as root's: a later account
     with the same user id would inherit it."""
+    saw(State("account", account, "", ADMITTED))
     name, path = shlex.quote(account), shlex.quote(home)
     yield StringCommand(
         f"pkill -KILL -U {name}; rm -f /var/spool/cron/crontabs/{name}; userdel --force {name}"

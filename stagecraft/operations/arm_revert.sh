@@ -10,6 +10,31 @@ umask 022
 mkdir -p /var/lib/stagecraft /run/stagecraft
 exec 9>/run/stagecraft/revert.lock
 flock 9
+# What undoes it is there before the change is armed, so that no moment is without it.
+cat >/etc/systemd/system/stagecraft-revert.service <<END
+[Unit]
+Description=Undo a change to sshd or the firewall that no run of Stagecraft confirmed
+ConditionPathExists=$revert
+DefaultDependencies=no
+After=local-fs.target
+RequiresMountsFor=$revert
+Before=ssh.service network-pre.target
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh $revert/revert
+END
+# Not by systemctl, which does not disable it again while the server shuts down.
+mkdir -p /etc/systemd/system/sysinit.target.wants
+ln -sfn ../stagecraft-revert.service /etc/systemd/system/sysinit.target.wants/
+mkdir -p /run/systemd/system
+cat >/run/systemd/system/stagecraft-revert.timer <<END
+[Timer]
+OnActiveSec=$seconds
+AccuracySec=1
+END
+systemctl daemon-reload
+
 if [ ! -d $revert ]; then
     umask 077
     rm -rf $revert.new
@@ -26,31 +51,5 @@ if [ ! -d $revert ]; then
     printf '%s\n' "$script" >$revert.new/revert
     sync
     mv $revert.new $revert
-    umask 022
 fi
-
-cat >/etc/systemd/system/stagecraft-revert.service <<END
-[Unit]
-Description=Undo a change to sshd or the firewall that no run of Stagecraft confirmed
-ConditionPathExists=$revert
-DefaultDependencies=no
-After=local-fs.target
-RequiresMountsFor=$revert
-Before=ssh.service network-pre.target
-
-[Service]
-Type=oneshot
-ExecStart=/bin/sh $revert/revert
-
-[Install]
-WantedBy=sysinit.target
-END
-mkdir -p /run/systemd/system
-cat >/run/systemd/system/stagecraft-revert.timer <<END
-[Timer]
-OnActiveSec=$seconds
-AccuracySec=1
-END
-systemctl daemon-reload
-systemctl enable --quiet stagecraft-revert.service
 systemctl restart stagecraft-revert.timer

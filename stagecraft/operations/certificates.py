@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import PurePosixPath
@@ -18,6 +18,7 @@ from pyinfra.context import host
 
 from stagecraft.facts.certificates import Certificate, Certificates, CertificatesFact
 from stagecraft.paths import ACME_CA_DIRECTORY, ACME_WEBROOT, CERTIFICATES, SELF_SIGNED
+from stagecraft.seen import State, saw
 
 SELF_SIGNED_DAYS = 365
 """Mozilla's guideline 6.0 allows less than 366."""
@@ -52,8 +53,26 @@ class Lineage:
         )
         return fact
 
+    def self_signed_state(self, present: Certificates) -> State:
+        found = found_of(present.self_signed)
+        return State("certificate", self.self_signed, names(self.domains), found)
+
+    def issued_state(self, current: Certificate | None) -> State:
+        declared = f"{names(self.domains)}, by {self.directory}"
+        found = f"{found_of(current)}, by {current.server}" if current else ""
+        return State("certificate", self.live, declared, found)
+
     def covers(self, certificate: Certificate | None) -> bool:
         return certificate is not None and certificate.names == frozenset(self.domains)
+
+
+def names(domains: Iterable[str]) -> str:
+    return f"for {', '.join(sorted(domains))}"
+
+
+def found_of(certificate: Certificate | None) -> str:
+    """Without its age, which the drift check looks at for itself."""
+    return names(certificate.names) if certificate else ""
 
 
 @operation()
@@ -62,6 +81,10 @@ def served(lineage: Lineage) -> Generator[StringCommand]:
     site wants it, else a self-signed one with all names and at least 30 days left."""
     present = lineage.read()
     target = lineage.live if lineage.directory and present.certbot else lineage.self_signed
+    saw(
+        *([lineage.self_signed_state(present)] if target == lineage.self_signed else []),
+        State("link", lineage.link, target, present.served),
+    )
     if target == lineage.self_signed and not good_self_signed(lineage, present.self_signed):
         yield make_self_signed(lineage)
     if present.served != target:
@@ -105,6 +128,7 @@ def issued(lineage: Lineage) -> Generator[StringCommand | FunctionCommand]:
     """
     present = lineage.read()
     current = present.certbot
+    saw(lineage.issued_state(current), State("link", lineage.link, lineage.live, present.served))
     if not good(lineage, current):
         yield StringCommand(place_probe(lineage))
         yield FunctionCommand(challenges_reachable, (lineage.domains, lineage.name), {})
@@ -128,6 +152,8 @@ def withdrawn(site: str) -> Generator[StringCommand]:
     """Ensures that a site has no certificate any more, and that certbot renews none for it."""
     lineage = Lineage(site, (), f"{SELF_SIGNED}/{site}", f"{CERTIFICATES}/{site}")
     present = lineage.read()
+    held = "there" if present.certbot or present.served or present.self_signed else ""
+    saw(State("certificate", site, "", held))
     if present.certbot:
         yield StringCommand(f"certbot delete --quiet --non-interactive --cert-name {site}")
     if present.served or present.self_signed:

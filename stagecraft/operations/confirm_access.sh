@@ -9,7 +9,7 @@ if ! mv $revert $revert.confirmed 2>/dev/null; then
     exit 1
 fi
 systemctl stop stagecraft-revert.timer
-systemctl disable --quiet stagecraft-revert.service
-rm -rf $revert.confirmed
+rm -f /etc/systemd/system/sysinit.target.wants/stagecraft-revert.service
 rm -f /etc/systemd/system/stagecraft-revert.service /run/systemd/system/stagecraft-revert.timer
 systemctl daemon-reload
+rm -rf $revert.* ${revert}ed

@@ -26,6 +26,7 @@ from stagecraft.operations.files import Written
 from stagecraft.operations.manifest import failed
 from stagecraft.operations.services import pending
 from stagecraft.paths import database_login
+from stagecraft.seen import State, saw
 
 APP_PRIVILEGES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 MIGRATOR_PRIVILEGES = APP_PRIVILEGES | {
@@ -110,6 +111,47 @@ def in_order(surplus: set[str]) -> list[str]:
     return sorted(surplus, key=lambda name: (name == "GRANT OPTION", name))
 
 
+def states(
+    engine: str,
+    schema: str,
+    defaults: tuple[str, str],
+    logins: Sequence[Login],
+    present: Database,
+) -> list[State]:
+    """The schema and its accounts; of a server that does not answer, that alone."""
+    unit = f"{engine}.service"
+    if not present.reachable:
+        return [State("database server", engine, "answers root", "", through=unit)]
+    found = present.schemas.get(schema)
+    return [
+        State("database server", engine, "answers root", "answers root"),
+        State("database", schema, " ".join(defaults), " ".join(found) if found else ""),
+        *(
+            State("database user", f"{login.user}@localhost", declared_of(login, schema), held)
+            for login in logins
+            for held in [held_by(present.accounts.get(login.user))]
+        ),
+    ]
+
+
+def declared_of(login: Login, schema: str) -> str:
+    """An account in words: the same as `held_by` gives for one that is as declared."""
+    own = {grant_level(pattern(schema)): set(login.privileges)}
+    return held_by(Account(login.connections, own, login_works=True))
+
+
+def held_by(account: Account | None) -> str:
+    if account is None:
+        return ""
+    rights = [
+        f"{', '.join(sorted(privileges))} on {level}"
+        for level, privileges in sorted(account.privileges.items())
+    ]
+    password = "the declared password" if account.login_works else "another password"
+    limit = account.connections or "any number of"
+    return f"{'; '.join(rights) or 'no rights'}; {limit} connections; {password}"
+
+
 @operation()
 def schema(
     engine: str,
@@ -128,6 +170,7 @@ def schema(
     """
     option_files = {login.user: login.option_file for login in logins}
     present: Database = host.get_fact(DatabaseFact, engine=engine, logins=option_files)
+    saw(*states(engine, database, (charset, collation), logins, present))
     statements = schema_statements(database, charset, collation, present)
     for login in logins:
         statements += account_statements(login, database, present.accounts.get(login.user))
@@ -142,6 +185,7 @@ def dropped(engine: str, database: str, needed: Sequence[str]) -> Generator[Stri
     those that are `needed` still. Does nothing in a run in which something failed: the data may
     be in use by what was not changed."""
     present: Database = host.get_fact(DatabaseFact, engine=engine, logins={})
+    saw(State("database", database, "", "there" if database in present.schemas else ""))
     if database not in present.schemas or (state.is_executing and failed()):
         return
     users = [user for user in accounts_of(database, present) if user not in needed]

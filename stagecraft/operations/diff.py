@@ -10,7 +10,8 @@ import click
 from pyinfra.context import host
 
 from stagecraft.facts.files import KEY_ENDS, Contents, Entry, Fingerprints
-from stagecraft.operations.nodes import Absent, File, Node, Vacant
+from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant
+from stagecraft.secrets.read import STAND_IN
 
 Keys = Mapping[str, str]
 """Of a file with a key on each line: the sum of each line, by its key."""
@@ -38,6 +39,8 @@ def describe(node: Node, entry: Entry | None, text: str, keys: Keys) -> Iterator
     yield headline(node, entry)
     if not isinstance(node, File):
         return
+    if entry is not None and entry.sha256 == node.sha256:
+        return
     if node.secret:
         yield from redacted(node, keys)
         return
@@ -64,14 +67,29 @@ def ownership(node: Node) -> str:
 
 def redacted(file: File, present: Keys) -> Iterator[str]:
     """Which keys come, go or differ; never a value."""
-    declared = fingerprints(file.content)
+    declared, hidden = fingerprints(file.content), hidden_keys(file)
+    differs = False
     for key in sorted({*declared, *present}):
         if key not in present:
             yield f"+{key} (secret)"
         elif key not in declared:
             yield f"-{key} (secret)"
-        elif declared[key] != present[key]:
+        elif key not in hidden and declared[key] != present[key]:
             yield f" {key} differs (secret)"
+        else:
+            continue
+        differs = True
+    if hidden and not differs:
+        yield f" one of {', '.join(sorted(hidden))} differs (secret)"
+
+
+def hidden_keys(file: File) -> set[str]:
+    """Of a file that nobody has opened, the keys of which one cannot tell whether they differ:
+    those with a stand-in for a value, or all where it is hashed."""
+    if not isinstance(file, Sealed):
+        return set()
+    lines = [line for line in file.content.splitlines() if STAND_IN in line]
+    return set(map(key_of, lines)) or set(fingerprints(file.content))
 
 
 def fingerprints(text: str) -> dict[str, str]:

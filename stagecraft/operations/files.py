@@ -18,7 +18,9 @@ from pyinfra.context import host, state
 from stagecraft.facts.files import Entry, Tree, becoming
 from stagecraft.manifest import Manifest, manifest
 from stagecraft.operations.diff import show
-from stagecraft.operations.nodes import Absent, File, Node, Vacant
+from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant
+from stagecraft.secrets import are_unopened
+from stagecraft.seen import Place, saw
 
 INSTALL_TREE = Path(__file__).with_name("install_tree.sh").read_text()
 
@@ -89,6 +91,8 @@ def tree(
         user: who reads and writes. Below directories that another user can write to, it must be
             that one: root would follow the links they put in its way.
     """
+    if are_unopened():
+        nodes = manifest().sealed(nodes)
     stale = manifest().declare(tree, nodes)
     if stale:
         name += f", remove {', '.join(node.path for node in stale)}"
@@ -108,8 +112,11 @@ def install(
         return
     entries = host.get_fact(Tree, paths=[node.path for node in nodes], user=user)
     changes = differing(nodes, entries)
+    saw(*(Place(tree, node, entries.get(node.path), user) for node in changes))
     if not changes:
         return
+    if state.is_executing and any(isinstance(node, Sealed) for node in nodes):
+        raise ValueError(f"{tree} holds stand-ins for secrets, which never reach a server")
     if state.config.DIFF and not state.is_executing:
         show(changes, entries, user)
     arguments = [tree, manifest.path]

@@ -10,6 +10,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from stagecraft.facts.host_keys import HostKeys, HostKeysFact
+from stagecraft.seen import State, saw
 
 MODULI = "/etc/ssh/moduli"
 
@@ -22,6 +23,13 @@ def generated(keys: Sequence[str], moduli: bool) -> Generator[StringCommand]:
     """Ensures host keys at these paths, ed25519 or, where the name says so, RSA with 4096 bits;
     what is there is kept for ever. With `moduli`, no weak groups in sshd's list of them."""
     found: HostKeys = host.get_fact(HostKeysFact, keys=list(keys), bits=STRONG_BITS)
+    states = [State("host key", key, "there", "there" if key in found.keys else "") for key in keys]
+    if moduli:
+        strong = "no group is weak"
+        states.append(
+            State("moduli", MODULI, strong, "some are weak" if found.weak_moduli else strong)
+        )
+    saw(*states)
     for key in keys:
         if key not in found.keys:
             kind = "-t rsa -b 4096" if "_rsa_" in key else "-t ed25519"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 from pyinfra import logger
@@ -12,21 +12,39 @@ from pyinfra.api.command import FunctionCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
-from stagecraft.facts.manifests import Manifests
+from stagecraft.facts.manifests import STATE, Manifests, Record
 from stagecraft.manifest import manifest
+from stagecraft.seen import State, saw, states
 
 
 @operation()
-def recorded() -> Generator[StringCommand | FunctionCommand]:
+def recorded(secrets: Mapping[str, tuple[str, str]]) -> Generator[StringCommand | FunctionCommand]:
     """Ensures that the manifest says what is declared, once all of it stands. Fails with the names
-    of the operations that failed before: each spoiled one site and left the others alone."""
+    of the operations that failed before: each spoiled one site and left the others alone.
+
+    Args:
+        secrets: for each site, sums of what its files with secrets are made of; the manifest keeps
+            them, since nobody can tell from those files whether they are still to be applied.
+    """
+    records = host.get_fact(Manifests).get(manifest().environment, [])
+    saw(*made(secrets, records))
     if state.is_executing and (names := failed()):
         yield FunctionCommand(say_failed, (names,), {})
         return
-    records = host.get_fact(Manifests).get(manifest().environment, [])
-    text = manifest().text(records)
+    text = manifest().text(records, states())
     if text != "".join(f"{record.text}\n" for record in records):
         yield StringCommand(written(manifest().path, text), _stdin=text)
+
+
+def made(secrets: Mapping[str, tuple[str, str]], records: Iterable[Record]) -> Iterator[State]:
+    """What files with secrets are made of, now and when they were applied."""
+    recorded = {record.path: record.fields[-1] for record in records if record.kind == STATE}
+    for site, (settings, values) in secrets.items():
+        before = recorded.get(f"secrets {site}", "")
+        # Unreadable here, they count as unchanged.
+        values = values or before.rpartition(" ")[2]
+        declared = f"settings {settings}, values {values}"
+        yield State("secrets", site, declared, before or declared)
 
 
 def written(path: str, text: str) -> str:

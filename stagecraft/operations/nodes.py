@@ -43,6 +43,18 @@ class File:
 
 
 @dataclass(frozen=True)
+class Sealed(File):
+    """A file with secrets that nobody has opened: it is told by the sum that the last run has
+    recorded, which is empty where none has. Its content is made of stand-ins."""
+
+    recorded: str = ""
+
+    @property
+    def sha256(self) -> str:
+        return self.recorded
+
+
+@dataclass(frozen=True)
 class Directory:
     """A directory. `acl` are entries as `setfacl -m` takes them, such as `user:www-data:--x`."""
 

@@ -12,6 +12,7 @@ from pyinfra.context import host
 
 from stagecraft.facts.packages import InstalledPackages
 from stagecraft.manifest import manifest
+from stagecraft.seen import State, saw
 
 INSTALL_PACKAGES = Path(__file__).with_name("install_packages.sh").read_text()
 
@@ -30,6 +31,8 @@ def installed(
             to somebody and is left alone.
     """
     present = host.get_fact(InstalledPackages, packages=sorted(packages))
+    found = dict.fromkeys(present, "installed")
+    saw(*(State("package", name, "installed", found.get(name, "")) for name in packages))
     missing = sorted(set(packages) - present)
     if missing:
         arguments = [manifest().path, " ".join(never_started), *missing]

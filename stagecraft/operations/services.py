@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pyinfra.api.command import StringCommand
@@ -13,9 +14,30 @@ from pyinfra.context import host, state
 from stagecraft.facts.services import Unit, UnitFact
 from stagecraft.manifest import manifest
 from stagecraft.operations.files import Written
+from stagecraft.seen import State, saw
 
 RESTART = "systemctl restart"
+RUNNING = "runs, starts at boot"
 TAKE_UP = Path(__file__).with_name("take_up.sh").read_text()
+
+
+@dataclass(frozen=True)
+class Service:
+    """A unit that the plan looks after, as it was found. `step` is what it needs to run what its
+    files say; `follows` means that the plan changes those files first."""
+
+    unit: str
+    present: Unit
+    step: str
+    follows: bool
+
+
+_looked_after: dict[str, list[Service]] = {}
+
+
+def looked_after() -> list[Service]:
+    """Those of the plan on this host."""
+    return _looked_after.get(host.name, [])
 
 
 def pending(changes: Sequence[Written | OperationMeta]) -> bool:
@@ -53,6 +75,8 @@ def running(
     files = {"unit_files": list(unit_files), "watched": list(watched)}
     present: Unit = host.get_fact(UnitFact, unit=unit, **files)
     step = due(present, refresh, changing=pending(after))
+    service = Service(unit, present, step, follows=pending(after))
+    _looked_after.setdefault(host.name, []).append(service)
     if step == "restart" and shared:
         step += f", which interrupts {' and '.join(manifest().environments)}"
     elif step == "start" and present.load != "not-found":
@@ -81,6 +105,14 @@ def due(unit: Unit, refresh: str, *, changing: bool) -> str:
     return ""
 
 
+def condition(unit: Unit) -> str:
+    """In a few words, the same as `RUNNING` where nothing is wanting."""
+    if unit.load == "not-found":
+        return ""
+    now = "runs" if unit.running or unit.unneeded else f"is {unit.active}"
+    return f"{now}, {'starts' if unit.starts_at_boot else 'does not start'} at boot"
+
+
 @operation()
 def run(
     unit: str,
@@ -92,6 +124,7 @@ def run(
     """What `running` ensures. `files` are the unit's `watched` and `unit_files`, `trees` those
     that can be put back."""
     current: Unit = host.get_fact(UnitFact, unit=unit, **files)
+    saw(State("service", unit, RUNNING, condition(current)))
     if current.outdated:
         yield "systemctl daemon-reload"
     if not current.starts_at_boot:
@@ -112,6 +145,7 @@ def reloaded(
     """Ensures that a running unit has read what the operations in `after` have changed since the
     run had it read its files."""
     current: Unit = host.get_fact(UnitFact, unit=unit, unit_files=[], watched=list(watched))
+    saw()
     if pending(after) or (state.is_executing and current.running and current.newer):
         yield f"{refresh} {shlex.quote(unit)}"
 
@@ -120,10 +154,17 @@ def reloaded(
 def stopped(unit: str) -> Generator[str]:
     """Ensures that the unit neither runs nor starts at boot."""
     current: Unit = host.get_fact(UnitFact, unit=unit, unit_files=[], watched=[])
+    saw(State("service", unit, "", lingering(current)))
     if current.load != "not-found" and (current.active != "inactive" or current.starts_at_boot):
         yield f"systemctl disable --quiet --now {shlex.quote(unit)}"
         if current.active == "failed":
             yield f"systemctl reset-failed {shlex.quote(unit)}"
+
+
+def lingering(unit: Unit) -> str:
+    """Nothing for a unit that neither runs nor starts."""
+    at_rest = unit.active == "inactive" and not unit.starts_at_boot
+    return "" if at_rest else condition(unit)
 
 
 @operation()
@@ -131,5 +172,6 @@ def known(unit: str, unit_files: Sequence[str], after: Sequence[Written] = ()) -
     """Ensures that systemd has read our files of a unit that something else starts, a timer for
     instance. `after` is what writes them."""
     current: Unit = host.get_fact(UnitFact, unit=unit, unit_files=list(unit_files), watched=[])
+    saw()
     if current.outdated or pending(after):
         yield "systemctl daemon-reload"

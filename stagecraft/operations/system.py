@@ -9,30 +9,37 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from stagecraft.facts.system import System, SystemFact
+from stagecraft.facts.system import SysctlFact, System, SystemFact
 from stagecraft.operations.files import Written
 from stagecraft.operations.services import pending
+from stagecraft.seen import State, saw
 
 
 @operation()
 def called(hostname: str) -> Generator[StringCommand]:
     """Ensures the host name, now and after a reboot, and that it resolves: sudo asks for it."""
-    found: System = host.get_fact(SystemFact, hostname=hostname)
+    found: System = host.get_fact(SystemFact)
     name = shlex.quote(hostname)
+    saw(
+        State("host name", hostname, f"{hostname} {hostname}", found.hostname),
+        State("hosts entry", hostname, "there", "there" if hostname in found.hosts else ""),
+    )
     if found.hostname != f"{hostname} {hostname}":
         yield StringCommand(
             f"echo {name} > /etc/.hostname.stagecraft && chmod 644 /etc/.hostname.stagecraft"
             f" && mv /etc/.hostname.stagecraft /etc/hostname && hostname {name}"
         )
-    if not found.in_hosts:
+    if hostname not in found.hosts:
         yield StringCommand(f"echo 127.0.1.1 {name} >> /etc/hosts")
 
 
 @operation()
 def generated_locale(locale: str) -> Generator[StringCommand]:
     """Ensures that the locale is there; C.UTF-8 always is."""
-    found: System = host.get_fact(SystemFact, hostname="")
-    if locale.lower().replace("-", "") not in found.locales:
+    found: System = host.get_fact(SystemFact)
+    missing = locale.lower().replace("-", "") not in found.locales
+    saw(State("locale", locale, "there", "" if missing else "there"))
+    if missing:
         line = shlex.quote(f"{locale} UTF-8")
         yield StringCommand(
             f"grep -qxF {line} /etc/locale.gen || echo {line} >> /etc/locale.gen; locale-gen"
@@ -41,9 +48,11 @@ def generated_locale(locale: str) -> Generator[StringCommand]:
 
 @operation()
 def kernel_settings(settings: Mapping[str, str]) -> Generator[StringCommand]:
-    """Ensures that the running kernel has the settings, as far as they are this machine's."""
-    found: System = host.get_fact(SystemFact, hostname="", sysctl=list(settings))
-    wrong = {key: settings[key] for key in found.sysctl if found.sysctl[key] != settings[key]}
+    """Ensures that the running kernel has the settings, as far as they are this machine's. What
+    runs and is not what the files say, the drift check looks at by itself."""
+    found: dict[str, str] = host.get_fact(SysctlFact, keys=list(settings))
+    saw()
+    wrong = {key: settings[key] for key in found if found[key] != settings[key]}
     if wrong:
         pairs = (f"{key}={value}" for key, value in wrong.items())
         yield StringCommand("sysctl", "--quiet", *map(shlex.quote, pairs))
@@ -53,7 +62,9 @@ def kernel_settings(settings: Mapping[str, str]) -> Generator[StringCommand]:
 def no_core_dumps(after: Sequence[Written]) -> Generator[StringCommand]:
     """Ensures that systemd has read the limit that `after` writes; services that run already have
     it from their next start on."""
-    found: System = host.get_fact(SystemFact, hostname="")
+    found: System = host.get_fact(SystemFact)
+    limit = "0" if pending(after) else found.core_limit
+    saw(State("core dumps", "systemd", "0", limit))
     if found.core_limit != "0" or pending(after):
         yield StringCommand("systemctl daemon-reexec")
 
@@ -61,7 +72,8 @@ def no_core_dumps(after: Sequence[Written]) -> Generator[StringCommand]:
 @operation()
 def swap_file(path: str, megabytes: int) -> Generator[StringCommand]:
     """Ensures a swap file, whole or not at all, for a unit to use; not where there is swap."""
-    found: System = host.get_fact(SystemFact, hostname="")
+    found: System = host.get_fact(SystemFact)
+    saw(State("swap", path, "there", "there" if found.swap else ""))
     if found.swap:
         return
     new = shlex.quote(f"{path}.new")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from stagecraft import age
 from stagecraft.secrets.file import SecretsFile
@@ -14,15 +18,51 @@ from stagecraft.secrets.masked import Secret
 from stagecraft.settings import REPOSITORY, Environment, read
 from stagecraft.sources import Place, Problem, SettingsError, read_yaml
 
+STAND_IN = "a secret that nobody has opened"
+"""What stands in its place where a plan needs none."""
+
 COMMAND = ".venv/bin/python secret.py"
 
 
-@cache
+_unopened: ContextVar[bool] = ContextVar("unopened", default=False)
+
+
+@contextmanager
+def unopened() -> Iterator[None]:
+    """For a plan that shall be made without any key: `secrets_for` gives stand-ins meanwhile, and
+    files with secrets are compared by the sum that the last run has recorded. Nothing of such a
+    plan may ever be executed."""
+    token = _unopened.set(True)
+    try:
+        yield
+    finally:
+        _unopened.reset(token)
+
+
+def are_unopened() -> bool:
+    return _unopened.get()
+
+
 def secrets_for(environment_name: str, root: Path = REPOSITORY) -> dict[str, dict[str, Secret]]:
     """Every secret that the environment's sites need, by site key and name.
 
     Raises SettingsError: no file, missing values, or no private key that opens them.
     """
+    if are_unopened():
+        return stand_ins(read(environment_name, root))
+    return opened_secrets(environment_name, root)
+
+
+def stand_ins(environment: Environment) -> dict[str, dict[str, Secret]]:
+    found: dict[str, dict[str, Secret]] = {}
+    for site, key in wanted(environment):
+        found.setdefault(site, {})[key] = Secret(STAND_IN)
+    return found
+
+
+@cache
+def opened_secrets(environment_name: str, root: Path = REPOSITORY) -> dict[str, dict[str, Secret]]:
+    """Those of `secrets_for`, decrypted once in a process."""
     environment = read(environment_name, root)
     file = secrets_file(environment, root)
     if environment.server.throwaway:
@@ -44,6 +84,33 @@ def wanted(environment: Environment) -> list[tuple[str, str]]:
         for site in environment.sites
         for key in [*site.generated_secrets, *site.given_secrets]
     ]
+
+
+MADE_INTO_SECRETS = frozenset(
+    {"domain", "database", "redis", "protect", "env", "features", "secrets"}
+)
+"""A site's settings that stand in files with secrets."""
+
+
+def made_of(environment: Environment, root: Path) -> dict[str, tuple[str, str]]:
+    """Sums of what each site's files with secrets are made of: of the settings, and of the secrets
+    as they are encrypted, which is empty where their file cannot be read here. Needs no key; new
+    recipients change it, too."""
+    try:
+        armor = secrets_file(environment, root).armor
+    except (OSError, SettingsError):
+        armor = {}
+    return {
+        site.name: (
+            _sum(site.model_dump(mode="json", include=set(MADE_INTO_SECRETS))),
+            _sum(armor[site.key]) if site.key in armor else "",
+        )
+        for site in environment.sites
+    }
+
+
+def _sum(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _refuse_missing(environment: Environment, file: SecretsFile) -> None:

@@ -79,7 +79,8 @@ class ServerDatabase(Setting):
 
 
 class Server(Setting):
-    """A machine, and how to reach it. Paths are absolute once they have been read.
+    """A machine, and how to reach it. Paths are absolute once they have been read. `backups` are
+    made by somebody else: how often, at most, a new file comes to each path.
 
     `host` is None for a machine that is looked after in some other way.
     """
@@ -93,6 +94,7 @@ class Server(Setting):
     throwaway: bool = False
     database: ServerDatabase = ServerDatabase()
     apt_sources: dict[values.Name, AptSource] = {}
+    backups: dict[values.RemotePath, values.Period] = {}
     host: Host | None = None
 
     @model_validator(mode="before")

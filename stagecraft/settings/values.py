@@ -36,6 +36,11 @@ def percent(share: str) -> int:
     return int(share.removesuffix("%"))
 
 
+def hours(period: str) -> int:
+    """Those in a period like `12h`, `1d` or `1w`."""
+    return int(period[:-1]) * {"h": 1, "d": 24, "w": 7 * 24}[period[-1]]
+
+
 def _like(pattern: str, expectation: str) -> AfterValidator:
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
@@ -212,6 +217,11 @@ Locale = Annotated[
 Swap = Annotated[str, _like("auto|none|[1-9][0-9]*[MG]", "auto, none, or a size like 2G")]
 RebootTime = Annotated[
     str, _like("never|([01][0-9]|2[0-3]):[0-5][0-9]", 'never, or a time of day like "04:00"')
+]
+Period = Annotated[str, _like("[1-9][0-9]*[hdw]", "hours, days or weeks, like 12h, 1d or 1w")]
+RemotePath = Annotated[
+    str,
+    _like(r"(/[^/\x00-\x1f\x7f]+)+", "an absolute path on the server, without a slash at its end"),
 ]
 PhpVersion = Annotated[str, _like(r"[1-9]\.[0-9]+", 'a version like "8.2"')]
 PhpExtension = Annotated[

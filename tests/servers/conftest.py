@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
-from isolation import verdicts
 from pebble import Pebble, set_up
 from project import Project
 from provisioned import STATE, Provisioned, debian_unstable, machine, provision, staging
+from tampering import Guarded, guard
 
 from stagecraft.nspawn.lab import Lab
 from stagecraft.settings import read
@@ -89,15 +90,36 @@ def host(request: pytest.FixtureRequest) -> Provisioned:
     return request.getfixturevalue(request.param)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Prints the matrix of isolation with what came of it."""
-    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
-    results = [
-        value
-        for report in reports
-        for key, value in report.user_properties
-        if key == "isolation" and report.when == "call"
-    ]
-    if results:
-        terminalreporter.section("staging tries to")
-        terminalreporter.write("".join(f"{line}\n" for line in verdicts(results)))
+@pytest.fixture(scope="session")
+def guarded(lab: Lab) -> Guarded:
+    """Debian 13, bootstrapped, with staging and production: what the nightly check looks at."""
+    return guard(lab, "guarded", "trixie")
+
+
+LONGEST_FIRST = ("guarded", "trixie", "test_faults", "bookworm", "test_bootstrap-trixie")
+"""Groups of tests that a worker had better not begin last."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Gives all tests on one server to one worker, those without a server to whoever is free."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.xdist_group(group(item)))
+    yield
+    order = [*LONGEST_FIRST, *(name for name in map(group_marked, items) if name), ""]
+    items.sort(key=lambda item: order.index(group_marked(item)))
+
+
+def group_marked(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("xdist_group")
+    return marker.args[0] if marker else ""
+
+
+def group(item: pytest.Item) -> str:
+    """The server that many tests share, or the test's module with the suite that it boots."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    for server in ("guarded", "trixie", "bookworm", "mysql"):
+        if server in item.fixturenames or parameters.get("host") == server:
+            return server
+    return "-".join([item.path.stem, *filter(None, [parameters.get("bare")])])

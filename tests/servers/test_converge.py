@@ -25,45 +25,56 @@ def test_a_second_run_changes_nothing(host: Provisioned) -> None:
         assert host.project.apply(environment) == []
 
 
-@pytest.mark.parametrize(
-    ("edit", "plan"),
-    [
-        (
-            "echo '# by hand' >>/etc/nginx/sites-available/askpro-staging.conf",
-            ["nginx | Write the vhost of askpro-staging", "nginx | Run nginx: reload"],
-        ),
-        (
-            "chmod o+r /var/www/askpro-staging/shared/.env",
-            ["App home | Write /var/www/askpro-staging"],
-        ),
-        (
-            "systemctl stop php-fpm@askpro-staging",
-            ["PHP-FPM | Run PHP-FPM of askpro-staging: start, it is inactive"],
-        ),
-        ("systemctl disable --quiet nginx", ["nginx | Run nginx"]),
-        (
-            "usermod --shell /bin/bash askpro-staging",
-            ["App home | Add the user askpro-staging"],
-        ),
-        (
-            'echo "GRANT DROP ON askproai_staging.* TO askproai_staging@localhost" | $(command -v'
-            " mariadb || echo mysql)",
-            ["Database | Create the database askproai_staging and its accounts"],
-        ),
-    ],
-    ids=["vhost", "mode", "stopped", "disabled", "account", "grant"],
-)
-def test_after_a_hand_edit_the_plan_is_exactly_that_edit(
-    host: Provisioned, edit: str, plan: list[str]
-) -> None:
-    host.ssh(edit)
-    assert host.project.plan("staging") == plan
-    assert host.project.apply("staging") == plan
+EDITS = {
+    "account": (
+        "usermod --shell /bin/bash askpro-staging",
+        ["App home | Add the user askpro-staging"],
+    ),
+    "mode": (
+        "chmod o+r /var/www/askpro-staging/shared/.env",
+        ["App home | Write /var/www/askpro-staging"],
+    ),
+    "grant": (
+        'echo "GRANT DROP ON askproai_staging.* TO askproai_staging@localhost" | $(command -v'
+        " mariadb || echo mysql)",
+        ["Database | Create the database askproai_staging and its accounts"],
+    ),
+    "stopped": (
+        "systemctl stop php-fpm@askpro-staging",
+        ["PHP-FPM | Run PHP-FPM of askpro-staging: start, it is inactive"],
+    ),
+    "vhost": (
+        "echo '# by hand' >>/etc/nginx/sites-available/askpro-staging.conf",
+        ["nginx | Write the vhost of askpro-staging", "nginx | Run nginx: reload"],
+    ),
+    "disabled": ("systemctl disable --quiet nginx", ["nginx | Run nginx"]),
+}
+"""What somebody does by hand, and what puts it right, in the order of a run."""
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_after_a_hand_edit_the_plan_is_exactly_that_edit(trixie: Provisioned, edit: str) -> None:
+    puts_right(trixie, edit)
+
+
+@pytest.mark.parametrize("host", ["bookworm", "mysql"], indirect=True, scope="session")
+def test_after_several_at_once_the_plan_is_exactly_these(host: Provisioned) -> None:
+    """What each of them brings alone is no other on another Debian or database."""
+    puts_right(host, *(edit for edit in EDITS if edit != "disabled"))
+    puts_right(host, "disabled")
+
+
+def puts_right(host: Provisioned, *edits: str) -> None:
+    commands, plans = zip(*(EDITS[edit] for edit in edits), strict=True)
+    host.ssh("\n".join(commands))
+    expected = [operation for plan in plans for operation in plan]
+    assert host.project.plan("staging") == expected
+    assert host.project.apply("staging") == expected
     assert host.project.plan("staging") == []
 
 
 def test_everything_is_there_again_after_a_reboot(host: Provisioned) -> None:
-    host.server.reboot()
+    host.reboot()
     assert host.web.get("https://staging.askpro.test/health").status == 200
     for environment in host.environments:
         assert host.project.plan(environment) == []

@@ -184,6 +184,7 @@ def channels(host: Provisioned) -> Iterator[Callable[[], int]]:
         f"mkdir -p /etc/ssh/sshd_config.d; echo LogLevel VERBOSE > {configuration};"
         " systemctl reload ssh; sleep 1"
     )
+    host.hang_up()  # sshd tells of new connections alone
     journal = "journalctl --sync; journalctl --quiet --unit=ssh"
     yield lambda: int(host.ssh(f"{journal} | grep -c 'Starting session'"))
     host.ssh(f"rm {configuration}; systemctl reload ssh")

@@ -1,16 +1,8 @@
-"""Runs that are killed, cut off or refused: what serves goes on serving, and the next run heals.
-
-`make faults` kills a run after each of its operations; here it is the first and the last one of
-each service, and five more that a seed chooses.
-"""
+"""Runs that are killed, cut off or refused: what serves goes on serving, and the next run heals."""
 
 from __future__ import annotations
 
-import os
-import random
 import re
-import shutil
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,18 +10,29 @@ from typing import Any
 
 import pytest
 import yaml
-from project import REPOSITORY, Project
+from project import Project, copy_code
 from provisioned import STATE, Provisioned, machine
 from relay import Relay
 
 from stagecraft.nspawn.lab import Lab
 from stagecraft.nspawn.server import Server
 
-SEED = int(os.environ.get("STAGECRAFT_SEED", time.time_ns() % 10**6))
-"""Of the operations chosen by chance; the same number chooses the same ones again."""
-
-FINISHED = re.compile(r"\] (Success|No changes)")
-SERVICES = ["App home", "Database", "Redis", "PHP-FPM", "Certificates to start with", "nginx"]
+OPERATIONS = [
+    "App home | Add the user app-{}",
+    "App home | Write /var/www/app-{}",
+    "App home | Write /var/www/app-{}'s storage and placeholder release",
+    "Database | Write the logins of app_{}",
+    "Database | Create the database app_{} and its accounts",
+    "Redis | Write /etc/redis/redis-app-{}.conf",
+    "Redis | Run Redis of app-{}",
+    "PHP-FPM | Make /var/log/php-fpm-app-{}",
+    "PHP-FPM | Write /etc/php/8.4/fpm/app-{}",
+    "PHP-FPM | Run PHP-FPM of app-{}",
+    "Certificates to start with | Point /etc/ssl/stagecraft/app-{} at a certificate",
+    "nginx | Write the vhost of app-{}",
+    "nginx | Run nginx",
+]
+"""What a run for one more environment on a server does, but for the last."""
 
 
 def environment(server: Server, name: str) -> dict[str, Any]:
@@ -65,12 +68,6 @@ def host(lab: Lab) -> Iterator[Provisioned]:
     lab.down("faults")
 
 
-@pytest.fixture(scope="module")
-def operations(host: Provisioned) -> list[str]:
-    """What a run for one more environment on this server does, in order."""
-    return declared(host, "counted") and host.project.plan("counted")
-
-
 def declared(host: Provisioned, name: str) -> str:
     host.project.write(**{name: environment(host.server, name)})
     return name
@@ -79,9 +76,9 @@ def declared(host: Provisioned, name: str) -> str:
 def interrupt_dpkg(host: Provisioned) -> None:
     """Kills a run and the dpkg that it has started, so that packages stay half installed."""
     run = host.project.start("first", "-y")
-    for _ in range(600):
-        if host.succeeds("[ $(dpkg --audit | wc -l) -gt 20 ] && pkill -9 dpkg"):
-            break
+    until = time.monotonic() + 200
+    interrupt = "[ $(dpkg --audit | wc -l) -gt 20 ] && pkill -9 dpkg"
+    while not host.succeeds(interrupt) and time.monotonic() < until:
         time.sleep(0.1)
     run.kill()
     run.communicate()
@@ -90,19 +87,7 @@ def interrupt_dpkg(host: Provisioned) -> None:
 
 
 def kill_after(host: Provisioned, name: str, operation: str) -> None:
-    """SIGKILL to a run for this environment, as soon as it has finished the operation."""
-    run = host.project.start(name, "-y")
-    assert run.stderr
-    begun = f"--> Starting operation: {operation.split(': ')[0]}"
-    lines: list[str] = []
-    for line in run.stderr:
-        lines.append(line)
-        reached = any(line.startswith(begun) for line in lines)
-        if reached and FINISHED.search(line):
-            break
-    run.send_signal(signal.SIGKILL)
-    run.communicate()
-    assert FINISHED.search(lines[-1]), "".join(lines)
+    host.project.kill_after(operation, name)
 
 
 def heals(host: Provisioned, name: str) -> None:
@@ -112,46 +97,26 @@ def heals(host: Provisioned, name: str) -> None:
     assert host.web.get(f"https://{name}.test/health").status == 200
 
 
-def as_done_for(operation: str, name: str) -> str:
-    return operation.replace("counted", name)
-
-
 def test_interrupted_packages_are_completed(host: Provisioned) -> None:
     assert host.ssh("dpkg --audit") == ""
     assert host.project.plan("first") == []
     assert host.web.get("https://first.test/health").status == 200
 
 
-@pytest.mark.parametrize("end", [0, -1], ids=["first", "last"])
-@pytest.mark.parametrize("service", SERVICES)
-def test_a_run_killed_after_a_service_s_operation_is_healed_by_the_next(
-    host: Provisioned, operations: list[str], service: str, end: int
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_run_killed_after_an_operation_is_healed_by_the_next(
+    host: Provisioned, operation: str
 ) -> None:
-    own = [operation for operation in operations if operation.startswith(f"{service} | ")]
-    assert own
-    name = declared(host, f"service{SERVICES.index(service)}{abs(end)}")
-    kill_after(host, name, as_done_for(own[end], name))
+    name = declared(host, f"killed{OPERATIONS.index(operation)}")
+    kill_after(host, name, operation.format(name))
     heals(host, name)
 
 
-@pytest.mark.parametrize("nth", range(5))
-def test_a_run_killed_after_an_operation_chosen_by_chance(
-    host: Provisioned, operations: list[str], nth: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    operation = random.Random(SEED).sample(operations[:-1], 5)[nth]
-    with capsys.disabled():
-        print(f" [STAGECRAFT_SEED={SEED}: killed after {operation}] ", end="")
-    name = declared(host, f"chance{nth}")
-    kill_after(host, name, as_done_for(operation, name))
-    heals(host, name)
-
-
-@pytest.mark.faults
-def test_a_run_killed_after_any_operation(host: Provisioned, operations: list[str]) -> None:
-    for k, operation in enumerate(operations[:-1]):
-        name = declared(host, f"k{k}")
-        kill_after(host, name, as_done_for(operation, name))
-        heals(host, name)
+def test_no_operation_is_left_out(host: Provisioned) -> None:
+    """But for the last one: a run that has finished it has finished."""
+    declared(host, "counted")
+    operations = [operation.split(": ")[0] for operation in host.project.plan("counted")]
+    assert [operation.format("counted") for operation in OPERATIONS] == operations[:-1]
 
 
 @pytest.mark.parametrize(
@@ -258,7 +223,7 @@ def test_a_server_that_reboots_in_mid_run_is_healed_by_the_next(host: Provisione
     for line in run.stderr:
         if "Starting operation: Redis | Write" in line:
             break
-    host.server.reboot()
+    host.reboot()
     run.communicate(timeout=120)
     assert run.returncode == 1
     heals(host, name)
@@ -274,7 +239,7 @@ def broken(host: Provisioned, tmp_path: Path) -> Any:
     def run(template: str, line: str, *arguments: str) -> Any:
         copy = tmp_path / "repository"
         for name in ("stagecraft", "tasks", "templates"):
-            shutil.copytree(REPOSITORY / name, copy / name)
+            copy_code(name, copy / name)
         text = (copy / "templates" / template).read_text()
         (copy / "templates" / template).write_text(f"{text}{line}\n")
         with pytest.MonkeyPatch.context() as patch:

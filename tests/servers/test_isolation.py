@@ -37,7 +37,7 @@ def broken_into(trixie: Provisioned) -> Iterator[Provisioned]:
     for name, index in indexes.items():
         trixie.ssh(f"cp -p /root/{name}.php {index}; systemctl reload php-fpm@{name}")
     query(trixie, "DROP TABLE askproai_db.isolation")
-    trixie.ssh(f"rm -f {HOME}/shared/storage/logs/planted")
+    trixie.ssh(f"rm -f {HOME}/shared/storage/logs/planted; sleep 1")
 
 
 CASES = [pytest.param(*case, id=f"{case[1].way}: {case[1].text[:70]}") for case in cases()]

@@ -44,11 +44,10 @@ def test_gixy_finds_nothing_in_our_files(host: Provisioned, tmp_path: Path) -> N
     assert [issue for issue in issues if issue["file"] != str(configuration)] == []
 
 
-@pytest.mark.parametrize("name", ["bookworm", "mysql"], ids=["debian12", "debian13"])
+@pytest.mark.parametrize("host", ["bookworm", "mysql"], indirect=True, scope="session")
 def test_sslyze_finds_mozilla_s_intermediate_profile(
-    request: pytest.FixtureRequest, name: str, pebble: Pebble, tmp_path: Path
+    host: Provisioned, pebble: Pebble, tmp_path: Path
 ) -> None:
-    host: Provisioned = request.getfixturevalue(name)
     authority = tmp_path / "ca.pem"
     authority.write_text(pebble.root)
     verdict = judge(

@@ -20,9 +20,8 @@ def host(request: pytest.FixtureRequest) -> Provisioned:
 def waiting(host: Provisioned) -> Iterator[subprocess.Popen[str]]:
     """A run that has its plan and asks whether to go on."""
     run = host.project.start("staging")
-    for _ in range(40):
-        if host.ssh("cat /run/stagecraft/lock 2>/dev/null || true"):
-            break
+    until = time.monotonic() + 60
+    while not host.succeeds("[ -s /run/stagecraft/lock ]") and time.monotonic() < until:
         time.sleep(0.2)
     yield run
     run.kill()

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from stagecraft.nspawn import Lab, NspawnError, Server, containers, network
+from stagecraft.nspawn.locked import locked
+from stagecraft.nspawn.server import NETWORK_LOCK
 
 VERSIONS = {"trixie": "13", "bookworm": "12"}
 
@@ -161,10 +163,16 @@ def test_a_boot_that_was_killed_breaks_nothing(lab: Lab, seconds: float) -> None
 
 def test_the_network_goes_with_the_last_server(lab: Lab) -> None:
     lab.down()
-    if not containers.running():
-        assert not Path("/sys/class/net", network.BRIDGE).exists()
+    containers.wait_until(_network_as_needed, 10, "no server runs, and the network is there")
+
+
+def _network_as_needed() -> bool:
+    """Whether it is there if any server of this machine runs, and gone if none does."""
+    with locked(NETWORK_LOCK):
+        needed = bool(containers.running())
+        bridge = Path("/sys/class/net", network.BRIDGE).exists()
         tables = subprocess.run(["nft", "list", "tables"], capture_output=True, check=True)
-        assert b"stagecraft" not in tables.stdout
+    return bridge == needed == (b"table ip stagecraft\n" in tables.stdout)
 
 
 def _reboot_from_inside(server: Server) -> None:

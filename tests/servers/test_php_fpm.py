@@ -7,6 +7,9 @@ from provisioned import Provisioned
 
 UNIT = "php-fpm@askpro-staging.service"
 
+RELOAD = "systemctl reload php-fpm@shop-staging.service && sleep 1"
+"""It returns before the new master has read its files: what changes them next must wait."""
+
 
 def property_of(host: Provisioned, unit: str, name: str) -> str:
     return host.ssh(f"systemctl show --property={name} --value {unit}")
@@ -87,12 +90,12 @@ def test_a_slow_request_is_logged_with_its_stack(host: Provisioned) -> None:
         host.ssh(
             f"sed -i 's/^request_slowlog_timeout = .*/request_slowlog_timeout = 1s/' {override}"
         )
-        host.ssh("systemctl reload php-fpm@shop-staging.service")
+        host.ssh(RELOAD)
         assert host.web.get("https://shop.test/slow").status == 200
         assert "snail()" in host.ssh("cat /var/log/php-fpm-shop-staging/slow.log")
     finally:
         host.ssh(f"cp -p /root/index.php {index}; cp -p /root/php-fpm.conf {override}")
-        host.ssh("systemctl reload php-fpm@shop-staging.service")
+        host.ssh(RELOAD)
 
 
 def test_a_reload_with_a_bad_pool_file_leaves_the_site_serving(host: Provisioned) -> None:
@@ -103,4 +106,4 @@ def test_a_reload_with_a_bad_pool_file_leaves_the_site_serving(host: Provisioned
         assert not host.succeeds("systemctl reload php-fpm@shop-staging.service")
         assert host.web.get("https://shop.test/health").status == 200
     finally:
-        host.ssh(f"cp -p /root/pool {pool}; systemctl reload php-fpm@shop-staging.service")
+        host.ssh(f"cp -p /root/pool {pool}; {RELOAD}")

@@ -21,6 +21,7 @@ from provisioned import Provisioned
 
 from stagecraft.nspawn import containers
 from stagecraft.secrets import secrets_for
+from stagecraft.secrets.read import opened_secrets
 
 DETAILED = ("-y", "-vvv", "--debug-all")
 HOMES = {
@@ -118,7 +119,7 @@ class Leaks:
 
 
 def secrets_of(host: Provisioned) -> set[str]:
-    secrets_for.cache_clear()
+    opened_secrets.cache_clear()
     return {s.reveal() for s in secrets_for("staging", host.project.directory)["askpro"].values()}
 
 

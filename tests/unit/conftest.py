@@ -146,7 +146,7 @@ def write(
     monkeypatch: pytest.MonkeyPatch, make_secrets: Callable[[Site], dict[str, Secret]]
 ) -> Callable[[Environment, Machine], Written]:
     """Runs the tasks in deploy.py's order, with operations that only take notes."""
-    names = ("app", "database", "nginx", "packages", "php_fpm", "redis", "tls", *HOST)
+    names = ("app", "database", "nginx", "nightly", "packages", "php_fpm", "redis", "tls", *HOST)
     tasks = {name: importlib.import_module(f"tasks.{name}") for name in names}
 
     def listen(module: ModuleType, written: Written) -> None:
@@ -203,6 +203,8 @@ def write(
             tasks["nginx"].vhost._inner(site, machine, neighbours, secrets[site.key])
         tasks["nginx"].run_nginx._inner(environment, [])
         tasks["tls"].acme_certificates._inner(environment)
+        check = tasks["nightly"].Nightly("/srv/stagecraft", ("inventories/staging.py",))
+        written.tree(nodes=tasks["nightly"].units(check))
         return written
 
     return run

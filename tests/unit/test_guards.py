@@ -27,8 +27,8 @@ from stagecraft.settings.read import ISSUERS
 ROOT = Path(__file__).parents[2]
 SOURCES = [ROOT / "deploy.py", *sorted((ROOT / "tasks").glob("*.py"))]
 
-STOCK_OPERATIONS: set[str] = set()
-"""pyinfra's operations that we rely on: tried, and without change the second time. None so far."""
+STOCK_OPERATIONS = {"pyinfra.operations.files.file"}
+"""pyinfra's operations that we rely on: tried, and without change the second time."""
 
 ALWAYS_CHANGE = {"touch", "restarted", "reloaded", "daemon_reload", "update", "upgrade", "force"}
 """Arguments by which stock operations act on every run."""

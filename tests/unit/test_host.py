@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from stagecraft.facts.access import Ways, parse_ways
+from stagecraft.facts.system import parse_sysctl
 from stagecraft.operations.access import unlike
 from stagecraft.settings import Host, Server
 from stagecraft.settings.checks import logins, missing_files
@@ -123,7 +124,8 @@ def test_the_ways_into_a_machine_as_they_are_printed() -> None:
             "sshd port 2222",
             "key anna ssh-ed25519 AAAA anna@laptop",
             "host-key ssh-ed25519 AAAA root@one",
-            "foreign ufw",
+            "active ssh.socket",
+            "active ufw.service",
             "loaded",
         ]
     )
@@ -132,8 +134,14 @@ def test_the_ways_into_a_machine_as_they_are_printed() -> None:
     assert ways.ports == [22, 2222]
     assert ways.keys == {"anna": ["ssh-ed25519 AAAA anna@laptop"]}
     assert ways.host_key == "ssh-ed25519 AAAA"
+    assert ways.socket
     assert ways.foreign == ("ufw",)
     assert ways.firewall
+
+
+def test_kernel_settings_as_they_are_printed() -> None:
+    lines = ["/proc/sys/net/ipv4/ping_group_range 1\t0", "/proc/sys/fs/suid_dumpable 0"]
+    assert parse_sysctl(lines) == {"net.ipv4.ping_group_range": "1\t0", "fs.suid_dumpable": "0"}
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from stagecraft.connection.connector import FastSSHConnector
 from stagecraft.errors import CommandLineError
 from stagecraft.inventory import load, refuse_misread_arguments
 from stagecraft.secrets import secrets_for
+from stagecraft.secrets.read import opened_secrets
 from stagecraft.settings import REPOSITORY, SettingsError
 
 PARTS = ("config.py", "secret.py", "inventories", "group_data", "stagecraft")
@@ -220,7 +221,7 @@ def test_debug_inventory_shows_no_secret(repository: Path) -> None:
     result = pyinfra(repository, "inventories/local.py", "debug-inventory", "--json")
     assert result.returncode == 0
     assert "askpro.test" in result.stdout
-    secrets_for.cache_clear()
+    opened_secrets.cache_clear()
     secrets = secrets_for("local", repository)["askpro"].values()
     output = result.stdout + result.stderr
     assert not [secret for secret in secrets if secret.reveal() in output]
@@ -246,7 +247,7 @@ def test_secret_py_takes_a_value_from_standard_input(repository: Path) -> None:
     result = run(repository, *arguments, given="hunter2\n")
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == ".stagecraft/secrets/local.yml: complete\n"
-    secrets_for.cache_clear()
+    opened_secrets.cache_clear()
     assert secrets_for("local", repository)["askpro"]["DB_PASSWORD"].reveal() == "hunter2"
 
 

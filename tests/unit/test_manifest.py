@@ -143,7 +143,7 @@ def record(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(operation, "state", SimpleNamespace(is_executing=True))
         monkeypatch.setattr(operation, "manifest", lambda: manifest)
         monkeypatch.setattr(operation, "failed", lambda: list(failures))
-        return list(operation.recorded._inner())
+        return list(operation.recorded._inner(secrets={}))
 
     return run
 

@@ -29,7 +29,7 @@ def all_facts() -> Iterator[type[FactBase[Any]]]:
                 yield fact
 
 
-@pytest.mark.parametrize("fact", set(all_facts()), ids=lambda fact: fact.__name__)
+@pytest.mark.parametrize("fact", dict.fromkeys(all_facts()), ids=lambda fact: fact.__name__)
 def test_every_fact_is_a_reading(fact: type[FactBase[Any]]) -> None:
     """Anything else counts as a change, and ends what is fast about a run."""
     assert fact.command.__annotations__["return"]

@@ -23,10 +23,11 @@ from cryptography.hazmat.primitives.serialization import (
 from pyinfra_cli.util import json_encode  # type: ignore[import-untyped]
 
 from stagecraft import age
-from stagecraft.secrets import Secret, secrets_for
+from stagecraft.secrets import Secret, secrets_for, unopened
 from stagecraft.secrets.edit import Editor
 from stagecraft.secrets.generate import generate, unfit
-from stagecraft.settings import SettingsError
+from stagecraft.secrets.read import STAND_IN, made_of, opened_secrets
+from stagecraft.settings import SettingsError, read
 
 SITES = """\
 server: askpro-1
@@ -64,7 +65,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     write_all(tmp_path, make_key(tmp_path / "anna"))
     monkeypatch.setenv(age.IDENTITY_VARIABLE, str(tmp_path / "anna"))
     yield tmp_path
-    secrets_for.cache_clear()
+    opened_secrets.cache_clear()
 
 
 def answer(site: str, key: str) -> Secret:
@@ -301,7 +302,7 @@ def test_nobody_to_ask_for_a_passphrase(root: Path, monkeypatch: pytest.MonkeyPa
 def test_new_recipients_after_recrypt(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(root)
     before = secrets_for("staging", root)
-    secrets_for.cache_clear()
+    opened_secrets.cache_clear()
     write_all(root, make_key(root / "bert"))
     Editor("staging", root).recrypt()
     assert "no private key here opens it" in problem(root)
@@ -319,13 +320,57 @@ def test_a_throwaway_server_makes_its_own(root: Path, monkeypatch: pytest.Monkey
     assert made["askpro"].keys() >= {"APP_KEY", "BASIC_AUTH_QA", "RETELL_API_KEY"}
     assert not (root / "secrets").exists()
     assert stat.S_IMODE((root / ".stagecraft/identity").stat().st_mode) == 0o600
-    secrets_for.cache_clear()
+    opened_secrets.cache_clear()
     assert secrets_for("staging", root) == made
 
 
 def test_a_throwaway_server_outlives_its_lost_key(root: Path) -> None:
     write_all(root, throwaway=True)
     secrets_for("staging", root)
-    secrets_for.cache_clear()
+    opened_secrets.cache_clear()
     (root / ".stagecraft/identity").unlink()
     assert secrets_for("staging", root)
+
+
+# --- Without opening them ---
+
+
+def test_a_plan_without_keys_gets_stand_ins(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(age.IDENTITY_VARIABLE, "/nonexistent")
+    with unopened():
+        secrets = secrets_for("staging", root)
+        assert {secret.reveal() for site in secrets.values() for secret in site.values()} == {
+            STAND_IN
+        }
+        assert set(secrets["askpro"]) >= {"APP_KEY", "DB_PASSWORD"}
+    with pytest.raises(SettingsError):
+        secrets_for("staging", root)
+
+
+def sums(root: Path) -> tuple[str, str]:
+    return made_of(read("staging", root), root)["askpro-staging"]
+
+
+def test_what_secret_files_are_made_of_is_told_without_a_key(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(root)
+    monkeypatch.setenv(age.IDENTITY_VARIABLE, "/nonexistent")
+    settings, values = sums(root)
+    staging = root / "group_data/staging.yml"
+    staging.write_text(f"{SITES}    upload_limit: 3M\n")
+    assert sums(root) == (settings, values)
+    staging.write_text(f"{SITES}    env: {{A: b}}\n")
+    assert sums(root) == (sums(root)[0], values)
+    assert sums(root)[0] != settings
+    staging.write_text(SITES)
+    (root / "secrets/staging.yml").unlink()
+    assert sums(root) == (settings, "")
+
+
+def test_another_value_makes_other_files(root: Path) -> None:
+    make(root)
+    before = sums(root)
+    Editor("staging", root).put("askpro", "RETELL_API_KEY", Secret("another"))
+    assert sums(root)[0] == before[0]
+    assert sums(root)[1] != before[1]

@@ -265,7 +265,7 @@ def take_up(shell: Any, stand_in: Any, tmp_path: Path) -> Callable[..., Any]:
     """Runs it for a unit in this state, with a command that fails or that it does not survive."""
     log = tmp_path / "log"
 
-    def run(state: str, *, fails: bool, survives: bool = True, tree: str = "") -> Any:
+    def run(state: str, *trees: str, fails: bool, survives: bool = True) -> Any:
         stand_in("journalctl", "echo the log of the unit")
         stand_in("sleep", "true")
         stand_in(
@@ -274,7 +274,7 @@ def take_up(shell: Any, stand_in: Any, tmp_path: Path) -> Callable[..., Any]:
             f' "is-active --quiet"*) [ {survives} = True ] ;; is-active*) echo {state} ;; esac',
         )
         stand_in("reload", f"echo reload >>{log}; [ {fails} = False ]")
-        result = shell(services.TAKE_UP, "take-up", "x.service", "reload x.service", tree)
+        result = shell(services.TAKE_UP, "take-up", "x.service", "reload x.service", *trees)
         return SimpleNamespace(result=result, called=log.read_text().splitlines())
 
     return run
@@ -304,7 +304,7 @@ def test_what_a_running_unit_does_not_take_up_is_put_back(
     old.parent.mkdir(parents=True)
     old.write_text("old\n")
     (kept / "index").write_text(f"{changed}\n{new}\n")
-    run = take_up("active", fails=survives, survives=survives, tree=kept.name)
+    run = take_up("active", kept.name, fails=survives, survives=survives)
     assert run.result.returncode == 1
     assert "the old ones are back and it runs on them" in run.result.stderr
     assert ("systemctl start x.service" in run.called) is not survives
@@ -331,12 +331,16 @@ def test_the_plan_says_what_becomes_of_the_unit(
 ) -> None:
     manifest = Manifest("staging", {"production": []})
     named: list[str] = []
-    monkeypatch.setattr(services, "host", SimpleNamespace(get_fact=lambda *_, **__: unit))
+    host = SimpleNamespace(get_fact=lambda *_, **__: unit, name=words)
+    monkeypatch.setattr(services, "host", host)
     monkeypatch.setattr(services, "state", SimpleNamespace(is_executing=False))
     monkeypatch.setattr(services, "manifest", lambda: manifest)
     monkeypatch.setattr(services, "run", lambda *, name, **_: named.append(name))
     services.running(name="Run x", unit="x.service", shared=True)
     assert named == [f"Run x{words}"]
+    [service] = services.looked_after()
+    assert (service.unit, service.present, service.follows) == ("x.service", unit, False)
+    assert words.removeprefix(": ").startswith(service.step)
 
 
 def test_a_reload_that_failed_is_tried_again(commands: Any) -> None:

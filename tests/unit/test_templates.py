@@ -535,20 +535,20 @@ def units(tmp_path: Path, written: Any) -> Path:
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
 def test_systemd_understands_every_unit_and_every_drop_in(units: Path) -> None:
     names = sorted(path.name for path in units.glob("*.service"))
-    assert len(names) == 6
+    assert len(names) == 7
     result = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *(units / name for name in names)],
         capture_output=True,
         text=True,
         env=os.environ | {"SYSTEMD_UNIT_PATH": f"{units}:", "SYSTEMD_LOG_LEVEL": "info"},
     )
-    # PHP need not be on this machine; all else that it says is about what we wrote.
+    # Neither PHP nor the checkout need be here; all else that it says is about what we wrote.
     said = [
         line
         for line in result.stderr.splitlines()
         if str(units) in line or line.startswith(tuple(names))
     ]
-    missing = re.compile(r"Command /usr/sbin/php-fpm[\d.]+ is not executable")
+    missing = re.compile(r"Command (/usr/sbin/php-fpm[\d.]+|/srv/\S+/python) is not executable")
     assert [line for line in said if not missing.search(line)] == []
 
 
@@ -639,11 +639,13 @@ def test_redis_trial_start_refuses_what_redis_refuses(
 
 
 def test_redis_confines_the_site_to_its_prefix(written: Any) -> None:
-    default, user = rendered(written, "redis/users.acl.j2")[0].content.splitlines()
+    default, user, check = rendered(written, "redis/users.acl.j2")[0].content.splitlines()
     assert default == "user default off"
     assert user.startswith("user askpro-staging on #")
     assert {"~askpro_staging_*", "&askpro_staging_*", "-@dangerous"} <= set(user.split())
     assert "nopass" not in user
+    # Who gets to the socket reads in the files what this one may ask for.
+    assert check == "user stagecraft on nopass resetchannels -@all +config|get +acl|list"
 
 
 def test_a_database_login_file_holds_one_account(written: Any) -> None:

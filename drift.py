@@ -1,0 +1,5 @@
+"""Is the server still what the files say? python drift.py inventories/production.py"""
+
+from stagecraft.drift.command import main
+
+main()

@@ -1,0 +1,20 @@
+"""What pyinfra runs on each server for drift.py, always with --dry: the plan of deploy.py, then a
+look at all that a plan does not show. Writes a Report as JSON to the file that `--data report=`
+names."""
+
+from pathlib import Path
+
+from pyinfra.context import host
+
+from stagecraft.drift.areas import look
+from stagecraft.drift.declared import declared_here
+from stagecraft.drift.managed import managed
+from stagecraft.drift.running import RUNNING
+from stagecraft.drift.unmanaged import UNMANAGED
+from stagecraft.drift.wearing import WEARING
+from stagecraft.drift.who import witnessed
+
+_declared = declared_here()
+_found = look([managed, *UNMANAGED, *RUNNING, *WEARING], _declared)
+_report = witnessed(_found, _declared.environment)
+Path(host.data.report).write_text(_report.model_dump_json(by_alias=True))

@@ -1,0 +1,115 @@
+"""What a check finds: plain data, so that a terminal, a notifier and a page can each show it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field, computed_field
+
+
+class Class(StrEnum):
+    """Where a difference shows."""
+
+    MANAGED = "managed"
+    """A run would change it: the server is not as declared."""
+    UNMANAGED = "unmanaged"
+    """Nobody declared it."""
+    RUNNING = "running"
+    """What runs is not what is on disk."""
+    WEARING = "wearing out"
+    """It is going to fail by itself."""
+    WAIVER = "waiver"
+    """waivers.yml itself."""
+
+
+class Severity(StrEnum):
+    """How soon somebody must look, the soonest first."""
+
+    CRITICAL = "critical"
+    """Now: somebody may get in, or the sites are down or about to be."""
+    HIGH = "high"
+    """Today."""
+    LOW = "low"
+    """When there is time."""
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return list(Severity).index(self)
+
+
+class Cause(StrEnum):
+    """Who moved, of a managed difference."""
+
+    SERVER = "the server changed"
+    FILES = "the files moved on"
+
+
+class Finding(BaseModel):
+    """One difference. It never holds a secret.
+
+    `kind` and `thing` name it, in words that stay the same from night to night: `database user`
+    and `evil@%`. `environment` is empty for what belongs to the whole machine. `since` and `who`
+    are what the server itself knows; when a check first saw it, the history knows.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    class_: Class = Field(alias="class")
+    severity: Severity
+    kind: str
+    thing: str
+    server: str = ""
+    environment: str = ""
+    expected: str
+    found: str
+    remedy: str
+    """The command that would put it right, as an operator types it."""
+    cause: Cause | None = None
+    diff: tuple[str, ...] = ()
+    since: datetime | None = None
+    who: str = ""
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def id(self) -> str:
+        """Stable from night to night: what waivers and the history go by. Without a colon after
+        the server, so that it can be copied into YAML as it is."""
+        place = "/".join(part for part in (self.server, self.environment) if part)
+        return f"{place} {self.class_} {self.kind} {self.thing}"
+
+
+class Unchecked(BaseModel):
+    """What could not be looked at, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    server: str
+    environment: str = ""
+    area: str
+    reason: str
+
+
+class Coverage(BaseModel):
+    """How much of what exists of a kind is declared."""
+
+    model_config = ConfigDict(frozen=True)
+
+    server: str
+    kind: str
+    declared: int
+    total: int
+
+
+class Report(BaseModel):
+    """What one check of one inventory has found; without a server, of one that gave no answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    server: str = ""
+    environment: str = ""
+    findings: Sequence[Finding] = ()
+    unchecked: Sequence[Unchecked] = ()
+    coverage: Sequence[Coverage] = ()

@@ -1,0 +1,72 @@
+"""Variables of the database server that somebody has set while it runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from pyinfra.context import host
+
+from stagecraft.drift.areas import Looked
+from stagecraft.drift.declared import Declared
+from stagecraft.drift.findings import Finding, Severity
+from stagecraft.drift.running.finding import finding
+from stagecraft.facts.database import CLIENTS
+from stagecraft.facts.variables import HIDDEN, Variable, VariablesFact
+
+REPLICATION = re.compile(r"gtid_(slave|replica|binlog)_")
+"""Where a replica has got to, which it sets itself."""
+
+UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+WORDS = {"on": "1", "true": "1", "yes": "1", "off": "0", "false": "0", "no": "0"}
+
+
+def database_variables(declared: Declared) -> Looked:
+    """`SET GLOBAL`, which the next start forgets; set back to what it was, it is none."""
+    engine = declared.settings.database.engine
+    variables: list[Variable] = host.get_fact(VariablesFact, engine=engine)
+    return Looked(list(changed(variables, engine)))
+
+
+def changed(variables: Iterable[Variable], engine: str) -> Iterator[Finding]:
+    for variable in variables:
+        expected = variable.default if variable.configured is None else variable.configured
+        if REPLICATION.match(variable.name) or same(variable.value, expected):
+            continue
+        yield finding(
+            Severity.HIGH,
+            ("database variable", variable.name),
+            expected=at_start(expected, variable),
+            found=f"was set to {variable.value} while the server runs",
+            remedy=remedy(variable.name, expected, engine),
+            since=variable.since,
+            who=variable.who,
+        )
+
+
+def at_start(expected: str | None, variable: Variable) -> str:
+    if expected is None or variable.value == HIDDEN:
+        return "what the server started with"
+    where = "the default" if variable.configured is None else "by its option files"
+    return f"{expected or 'nothing'}, {where}"
+
+
+def same(value: str, expected: str | None) -> bool:
+    return expected is not None and value != HIDDEN and plain(value) == plain(expected)
+
+
+def plain(value: str) -> str:
+    """`1203M` as the bytes that the server says, ON as 1."""
+    value = value.lower()
+    if size := re.fullmatch(r"(\d+)([kmgt])", value):
+        return str(int(size[1]) * UNITS[size[2]])
+    if re.fullmatch(r"\d+\.\d+", value):
+        return f"{float(value):g}"
+    return WORDS.get(value, value)
+
+
+def remedy(name: str, expected: str | None, engine: str) -> str:
+    if expected is None:
+        return f'{CLIENTS[engine]} -e "SET GLOBAL {name} = DEFAULT"'
+    literal = plain(expected) if plain(expected).isdigit() else f"'{expected}'"
+    return f'{CLIENTS[engine]} -e "SET GLOBAL {name} = {literal}"'

@@ -1,0 +1,85 @@
+"""Settings and users of Redis instances that are not those of their files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pyinfra.context import host
+
+from stagecraft.drift.areas import Looked
+from stagecraft.drift.declared import Declared
+from stagecraft.drift.findings import Finding, Severity
+from stagecraft.drift.running.finding import environment_of, finding
+from stagecraft.facts.redis import Instance, RedisFact
+from stagecraft.operations.services import looked_after
+
+BY_DEFAULT = {"replicaof": ""}
+"""What our files leave as it is, and who takes data away by Redis changes."""
+
+IMPLIED = {"sanitize-payload", "resetchannels", "-@all"}
+"""What Redis adds to every user's rules."""
+
+UNITS = {"kb": 2**10, "mb": 2**20, "gb": 2**30}
+
+
+def unit(site: str) -> str:
+    return f"redis-server@{site}.service"
+
+
+def redis_settings(declared: Declared) -> Looked:
+    """`CONFIG SET` and `ACL SETUSER`, which the next start forgets."""
+    found: list[Finding] = []
+    for name, differences in differing(declared).items():
+        for named, expected, now in differences:
+            found.append(
+                finding(
+                    Severity.CRITICAL if named[0] == "Redis user" else Severity.HIGH,
+                    named,
+                    expected=expected,
+                    found=now,
+                    remedy=f"systemctl restart {unit(name)}",
+                    environment=environment_of(unit(name), declared),
+                )
+            )
+    return Looked(found)
+
+
+Difference = tuple[tuple[str, str], str, str]
+"""Its kind and thing, what the files say, and what runs."""
+
+
+def differing(declared: Declared) -> dict[str, list[Difference]]:
+    """By site; not where files are not as declared, which is another finding."""
+    sites = [site.name for site in declared.environment.sites]
+    instances: dict[str, Instance] = host.get_fact(RedisFact, sites=sites)
+    following = {service.unit for service in looked_after() if service.follows}
+    return {
+        name: differences
+        for name, instance in instances.items()
+        if unit(name) not in following
+        if (differences := list(differences_of(name, instance)))
+    }
+
+
+def differences_of(site: str, instance: Instance) -> Iterator[Difference]:
+    if not instance.answers:
+        return
+    for key, expected in (BY_DEFAULT | instance.declared_settings).items():
+        now = instance.settings.get(key)
+        if now is not None and plain(now) != plain(expected):
+            yield ("Redis setting", f"{site} {key}"), f"{expected or 'nothing'}", f"is {now}"
+    for name in sorted(instance.users.keys() | instance.declared_users.keys()):
+        now_user, file_user = instance.users.get(name), instance.declared_users.get(name)
+        if now_user is None:
+            yield ("Redis user", f"{site} {name}"), "as in its file", "is gone"
+        elif file_user is None:
+            yield ("Redis user", f"{site} {name}"), "nobody of this name", "may log in"
+        elif now_user - IMPLIED != file_user - IMPLIED:
+            yield ("Redis user", f"{site} {name}"), "as in its file", "has other rights"
+
+
+def plain(value: str) -> str:
+    """`64mb` as the bytes that Redis says."""
+    size = re.fullmatch(r"(\d+)(kb|mb|gb)", value.lower())
+    return str(int(size[1]) * UNITS[size[2]]) if size else value

@@ -1,0 +1,33 @@
+"""What is there and nobody declared."""
+
+from __future__ import annotations
+
+from stagecraft.drift.areas import Area
+from stagecraft.drift.unmanaged import (
+    accounts,
+    archives,
+    databases,
+    files,
+    filters,
+    listeners,
+    packages,
+)
+
+UNMANAGED: list[Area] = [
+    files.vhosts,
+    files.fpm_pools,
+    files.redis_instances,
+    files.cron_jobs,
+    files.units,
+    files.certificates,
+    files.site_directories,
+    databases.databases,
+    listeners.ports,
+    filters.firewall_tables,
+    accounts.accounts,
+    files.rights,
+    archives.archives,
+    packages.packages,
+    packages.package_files,
+    files.other_files,
+]

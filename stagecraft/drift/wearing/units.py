@@ -1,0 +1,46 @@
+"""Units that have failed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from pyinfra.context import host
+
+from stagecraft.drift.areas import Looked
+from stagecraft.drift.declared import Declared
+from stagecraft.drift.findings import Finding, Severity
+from stagecraft.drift.running.finding import environment_of
+from stagecraft.drift.wearing.finding import finding
+from stagecraft.facts.units import Units, UnitsFact
+from stagecraft.operations.services import looked_after
+
+MEANINGS = {
+    "certbot.service": "certificates are not renewed",
+    "apt-daily.service": "apt does not learn of updates",
+    "apt-daily-upgrade.service": "security updates are not installed",
+    "logrotate.service": "logs grow until the disk is full",
+    "unattended-upgrades.service": "an upgrade may be cut off by a shutdown",
+}
+
+
+def failed_units(declared: Declared) -> Looked:
+    """Not those that a run would start: they are told as not running."""
+    units: Units = host.get_fact(UnitsFact)
+    started = {service.unit for service in looked_after() if service.step == "start"}
+    return Looked(list(failed(units, started, declared)))
+
+
+def failed(units: Units, started: Collection[str], declared: Declared) -> Iterator[Finding]:
+    for failure in units.failed:
+        if failure.unit in started:
+            continue
+        meaning = MEANINGS.get(failure.unit)
+        yield finding(
+            Severity.HIGH,
+            ("failed unit", failure.unit),
+            expected="it does its work",
+            found=f"it failed ({failure.result})" + (f": {meaning}" if meaning else ""),
+            remedy=f"journalctl -u {failure.unit}; systemctl restart {failure.unit}",
+            environment=environment_of(failure.unit, declared),
+            since=failure.since,
+        )

@@ -1,0 +1,54 @@
+"""What bootstrap.py found on the server when it first came: the provider's, not a person's."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pyinfra.api.facts import FactBase
+
+from stagecraft.facts.reading import reading
+from stagecraft.paths import AS_FOUND
+
+
+@dataclass(frozen=True)
+class AsFound:
+    """`files` are paths that no Debian package had brought, `packages` those that were not there
+    only because others need them."""
+
+    files: frozenset[str] = frozenset()
+    packages: frozenset[str] = frozenset()
+
+    @property
+    def text(self) -> str:
+        """How it stands in the file."""
+        files = (f"file\t{path}\n" for path in sorted(self.files))
+        return "".join([*files, *(f"package\t{name}\n" for name in sorted(self.packages))])
+
+
+def parse_as_found(lines: Iterable[str]) -> AsFound | None:
+    """Reads `AsFound.text` after its first line, which says that there is such a file."""
+    said, *records = [line.split("\t") for line in lines] or [[]]
+    if not said:
+        return None
+    return AsFound(
+        files=frozenset(record[1] for record in records if record[0] == "file"),
+        packages=frozenset(record[1] for record in records if record[0] == "package"),
+    )
+
+
+class AsFoundFact(FactBase[AsFound | None]):
+    """What was found; None on a server that bootstrap.py has not come to."""
+
+    @reading
+    def command(self) -> str:
+        path = shlex.quote(AS_FOUND)
+        return f"[ ! -f {path} ] || {{ echo found; cat {path}; }}"
+
+    @staticmethod
+    def default() -> AsFound | None:
+        return None
+
+    def process(self, output: list[str]) -> AsFound | None:
+        return parse_as_found(output)

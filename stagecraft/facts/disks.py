@@ -1,0 +1,52 @@
+"""How full file systems are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyinfra.api.facts import FactBase
+
+from stagecraft.facts.reading import reading
+
+FIXED = ("devtmpfs", "squashfs", "iso9660", "overlay", "efivarfs", "ramfs", "fuse.lxcfs")
+"""File systems that are always full, or count what another one counts."""
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A mounted file system: how much of its space and of its inodes is used, in percent. `space`
+    counts what is kept for root as used, as df does."""
+
+    mount: str
+    space: int
+    inodes: int
+
+
+def parse_disks(lines: list[str]) -> list[Disk]:
+    """Reads df's columns: both percentages, `-` where there are none, and the mount point."""
+    disks = []
+    for line in lines[1:]:
+        space, inodes, mount = line.split(maxsplit=2)
+        if space != "-":
+            disks.append(Disk(mount, percent(space), percent(inodes)))
+    return disks
+
+
+def percent(text: str) -> int:
+    return 0 if text == "-" else int(text.removesuffix("%"))
+
+
+class DisksFact(FactBase[list[Disk]]):
+    """Every local `Disk`. Those of other machines could keep the check waiting."""
+
+    @reading
+    def command(self) -> str:
+        excluded = " ".join(f"--exclude-type={kind}" for kind in FIXED)
+        return f"df --local {excluded} --output=pcent,ipcent,target 2>/dev/null; true"
+
+    @staticmethod
+    def default() -> list[Disk]:
+        return []
+
+    def process(self, output: list[str]) -> list[Disk]:
+        return parse_disks(output)

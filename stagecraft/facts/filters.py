@@ -1,0 +1,96 @@
+"""What the kernel does with packets: every table of rules, whoever made it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pyinfra.api.facts import FactBase
+
+from stagecraft.facts.reading import reading
+
+LEGACY = "legacy"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of nft or, of the family `legacy`, of the old iptables. `rules` counts those in it;
+    `drops` are its chains that let nothing through by themselves; `fail2ban` says that every rule
+    is in a chain of its, or leads there."""
+
+    family: str
+    name: str
+    rules: int = 0
+    drops: tuple[str, ...] = ()
+    fail2ban: bool = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether it changes nothing, as what is left of iptables when its rules are gone."""
+        return not self.rules and not self.drops
+
+
+def parse_filters(lines: Iterable[str]) -> list[Table]:
+    """Reads `nft --json list ruleset`, and the names of old tables after it."""
+    tables: dict[tuple[str, str], Table] = {}
+    for line in lines:
+        if line.startswith("{"):
+            tables |= nft_tables(json.loads(line)["nftables"])
+        elif line.startswith(f"{LEGACY}\t"):
+            name = line.split("\t")[1]
+            tables[LEGACY, name] = Table(LEGACY, name, rules=1)
+    return list(tables.values())
+
+
+def nft_tables(objects: Iterable[dict[str, Any]]) -> dict[tuple[str, str], Table]:
+    objects = list(objects)
+    return {
+        (table["family"], table["name"]): nft_table(table, objects)
+        for table in (entry["table"] for entry in objects if "table" in entry)
+    }
+
+
+def nft_table(table: dict[str, Any], objects: Iterable[dict[str, Any]]) -> Table:
+    family, name = table["family"], table["name"]
+    mine = [
+        (kind, value)
+        for entry in objects
+        for kind, value in entry.items()
+        if value.get("family") == family and value.get("table") == name
+    ]
+    rules = [value for kind, value in mine if kind == "rule"]
+    drops = [v["name"] for kind, v in mine if kind == "chain" and v.get("policy") == "drop"]
+    return Table(
+        family,
+        name,
+        len(rules),
+        tuple(drops),
+        fail2ban=name == "f2b-table" or (bool(rules) and all(map(of_fail2ban, rules))),
+    )
+
+
+def of_fail2ban(rule: dict[str, Any]) -> bool:
+    """Whether it stands in one of its chains, or jumps to one, as with its iptables actions."""
+    jumps = [part["jump"]["target"] for part in rule["expr"] if "jump" in part]
+    return any(chain.startswith("f2b-") for chain in [rule["chain"], *jumps])
+
+
+class FiltersFact(FactBase[list[Table]]):
+    """All `Table`s with their rules; sets' elements, which are many, left out."""
+
+    @reading
+    def command(self) -> str:
+        return (
+            "nft --json --terse list ruleset 2>/dev/null;"
+            f" sed 's/^/{LEGACY}\\t/' /proc/net/ip_tables_names /proc/net/ip6_tables_names"
+            " 2>/dev/null; true"
+        )
+
+    @staticmethod
+    def default() -> list[Table]:
+        return []
+
+    def process(self, output: list[str]) -> list[Table]:
+        return parse_filters(output)

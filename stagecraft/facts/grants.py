@@ -1,0 +1,123 @@
+"""Who holds what in MariaDB or MySQL: every account from anywhere, every role, every schema."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pyinfra.api.facts import FactBase
+
+from stagecraft.facts.database import CLIENTS, QUERY
+from stagecraft.facts.reading import reading
+
+ROLES = {
+    "mariadb": "SELECT 'role', User FROM mysql.user WHERE is_role = 'Y';"
+    " SELECT 'given', CONCAT(QUOTE(User), '@', QUOTE(Host)), Role FROM mysql.roles_mapping;",
+    "mysql": "SELECT 'role', User FROM mysql.user"
+    " WHERE account_locked = 'Y' AND authentication_string = '';"
+    " SELECT 'given', CONCAT(QUOTE(TO_USER), '@', QUOTE(TO_HOST)), FROM_USER"
+    " FROM mysql.role_edges;",
+}
+
+ROUTINES = """
+SELECT 'privilege', CONCAT(QUOTE(User), '@', QUOTE(Host)), Db, Routine_name, Proc_priv, '', 'NO'
+  FROM mysql.procs_priv;
+"""
+
+
+@dataclass
+class Holder:
+    """An account, from `host` alone (`%`: from anywhere), or a role. `privileges` are
+    `SELECT on shop.*`; `roles` are those it was given."""
+
+    user: str
+    host: str
+    role: bool = False
+    privileges: set[str] = field(default_factory=set)
+    roles: set[str] = field(default_factory=set)
+
+    @property
+    def name(self) -> str:
+        return self.user if self.role else f"{self.user}@{self.host}"
+
+    @property
+    def local(self) -> bool:
+        return self.host in ("localhost", "127.0.0.1", "::1")
+
+    @property
+    def grants(self) -> list[str]:
+        """What it may, in words."""
+        return sorted(self.privileges | {f"role {role}" for role in self.roles})
+
+
+@dataclass
+class Grants:
+    """`reachable` is False where the server does not run, or not for root. `public` is what
+    everybody holds (MariaDB's PUBLIC)."""
+
+    installed: bool = False
+    reachable: bool = False
+    schemas: list[str] = field(default_factory=list)
+    holders: dict[str, Holder] = field(default_factory=dict)
+    public: set[str] = field(default_factory=set)
+
+
+def parse_grants(lines: Iterable[str]) -> Grants:
+    """Reads the tab-separated rows of `QUERY`, `ROUTINES` and `ROLES`."""
+    found = Grants()
+    for line in lines:
+        kind, *row = line.split("\t")
+        if kind == "installed":
+            found.installed = True
+        elif kind == "schema":
+            found.reachable = True
+            found.schemas.append(row[0])
+        elif kind == "account":
+            found.holders[quoted(row[0], row[1])] = Holder(row[0], row[1])
+        elif kind == "role":
+            for holder in found.holders.values():
+                holder.role = holder.role or holder.user == row[0]
+        elif kind == "given" and row[0] in found.holders:
+            found.holders[row[0]].roles.add(row[1])
+        elif kind == "privilege":
+            hold(found, row)
+    return found
+
+
+def quoted(user: str, host: str) -> str:
+    return f"'{user}'@'{host}'"
+
+
+def hold(found: Grants, row: list[str]) -> None:
+    grantee, schema, table, privilege, column, _ = row
+    if privilege == "USAGE":  # the word for none at all
+        return
+    said = f"{privilege} on {schema}.{table}" + (f" ({column})" if column else "")
+    if grantee.strip("'").partition("'")[0] == "PUBLIC":
+        found.public.add(said)
+        return
+    holder = found.holders.get(grantee) or found.holders.get(f"{grantee}@''")
+    if holder:
+        holder.privileges.add(said)
+
+
+class GrantsFact(FactBase[Grants]):
+    """The `Grants` as root sees them through the socket."""
+
+    @reading
+    def command(self, engine: str) -> str:
+        client = CLIENTS[engine]
+        options = "--batch --raw --skip-column-names --force"
+        query = shlex.quote(QUERY + ROUTINES + ROLES[engine])
+        return (
+            f"if command -v {client} >/dev/null; then echo installed;"
+            f" {client} {options} --execute={query} 2>/dev/null; fi; true"
+        )
+
+    @staticmethod
+    def default() -> Grants:
+        return Grants()
+
+    def process(self, output: list[str]) -> Grants:
+        return parse_grants(output)

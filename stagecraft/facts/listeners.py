@@ -1,0 +1,55 @@
+"""Who waits for connections and packets, on every port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyinfra.api.facts import FactBase
+
+from stagecraft.facts.reading import reading
+
+READ_LISTENERS = Path(__file__).with_suffix(".sh").read_text()
+
+
+@dataclass(frozen=True)
+class Socket:
+    """`protocol` is tcp or udp; `process` and the systemd `unit` it is of are empty where the
+    kernel does not tell, or listens itself (WireGuard)."""
+
+    protocol: str
+    address: str
+    process: str = ""
+    unit: str = ""
+
+    @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine reaches it."""
+        host = self.address.rpartition(":")[0].strip("[]").removeprefix("::ffff:")
+        return host.startswith("127.") or host == "::1"
+
+
+def parse_listeners(lines: Iterable[str]) -> list[Socket]:
+    """Reads the tab-separated lines of `listeners.sh`."""
+    rows = (line.split("\t") for line in lines)
+    return [Socket(*row) for row in rows if len(row) == 4 and row[1].rpartition(":")[2].isdigit()]
+
+
+class ListenersFact(FactBase[list[Socket]]):
+    """All `Socket`s that are bound and wait."""
+
+    @reading
+    def command(self) -> str:
+        return READ_LISTENERS
+
+    @staticmethod
+    def default() -> list[Socket]:
+        return []
+
+    def process(self, output: list[str]) -> list[Socket]:
+        return parse_listeners(output)

@@ -1,0 +1,60 @@
+"""How Redis instances run, and what their files say."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyinfra.api.facts import FactBase
+
+from stagecraft.facts.reading import reading
+
+READ_REDIS = Path(__file__).with_suffix(".sh").read_text()
+
+
+@dataclass
+class Instance:
+    """One site's. `settings` are its effective ones and `users` its ACL, a line for each without
+    `user`, by name; `declared_…` are those of its files. `answers` says that it lets us look."""
+
+    answers: bool = False
+    settings: dict[str, str] = field(default_factory=dict)
+    users: dict[str, frozenset[str]] = field(default_factory=dict)
+    declared_settings: dict[str, str] = field(default_factory=dict)
+    declared_users: dict[str, frozenset[str]] = field(default_factory=dict)
+
+
+def parse_instances(lines: list[str]) -> dict[str, Instance]:
+    """Reads the tab-separated lines of `redis.sh`."""
+    instances: dict[str, Instance] = {}
+    for line in lines:
+        kind, site, *words = line.split("\t")
+        instance = instances.setdefault(site, Instance())
+        if kind == "answers":
+            instance.answers = True
+        elif kind == "setting":
+            instance.settings[words[0]] = words[1]
+        elif kind == "file-setting":
+            instance.declared_settings[words[0]] = words[1].strip('"')
+        elif kind in ("user", "file-user"):
+            users = instance.users if kind == "user" else instance.declared_users
+            _, name, *rules = words[0].split()
+            users[name] = frozenset(rules)
+    return instances
+
+
+class RedisFact(FactBase[dict[str, Instance]]):
+    """The `Instance` of each of these sites that has one and runs."""
+
+    @reading
+    def command(self, sites: Sequence[str]) -> str:
+        return f"sites={shlex.quote(' '.join(sites))}\n{READ_REDIS}"
+
+    @staticmethod
+    def default() -> dict[str, Instance]:
+        return {}
+
+    def process(self, output: list[str]) -> dict[str, Instance]:
+        return parse_instances(output)

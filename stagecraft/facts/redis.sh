@@ -1,0 +1,25 @@
+# Prints how the Redis instance of each site in $sites runs, and its files beside that; words apart by
+# tabs. Password hashes become numbers, the same number for the same hash.
+for site in $sites; do
+    socket=/run/redis-$site/redis-server.sock configuration=/etc/redis/redis-$site
+    [ -S "$socket" ] && [ -f "$configuration.conf" ] || continue
+    {
+        sed 's/^/file-user /' "$configuration.acl"
+        sed '/^#/d; /^$/d; s/^/file-setting /' "$configuration.conf"
+        printf 'AUTH stagecraft -\nCONFIG GET *\nACL LIST\n' | redis-cli -s "$socket" 2>/dev/null
+    } | awk -v OFS='\t' -v site="$site" '
+        function numbered(line,  words, count, i, told) {
+            count = split(line, words, " ")
+            for (i = 1; i <= count; i++) {
+                if (words[i] ~ /^#/) words[i] = "#" ((words[i] in known) ? known[words[i]] : known[words[i]] = ++hashes)
+                told = told (i > 1 ? " " : "") words[i]
+            }
+            return told
+        }
+        sub(/^file-user /, "") { print "file-user", site, numbered($0); next }
+        sub(/^file-setting /, "") { key = $1; sub(/^[^ ]+ */, ""); print "file-setting", site, key, $0; next }
+        !answers++ { print ($0 == "OK" ? "answers" : "silent"), site; next }
+        name == "" && sub(/^user /, "user ") { print "user", site, numbered($0); next }
+        name == "" { name = $0; next }
+        { print "setting", site, name, name ~ /pass|auth/ && $0 != "" ? "(hidden)" : $0; name = "" }'
+done

@@ -1,0 +1,64 @@
+"""Files that no Debian package has brought, where a file alone changes what the machine does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pyinfra.api.facts import FactBase
+
+from stagecraft.facts.reading import reading
+
+READ_STRAYS = Path(__file__).with_suffix(".sh").read_text()
+
+TYPES = {"f": "file", "d": "directory", "l": "link"}
+
+
+@dataclass(frozen=True)
+class Stray:
+    """A path that is not a package's. `mode` is octal text, `owner` is user:group; `since` is when
+    it last changed in any way (ctime)."""
+
+    path: str
+    kind: str = "file"
+    mode: str = "644"
+    owner: str = "root:root"
+    target: str = ""
+    since: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    @property
+    def setuid(self) -> bool:
+        """Whether whoever runs it becomes its owner, or of its group."""
+        return self.kind == "file" and int(self.mode, 8) & 0o6000 != 0
+
+
+def parse_strays(lines: Iterable[str]) -> list[Stray]:
+    """Reads the tab-separated lines of `strays.sh`, each path once, in the paths' order."""
+    found: dict[str, Stray] = {}
+    for line in lines:
+        if line.count("\t") == 5:  # else somebody has put a tab or a line's end into a name
+            letter, mode, owner, changed, path, target = line.split("\t")
+            since = datetime.fromtimestamp(int(float(changed)), UTC)
+            found[path] = Stray(path, TYPES.get(letter, letter), mode, owner, target, since)
+    return [found[path] for path in sorted(found)]
+
+
+class Strays(FactBase[list[Stray]]):
+    """The `Stray`s, those that runs have installed among them."""
+
+    @reading
+    def command(self) -> str:
+        return READ_STRAYS
+
+    @staticmethod
+    def default() -> list[Stray]:
+        return []
+
+    def process(self, output: list[str]) -> list[Stray]:
+        return parse_strays(output)

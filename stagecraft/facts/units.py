@@ -1,0 +1,75 @@
+"""What is odd about systemd's units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyinfra.api.facts import FactBase
+
+from stagecraft.facts.reading import reading
+from stagecraft.facts.services import parse_timestamp
+
+READ_UNITS = Path(__file__).with_suffix(".sh").read_text()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A unit that has failed: how, in systemd's word, and when in seconds since the epoch."""
+
+    unit: str
+    result: str
+    since: float
+
+
+@dataclass(frozen=True)
+class Units:
+    """`unread` are unit files and drop-ins that changed since systemd last read them all, and
+    `until_boot` those in /run that override a unit, with the moment of the change."""
+
+    failed: tuple[Failure, ...] = ()
+    unread: dict[str, float] = field(default_factory=dict)
+    until_boot: dict[str, float] = field(default_factory=dict)
+
+
+def parse_units(lines: list[str]) -> Units:
+    """Reads the tab-separated lines of `units.sh`."""
+    read = 0.0
+    failed: list[dict[str, str]] = []
+    changed: dict[str, dict[str, float]] = {"changed": {}, "until-boot": {}}
+    for line in lines:
+        kind, *words = line.split("\t")
+        if kind == "read":
+            read = max(read, parse_timestamp(words[1]))
+        elif kind == "failed" and len(words) == 2:
+            # An empty line divides the units.
+            failed = failed or [{}]
+            failed[-1][words[0]] = words[1]
+        elif kind == "failed":
+            failed.append({})
+        elif kind in changed:
+            changed[kind][words[1]] = float(words[0])
+    return Units(
+        failed=tuple(
+            Failure(unit["Id"], unit["Result"], parse_timestamp(unit["StateChangeTimestamp"]))
+            for unit in failed
+            if unit
+        ),
+        unread={path: moment for path, moment in changed["changed"].items() if moment > read},
+        until_boot=changed["until-boot"],
+    )
+
+
+class UnitsFact(FactBase[Units]):
+    """The `Units` that are odd."""
+
+    @reading
+    def command(self) -> str:
+        return READ_UNITS
+
+    @staticmethod
+    def default() -> Units:
+        return Units()
+
+    def process(self, output: list[str]) -> Units:
+        return parse_units(output)

@@ -1,0 +1,88 @@
+"""Nothing is found after what happens on a server by itself, or by a release."""
+
+from __future__ import annotations
+
+import pytest
+from provisioned import Provisioned
+from tampering import Guarded
+
+from stagecraft.drift.findings import Report
+from stagecraft.nspawn.lab import Lab
+
+pytestmark = pytest.mark.drift
+
+NEW_RELEASE = """
+cd /var/www/askpro-production
+setpriv --reuid askpro-production --regid askpro-production --clear-groups sh -ec '
+    mkdir releases/next && cp -a releases/placeholder/. releases/next/'
+setfacl --modify user:www-data:--x releases/next
+ln -sfn releases/next current.new && mv -fT current.new current
+systemctl reload php-fpm@askpro-production
+"""
+
+REINSTALLED = (
+    "apt-get install -q -y --reinstall"
+    " $(dpkg-query -W -f '${{db:Status-Status}} ${{Package}}\\n' {} | sed -n 's/^installed //p')"
+)
+
+NIGHTS = {
+    "apt's index refreshed": "apt-get update -q",
+    "logs rotated": "logrotate --force /etc/logrotate.conf",
+    "logrotate's timer": "systemctl start logrotate.service",
+    "a library upgraded, and what uses it restarted": REINSTALLED.format("'libssl3*' openssl"),
+    "PHP upgraded": REINSTALLED.format("'php8*'"),
+    "nginx, Redis and MariaDB upgraded": (
+        "apt-get install -q -y --reinstall nginx redis-server redis-tools mariadb-server"
+    ),
+    "upgrades by themselves": "systemctl start apt-daily.service apt-daily-upgrade.service",
+    "PHP-FPM reloaded": "systemctl reload php-fpm@askpro-production php-fpm@askpro-staging",
+    "nginx reloaded past systemd": "touch /etc/nginx/mime.types && nginx -s reload; sleep 1",
+    "systemd reloaded": "systemctl daemon-reload",
+    "temporary files cleaned": "systemctl start systemd-tmpfiles-clean.service",
+    "a new release": NEW_RELEASE,
+    "an admin at work": "mariadb -e 'SHOW VARIABLES' && nginx -t && sshd -T && redis-cli -v",
+}
+
+
+def expect_quiet(*reports: Report) -> None:
+    for report in reports:
+        assert [finding.id for finding in report.findings] == []
+        assert report.unchecked == []
+
+
+@pytest.mark.parametrize("night", NIGHTS)
+def test_nothing_is_found_after(guarded: Guarded, night: str) -> None:
+    guarded.shell(NIGHTS[night])
+    expect_quiet(guarded.check("production"), guarded.check("staging"))
+
+
+def test_nothing_is_found_when_a_self_signed_certificate_was_renewed(guarded: Guarded) -> None:
+    guarded.shell("rm /var/lib/stagecraft/self-signed/askpro-production")
+    guarded.project.apply("production")
+    expect_quiet(guarded.check("production"), guarded.check("staging"))
+
+
+def test_nothing_is_found_after_a_reboot(guarded: Guarded) -> None:
+    guarded.server.reboot()
+    expect_quiet(guarded.check("production"), guarded.check("staging"))
+
+
+@pytest.mark.parametrize(
+    "night",
+    [
+        "true",
+        "systemctl start certbot.service",
+        NIGHTS["logs rotated"],
+        NIGHTS["PHP upgraded"],
+    ],
+)
+def test_nothing_is_found_on_debian_12_with_a_ca(
+    bookworm: Provisioned, lab: Lab, night: str
+) -> None:
+    """certbot renews each time: the CA's certificates last six days."""
+    server = Guarded(bookworm.server, bookworm.project, lab)
+    before = server.shell("readlink /etc/letsencrypt/live/askpro-staging/fullchain.pem")
+    server.shell(night)
+    after = server.shell("readlink /etc/letsencrypt/live/askpro-staging/fullchain.pem")
+    assert ("certbot" in night) == (before != after)
+    expect_quiet(server.check("staging"))

@@ -1,0 +1,308 @@
+"""What somebody adds to a server behind the project's back, each change found and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from tampering import Guarded, Tamper, expect_alone, guard
+
+from stagecraft.nspawn.lab import Lab
+
+pytestmark = pytest.mark.drift
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBkh8OvA2kGLyuPNCAcLMKd4sLFpkV1jgPVqjxyTtYWb"
+FINGERPRINT = "SHA256:Nqc+eIsoIjgUN8VR7UHKsPx6V/xtkBOeeNjCM20otA8"
+
+VHOST = "/etc/nginx/sites-available/shop"
+SSHD = "/etc/ssh/sshd_config.d/50-ca.conf"
+
+
+@pytest.fixture(scope="module")
+def guarded_12(lab: Lab) -> Guarded:
+    """Debian 12, bootstrapped, with staging and production."""
+    return guard(lab, "guarded-12", "bookworm")
+
+
+def unmanaged(severity: str, kind: str, thing: str) -> tuple[str, str, str, str]:
+    return "unmanaged", severity, kind, thing
+
+
+def file(
+    path: str, text: str, severity: str, kind: str, thing: str = "", mode: str = "644"
+) -> Tamper:
+    """A file that somebody puts there with an editor, and takes away again."""
+    return Tamper(
+        f"install -D -m {mode} /dev/null {path} && printf '{text}\\n' >{path}",
+        unmanaged(severity, kind, thing or path),
+        f"rm {path}",
+    )
+
+
+def sql(statements: str, severity: str, kind: str, thing: str, undo: str) -> Tamper:
+    return Tamper(
+        f'mariadb -e "{statements}"', unmanaged(severity, kind, thing), f'mariadb -e "{undo}"'
+    )
+
+
+def listening(address: str, severity: str, thing: str) -> Tamper:
+    """A program that somebody starts from a shell and leaves running."""
+    program = f'$s = IO::Socket::INET->new(LocalAddr => "{address}", Listen => 1) or die; sleep 600'
+    port = address.rpartition(":")[2]
+    return Tamper(
+        f"setsid -f perl -MIO::Socket::INET -e '{program}' >/dev/null 2>&1 </dev/null; sleep 0.5",
+        unmanaged(severity, "port", thing),
+        f"kill $(ss -Hltnp '( sport = :{port} )' | sed 's/.*pid=\\([0-9]*\\).*/\\1/')",
+    )
+
+
+WEB = [
+    Tamper(
+        f"printf 'server {{ listen 80; server_name shop.test; }}\\n' >{VHOST}"
+        " && ln -s ../sites-available/shop /etc/nginx/sites-enabled/shop && systemctl reload nginx",
+        unmanaged("high", "vhost", "/etc/nginx/sites-enabled/shop"),
+        f"rm {VHOST} /etc/nginx/sites-enabled/shop && systemctl reload nginx",
+    ),
+    file("/etc/php/8.4/fpm/pool.d/shop.conf", "[shop]", "high", "FPM pool"),
+    Tamper(
+        "cp /etc/redis/redis.conf /etc/redis/redis-cache.conf"
+        " && ln -s /usr/lib/systemd/system/redis-server@.service"
+        " /etc/systemd/system/multi-user.target.wants/redis-server@cache.service"
+        " && systemctl daemon-reload",
+        unmanaged("high", "Redis instance", "cache"),
+        "rm /etc/redis/redis-cache.conf"
+        " /etc/systemd/system/multi-user.target.wants/redis-server@cache.service"
+        " && systemctl daemon-reload",
+    ),
+    Tamper(
+        "mkdir -p /etc/letsencrypt/renewal /etc/letsencrypt/live/old.test"
+        " && echo version = 4.0 >/etc/letsencrypt/renewal/old.test.conf",
+        unmanaged("low", "certificate", "old.test"),
+        "rm -r /etc/letsencrypt",
+    ),
+    Tamper(
+        "mkdir /var/www/wordpress",
+        unmanaged("low", "site directory", "/var/www/wordpress"),
+        "rmdir /var/www/wordpress",
+    ),
+    file("/etc/stagecraft/notes", "the old server was 198.51.100.7", "low", "file"),
+]
+
+DATABASES = [
+    sql("CREATE DATABASE reports", "low", "database", "reports", "DROP DATABASE reports"),
+    sql(
+        "CREATE USER evil@'%' IDENTIFIED BY 'guess'; GRANT ALL ON *.* TO evil@'%'",
+        "critical", "database account", "evil@%", "DROP USER evil@'%'",
+    ),
+    sql(
+        "GRANT SELECT ON askpro_production.* TO reporter@localhost IDENTIFIED BY 'guess'",
+        "high", "database account", "reporter@localhost", "DROP USER reporter@localhost",
+    ),
+    sql(
+        "CREATE USER ''@localhost",
+        "high", "database account", "@localhost", "DROP USER ''@localhost",
+    ),
+    sql(
+        "CREATE ROLE analysts; GRANT SELECT ON *.* TO analysts;"
+        " GRANT analysts TO askpro_staging@localhost",
+        "high", "database role", "analysts", "DROP ROLE analysts",
+    ),
+    sql(
+        "GRANT SELECT ON askpro_production.* TO PUBLIC",
+        "high", "database grant", "PUBLIC", "REVOKE ALL PRIVILEGES, GRANT OPTION FROM PUBLIC",
+    ),
+    sql(
+        "CREATE PROCEDURE askpro_production.peek() SELECT 1;"
+        " GRANT EXECUTE ON PROCEDURE askpro_production.peek TO askpro_staging@localhost",
+        "high", "database grant", "askpro_staging@localhost askpro_production.peek",
+        "DROP PROCEDURE askpro_production.peek",
+    ),
+]  # fmt: skip
+
+JOBS = [
+    file("/etc/cron.d/backup", "0 4 * * * root true", "high", "cron job"),
+    file("/etc/cron.daily/report", "#!/bin/sh", "high", "cron job", mode="755"),
+    file("/var/spool/cron/crontabs/deploy", "* * * * * true", "high", "crontab", "deploy", "600"),
+    Tamper(
+        "printf '[Service]\\nExecStart=true\\n' >/etc/systemd/system/sync.service"
+        " && printf '[Timer]\\nOnCalendar=daily\\n[Install]\\nWantedBy=timers.target\\n'"
+        " >/etc/systemd/system/sync.timer && systemctl enable --now sync.timer",
+        unmanaged("high", "timer", "sync.timer"),
+        "systemctl disable --now sync.timer"
+        " && rm /etc/systemd/system/sync.timer /etc/systemd/system/sync.service"
+        " && systemctl daemon-reload",
+    ),
+    Tamper(
+        "printf '[Service]\\nExecStart=sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n'"
+        " >/etc/systemd/system/miner.service && systemctl enable --now miner",
+        unmanaged("high", "unit", "miner.service"),
+        "systemctl disable --now miner && rm /etc/systemd/system/miner.service"
+        " && systemctl daemon-reload",
+    ),
+    Tamper(
+        "printf '[Service]\\nProtectSystem=no\\n' | SYSTEMD_EDITOR='tee' systemctl edit --stdin"
+        " php-fpm@askpro-staging.service",
+        unmanaged("high", "unit override", "php-fpm@askpro-staging.service"),
+        "rm -r /etc/systemd/system/php-fpm@askpro-staging.service.d && systemctl daemon-reload",
+    ),
+    Tamper(
+        "systemctl enable nftables.service",
+        unmanaged("high", "unit", "nftables.service"),
+        "systemctl disable nftables.service",
+    ),
+    Tamper(
+        "systemctl mask fstrim.timer",
+        unmanaged("low", "masked unit", "fstrim.timer"),
+        "systemctl unmask fstrim.timer",
+    ),
+    Tamper(
+        "touch /var/lib/systemd/linger/deploy",
+        unmanaged("low", "lingering user", "deploy"),
+        "rm /var/lib/systemd/linger/deploy",
+    ),
+    file("/etc/rc.local", "#!/bin/sh", "high", "start script", mode="755"),
+]  # fmt: skip
+
+NETWORK = [
+    listening("0.0.0.0:8081", "high", "8081/tcp"),
+    listening("127.0.0.1:8082", "low", "8082/tcp"),
+    Tamper(
+        "nft add table ip office"
+        " && nft 'add chain ip office in { type filter hook input priority 0; }'"
+        " && nft add rule ip office in tcp dport 25 drop",
+        unmanaged("high", "firewall table", "ip office"),
+        "nft delete table ip office",
+    ),
+]
+
+ACCESS = [
+    Tamper(
+        "useradd --create-home --shell /bin/bash mallory",
+        unmanaged("high", "account", "mallory"),
+        "userdel --remove mallory 2>/dev/null",
+    ),
+    Tamper(
+        "useradd --shell /bin/bash --groups sudo mallory",
+        unmanaged("critical", "account", "mallory"),
+        "userdel mallory",
+    ),
+    Tamper(
+        "useradd --non-unique --uid 0 --shell /bin/sh toor",
+        unmanaged("critical", "account", "toor"),
+        "userdel --force toor",
+    ),
+    Tamper(
+        "usermod --shell /bin/bash www-data",
+        unmanaged("high", "account", "www-data"),
+        "usermod --shell /usr/sbin/nologin www-data",
+    ),
+    Tamper(
+        "gpasswd --add askpro-staging askpro-production",
+        unmanaged("critical", "group member", "askpro-staging in askpro-production"),
+        "gpasswd --delete askpro-staging askpro-production",
+    ),
+    Tamper(
+        "gpasswd --add www-data sudo",
+        unmanaged("critical", "group member", "www-data in sudo"),
+        "gpasswd --delete www-data sudo",
+    ),
+    Tamper(
+        "echo deploy:guess | chpasswd",
+        unmanaged("high", "password", "deploy"),
+        "usermod --password '!' deploy",
+    ),
+    Tamper(
+        f"echo '{KEY} mallory@laptop' >>/root/.ssh/authorized_keys",
+        unmanaged("high", "authorized key", f"root {FINGERPRINT}"),
+        "sed -i /mallory@laptop/d /root/.ssh/authorized_keys",
+    ),
+    file(
+        "/etc/sudoers.d/ops",
+        "www-data ALL=(ALL) NOPASSWD: ALL",
+        "critical",
+        "sudo rules",
+        mode="440",
+    ),
+    Tamper(
+        f"echo 'TrustedUserCAKeys {SSHD}.pub' >{SSHD} && systemctl reload ssh",
+        unmanaged("high", "sshd settings", SSHD),
+        f"rm {SSHD} && systemctl reload ssh",
+    ),
+    file("/etc/pam.d/backdoor", "auth sufficient pam_permit.so", "critical", "PAM rules"),
+    Tamper(
+        "cp /usr/bin/true /usr/local/bin/admin && chmod 4755 /usr/local/bin/admin",
+        unmanaged("critical", "setuid program", "/usr/local/bin/admin"),
+        "rm /usr/local/bin/admin",
+    ),
+]
+
+PACKAGES = [
+    file(
+        "/etc/apt/sources.list.d/tools.list", "deb [trusted=yes] https://tools.test stable main",
+        "critical", "apt source", "https://tools.test stable",
+    ),
+    Tamper(
+        "echo 'deb https://mirror.test/debian trixie main' >>/etc/apt/sources.list",
+        unmanaged("high", "apt source", "https://mirror.test/debian trixie"),
+        "sed -i '$d' /etc/apt/sources.list",
+    ),
+    file("/etc/apt/trusted.gpg.d/tools.asc", "a key", "high", "apt key"),
+    file("/etc/apt/preferences.d/sid", "Package: *", "low", "apt pin"),
+    Tamper(
+        "apt-mark hold nginx",
+        unmanaged("high", "package hold", "nginx"),
+        "apt-mark unhold nginx",
+    ),
+    Tamper(
+        "apt-mark manual libgd3",
+        unmanaged("low", "package", "libgd3"),
+        "apt-mark auto libgd3",
+    ),
+    Tamper(
+        "echo '# by hand' >>/etc/fail2ban/fail2ban.conf",
+        unmanaged("low", "package file", "/etc/fail2ban/fail2ban.conf"),
+        "sed -i '$d' /etc/fail2ban/fail2ban.conf",
+    ),
+    Tamper(
+        "echo '# by hand' >>/etc/sudoers",
+        unmanaged("high", "package file", "/etc/sudoers"),
+        "sed -i '$d' /etc/sudoers",
+    ),
+    Tamper(
+        "cp -p /usr/bin/wall /root/ && printf 'x' >>/usr/bin/wall",
+        unmanaged("critical", "package file", "/usr/bin/wall"),
+        "cp -p /root/wall /usr/bin/wall && rm /root/wall",
+    ),
+]  # fmt: skip
+
+FILES = [
+    file("/etc/profile.d/proxy.sh", "export http_proxy=http://proxy.test", "low", "file"),
+    file("/etc/sysctl.d/99-local.conf", "vm.overcommit_memory = 1", "low", "file"),
+    file("/etc/logrotate.d/app", "/var/log/app.log {}", "low", "file"),
+    file("/usr/local/bin/deploy.sh", "#!/bin/sh", "low", "program", mode="755"),
+]
+
+TAMPERS = [*WEB, *DATABASES, *JOBS, *NETWORK, *ACCESS, *PACKAGES, *FILES]
+
+
+ON_BOOKWORM = [DATABASES[1], JOBS[0], JOBS[4], ACCESS[0], ACCESS[7], PACKAGES[0], PACKAGES[8]]
+"""What is read of something that Debian 12 has in another version or place."""
+
+
+@pytest.mark.parametrize("tamper", TAMPERS, ids=lambda tamper: tamper.name)
+def test_what_somebody_adds(guarded: Guarded, tamper: Tamper) -> None:
+    expect_alone(guarded, tamper)
+
+
+@pytest.mark.parametrize("tamper", ON_BOOKWORM, ids=lambda tamper: tamper.name)
+def test_what_somebody_adds_to_bookworm(guarded_12: Guarded, tamper: Tamper) -> None:
+    expect_alone(guarded_12, tamper)
+
+
+@pytest.mark.parametrize("server", ["guarded", "guarded_12"])
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_what_is_declared_is_no_finding(
+    request: pytest.FixtureRequest, server: str, environment: str
+) -> None:
+    guarded: Guarded = request.getfixturevalue(server)
+    report = guarded.check(environment)
+    assert (report.findings, report.unchecked) == ([], [])
+    assert all(kind.declared == kind.total for kind in report.coverage)

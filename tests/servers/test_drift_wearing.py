@@ -1,0 +1,147 @@
+"""What is going to fail by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from tampering import Guarded, Tamper, expect_alone
+
+pytestmark = pytest.mark.drift
+
+SELF_SIGNED = "/var/lib/stagecraft/self-signed/askpro-production"
+
+OLD_CERTIFICATE = (
+    f"cp -a $(readlink -f {SELF_SIGNED}) /root/certificate && cd {SELF_SIGNED} &&"
+    " openssl req -x509 -key privkey.pem -subj /CN=askpro-production"
+    " -addext subjectAltName=DNS:api.askpro.test"
+    " -not_before {begins} -not_after {ends} -out fullchain.pem"
+    " && systemctl reload nginx && sleep 1"
+)
+"""The same key and names, from and to other days."""
+
+NEW_CERTIFICATE = (
+    f"cp /root/certificate/fullchain.pem {SELF_SIGNED}/ && rm -r /root/certificate &&"
+    " systemctl reload nginx && sleep 1"
+)
+
+
+def wearing(severity: str, kind: str, thing: str) -> tuple[str, str, str, str]:
+    return "wearing out", severity, kind, thing
+
+
+def in_days(days: int) -> str:
+    return f"$(date -u -d '{days} days' +%Y%m%d%H%M%SZ)"
+
+
+def aged(days: int) -> str:
+    return OLD_CERTIFICATE.format(begins=in_days(-300), ends=in_days(days))
+
+
+def full(percent: int) -> str:
+    return (
+        "mkdir -p /mnt/full && mount -t tmpfs -o size=100M tmpfs /mnt/full &&"
+        f" fallocate -l {percent}M /mnt/full/file"
+    )
+
+
+EMPTIED = "umount /mnt/full && rmdir /mnt/full"
+
+
+TAMPERS = [
+    Tamper(aged(-1), wearing("critical", "certificate", "api.askpro.test"), NEW_CERTIFICATE),
+    Tamper(aged(5), wearing("high", "certificate", "api.askpro.test"), NEW_CERTIFICATE),
+    Tamper(aged(25), wearing("low", "certificate", "api.askpro.test"), NEW_CERTIFICATE),
+    Tamper(
+        aged(200).replace("systemctl reload nginx", "true"),
+        ("running", "high", "certificate", "api.askpro.test"),
+        NEW_CERTIFICATE,
+    ),
+    Tamper(full(81), wearing("low", "disk space", "/mnt/full"), EMPTIED),
+    Tamper(full(91), wearing("high", "disk space", "/mnt/full"), EMPTIED),
+    Tamper(full(98), wearing("critical", "disk space", "/mnt/full"), EMPTIED),
+    Tamper(
+        "mkdir -p /mnt/full && mount -t tmpfs -o size=100M,nr_inodes=100 tmpfs /mnt/full &&"
+        " cd /mnt/full && touch $(seq 92)",
+        wearing("high", "inodes", "/mnt/full"),
+        EMPTIED,
+    ),
+    Tamper(
+        "! systemd-run --quiet --wait --unit nightly-import false",
+        wearing("high", "failed unit", "nightly-import.service"),
+        "systemctl reset-failed nightly-import",
+    ),
+    Tamper(
+        "echo '/var/log/broken {' > /etc/logrotate.d/broken; ! systemctl start logrotate.service;"
+        " rm /etc/logrotate.d/broken",
+        wearing("high", "failed unit", "logrotate.service"),
+        "systemctl start logrotate.service",
+    ),
+    Tamper(
+        "touch -d '4 days ago' /var/lib/apt/periodic/unattended-upgrades-stamp"
+        " /etc/apt/apt.conf.d/52stagecraft",
+        wearing("high", "unattended upgrades", "success"),
+        "rm /var/lib/apt/periodic/unattended-upgrades-stamp;"
+        " touch /etc/apt/apt.conf.d/52stagecraft",
+    ),
+    Tamper(
+        "printf 'Package: openssl\\nArchitecture: '$(dpkg --print-architecture)'\\nVersion: 99\\n'"
+        " > /var/lib/apt/lists/mirror_dists_security_Packages;"
+        " sleep 1; touch /var/lib/apt/periodic/unattended-upgrades-stamp",
+        wearing("high", "security updates", "waiting"),
+        "rm /var/lib/apt/periodic/unattended-upgrades-stamp"
+        " /var/lib/apt/lists/mirror_dists_security_Packages",
+    ),
+    Tamper(
+        "touch /run/reboot-required; echo libc6 > /run/reboot-required.pkgs",
+        wearing("low", "reboot", "due"),
+        "rm /run/reboot-required*",
+    ),
+]
+
+
+@pytest.mark.parametrize("tamper", TAMPERS, ids=[tamper.name for tamper in TAMPERS])
+def test_it_is_found_alone(guarded: Guarded, tamper: Tamper) -> None:
+    expect_alone(guarded, tamper)
+
+
+@pytest.fixture
+def promised(guarded: Guarded) -> Iterator[Guarded]:
+    """A backup of the database every day."""
+    path = guarded.project.directory / "group_data/all.yml"
+    before = path.read_text()
+    data: dict[str, Any] = yaml.safe_load(before)
+    data["servers"][guarded.server.name]["backups"] = {"/var/backups/database": "1d"}
+    path.write_text(yaml.safe_dump(data))
+    guarded.shell("mkdir -p /var/backups/database")
+    yield guarded
+    path.write_text(before)
+    guarded.shell("rm -r /var/backups/database")
+
+
+BACKUPS = [
+    ("true", "there is none"),
+    ("touch /var/backups/database/empty.sql.gz", "there is none"),
+    (
+        "cd /var/backups/database; echo x > old.sql.gz; touch -d '31 hours ago' old.sql.gz",
+        "the newest is 1 day old",
+    ),
+    ("echo x > /var/backups/database/new.sql.gz", ""),
+]
+
+
+@pytest.mark.parametrize(("made", "found"), BACKUPS)
+def test_a_late_backup_is_found(promised: Guarded, made: str, found: str) -> None:
+    promised.shell(made)
+    report = promised.check()
+    assert [finding.found for finding in report.findings] == [found] * bool(found)
+    for finding in report.findings:
+        assert (finding.class_, finding.severity) == ("wearing out", "high")
+        assert finding.thing == "/var/backups/database"
+
+
+def test_nothing_is_left_of_it(guarded: Guarded) -> None:
+    for environment in ("staging", "production"):
+        assert guarded.check(environment).findings == []

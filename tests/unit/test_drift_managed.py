@@ -1,0 +1,225 @@
+"""The plan as findings: causes without what follows from them, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+from stagecraft.drift import plan as planning
+from stagecraft.drift.declared import Declared
+from stagecraft.drift.findings import Severity
+from stagecraft.drift.managed import by_name, explained, found, name_of, owner, severity, wanted
+from stagecraft.drift.plan import Step
+from stagecraft.errors import ServerError
+from stagecraft.facts.files import Entry
+from stagecraft.facts.machine import Machine
+from stagecraft.facts.manifests import parse_manifests
+from stagecraft.manifest import Manifest, lines
+from stagecraft.operations import files
+from stagecraft.operations.diff import describe, fingerprints
+from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
+from stagecraft.secrets.read import STAND_IN
+from stagecraft.seen import Place, Seen, State
+from stagecraft.settings import Environment, Site
+
+FILE = File("/etc/nginx/shop.conf", "x", origin="nginx/site.conf.j2")
+EDITED = Place("nginx", FILE, Entry("file", "644", "root", "root", "0"), "root")
+RUNS = "runs, starts at boot"
+
+
+def stopped(unit: str, was: str = "is inactive, starts at boot") -> State:
+    return State("service", unit, RUNS, was)
+
+
+def step(*seen: Seen, changes: bool = True) -> Step:
+    return Step("nginx | Run nginx: start, it is inactive", changes, list(seen))
+
+
+def things(*steps: Step) -> list[tuple[str, str]]:
+    return [name_of(seen) for seen in explained(steps)]
+
+
+# --- Causes, not consequences ---
+
+
+def test_a_reload_that_follows_from_a_file_is_no_difference() -> None:
+    reload = step(State("service", "nginx.service", RUNS, RUNS))
+    assert things(step(EDITED), reload, step()) == [("file", FILE.path)]
+
+
+def test_of_a_server_that_is_down_nothing_else_is_told() -> None:
+    answers = State("database server", "mariadb", "answers root", "", through="mariadb.service")
+    assert things(step(stopped("mariadb.service")), step(answers)) == [
+        ("service", "mariadb.service")
+    ]
+    assert things(step(answers)) == [("database server", "mariadb")]
+
+
+def test_a_unit_that_is_not_there_has_lost_its_package_or_its_file() -> None:
+    package = State("package", "nginx", "installed", "")
+    unit = Place("php", File("/etc/systemd/system/php-fpm@a.service", ""), None, "root")
+    assert things(step(package), step(stopped("nginx.service", ""))) == [("package", "nginx")]
+    assert things(step(unit), step(stopped("php-fpm@a.service", ""))) == [name_of(unit)]
+    assert things(step(stopped("nginx.service", ""))) == [("service", "nginx.service")]
+
+
+def test_a_thing_is_told_once() -> None:
+    link = State("link", "/etc/ssl/stagecraft/a", "/x", "/y")
+    assert len(things(step(link), step(link))) == 1
+
+
+# --- How bad, and whose ---
+
+
+@pytest.fixture
+def declared(
+    make_site: Callable[..., Site],
+    make_environment: Callable[..., Environment],
+    make_machine: Callable[..., Machine],
+) -> Declared:
+    environment = make_environment(make_site())
+    return Declared(environment, (environment,), {}, make_machine())
+
+
+def in_tree(tree: str) -> Place:
+    return Place(tree, FILE, None, "root")
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected", "environment"),
+    [
+        (in_tree("access"), "critical", ""),
+        (in_tree("sudo"), "critical", ""),
+        (in_tree("nginx"), "high", ""),
+        (in_tree("nginx-askpro-staging"), "high", "staging"),
+        (stopped("nginx.service"), "critical", ""),
+        (stopped("mariadb.service"), "critical", ""),
+        (stopped("redis-server@askpro-staging.service"), "critical", "staging"),
+        (stopped("nginx.service", "runs, does not start at boot"), "high", ""),
+        (stopped("apt-daily.timer"), "high", ""),
+        (State("account", "eve", "", "may log in"), "critical", ""),
+        (State("firewall", "inet stagecraft", "in force", ""), "critical", ""),
+        (State("database", "askpro_staging", "utf8mb4", "latin1"), "high", "staging"),
+        (State("database", "askpro_staging", "utf8mb4", ""), "critical", "staging"),
+        (State("database user", "askpro_staging@localhost", "a", "b"), "high", "staging"),
+    ],
+)
+def test_how_bad_it_is_and_whose(
+    declared: Declared, seen: Seen, expected: str, environment: str
+) -> None:
+    assert severity(seen, declared) == Severity(expected)
+    assert owner(seen, declared.environment) == environment
+
+
+def test_a_step_that_tells_nothing_is_told_by_a_name_that_stays(declared: Declared) -> None:
+    told = by_name(Step("nginx | Run nginx: start, it is inactive", True, None), declared)
+    assert (told.kind, told.thing) == ("operation", "nginx | Run nginx")
+
+
+# --- In words ---
+
+
+@pytest.mark.parametrize(
+    ("node", "entry", "declared", "there"),
+    [
+        (FILE, None, "a file of root:root, mode 644, from templates/nginx/site.conf.j2",
+         "it is not there"),
+        (File("/x", ""), Entry("file", "666", "eve", "root", "0"),
+         "a file of root:root, mode 644", "another text, owner eve:root, mode 666"),
+        (Directory("/x"), Entry("directory", "755", "root", "root", acl=frozenset(("user:e:rwx",))),
+         "a directory of root:root, mode 755", "the ACL user:e:rwx"),
+        (Directory("/x"), Entry("file", "644", "root", "root"),
+         "a directory of root:root, mode 755", "a file of root:root, mode 644"),
+        (Link("/x", "/a"), Entry("link", "777", "root", "root", target="/b"),
+         "a link to /a", "a link to /b"),
+        (Absent("/x"), Entry("file", "600", "eve", "eve"), "nothing there",
+         "a file of eve:eve, mode 600"),
+        (Vacant("/x"), Entry("directory", "755", "eve", "eve"), "nothing there",
+         "a directory of eve:eve, mode 755"),
+        (Sealed("/x", "", secret=True), None, "a file that no run has applied yet",
+         "it is not there"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_words(node: Node, entry: Entry | None, declared: str, there: str) -> None:
+    assert (wanted(node), found(node, entry)) == (declared, there)
+
+
+# --- Files with secrets that nobody has opened ---
+
+ENV = File("/shop/.env", f'APP_NAME=Shop\nDB_PASSWORD="{STAND_IN}"\n', secret=True)
+APPLIED = File("/shop/.env", "APP_NAME=Shop\nDB_PASSWORD=hunter2\n", secret=True)
+
+
+def sealed() -> File:
+    records = parse_manifests(["== staging", *lines("app", [APPLIED]).splitlines()])
+    (node,) = Manifest("staging", records).sealed([ENV])
+    assert isinstance(node, Sealed)
+    return node
+
+
+def stands(text: str) -> Entry:
+    return Entry("file", "644", "root", "root", File("/x", text).sha256)
+
+
+def test_they_are_told_by_the_recorded_sum() -> None:
+    assert sealed().matches(stands(APPLIED.content))
+    assert not sealed().matches(stands(APPLIED.content.replace("Shop", "Mine")))
+    assert not Sealed(**vars(ENV)).matches(stands(ENV.content))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("APP_NAME=Mine\nDB_PASSWORD=hunter2\n", [" APP_NAME differs (secret)"]),
+        ("APP_NAME=Shop\nDB_PASSWORD=tr0ub4dor\n", [" one of DB_PASSWORD differs (secret)"]),
+        ("APP_NAME=Shop\nDB_PASSWORD=hunter2\nMINE=1\n", ["-MINE (secret)"]),
+    ],
+)
+def test_their_difference_names_keys(text: str, told: list[str]) -> None:
+    described = list(describe(sealed(), stands(text), "", fingerprints(text)))
+    assert described[1:] == told
+
+
+def test_their_stand_ins_reach_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "host", SimpleNamespace(get_fact=lambda *_, **__: {}))
+    monkeypatch.setattr(files, "state", SimpleNamespace(is_executing=True))
+    install = files.install._inner(  # type: ignore[attr-defined]
+        tree="app", nodes=[sealed()], check=None, user="root", manifest=Manifest("staging")
+    )
+    with pytest.raises(ValueError, match="never reach a server"):
+        next(install)
+
+
+def test_a_run_that_could_execute_it_makes_no_such_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = SimpleNamespace(only_plans=False)
+    monkeypatch.setattr(planning, "host", SimpleNamespace(name="a", data=data))
+    with pytest.raises(ServerError, match="only looks"):
+        planning.plan()
+
+
+class Host:
+    name = "a"
+    data = SimpleNamespace(only_plans=True)
+
+    def __init__(self) -> None:
+        self.op_hash_order = ["old"]
+
+
+def test_a_plan_is_forgotten_at_once_even_when_it_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host()
+    state = SimpleNamespace(ops={host: {"old": None}}, op_meta={"old": None})
+
+    def include(_: str) -> None:
+        state.ops[host]["new"] = state.op_meta["new"] = None
+        host.op_hash_order.append("new")
+        raise ServerError("refused")
+
+    monkeypatch.setattr(planning, "host", host)
+    monkeypatch.setattr(planning, "state", state)
+    monkeypatch.setattr(planning, "include", include)
+    with pytest.raises(ServerError, match="refused"):
+        planning.plan()
+    assert (list(state.ops[host]), list(state.op_meta)) == (["old"], ["old"])
+    assert host.op_hash_order == ["old"]

@@ -1,0 +1,153 @@
+"""What people read: the worst first, and nothing that a terminal would obey."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+from click import unstyle
+
+from stagecraft.drift.findings import Coverage, Finding, Report, Unchecked
+from stagecraft.drift.silence import reason
+from stagecraft.drift.text import shown
+from stagecraft.drift.verdict import judge
+from stagecraft.drift.waivers import Waiver, Waivers
+
+AT = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
+
+
+def finding(thing: str, severity: str, server: str = "askpro-1", **more: object) -> Finding:
+    values: dict[str, object] = {
+        "class": "unmanaged",
+        "severity": severity,
+        "kind": "package",
+        "thing": thing,
+        "server": server,
+        "expected": "nobody declared it",
+        "found": "it is installed",
+        "remedy": f"apt-get purge {thing}",
+    }
+    return Finding.model_validate(values | more)
+
+
+def report(*findings: Finding, server: str = "askpro-1", **more: object) -> Report:
+    values: dict[str, object] = {"server": server, "environment": "production"}
+    return Report.model_validate(values | {"findings": findings} | more)
+
+
+def text(*reports: Report, waivers: tuple[Waiver, ...] = ()) -> str:
+    verdict, _ = judge(reports, Waivers(waivers, AT.date()), None, AT)
+    return unstyle(shown(verdict))
+
+
+def test_a_clean_server_takes_two_lines() -> None:
+    coverage = [
+        Coverage(server="askpro-1", kind=kind, declared=declared, total=total)
+        for kind, declared, total in (("files", 300, 300), ("packages", 98, 112))
+    ]
+    assert text(report(coverage=coverage)) == (
+        "askpro-1: as declared\n"
+        "  of 412 things on askpro-1 398 are declared (96%)\n"
+        "\n"
+        "Clean: the servers are what the files say\n"
+    )
+
+
+def test_a_finding_says_all_that_somebody_needs() -> None:
+    found = finding(
+        "htop",
+        "high",
+        since=datetime(2026, 11, 20, 14, 2, tzinfo=UTC),
+        who="anna",
+        cause="the server changed",
+        diff=["-old", "+new"],
+    )
+    assert text(report(found)) == (
+        "askpro-1: 1 high\n"
+        "  HIGH      askpro-1 unmanaged package htop new\n"
+        "    found     it is installed\n"
+        "    expected  nobody declared it\n"
+        "    since     2026-11-20 14:02 by anna, first seen 2026-11-21\n"
+        "    because   the server changed\n"
+        "    put right apt-get purge htop\n"
+        "      -old\n"
+        "      +new\n"
+        "\n"
+        "Drift: 1 finding\n"
+    )
+
+
+def test_the_worst_comes_first_and_its_server_too() -> None:
+    one = report(finding("a", "low"), finding("b", "high"))
+    two = report(finding("c", "critical", "askpro-2"), server="askpro-2")
+    order = [line.split()[-2] for line in text(one, two).splitlines() if " package " in line]
+    assert order == ["c", "b", "a"]
+
+
+def test_what_is_unknown_comes_before_all_and_is_the_last_word() -> None:
+    gap = Unchecked(server="askpro-2", area="everything", reason="it cannot be reached")
+    said = text(report(finding("a", "critical")), Report(unchecked=[gap])).splitlines()
+    assert said[:2] == [
+        "askpro-2: 1 unknown",
+        "  UNKNOWN   everything could not be checked: it cannot be reached",
+    ]
+    assert said[-1] == "Unknown: not everything could be checked"
+
+
+def test_what_two_inventories_see_is_told_once() -> None:
+    shared = finding("htop", "low")
+    staging = report(shared, environment="staging")
+    assert text(report(shared), staging) == text(report(shared))
+
+
+def test_what_is_waived_is_a_line() -> None:
+    waiver = Waiver.model_validate(
+        {
+            "id": "askpro-1 unmanaged package htop",
+            "reason": "debugging",
+            "owner": "anna",
+            "until": "2026-12-31",
+        }
+    )
+    assert waiver.until == date(2026, 12, 31)
+    said = text(report(finding("htop", "high")), waivers=(waiver,))
+    assert said == (
+        "askpro-1: as declared\n"
+        "  1 difference waived (waivers.yml)\n"
+        "\n"
+        "Clean: the servers are what the files say\n"
+    )
+
+
+def test_a_name_cannot_steer_the_terminal() -> None:
+    evil = finding("\x1b]0;owned\x07\x1b[2J\rclean", "high", diff=["+\x1b[31m"])
+    said = text(report(evil))
+    assert not [c for c in said if not c.isprintable() and c != "\n"]
+
+
+# --- Why there is no answer ---
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("    [a] Could not connect (timed out)\n\n--> Disconnecting\n--> pyinfra error: No hosts"
+         " remaining!", "it cannot be reached: Could not connect (timed out)"),
+        ("    [a] Could not resolve hostname ([Errno -2] Name not known)\n",
+         "it cannot be reached: Could not resolve hostname ([Errno -2] Name not known)"),
+        ("    [a] Authentication error (username=deploy) (Authentication failed.)\n",
+         "the login as deploy was refused"),
+        ("    [a] Authentication error (username=deploy, key=x) (Authentication failed.)\n",
+         "the login as deploy was refused"),
+        ("    [a] SSH host key error (Host key for a does not match.)\n", "not the pinned one"),
+        ("    [a] SSH error (StrictPolicy: No host key for a found in known_hosts)\n",
+         "not pinned"),
+        ("[a] sudo password: Traceback\nEOFError", "sudo was refused"),
+        ("--> pyinfra error: 2 problems in the settings:\n  group_data/a.yml:1: x\n  b",
+         "2 problems in the settings:\n  group_data/a.yml:1: x\n  b"),
+        ("Traceback\n  File x\nKeyError: 1\n", "the check broke off: Traceback /   File x / Key"),
+        ("", "the check broke off"),
+    ],
+)  # fmt: skip
+def test_the_reason_is_for_the_one_who_must_act(said: str, words: str) -> None:
+    assert words in reason(said)

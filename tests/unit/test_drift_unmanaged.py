@@ -1,0 +1,541 @@
+"""What nobody declared: what facts make of a server's answers, and what is said of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from stagecraft.drift.declared import Declared
+from stagecraft.drift.findings import Finding, Severity
+from stagecraft.drift.unmanaged import (
+    accounts,
+    archives,
+    databases,
+    files,
+    filters,
+    listeners,
+    packages,
+)
+from stagecraft.facts.apt_sources import list_name, parse_sources
+from stagecraft.facts.as_found import AsFound, parse_as_found
+from stagecraft.facts.filters import Table, parse_filters
+from stagecraft.facts.grants import parse_grants
+from stagecraft.facts.listeners import Socket, parse_listeners
+from stagecraft.facts.logins import parse_logins
+from stagecraft.facts.machine import Machine
+from stagecraft.facts.manifests import Record
+from stagecraft.facts.package_files import parse_package_files
+from stagecraft.facts.packages import Package, parse_packages
+from stagecraft.facts.strays import Stray, parse_strays
+from stagecraft.settings import Environment, Firewall, Host, Server, Site
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBkh8OvA2kGLyuPNCAcLMKd4sLFpkV1jgPVqjxyTtYWb"
+
+
+@pytest.fixture
+def declared(
+    make_site: Callable[..., Site],
+    make_environment: Callable[..., Environment],
+    make_machine: Callable[..., Machine],
+) -> Declared:
+    """A bootstrapped server with staging and production."""
+    server = Server(name="askpro-1", address="203.0.113.10", host=Host(admins={"anna": [KEY]}))
+    environments = [
+        make_environment(make_site(environment=name), server=server)
+        for name in ("staging", "production")
+    ]
+    return Declared(environments[0], tuple(environments), {}, make_machine())
+
+
+def recorded(declared: Declared, *paths: str, tree: str = "nginx") -> Declared:
+    """With these files among what another repository's run has installed."""
+    records = [Record(tree, "file", path, "") for path in paths]
+    return replace(declared, records={"other": records})
+
+
+def without_host(declared: Declared) -> Declared:
+    server = declared.settings.model_copy(update={"host": None})
+    environment = declared.environment.model_copy(update={"server": server})
+    return replace(declared, environment=environment)
+
+
+def told(findings: Any) -> list[tuple[str, str]]:
+    return [(finding.kind, finding.thing) for finding in findings]
+
+
+class TestFiles:
+    @pytest.mark.parametrize(
+        ("path", "kind", "thing", "severity"),
+        [
+            ("/etc/nginx/sites-enabled/shop", "vhost", "/etc/nginx/sites-enabled/shop", "high"),
+            ("/etc/php/8.2/fpm/pool.d/a", "FPM pool", "/etc/php/8.2/fpm/pool.d/a", "high"),
+            ("/etc/redis/redis-cache.conf", "Redis instance", "cache", "high"),
+            ("/etc/cron.hourly/sync", "cron job", "/etc/cron.hourly/sync", "high"),
+            ("/var/spool/cron/crontabs/anna", "crontab", "anna", "high"),
+            ("/var/spool/cron/atjobs/a0000101d2c3e4", "at job", "a0000101d2c3e4", "high"),
+            ("/etc/systemd/system/a.service", "unit", "a.service", "high"),
+            ("/run/systemd/transient/a.timer", "timer", "a.timer", "high"),
+            ("/etc/systemd/system/a.service.d/a.conf", "unit override", "a.service", "high"),
+            ("/root/.config/systemd/user/a.service", "unit",
+             "/root/.config/systemd/user/a.service", "high"),
+            ("/etc/sudoers.d/ops", "sudo rules", "/etc/sudoers.d/ops", "critical"),
+            ("/etc/ld.so.preload", "preloaded library", "/etc/ld.so.preload", "critical"),
+            ("/etc/pam.d/evil", "PAM rules", "/etc/pam.d/evil", "critical"),
+            ("/etc/apt/trusted.gpg", "apt key", "/etc/apt/trusted.gpg", "high"),
+            ("/usr/share/keyrings/a.gpg", "apt key", "/usr/share/keyrings/a.gpg", "low"),
+            ("/etc/letsencrypt/renewal/old.test.conf", "certificate", "old.test", "low"),
+            ("/usr/bin/evil", "program", "/usr/bin/evil", "low"),
+            ("/etc/anything", "file", "/etc/anything", "low"),
+        ],
+    )  # fmt: skip
+    def test_the_place_says_what_a_file_is(
+        self, declared: Declared, path: str, kind: str, thing: str, severity: str
+    ) -> None:
+        [finding] = files.undeclared([Stray(path)], declared)
+        assert (finding.kind, finding.thing, finding.severity) == (kind, thing, severity)
+        assert path in finding.found
+
+    @pytest.mark.parametrize(
+        "stray",
+        [
+            Stray("/etc/shadow-"),
+            Stray("/etc/ssh/ssh_host_ed25519_key.pub"),
+            Stray("/etc/nginx/nginx.conf.dpkg-old"),
+            Stray("/etc/php/8.4/fpm/conf.d/20-gd.ini", "link",
+                  target="/etc/php/8.4/mods-available/gd.ini"),
+            Stray("/etc/systemd/system/redis-server.service", "link", target="/dev/null"),
+            Stray("/etc/systemd/system/nginx.service", "link", target="/dev/null"),
+            Stray("/etc/nginx/sites-enabled/default", "link"),
+            Stray("/etc/ssl/stagecraft/askpro-production", "link"),
+            Stray("/var/lib/stagecraft/self-signed/askpro-staging", "link"),
+            Stray("/var/lib/stagecraft/manifests/other"),
+            Stray("/etc/systemd/system/sysinit.target.wants/stagecraft-revert.service", "link"),
+            Stray("/etc/letsencrypt/live/askpro-staging", "directory"),
+            Stray("/etc/ssh/authorized_keys.d/mallory"),
+        ],
+        ids=lambda stray: stray.path,
+    )  # fmt: skip
+    def test_what_debian_or_a_run_makes_is_none(self, declared: Declared, stray: Stray) -> None:
+        assert told(files.undeclared([stray], declared)) == []
+
+    def test_another_environments_file_is_none(self, declared: Declared) -> None:
+        stray = Stray("/etc/nginx/sites-enabled/zz-shop-test.conf", "link")
+        assert told(files.undeclared([stray], declared)) != []
+        assert told(files.undeclared([stray], recorded(declared, stray.path))) == []
+
+    def test_the_link_that_enables_a_recorded_unit_is_none(self, declared: Declared) -> None:
+        directory = "/etc/systemd/system/multi-user.target.wants"
+        links = [
+            Stray(f"{directory}/php-fpm@shop-test.service", "link"),
+            Stray(f"{directory}/redis-server@shop-test.service", "link"),
+        ]
+        assert len(list(files.undeclared(links, declared))) == 2
+        known = recorded(
+            declared,
+            "/etc/systemd/system/php-fpm@shop-test.service",
+            "/etc/redis/redis-shop-test.conf",
+        )
+        assert told(files.undeclared(links, known)) == []
+
+    def test_another_repositorys_certificate_is_none(self, declared: Declared) -> None:
+        stray = Stray("/etc/letsencrypt/renewal/shop-test.conf")
+        known = recorded(declared, "/var/www/shop-test", tree="app-shop-test")
+        assert told(files.undeclared([stray], known)) == []
+
+    def test_one_thing_is_one_finding(self, declared: Declared) -> None:
+        strays = [
+            Stray("/etc/nginx/sites-available/shop"),
+            Stray("/etc/nginx/sites-enabled/shop", "link", target="../sites-available/shop"),
+            Stray("/etc/systemd/system/sync.service"),
+            Stray("/etc/systemd/system/sync.timer"),
+            Stray("/etc/systemd/system/timers.target.wants/sync.timer", "link",
+                  target="/etc/systemd/system/sync.timer"),
+        ]  # fmt: skip
+        assert told(files.undeclared(strays, declared)) == [
+            ("vhost", "/etc/nginx/sites-enabled/shop"),
+            ("timer", "sync.timer"),
+        ]
+
+    def test_a_mask_of_what_no_run_starts(self, declared: Declared) -> None:
+        mask = Stray("/etc/systemd/system/fstrim.timer", "link", target="/dev/null")
+        [finding] = files.undeclared([mask], declared)
+        assert (finding.kind, finding.remedy) == ("masked unit", "systemctl unmask fstrim.timer")
+
+    def test_a_setuid_file_counts_wherever_it_is_and_whoever_recorded_it(
+        self, declared: Declared
+    ) -> None:
+        stray = Stray("/etc/nginx/stagecraft/x", mode="4755")
+        [finding] = files.undeclared([stray], recorded(declared, stray.path))
+        assert (finding.kind, finding.severity) == ("setuid program", Severity.CRITICAL)
+
+    def test_what_the_image_brought(self, declared: Declared) -> None:
+        paths = ["/etc/systemd/system/vendor.service", "/etc/vendor", "/etc/sudoers.d/90-cloud"]
+        found = replace(declared, as_found=AsFound(files=frozenset(paths)))
+        strays = [Stray(path) for path in paths]
+        assert told(files.undeclared(strays, found)) == [("sudo rules", "/etc/sudoers.d/90-cloud")]
+
+    def test_a_machine_that_somebody_else_looks_after(self, declared: Declared) -> None:
+        strays = [
+            Stray("/etc/sudoers.d/ops"),
+            Stray("/etc/anything"),
+            Stray("/etc/nginx/conf.d/a.conf"),
+            Stray("/etc/stagecraft/a"),
+        ]
+        assert told(files.undeclared(strays, without_host(declared))) == [
+            ("vhost", "/etc/nginx/conf.d/a.conf"),
+            ("file", "/etc/stagecraft/a"),
+        ]
+
+    def test_paths_are_quoted_in_the_remedy(self, declared: Declared) -> None:
+        [finding] = files.undeclared([Stray("/etc/cron.d/a; reboot")], declared)
+        assert finding.remedy == "rm '/etc/cron.d/a; reboot'"
+
+    def test_lines_of_the_fact(self) -> None:
+        lines = [
+            "l\t777\troot:root\t1795000000.5\t/etc/b\t../a",
+            "f\t644\troot:root\t1795000000.5\t/etc/a\t",
+            "f\t644\troot:root\t1795000000.5\t/etc/a\t",
+            "half a line",
+        ]
+        first, second = parse_strays(lines)
+        assert (first.path, first.kind, second.target) == ("/etc/a", "file", "../a")
+
+    def test_what_is_remembered_is_read_again(self) -> None:
+        found = AsFound(frozenset({"/etc/a b"}), frozenset({"vim"}))
+        assert parse_as_found(["found", *found.text.splitlines()]) == found
+        assert parse_as_found(["found"]) == AsFound()
+        assert parse_as_found([]) is None
+
+
+ROWS = """\
+installed
+schema\tmysql\tutf8mb4\tx
+schema\treports\tutf8mb4\tx
+schema\taskpro_staging\tutf8mb4\tx
+account\troot\tlocalhost\t0
+account\troot\t%\t0
+account\taskpro_staging\tlocalhost\t60
+account\taskpro_staging\t10.0.0.1\t60
+account\t\tlocalhost\t0
+account\tanalysts\t\t0
+account\tPUBLIC\t\t0
+privilege\t'root'@'%'\t*\t*\tSUPER\t\tYES
+privilege\t'askpro_staging'@'10.0.0.1'\t*\t*\tUSAGE\t\tNO
+privilege\t'analysts'@''\tshop\t*\tSELECT\t\tNO
+privilege\t'PUBLIC'@''\tshop\tcalls\tSELECT\tname\tNO
+privilege\t'askpro_staging'@'localhost'\tshop\tpeek\tExecute\t\tNO
+role\tanalysts
+role\tPUBLIC
+given\t'askpro_staging'@'localhost'\tanalysts"""
+
+
+class TestDatabases:
+    def test_each_account_schema_role_and_grant(self) -> None:
+        grants = parse_grants(ROWS.splitlines())
+        assert grants.reachable
+        known = {"askpro_staging"}
+        assert told(databases.foreign_schemas(grants, known, "mariadb")) == [
+            ("database", "reports")
+        ]
+        holders = list(databases.foreign_holders(grants, {"root", *known}, "mariadb"))
+        assert [(f.thing, f.severity) for f in holders] == [
+            ("root@%", "critical"),
+            ("askpro_staging@10.0.0.1", "high"),
+            ("@localhost", "high"),
+            ("analysts", "high"),
+        ]
+        assert told(databases.routines(grants, known, "mariadb")) == [
+            ("database grant", "askpro_staging@localhost shop.peek")
+        ]
+        [public] = databases.public(grants, "mariadb")
+        assert public.found == "every account may SELECT on shop.calls (name)"
+
+    def test_nobody_can_look_into_one_that_is_down(self) -> None:
+        grants = parse_grants(["installed"])
+        assert (grants.installed, grants.reachable) == (True, False)
+
+    def test_names_are_quoted_in_the_remedy(self) -> None:
+        grants = parse_grants(["schema\tx`; y\tutf8mb4\tx", "account\to'b\t%\t0"])
+        [schema] = databases.foreign_schemas(grants, set(), "mariadb")
+        assert "DROP DATABASE `x``; y`" in schema.remedy
+        [account] = databases.foreign_holders(grants, set(), "mariadb")
+        assert "DROP USER" in account.remedy
+        assert account.found == "it may nothing but log in"
+
+    def test_what_is_declared(self, declared: Declared) -> None:
+        known = recorded(declared, "/etc/stagecraft/database/shop.cnf")
+        assert databases.declared_accounts(known) == {
+            "askpro_staging", "askpro_staging_migrator",
+            "askpro_production", "askpro_production_migrator", "shop",
+        }  # fmt: skip
+        record = Record("databases", "database", "shop", "")
+        known = replace(declared, records={"other": [record]})
+        assert databases.declared_schemas(known) == {"askpro_staging", "askpro_production", "shop"}
+
+
+def one(findings: Any) -> Finding:
+    [finding] = findings
+    assert isinstance(finding, Finding)
+    return finding
+
+
+class TestPorts:
+    @pytest.mark.parametrize(
+        "socket",
+        [
+            Socket("tcp", "0.0.0.0:22", "sshd", "ssh.service"),
+            Socket("tcp", "[::]:443", "nginx", "nginx.service"),
+            Socket("tcp", "127.0.0.1:3306", "mariadbd", "mariadb.service"),
+            Socket("udp", "127.0.0.1:323", "chronyd", "chrony.service"),
+            Socket("udp", "0.0.0.0:68", "dhclient", "networking.service"),
+            Socket("udp", "0.0.0.0:41234", "php", "worker.service"),
+        ],
+        ids=lambda socket: socket.address,
+    )
+    def test_explained(self, declared: Declared, socket: Socket) -> None:
+        assert told(listeners.undeclared([socket], declared)) == []
+
+    @pytest.mark.parametrize(
+        ("socket", "thing", "severity"),
+        [
+            (Socket("tcp", "0.0.0.0:3306", "mariadbd", "mariadb.service"), "3306/tcp", "high"),
+            (Socket("tcp", "*:2222", "sshd", "ssh.service"), "2222/tcp", "high"),
+            (Socket("tcp", "[::1]:9000", "php"), "9000/tcp", "low"),
+            (Socket("tcp", "127.0.0.53%lo:99", "x"), "99/tcp", "low"),
+            (Socket("udp", "0.0.0.0:51820"), "51820/udp", "high"),
+            (Socket("tcp", "0.0.0.0:8080", "docker-proxy"), "8080/tcp", "critical"),
+        ],
+        ids=lambda value: value.address if isinstance(value, Socket) else value,
+    )
+    def test_unexplained(
+        self, declared: Declared, socket: Socket, thing: str, severity: str
+    ) -> None:
+        finding = one(listeners.undeclared([socket], declared))
+        assert (finding.thing, finding.severity) == (thing, severity)
+
+    def test_no_remedy_stops_what_the_sites_need(self, declared: Declared) -> None:
+        mariadb = Socket("tcp", "0.0.0.0:3306", "mariadbd", "mariadb.service")
+        assert "bind-address" in one(listeners.undeclared([mariadb], declared)).remedy
+        exim = Socket("tcp", "0.0.0.0:25", "exim4", "exim4.service")
+        remedy = one(listeners.undeclared([exim], declared)).remedy
+        assert remedy == "systemctl disable --now exim4.service"
+
+    def test_all_addresses_of_a_port_are_one_finding(self, declared: Declared) -> None:
+        both = [Socket("tcp", "0.0.0.0:25", "exim4"), Socket("tcp", "[::]:25", "exim4")]
+        assert "0.0.0.0:25, [::]:25" in one(listeners.undeclared(both, declared)).found
+
+    def test_without_a_firewall_everybody_gets_there(self, declared: Declared) -> None:
+        socket = Socket("tcp", "0.0.0.0:25", "exim4")
+        finding = one(listeners.undeclared([socket], without_host(declared)))
+        assert finding.severity == Severity.CRITICAL
+
+    def test_a_declared_opening(self, declared: Declared) -> None:
+        opened = Firewall.model_validate({"open": {"mail": {"port": 25}}})
+        host = Host(admins={"anna": [KEY]}, firewall=opened)
+        server = declared.settings.model_copy(update={"host": host})
+        environment = declared.environment.model_copy(update={"server": server})
+        socket = Socket("tcp", "0.0.0.0:25", "exim4")
+        assert (
+            told(listeners.undeclared([socket], replace(declared, environment=environment))) == []
+        )
+
+    def test_lines_of_the_fact(self) -> None:
+        lines = ["tcp\t[::]:80\tnginx\tnginx.service", "udp\t0.0.0.0:51820\t\t", "tcp\t*:*\tx\t"]
+        assert parse_listeners(lines) == [
+            Socket("tcp", "[::]:80", "nginx", "nginx.service"),
+            Socket("udp", "0.0.0.0:51820"),
+        ]
+
+
+def ruleset(*objects: dict[str, Any]) -> list[str]:
+    return [json.dumps({"nftables": list(objects)})]
+
+
+class TestFirewall:
+    def test_tables_and_what_is_in_them(self) -> None:
+        lines = ruleset(
+            {"table": {"family": "ip", "name": "filter"}},
+            {"chain": {"family": "ip", "table": "filter", "name": "INPUT", "policy": "drop"}},
+            {"rule": {"family": "ip", "table": "filter", "chain": "INPUT", "expr": []}},
+            {"table": {"family": "ip6", "name": "filter"}},
+            {"chain": {"family": "ip6", "table": "filter", "name": "INPUT", "policy": "accept"}},
+        )
+        assert parse_filters([*lines, "legacy\tnat"]) == [
+            Table("ip", "filter", 1, ("INPUT",)),
+            Table("ip6", "filter"),
+            Table("legacy", "nat", 1),
+        ]
+
+    def test_fail2bans(self) -> None:
+        jump = {"jump": {"target": "f2b-sshd"}}
+        lines = ruleset(
+            {"table": {"family": "ip", "name": "filter"}},
+            {"rule": {"family": "ip", "table": "filter", "chain": "INPUT", "expr": [jump]}},
+            {"rule": {"family": "ip", "table": "filter", "chain": "f2b-sshd", "expr": []}},
+            {"table": {"family": "inet", "name": "f2b-table"}},
+        )
+        assert told(filters.undeclared(parse_filters(lines))) == []
+
+    def test_ours_and_idle_ones_are_no_finding(self) -> None:
+        tables = [Table("inet", "stagecraft", 20, ("input",)), Table("ip", "filter")]
+        assert told(filters.undeclared(tables)) == []
+        assert told(filters.undeclared([Table("ip", "nat", 1), Table("legacy", "nat", 1)])) == [
+            ("firewall table", "ip nat"),
+            ("firewall table", "legacy nat"),
+        ]
+
+
+ACCOUNTS = [
+    "account\troot:x:0:0:root:/root:/bin/bash",
+    "account\tsync:x:4:65534:sync:/bin:/bin/sync",
+    "account\twww-data:x:33:33::/var/www:/usr/sbin/nologin",
+    "account\tanna:x:1000:1000::/home/anna:/bin/bash",
+    "account\told:x:1002:1002::/home/old:/bin/bash",
+    "group\tstagecraft:x:996:anna,old",
+    "group\tsudo:x:27:",
+]
+
+
+class TestAccounts:
+    def found(self, declared: Declared, *lines: str) -> list[Finding]:
+        host = declared.settings.host
+        assert host
+        logins = parse_logins([*ACCOUNTS, *lines])
+        foreign = accounts.foreign_accounts(logins, host)
+        return [
+            *(accounts.account(name, logins) for name in foreign),
+            *accounts.memberships(logins, declared, foreign),
+            *accounts.passwords(logins, foreign),
+            *accounts.keys(logins, host, foreign),
+        ]
+
+    def test_who_is_declared_debians_or_about_to_be_removed(self, declared: Declared) -> None:
+        lines = [f"key\troot\t{KEY} anna", "password\tset\troot"]
+        assert self.found(declared, *lines) == []
+
+    @pytest.mark.parametrize(
+        ("lines", "thing", "severity"),
+        [
+            (["account\tx:x:1003:1003::/home/x:/bin/sh"], "x", "high"),
+            (["account\tx:x:0:0::/:/usr/sbin/nologin"], "x", "critical"),
+            (["account\tx:x:1003:1003::/home/x:/bin/sh", "group\tdocker:x:9:x",
+              "password\tset\tx", f"key\tx\t{KEY}x x"], "x", "critical"),
+            (["account\tbackup:x:34:34::/:/bin/sh"], "backup", "high"),
+            (["group\tadm:x:4:www-data"], "www-data in adm", "high"),
+            (["group\tdisk:x:6:anna"], "anna in disk", "critical"),
+            (["group\taskpro-production:x:990:askpro-staging"],
+             "askpro-staging in askpro-production", "critical"),
+            (["password\tset\twww-data"], "www-data", "high"),
+            (["password\tempty\troot"], "root", "critical"),
+        ],
+    )  # fmt: skip
+    def test_one_finding_for_one_change(
+        self, declared: Declared, lines: list[str], thing: str, severity: str
+    ) -> None:
+        finding = one(self.found(declared, *lines))
+        assert (finding.thing, finding.severity) == (thing, severity)
+
+    def test_a_key_is_called_by_its_fingerprint(self, declared: Declared) -> None:
+        other = KEY.replace("tYWb", "tYWc")
+        finding = one(self.found(declared, f'key\troot\tcommand="x" {other} mallory@laptop'))
+        assert finding.thing.startswith("root SHA256:")
+        assert "mallory@laptop" in finding.found
+
+    def test_a_file_of_keys_that_is_a_link_to_secrets(self, declared: Declared) -> None:
+        assert self.found(declared, "key\troot\troot:$y$j9T$abc:20000::") == []
+
+
+class TestPackages:
+    def test_lines_of_the_fact(self) -> None:
+        lines = [
+            "package\tinstall\tinstalled\trequired\tbash",
+            "package\thold\tinstalled\toptional\tnginx",
+            "package\tdeinstall\tconfig-files\toptional\tgone",
+            "package\tinstall\tinstalled\toptional\tlibgd3",
+            "automatic\tlibgd3",
+        ]
+        assert parse_packages(lines) == {
+            "bash": Package(manual=True, essential=True),
+            "nginx": Package(manual=True, held=True),
+            "libgd3": Package(),
+        }
+
+    def test_what_somebody_installed(self, declared: Declared) -> None:
+        installed = {
+            name: Package(manual=True) for name in ("nginx", "mariadb-server", "vim", "htop")
+        }
+        found = replace(declared, as_found=AsFound(packages=frozenset({"vim"})))
+        known = packages.declared_packages(found)
+        assert told(packages.undeclared(installed, known)) == [("package", "htop")]
+
+    def test_packages_files(self, declared: Declared) -> None:
+        lines = [
+            "changed\t/usr/bin/wall",
+            "missing\t/usr/share/man/man1/wall.1.gz",
+            "missing\t/usr/bin/su",
+            "changed\t/etc/managed",
+            "changed\t/etc/redis/redis.conf",
+            "missing\t/etc/sudoers",
+            "changed\t/etc/ssh/moduli",
+        ]
+        found = packages.changed(parse_package_files(lines), recorded(declared, "/etc/managed"))
+        assert [(f.thing, f.found, f.severity) for f in found] == [
+            ("/usr/bin/wall", "changed", "critical"),
+            ("/usr/bin/su", "missing", "high"),
+            ("/etc/redis/redis.conf", "changed", "low"),
+            ("/etc/sudoers", "missing", "high"),
+        ]
+
+
+SOURCES = """\
+origin\tmirror.test_debian_dists_trixie\tDebian
+origin\tmirror.test_debian_dists_sid\tDebian
+line\t/etc/apt/sources.list\t# deb https://old.test/ x main
+line\t/etc/apt/sources.list\tdeb https://mirror.test/debian trixie main
+line\t/etc/apt/sources.list\tdeb-src https://mirror.test/debian sid main
+line\t/etc/apt/sources.list.d/a.sources\tTypes: deb
+line\t/etc/apt/sources.list.d/a.sources\tURIs: https://bob:hunter2@mirror.test/debian/
+line\t/etc/apt/sources.list.d/a.sources\tSuites: trixie
+line\t/etc/apt/sources.list.d/a.sources\t sid
+line\t/etc/apt/sources.list.d/a.sources\tSigned-By: /etc/apt/keyrings/a.asc
+line\t/etc/apt/sources.list.d/a.sources\t
+line\t/etc/apt/sources.list.d/a.sources\tTypes: deb
+line\t/etc/apt/sources.list.d/a.sources\tEnabled: no
+line\t/etc/apt/sources.list.d/a.sources\tURIs: https://off.test/
+line\t/etc/apt/sources.list.d/a.sources\tSuites: trixie
+line\t/etc/apt/sources.list.d/b.list\tdeb [arch=amd64 trusted=yes] https://b.test/debian trixie x"""
+
+
+class TestArchives:
+    def test_what_is_not_this_debians_own(self, declared: Declared) -> None:
+        sources = parse_sources(SOURCES.splitlines())
+        assert [source.suite for source in sources.sources] == ["trixie", "trixie", "sid", "trixie"]
+        foreign = list(archives.undeclared(sources, declared))
+        findings = [archives.finding(source) for source in foreign]
+        assert [(f.thing, f.severity) for f in findings] == [
+            ("https://mirror.test/debian/ sid", "high"),
+            ("https://b.test/debian trixie", "critical"),
+        ]
+        assert foreign[0].signed_by == ("/etc/apt/keyrings/a.asc",)
+        assert "hunter2" not in "".join(map(str, findings))
+
+    def test_a_declared_one(self, declared: Declared) -> None:
+        sources = parse_sources(SOURCES.splitlines())
+        known = recorded(
+            declared, "/etc/apt/sources.list.d/a.sources", "/etc/apt/sources.list.d/b.list"
+        )
+        assert list(archives.undeclared(sources, known)) == []
+
+    def test_nothing_is_known_before_the_first_update(self, declared: Declared) -> None:
+        sources = parse_sources(["line\t/etc/apt/sources.list\tdeb https://m.test/debian trixie x"])
+        assert list(archives.undeclared(sources, declared)) == []
+
+    def test_how_apt_names_its_lists(self) -> None:
+        assert list_name("https://m.test/a_b/", "trixie/updates") == (
+            "m.test_a%5fb_dists_trixie_updates"
+        )
+        assert list_name("https://m.test/repo", "./") == "m.test_repo_."

@@ -1,0 +1,224 @@
+"""How the check reads what wears out, and what it makes of it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stagecraft.drift.findings import Severity
+from stagecraft.drift.wearing.backups import overdue
+from stagecraft.drift.wearing.certificates import worn
+from stagecraft.drift.wearing.clock import adrift
+from stagecraft.drift.wearing.disks import filling
+from stagecraft.drift.wearing.finding import DAY, days
+from stagecraft.drift.wearing.units import failed
+from stagecraft.drift.wearing.updates import asleep, left_over, reboot_due
+from stagecraft.facts.backups import BackupsFact
+from stagecraft.facts.clock import Clock, parse_clock
+from stagecraft.facts.disks import Disk, parse_disks
+from stagecraft.facts.lifetimes import Lifetime, parse_lifetimes
+from stagecraft.facts.units import Failure, Units
+from stagecraft.facts.updates import Updates, parse_updates
+from stagecraft.settings import Host
+from stagecraft.settings.host import Upgrades
+
+SITE: Any = SimpleNamespace(name="askpro-staging", environment="staging", domain="askpro.test")
+NOW = 1_800_000_000.0
+
+
+def severities(findings: Any) -> list[Severity]:
+    return [finding.severity for finding in findings]
+
+
+# --- Certificates ---
+
+
+def test_lifetimes_are_read() -> None:
+    lines = [
+        "askpro.test\tnotBefore\tNov 21 12:00:00 2026 GMT",
+        "askpro.test\tnotAfter\tNov  1 12:00:00 2027 GMT",
+        "askpro.test\tsha256 Fingerprint\tAA:BB",
+        "askpro.test\tserved\tAA:CC",
+        "gone.test\tserved\tAA:CC",
+    ]
+    found = parse_lifetimes(lines)
+    assert found == {"askpro.test": Lifetime(1795262400, 1825070400, "AA:BB", "AA:CC")}
+    assert found["askpro.test"].left(1795262400) == 1
+
+
+@pytest.mark.parametrize(
+    ("lasts", "left", "issued", "expected"),
+    [
+        (90, 31, True, []),
+        (90, 28, True, []),  # certbot is at it
+        (90, 26, True, [Severity.HIGH]),
+        (6, 2, True, []),
+        (6, 1.5, True, [Severity.HIGH]),
+        (90, -1, True, [Severity.CRITICAL]),
+        (365, 31, False, []),
+        (365, 29, False, [Severity.LOW]),
+        (365, 6, False, [Severity.HIGH]),
+        (365, -1, False, [Severity.CRITICAL]),
+    ],
+)
+def test_a_certificate_wears_out_by_its_share_or_its_days(
+    lasts: float, left: float, issued: bool, expected: list[Severity]
+) -> None:
+    lifetime = Lifetime(NOW + (left - lasts) * DAY, NOW + left * DAY, "AA")
+    assert severities(worn(SITE, lifetime, NOW, issued=issued)) == expected
+
+
+# --- Units ---
+
+
+def test_a_failed_unit_is_told_unless_a_run_starts_it() -> None:
+    units = Units(failed=(Failure("certbot.service", "exit-code", NOW),))
+    declared: Any = SimpleNamespace(sites=[])
+    [found] = failed(units, set(), declared)
+    assert found.found == "it failed (exit-code): certificates are not renewed"
+    assert list(failed(units, {"certbot.service"}, declared)) == []
+
+
+# --- Updates ---
+
+
+def test_updates_are_read() -> None:
+    lines = ["lists\t10", "lists\t12", "fetched\t11.5", "waiting\topenssl", "reboot-for\tlibc6"]
+    assert parse_updates(lines) == Updates(
+        waiting=frozenset({"openssl"}),
+        lists=12,
+        fetched=11.5,
+        reboot_for=frozenset({"libc6"}),
+    )
+
+
+FRESH = Updates(lists=NOW - DAY, fetched=NOW - DAY, upgraded=NOW - DAY / 2, declared=NOW - 99 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("updates", "kinds"),
+    [
+        (FRESH, []),
+        (Updates(declared=NOW - DAY), []),  # a new machine
+        (Updates(lists=NOW, declared=NOW - 4 * DAY), ["unattended upgrades"]),
+        (Updates(lists=NOW - 4 * DAY, upgraded=NOW - DAY), ["apt lists"]),
+    ],
+)
+def test_what_should_come_every_day_is_missed(updates: Updates, kinds: list[str]) -> None:
+    assert [finding.kind for finding in asleep(updates, NOW)] == kinds
+
+
+def test_an_update_waits_when_unattended_upgrades_has_passed_it_by() -> None:
+    names = frozenset("abcdefg")
+    passed = Updates(waiting=names, fetched=10, upgraded=11)
+    [found] = left_over(passed, NOW)
+    assert found.found == "a, b, c, d, e and 2 more"
+    assert list(left_over(Updates(waiting=names, fetched=11, upgraded=10), NOW)) == []
+    assert list(left_over(Updates(fetched=10, upgraded=11), NOW)) == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "age", "packages", "expected"),
+    [
+        ("never", 60, {"libc6"}, [Severity.LOW]),
+        ("never", 60, set(), [Severity.LOW]),
+        ("never", 60, {"linux-image-amd64"}, []),  # told by the kernel that runs
+        ("04:00", 60, {"libc6"}, []),
+        ("04:00", 2 * DAY, {"libc6"}, [Severity.HIGH]),
+    ],
+)
+def test_a_reboot_is_due_by_the_declared_policy(
+    policy: str, age: float, packages: set[str], expected: list[Severity]
+) -> None:
+    host = Host.model_construct(upgrades=Upgrades(reboot=policy))
+    updates = Updates(reboot=NOW - age, reboot_for=frozenset(packages))
+    assert severities(reboot_due(updates, host, NOW)) == expected
+    assert list(reboot_due(Updates(), host, NOW)) == []
+
+
+# --- Disks ---
+
+
+def test_disks_are_read_as_df_prints_them() -> None:
+    lines = ["Use% IUse% Mounted on", " 30%    4% /", "  5%     - /boot/efi", "  1%  1% /mnt/a b"]
+    assert parse_disks(lines) == [Disk("/", 30, 4), Disk("/boot/efi", 5, 0), Disk("/mnt/a b", 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("used", "expected"),
+    [
+        (79, []),
+        (80, [Severity.LOW]),
+        (89, [Severity.LOW]),
+        (90, [Severity.HIGH]),
+        (97, [Severity.CRITICAL]),
+        (100, [Severity.CRITICAL]),
+    ],
+)
+def test_a_full_disk_is_worse_the_fuller_it_is(used: int, expected: list[Severity]) -> None:
+    assert severities(filling(Disk("/", used, 0))) == expected
+    assert severities(filling(Disk("/", 0, used))) == expected
+
+
+# --- Backups ---
+
+
+@pytest.mark.parametrize(
+    ("age", "found"),
+    [(None, "there is none"), (29, None), (31, "the newest is 1 day old")],
+)
+def test_a_backup_is_late_after_a_quarter_more_than_promised(
+    age: float | None, found: str | None
+) -> None:
+    newest = {} if age is None else {"/b": NOW - age * 3600}
+    findings = list(overdue({"/b": "1d"}, newest, NOW))
+    assert [finding.found for finding in findings] == ([found] if found else [])
+
+
+def test_the_newest_backup_is_found(tmp_path: Path) -> None:
+    fresh, old, bare = (tmp_path / name for name in ("fresh", "o l d", "bare"))
+    for directory in (fresh, old, bare):
+        directory.mkdir()
+    (fresh / "now").write_text("x")
+    (old / "empty").write_text("")
+    (old / "older").write_text("x")
+    subprocess.run(["touch", "-d", "@1000", str(old / "older")], check=True)
+    fact = BackupsFact()
+    command = fact.command({str(path): 60 for path in (fresh, old, bare, tmp_path / "gone")})
+    output = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    found = fact.process(output.stdout.splitlines())
+    assert found.keys() == {str(fresh), str(old)}
+    assert found[str(old)] == 1000
+
+
+# --- The clock ---
+
+
+def test_the_clock_is_read() -> None:
+    lines = ["ActiveState=active", "ActiveEnterTimestamp=Sat 2026-11-21 12:00:00.000000 UTC"]
+    assert parse_clock([*lines, "synchronized"]) == Clock(True, 1795262400, True)
+    assert parse_clock(["ActiveState=inactive"]) == Clock()
+
+
+@pytest.mark.parametrize(
+    ("clock", "found"),
+    [
+        (Clock(kept=True, since=NOW - 7200), 1),
+        (Clock(kept=True, since=NOW - 60), 0),
+        (Clock(kept=True, since=NOW - 7200, synchronized=True), 0),
+        (Clock(), 0),
+    ],
+)
+def test_the_clock_drifts_when_no_time_server_answers(clock: Clock, found: int) -> None:
+    assert len(list(adrift(clock, NOW))) == found
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(3600, "1 hour"), (DAY, "1 day"), (5.9 * DAY, "5 days"), (60, "0 hours")]
+)
+def test_ages_are_said_in_words(seconds: float, words: str) -> None:
+    assert days(seconds) == words

@@ -1,0 +1,99 @@
+"""Who did it: only what the server itself tells, and never an argument that may be a secret."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from stagecraft.drift.findings import Finding
+from stagecraft.drift.who import fingerprint, told
+from stagecraft.facts.trail import Trail, parse_trail
+
+VHOST = "/etc/nginx/sites-available/shop.conf"
+HOUR = 3600
+ANNA = "SHA256:anna"
+
+TRAIL = [
+    f"path\t{10 * HOUR}.5\t{VHOST}",
+    f"path\t{10 * HOUR}.5\t/etc/motd",
+    f"unit\t{20 * HOUR}\tnginx.service",
+    f"sudo\t{9 * HOUR}.1\tbob\t/usr/bin/vi {VHOST}",
+    f"sudo\t{10 * HOUR - 60}.1\tanna\t/usr/bin/sed -i s/hunter2/tr0ub4dor/ {VHOST}",
+    f"sudo\t{10 * HOUR - 30}.1\tcarl\t/usr/bin/cat {VHOST}",
+    f"sudo\t{20 * HOUR}.2\tdeploy\t/usr/bin/systemctl stop nginx",
+    f"sudo\t{21 * HOUR}.0\tanna\t/usr/sbin/userdel bob",
+    f"sudo\t{22 * HOUR}.0\tcarl\t/usr/bin/passwd --status bob",
+    f"sudo\t{29 * HOUR}.2\tcarl\t/usr/bin/vi /etc/nginx/gone-somehow.conf",
+    f"login\t{19 * HOUR}.2\tdeploy\t{ANNA}",
+    f"sudo\t{30 * HOUR}.2\tcarl\t/usr/bin/rm /etc/nginx/gone.conf",
+    f"apt\t{40 * HOUR}\tapt-get remove\tanna\t needrestart libmodule-find-perl",
+    f"apt\t{41 * HOUR}\tapt-get install\t\t htop",
+]
+
+
+def finding(kind: str, thing: str) -> Finding:
+    return Finding.model_validate(
+        {
+            "class": "managed",
+            "severity": "high",
+            "kind": kind,
+            "thing": thing,
+            "expected": "",
+            "found": "",
+            "remedy": "",
+        }
+    )
+
+
+def story(kind: str, thing: str, trail: Trail | None = None) -> tuple[float, str]:
+    known = told(finding(kind, thing), trail or parse_trail(TRAIL), {ANNA: "anna"})
+    return (known.since.timestamp() if known.since else 0), known.who
+
+
+@pytest.mark.parametrize(
+    ("kind", "thing", "since", "who"),
+    [
+        ("file", VHOST, 10 * HOUR + 0.5, f"anna (sudo sed … {VHOST})"),
+        ("service", "nginx.service", 20 * HOUR, "deploy, with anna's key (sudo systemctl … nginx)"),
+        ("file", "/etc/nginx/gone.conf", 30 * HOUR + 0.2, "carl (sudo rm … /etc/nginx/gone.conf)"),
+        ("file", "/etc/nginx/gone-somehow.conf", 0, ""),
+        ("account", "bob", 21 * HOUR, "anna (sudo userdel … bob)"),
+        ("package", "needrestart", 40 * HOUR, "anna (apt-get remove)"),
+        ("package", "htop", 41 * HOUR, "root (apt-get install)"),
+        ("file", "/etc/nobody/knows", 0, ""),
+        ("database user", "evil@%", 0, ""),
+    ],
+)
+def test_what_the_server_tells(kind: str, thing: str, since: float, who: str) -> None:
+    assert story(kind, thing) == (since, who)
+
+
+def test_who_was_there_is_not_who_did_it() -> None:
+    _, who = story("file", "/etc/motd")
+    sudo = "ran sudo {} less than 5 minutes before"
+    assert who == f"anna {sudo.format('sed')}; carl {sudo.format('cat')}"
+
+
+def test_runs_of_stagecraft_come_and_go() -> None:
+    lines = ["path\t100.0\t/etc/motd", "sudo\t99.0\tdeploy\t/usr/bin/sh -c true"]
+    assert story("file", "/etc/motd", parse_trail(lines)) == (100.0, "")
+
+
+def test_what_an_area_has_found_out_stays() -> None:
+    known = finding("file", VHOST).model_copy(
+        update={"who": "eve", "since": datetime(2026, 1, 1, tzinfo=UTC)}
+    )
+    assert told(known, parse_trail(TRAIL), {}) == known
+
+
+def test_a_command_line_is_in_no_repr() -> None:
+    assert "hunter2" not in repr(parse_trail(TRAIL))
+
+
+def test_a_key_is_known_by_what_sshd_logs_of_it(shell: Any, tmp_path: Any) -> None:
+    path = tmp_path / "key"
+    shell(f"ssh-keygen -q -t ed25519 -N '' -C somebody -f {path}")
+    listed = shell(f"ssh-keygen -l -f {path}.pub").stdout.split(" ")[1]
+    assert fingerprint(path.with_suffix(".pub").read_text()) == listed

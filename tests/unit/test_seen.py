@@ -1,0 +1,184 @@
+"""What operations say they look after, and how they find it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pyinfra.context import ctx_host
+
+from stagecraft.facts.accounts import Account as ServiceAccount
+from stagecraft.facts.admins import Account, Accounts
+from stagecraft.facts.database import Account as Login
+from stagecraft.facts.database import Database
+from stagecraft.facts.manifests import parse_manifests
+from stagecraft.facts.services import Unit
+from stagecraft.facts.system import System
+from stagecraft.manifest import Manifest
+from stagecraft.operations import (
+    accounts,
+    admins,
+    database,
+    manifest,
+    packages,
+    services,
+    system,
+)
+from stagecraft.seen import State, saw, seen_by, states
+
+
+@pytest.fixture
+def host() -> Iterator[SimpleNamespace]:
+    host = SimpleNamespace(name="seen", current_op_hash="an operation")
+    with ctx_host.use(host):
+        saw()
+        yield host
+
+
+@pytest.fixture
+def see(host: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The states of an operation on a server where a fact says so."""
+
+    def run(module: Any, operation: Any, fact: Any, **arguments: Any) -> list[State]:
+        monkeypatch.setattr(module, "host", SimpleNamespace(get_fact=lambda *_, **__: fact))
+        monkeypatch.setattr(module, "state", SimpleNamespace(is_executing=True), raising=False)
+        monkeypatch.setattr(module, "manifest", lambda: Manifest("x"), raising=False)
+        monkeypatch.setattr(module, "failed", list, raising=False)
+        list(operation._inner(**arguments))
+        return list(states())
+
+    return run
+
+
+UNIT = {"unit": "a.service", "files": {}, "after": [], "trees": [], "refresh": ""}
+
+
+@pytest.mark.parametrize(
+    ("unit", "found"),
+    [
+        (Unit("loaded", "active", "enabled"), services.RUNNING),
+        (Unit("loaded", "active", "enabled", outdated=True, newer="/x"), services.RUNNING),
+        (Unit("loaded", "inactive", "static", unneeded=True), services.RUNNING),
+        (Unit("loaded", "failed", "enabled"), "is failed, starts at boot"),
+        (Unit("loaded", "active", "disabled"), "runs, does not start at boot"),
+        (Unit("masked", "inactive", "masked"), "is inactive, does not start at boot"),
+        (Unit(), ""),
+    ],
+)
+def test_a_unit(see: Any, unit: Unit, found: str) -> None:
+    assert see(services, services.run, unit, **UNIT) == [
+        State("service", "a.service", services.RUNNING, found)
+    ]
+
+
+def test_what_only_follows_sees_nothing(see: Any, host: SimpleNamespace) -> None:
+    unit = Unit("loaded", "active", "enabled", outdated=True)
+    assert see(services, services.known, unit, unit="a.service", unit_files=[]) == []
+    assert seen_by("an operation") == []
+    assert seen_by("another") is None
+
+
+def test_packages(see: Any) -> None:
+    seen = see(packages, packages.installed, {"acl"}, packages=["acl", "sudo"])
+    assert [(state.thing, state.stands) for state in seen] == [("acl", True), ("sudo", False)]
+
+
+@pytest.mark.parametrize(
+    ("found", "stands"),
+    [
+        (System(hostname="a a", hosts=frozenset({"a"})), {"host name": True, "hosts entry": True}),
+        (System(hostname="b a", hosts=frozenset({"a"})), {"host name": False, "hosts entry": True}),
+        (System(hostname="a a"), {"host name": True, "hosts entry": False}),
+    ],
+)
+def test_the_name_of_the_machine(see: Any, found: System, stands: dict[str, bool]) -> None:
+    seen = see(system, system.called, found, hostname="a")
+    assert {state.kind: state.stands for state in seen} == stands
+
+
+@pytest.mark.parametrize(
+    ("account", "members", "found"),
+    [
+        (Account(1000, "/home/anna", "/bin/bash"), {"anna"}, admins.ADMITTED),
+        (Account(1000, "/home/anna", "/bin/bash"), set(), "is not in the group g"),
+        (Account(1000, "/home/anna", "/usr/sbin/nologin"), {"anna"},
+         "has the shell /usr/sbin/nologin"),
+        (None, {"anna"}, ""),
+    ],
+)  # fmt: skip
+def test_an_admin(see: Any, account: Account | None, members: set[str], found: str) -> None:
+    known = Accounts({"anna": account} if account else {}, frozenset(members))
+    seen = see(admins, admins.present, known, account="anna", group="g")
+    assert seen == [State("account", "anna", admins.ADMITTED, found)]
+
+
+@pytest.mark.parametrize(
+    ("account", "stands"),
+    [
+        (ServiceAccount("a", "a", "a", "/a", accounts.NO_LOGIN), True),
+        (ServiceAccount("a", "a", "a", "/a", "/bin/bash"), False),
+        (ServiceAccount("a", "a", "b", "/a", accounts.NO_LOGIN), False),
+        (ServiceAccount(), False),
+    ],
+)
+def test_a_service_s_account(see: Any, account: ServiceAccount, stands: bool) -> None:
+    (seen,) = see(accounts, accounts.system_account, account, account="a", home="/a")
+    assert seen.stands == stands
+
+
+LOGIN = database.Login("app", "hunter2", "/x.cnf", database.APP_PRIVILEGES, 60)
+OWN = {"`a\\_b`.*": set(database.APP_PRIVILEGES)}
+
+
+@pytest.mark.parametrize(
+    ("account", "wrong"),
+    [
+        (Login(60, OWN, login_works=True), []),
+        (Login(60, OWN), ["database user"]),
+        (Login(0, OWN, login_works=True), ["database user"]),
+        (Login(60, OWN | {"*.*": {"SUPER"}}, login_works=True), ["database user"]),
+        (Login(60, {"`a\\_b`.*": {"SELECT"}}, login_works=True), ["database user"]),
+        (None, ["database user"]),
+    ],
+)
+def test_a_database(see: Any, account: Login | None, wrong: list[str]) -> None:
+    found = Database(True, set(), {"a_b": ("utf8mb4", "c")}, {"app": account} if account else {})
+    seen = see(
+        database, database.schema, found,
+        engine="mariadb", database="a_b", charset="utf8mb4", collation="c", logins=[LOGIN],
+    )  # fmt: skip
+    assert [state.kind for state in seen if not state.stands] == wrong
+    assert "hunter2" not in repr(seen)
+
+
+def test_of_a_database_that_does_not_answer_nothing_is_known(see: Any) -> None:
+    (seen,) = see(
+        database, database.schema, Database(),
+        engine="mariadb", database="a_b", charset="utf8mb4", collation="c", logins=[LOGIN],
+    )  # fmt: skip
+    assert seen.through == "mariadb.service"
+
+
+# --- The manifest ---
+
+
+def test_states_are_recorded_but_for_what_shall_not_be() -> None:
+    there, gone = State("package", "acl", "installed", ""), State("account", "eve", "", "there")
+    assert Manifest("x").text([], [there, there, gone]) == (
+        "declared\tstate\tpackage acl\tinstalled\n"
+    )
+
+
+def test_what_secrets_are_made_of_is_compared_with_what_was_applied(see: Any) -> None:
+    def secrets(records: Any, values: str) -> tuple[str, str]:
+        (seen,) = see(manifest, manifest.recorded, records, secrets={"a": ("s", values)})
+        return seen.declared, seen.found
+
+    first = secrets({}, "v")
+    assert first == ("settings s, values v", "settings s, values v")
+    applied = Manifest("x").text([], states())
+    records = parse_manifests(["== x", *applied.splitlines()])
+    assert secrets(records, "w") == ("settings s, values w", "settings s, values v")
+    assert secrets(records, "") == ("settings s, values v", "settings s, values v")
