@@ -156,8 +156,8 @@ TAMPERS = [
         "rm -r /run/systemd/system.control && systemctl daemon-reload",
     ),
     Tamper(
-        "touch /usr/lib/systemd/system/cron.service",
-        running("high", "unit", "cron.service"),
+        "touch /usr/lib/systemd/system/logrotate.service",
+        running("high", "unit", "logrotate.service"),
         "systemctl daemon-reload",
     ),
     Tamper(
