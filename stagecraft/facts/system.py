@@ -63,9 +63,9 @@ class SystemFact(FactBase[System]):
 
 
 def parse_sysctl(lines: list[str]) -> dict[str, str]:
-    """`/proc/sys/<key> <value>` → the value by the key as sysctl writes it."""
-    pairs = (line.removeprefix("/proc/sys/").split(" ", 1) for line in lines)
-    return {path.replace("/", "."): value for path, value in pairs}
+    """`/proc/sys/<key>:<value>` → the value by the key as sysctl writes it."""
+    pairs = (line.removeprefix("/proc/sys/").split(":", 1) for line in lines)
+    return {path.replace("/", "."): " ".join(value.split()) for path, value in pairs}
 
 
 class SysctlFact(FactBase[dict[str, str]]):
@@ -76,8 +76,9 @@ class SysctlFact(FactBase[dict[str, str]]):
     def command(self, keys: Sequence[str]) -> str:
         paths = " ".join(shlex.quote(f"/proc/sys/{key.replace('.', '/')}") for key in keys)
         return (
-            f'for path in {paths}; do [ ! -w "$path" ] || ! read -r value <"$path"'
-            ' || echo "$path $value"; done'
+            f'set --; for path in {paths}; do [ ! -w "$path" ] || set -- "$@" "$path"; done;'
+            # Not the shell's read, byte by byte: the kernel gives a value only whole.
+            ' [ $# = 0 ] || grep -H "" -- "$@"'
         )
 
     @staticmethod

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
 import struct
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from stagecraft.facts.access import Ways, parse_ways
-from stagecraft.facts.system import parse_sysctl
+from stagecraft.facts.system import SysctlFact, parse_sysctl
 from stagecraft.operations.access import unlike
 from stagecraft.settings import Host, Server
 from stagecraft.settings.checks import logins, missing_files
@@ -140,8 +142,20 @@ def test_the_ways_into_a_machine_as_they_are_printed() -> None:
 
 
 def test_kernel_settings_as_they_are_printed() -> None:
-    lines = ["/proc/sys/net/ipv4/ping_group_range 1\t0", "/proc/sys/fs/suid_dumpable 0"]
-    assert parse_sysctl(lines) == {"net.ipv4.ping_group_range": "1\t0", "fs.suid_dumpable": "0"}
+    lines = ["/proc/sys/net/ipv4/ping_group_range:1\t0", "/proc/sys/fs/suid_dumpable:0"]
+    assert parse_sysctl(lines) == {"net.ipv4.ping_group_range": "1 0", "fs.suid_dumpable": "0"}
+
+
+RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+@pytest.mark.skipif(not os.access(RANGE, os.W_OK), reason="only who can set them is told")
+def test_kernel_settings_are_read_whole() -> None:
+    """The kernel answers a read of single bytes with the first of them."""
+    command = SysctlFact().command(["net.ipv4.ip_local_port_range", "net.no.such_key"])
+    printed = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    found = parse_sysctl(printed.stdout.splitlines())
+    assert found == {"net.ipv4.ip_local_port_range": " ".join(RANGE.read_text().split())}
 
 
 @pytest.mark.parametrize(
