@@ -143,7 +143,6 @@ TAMPERS = [
     Tamper(
         "sysctl -qw net.ipv4.conf.all.accept_redirects=1",
         running("high", "kernel setting", "net.ipv4.conf.all.accept_redirects"),
-        "sysctl -qw net.ipv4.conf.all.accept_redirects=0",
     ),
     Tamper(
         f"touch /boot/vmlinuz-{NEWER_KERNEL}",
