@@ -82,17 +82,19 @@ def kind_of(place: Place) -> str:
 
 
 def read_texts(differences: Iterable[Seen]) -> Texts:
-    """One question for each user who reads, and none where no file differs."""
-    files = [
-        seen
-        for seen in differences
-        if isinstance(seen, Place) and seen.entry and isinstance(seen.node, File)
-    ]
+    """One question for each user who reads, and none where no file differs. A link in the place of
+    a file is not read: it may lead to a secret."""
+    files = [seen for seen in differences if isinstance(seen, Place) and readable(seen)]
     texts: dict[str, str | Keys] = {}
     for (user, secret), places in groupby(sorted(files, key=reader), key=reader):
         fact = Fingerprints if secret else Contents
         texts |= host.get_fact(fact, paths=[place.node.path for place in places], user=user)
     return texts
+
+
+def readable(place: Place) -> bool:
+    """Whether there are two texts to compare."""
+    return isinstance(place.node, File) and place.entry is not None and place.entry.kind == "file"
 
 
 def reader(place: Place) -> tuple[str, bool]:
@@ -225,8 +227,8 @@ def index_kind(node: Node) -> str:
 
 
 def diff(seen: Seen, texts: Texts) -> tuple[str, ...]:
-    """The lines that differ, of a secret the names of its keys; nothing of what is not there."""
-    if not isinstance(seen, Place) or seen.entry is None:
+    """The lines that differ, of a secret the names of its keys."""
+    if not isinstance(seen, Place) or not readable(seen):
         return ()
     known = texts.get(seen.node.path, "")
     text, keys = (known, {}) if isinstance(known, str) else ("", known)

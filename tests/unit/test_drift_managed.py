@@ -10,7 +10,17 @@ import pytest
 from stagecraft.drift import plan as planning
 from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Severity
-from stagecraft.drift.managed import by_name, explained, found, name_of, owner, severity, wanted
+from stagecraft.drift.managed import (
+    by_name,
+    diff,
+    explained,
+    found,
+    name_of,
+    owner,
+    read_texts,
+    severity,
+    wanted,
+)
 from stagecraft.drift.plan import Step
 from stagecraft.errors import ServerError
 from stagecraft.facts.files import Entry
@@ -144,6 +154,15 @@ def test_a_step_that_tells_nothing_is_told_by_a_name_that_stays(declared: Declar
 )  # fmt: skip
 def test_what_is_wrong_in_words(node: Node, entry: Entry | None, declared: str, there: str) -> None:
     assert (wanted(node), found(node, entry)) == (declared, there)
+
+
+@pytest.mark.parametrize("kind", ["link", "directory"])
+def test_what_is_no_file_is_not_read(kind: str) -> None:
+    """A link may lead to a secret."""
+    place = Place("nginx", FILE, Entry(kind, "777", "root", "root", "0", "/etc/shadow"), "root")
+    assert read_texts([place]) == {}
+    assert diff(place, {FILE.path: "root:$y$hash"}) == ()
+    assert found(place.node, place.entry).startswith(f"a {kind} ")
 
 
 # --- Files with secrets that nobody has opened ---
