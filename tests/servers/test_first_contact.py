@@ -54,8 +54,7 @@ class Rented(Bare):
         return project
 
     def declare_by_address(self, project: Project, **settings: Any) -> None:
-        key = settings.pop("ssh_key", str(self.key))
-        self.declare(project, address=self.server.address, ssh_key=key, **settings)
+        self.declare(project, address=self.server.address, ssh_key=str(self.key), **settings)
         path = project.directory / "group_data/all.yml"
         text = yaml.safe_load(path.read_text())
         text["servers"][self.server.name]["throwaway"] = False
@@ -355,11 +354,11 @@ def test_an_admin_s_key_is_rotated_as_the_readme_says(
     assert "None of your SSH keys opens deploy" in with_old.output
     assert nothing_armed(bare)
     assert bare.lets_in(DEPLOY)
-    bare.declare_by_address(project, ssh_key=str(new_key), admins={"anna": [new]})
-    (planned,) = project.plan("staging", verb=VERB)
+    with_new = ("--key", str(new_key))
+    (planned,) = project.plan("staging", *with_new, verb=VERB)
     assert "taken away: anna's key" in planned
-    project.apply("staging", verb=VERB)
-    assert project.plan("staging", verb=VERB) == []
+    project.apply("staging", *with_new, verb=VERB)
+    assert project.plan("staging", *with_new, verb=VERB) == []
     assert not bare.lets_in(DEPLOY)
     assert not bare.lets_in(Way("anna"))
 
