@@ -1,10 +1,11 @@
-# Holds the server's lock until the connection ends; the kernel frees it, however that happens.
-# The holder's name comes as the first line on stdin.
+# Holds the server's lock for the run named $1 until the connection ends; the kernel frees it,
+# however that happens. Taking it and naming its holder are one step for other runs: a second lock.
 mkdir -p /run/stagecraft
-exec 9<>/run/stagecraft/lock
+exec 8>/run/stagecraft/taking 9<>/run/stagecraft/lock
+flock 8
 if flock --nonblock 9; then
-    read -r holder
-    echo "$holder since $(date -u '+%Y-%m-%d %H:%M:%S UTC')" >/run/stagecraft/lock
+    echo "$1 since $(date -u '+%Y-%m-%d %H:%M:%S UTC')" >/run/stagecraft/lock
+    exec 8>&-
     echo locked
     cat >/dev/null
 else

@@ -31,9 +31,7 @@ def lock() -> None:
     if host.data.only_plans or transport is None:
         return
     channel = transport.open_session()
-    channel.exec_command(hold_lock())
-    holder = f"{getpass.getuser()}@{socket.gethostname()} (process {os.getpid()})"
-    channel.sendall(f"{holder}\n".encode())
+    channel.exec_command(hold_lock(f"{getpass.getuser()}@{socket.gethostname()}"))
     answer = channel.recv(1024).decode().strip()
     if answer != "locked":
         channel.close()
@@ -45,8 +43,9 @@ def lock() -> None:
         host.connector.read_anew()  # another run may have ended since this one connected
 
 
-def hold_lock() -> str:
-    command = StringCommand("sh", "-c", shlex.quote(HOLD_LOCK))
+def hold_lock(account: str) -> str:
+    holder = f"{account} (process {os.getpid()})"
+    command = StringCommand("sh", "-c", shlex.quote(HOLD_LOCK), "lock", shlex.quote(holder))
     sudo = bool(host.data.get("_sudo"))
     text: str = make_unix_command_for_host(host.state, host, command, _sudo=sudo).get_raw_value()
     return text

@@ -81,10 +81,9 @@ def served(lineage: Lineage) -> Generator[StringCommand]:
     site wants it, else a self-signed one with all names and at least 30 days left."""
     present = lineage.read()
     target = lineage.live if lineage.directory and present.certbot else lineage.self_signed
-    saw(
-        *([lineage.self_signed_state(present)] if target == lineage.self_signed else []),
-        State("link", lineage.link, target, present.served),
-    )
+    lasting = State("link", lineage.link, target, present.served)
+    # What stands in for a CA's certificate until there is one is not declared: `issued` tells.
+    saw(*([] if lineage.directory else [lineage.self_signed_state(present), lasting]))
     if target == lineage.self_signed and not good_self_signed(lineage, present.self_signed):
         yield make_self_signed(lineage)
     if present.served != target:

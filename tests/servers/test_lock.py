@@ -21,7 +21,8 @@ def waiting(host: Provisioned) -> Iterator[subprocess.Popen[str]]:
     """A run that has its plan and asks whether to go on."""
     run = host.project.start("staging")
     until = time.monotonic() + 60
-    while not host.succeeds("[ -s /run/stagecraft/lock ]") and time.monotonic() < until:
+    held = f"grep --quiet --no-messages '(process {run.pid})' /run/stagecraft/lock"
+    while not host.succeeds(held) and time.monotonic() < until:
         time.sleep(0.2)
     yield run
     run.kill()
