@@ -10,8 +10,8 @@ from tasks.machine import bare_machine
 from tasks.manifest import as_found, begin
 
 _environment = environment_of(server.data)
-lock()
 _machine = bare_machine(_environment)
+lock()
 
 begin(_environment.name)
 as_found()

@@ -23,8 +23,8 @@ from tasks.tls import acme_certificates, first_certificates
 _environment = environment_of(server.data)
 _root = Path(server.data.root)
 _secrets = secrets_for(_environment.name, _root)
-lock()
 _machine = machine(_environment)
+lock()
 
 begin(_environment.name)
 _neighbours = refuse_clashes(_environment)

@@ -25,22 +25,31 @@ _held: list[Channel] = []  # open for as long as this process lives
 def lock() -> None:
     """Ensures that no other run changes this server until this one has ended, be it by SIGKILL.
 
-    Does nothing for a run that only plans. Raises ServerError with the holder and the time.
+    Does nothing for a run that only plans. Raises ServerError with the holder and the time, or with
+    what the server says where there can be no lock.
     """
     transport = transport_of(host.connector)
     if host.data.only_plans or transport is None:
         return
     channel = transport.open_session()
+    channel.set_combine_stderr(True)
     channel.exec_command(hold_lock(f"{getpass.getuser()}@{socket.gethostname()}"))
     answer = channel.recv(1024).decode().strip()
     if answer != "locked":
+        failed = channel.recv_exit_status() != 0
         channel.close()
-        raise ServerError(
-            f"{host.name} is being changed by another run, of {answer}; try again when it is over"
-        )
+        raise ServerError(no_lock(answer) if failed else held_by(answer))
     _held.append(channel)
     if isinstance(host.connector, FastSSHConnector):
         host.connector.read_anew()  # another run may have ended since this one connected
+
+
+def held_by(holder: str) -> str:
+    return f"{host.name} is being changed by another run, of {holder}; try again when it is over"
+
+
+def no_lock(said: str) -> str:
+    return f"{host.name} gives no lock, without which no run changes it: {said}"
 
 
 def hold_lock(account: str) -> str:

@@ -185,10 +185,6 @@ def news(before: Night | None, now: Night) -> News:
     )
 
 
-def worse(before: Seen | None, now: Seen) -> bool:
-    return before is not None and now.severity.rank < before.severity.rank
-
-
 class History:
     """The file, for as long as one check has it to itself. All methods raise OSError."""
 

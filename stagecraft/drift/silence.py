@@ -13,7 +13,7 @@ FATAL = re.compile(r"^--> pyinfra error: (?P<what>.*)", re.MULTILINE | re.DOTALL
 
 def reason(said: str) -> str:
     """The reason in what pyinfra said, which ends where the reason is."""
-    if "SSH host key error" in said:
+    if "has another host key than the one pinned" in said:
         return (
             "its host key is not the pinned one: it was reinstalled, or somebody else answers"
             " there. README, `A new server`, says what to do"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pebble import Pebble, set_up
@@ -96,7 +97,15 @@ def guarded(lab: Lab) -> Guarded:
     return guard(lab, "guarded", "trixie")
 
 
-LONGEST_FIRST = ("guarded", "trixie", "test_faults", "bookworm", "test_bootstrap-trixie")
+LONGEST_FIRST = (
+    "test_drift_unmanaged",
+    "trixie",
+    "test_drift_managed",
+    "bookworm",
+    "test_bootstrap-trixie",
+    "test_faults",
+    "test_drift_running",
+)
 """Groups of tests that a worker had better not begin last."""
 
 
@@ -106,9 +115,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.xdist_group(group(item)))
+        if tamper := parameters_of(item).get("tamper"):
+            item.user_properties.append(("drift", (*tamper.finding, tamper.name)))
     yield
     order = [*LONGEST_FIRST, *(name for name in map(group_marked, items) if name), ""]
-    items.sort(key=lambda item: order.index(group_marked(item)))
+    items.sort(key=lambda item: (order.index(group_marked(item)), place_in_story(item)))
+
+
+def place_in_story(item: pytest.Item) -> int:
+    """A module's tests on a server of its own find it as the ones above them left it; pytest would
+    begin with those for one Debian alone."""
+    return (item.location[1] or 0) if "bare" in parameters_of(item) else 0
+
+
+def parameters_of(item: pytest.Item) -> dict[str, Any]:
+    return (
+        item.callspec.params
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+        else {}
+    )
 
 
 def group_marked(item: pytest.Item) -> str:
@@ -118,8 +143,8 @@ def group_marked(item: pytest.Item) -> str:
 
 def group(item: pytest.Item) -> str:
     """The server that many tests share, or the test's module with the suite that it boots."""
-    parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    for server in ("guarded", "trixie", "bookworm", "mysql"):
+    parameters = parameters_of(item)
+    for server in ("trixie", "bookworm", "mysql"):
         if server in item.fixturenames or parameters.get("host") == server:
             return server
     return "-".join([item.path.stem, *filter(None, [parameters.get("bare")])])

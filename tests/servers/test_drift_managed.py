@@ -38,12 +38,12 @@ def mariadb(statement: str) -> str:
     return f"mariadb <<'END'\n{statement}\nEND"
 
 
-def sql(statement: str, undo: str, kind: str, thing: str) -> Tamper:
-    return Tamper(mariadb(statement), high(kind, thing), undo and mariadb(undo))
+def sql(statement: str, kind: str, thing: str) -> Tamper:
+    return Tamper(mariadb(statement), high(kind, thing))
 
 
 def stopped(unit: str) -> Tamper:
-    return Tamper(f"systemctl stop {unit}", critical("service", unit), f"systemctl start {unit}")
+    return Tamper(f"systemctl stop {unit}", critical("service", unit))
 
 
 TAMPERS = [
@@ -71,12 +71,10 @@ TAMPERS = [
     Tamper(
         f"setfacl -b /var/www/{SITE}",
         high("directory", f"/var/www/{SITE}"),
-        f"setfacl -m user:www-data:--x /var/www/{SITE}",
     ),
     Tamper(
         f"chmod 777 /var/www/{SITE}/shared/storage/logs",
         high("directory", f"/var/www/{SITE}/shared/storage/logs"),
-        f"chmod 750 /var/www/{SITE}/shared/storage/logs",
     ),
     edited(f"/etc/systemd/system/php-fpm@{SITE}.service"),
     edited(f"/etc/systemd/system/redis-server@{SITE}.service.d/stagecraft.conf"),
@@ -100,7 +98,6 @@ TAMPERS = [
         "sed -i 's/policy drop/policy accept/' /etc/stagecraft/firewall/rules.nft",
         critical("file", "/etc/stagecraft/firewall/rules.nft"),
     ),
-    Tamper("nft delete table inet stagecraft", critical("firewall", "inet stagecraft")),
     Tamper(
         "rm /etc/ssh/authorized_keys.d/anna", critical("file", "/etc/ssh/authorized_keys.d/anna")
     ),
@@ -111,7 +108,6 @@ TAMPERS = [
     Tamper(
         "usermod --shell /usr/sbin/nologin anna",
         critical("account", "anna"),
-        "usermod --shell /bin/bash anna",
     ),
     Tamper("userdel anna", critical("account", "anna")),
     Tamper(f"usermod --shell /bin/bash {SITE}", critical("account", SITE)),
@@ -120,7 +116,6 @@ TAMPERS = [
     Tamper(
         "systemctl mask --quiet --now apt-daily.timer",
         high("service", "apt-daily.timer"),
-        "systemctl unmask --quiet apt-daily.timer && systemctl start apt-daily.timer",
     ),
     stopped(f"php-fpm@{SITE}.service"),
     stopped(f"redis-server@{SITE}.service"),
@@ -128,40 +123,34 @@ TAMPERS = [
     Tamper(
         "systemctl disable --now --quiet apt-daily-upgrade.timer",
         high("service", "apt-daily-upgrade.timer"),
-        "systemctl enable --now --quiet apt-daily-upgrade.timer",
     ),
     Tamper("systemctl disable --quiet nginx", high("service", "nginx.service")),
     sql(
         f"REVOKE DELETE ON `askpro\\_production`.* FROM {LOGIN}",
-        "",
         "database user",
         f"{DATABASE}@localhost",
     ),
     sql(
         f"GRANT ALL ON *.* TO {LOGIN}",
-        f"REVOKE ALL ON *.* FROM {LOGIN}",
         "database user",
         f"{DATABASE}@localhost",
     ),
     sql(
         f"ALTER USER {LOGIN} IDENTIFIED BY 'another-one-2'",
-        "",
         "database user",
         f"{DATABASE}@localhost",
     ),
     sql(
         f"ALTER DATABASE {DATABASE} CHARACTER SET latin1",
-        f"ALTER DATABASE {DATABASE} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
         "database",
         DATABASE,
     ),
     Tamper(f"mariadb -e 'DROP DATABASE {DATABASE}'", critical("database", DATABASE)),
-    Tamper("hostname elsewhere", high("host name", "guarded"), "hostname guarded"),
+    Tamper("hostname elsewhere", high("host name", "guarded")),
     Tamper("sed -i /guarded/d /etc/hosts", high("hosts entry", "guarded")),
     Tamper(
         "ln -sfn /usr/share/zoneinfo/Asia/Tokyo /etc/localtime",
         high("link", "/etc/localtime"),
-        "ln -sfn /usr/share/zoneinfo/Europe/Berlin /etc/localtime",
     ),
     Tamper(
         f"ln -sfn /var/lib/stagecraft/self-signed/askpro-staging /etc/ssl/stagecraft/{SITE}",

@@ -41,51 +41,42 @@ TAMPERS = [
     Tamper(
         "mariadb -e 'SET GLOBAL max_connections = 10'",
         running("high", "database variable", "max_connections"),
-        "mariadb -e 'SET GLOBAL max_connections = 500'",
     ),
     Tamper(
         "mariadb -e 'SET GLOBAL innodb_flush_log_at_trx_commit = 0'",
         running("high", "database variable", "innodb_flush_log_at_trx_commit"),
-        "mariadb -e 'SET GLOBAL innodb_flush_log_at_trx_commit = 1'",
     ),
     Tamper(
         "mariadb -e 'SET GLOBAL init_connect = \"SET @password = 1\"'",
         running("high", "database variable", "init_connect"),
-        "systemctl restart mariadb",
     ),
     Tamper(
         AS_REDIS_ADMIN.replace("%s", "CONFIG SET maxmemory-policy allkeys-lru"),
         running("high", "Redis setting", "askpro-production maxmemory-policy"),
-        f"systemctl restart {REDIS}",
     ),
     Tamper(
         AS_REDIS_ADMIN.replace("%s", "REPLICAOF 127.0.0.1 6379"),
         running("high", "Redis setting", "askpro-production replicaof"),
-        f"systemctl restart {REDIS}",
     ),
     Tamper(
         AS_REDIS_ADMIN.replace("%s", "ACL SETUSER default on nopass"),
         running("critical", "Redis user", "askpro-production default"),
-        f"systemctl restart {REDIS}",
     ),
     Tamper(
         TOUCH_AND_REVERT.format(
             "/etc/redis/redis-askpro-production.conf", f"systemctl restart {REDIS}"
         ),
         running("high", "service", REDIS),
-        f"systemctl restart {REDIS}",
     ),
     Tamper(
         TOUCH_AND_REVERT.format(
             "/etc/nginx/sites-available/askpro-production.conf", "systemctl reload nginx"
         ),
         running("high", "service", "nginx.service"),
-        "systemctl reload nginx",
     ),
     Tamper(
         TOUCH_AND_REVERT.format("/etc/nginx/sites-available/askpro-staging.conf", "true"),
         running("high", "service", "nginx.service"),
-        "nginx -s reload; sleep 1",
     ),
     Tamper(
         "cp -p /etc/nginx/mime.types /root/before; echo 'types {' >> /etc/nginx/mime.types;"
@@ -98,7 +89,6 @@ TAMPERS = [
             "/etc/php/8.4/fpm/askpro-production/90-stagecraft.ini", f"systemctl reload {FPM}"
         ),
         running("high", "service", FPM),
-        f"systemctl reload {FPM}",
     ),
     Tamper(
         "echo '; by hand' >> /etc/php/8.4/mods-available/redis.ini;"
@@ -112,33 +102,27 @@ TAMPERS = [
             "/etc/mysql/mariadb.conf.d/90-stagecraft.cnf", "systemctl restart mariadb"
         ),
         running("high", "service", "mariadb.service"),
-        "systemctl restart mariadb",
     ),
     Tamper(
         TOUCH_AND_REVERT.format("/etc/ssh/sshd_config", "systemctl reload ssh"),
         running("high", "service", "ssh.service"),
-        "systemctl reload ssh",
     ),
     Tamper(
         "nft insert rule inet stagecraft input tcp dport 3306 accept",
         running("critical", "firewall", "chain input: tcp dport 3306 accept"),
-        "nft -f /etc/stagecraft/firewall/rules.nft",
     ),
     Tamper(
         "nft chain inet stagecraft input '{ policy accept; }'",
         running("critical", "firewall", "chain input: policy"),
-        "nft -f /etc/stagecraft/firewall/rules.nft",
     ),
     Tamper(
         "nft delete rule inet stagecraft input handle $(nft -a list chain inet stagecraft input |"
         " sed -n 's/.*ct state invalid drop # handle //p')",
         running("critical", "firewall", "chain input: ct state invalid drop"),
-        "nft -f /etc/stagecraft/firewall/rules.nft",
     ),
     Tamper(
         "nft delete table inet stagecraft",
         running("critical", "firewall", "inet stagecraft"),
-        "systemctl restart stagecraft-firewall",
     ),
     Tamper(
         "sysctl -qw net.ipv4.conf.all.accept_redirects=1",
@@ -152,25 +136,21 @@ TAMPERS = [
     Tamper(
         "systemctl set-property --runtime nginx.service MemoryMax=1G",
         running("high", "unit override", "nginx.service"),
-        "rm -r /run/systemd/system.control && systemctl daemon-reload",
     ),
     Tamper(
         "touch /usr/lib/systemd/system/logrotate.service",
         running("high", "unit", "logrotate.service"),
-        "systemctl daemon-reload",
     ),
     Tamper(
         TOUCH_AND_REVERT.format(
             "/etc/systemd/system/php-fpm@askpro-production.service", "systemctl daemon-reload"
         ),
         running("high", "service", FPM),
-        f"systemctl daemon-reload; systemctl restart {FPM}",
     ),
     Tamper(
         "NEEDRESTART_SUSPEND=1 SYSTEMD_OFFLINE=1 apt-get install -q -y --reinstall redis-tools &&"
         " systemctl restart redis-server@askpro-staging",
         running("high", "replaced files", REDIS),
-        f"systemctl restart {REDIS}",
     ),
 ]
 

@@ -27,20 +27,24 @@ def unmanaged(severity: str, kind: str, thing: str) -> tuple[str, str, str, str]
 
 
 def file(
-    path: str, text: str, severity: str, kind: str, thing: str = "", mode: str = "644"
+    path: str,
+    text: str,
+    severity: str,
+    kind: str,
+    thing: str = "",
+    mode: str = "644",
+    undo: str = "",
 ) -> Tamper:
-    """A file that somebody puts there with an editor, and takes away again."""
+    """A file that somebody puts there with an editor."""
     return Tamper(
         f"install -D -m {mode} /dev/null {path} && printf '{text}\\n' >{path}",
         unmanaged(severity, kind, thing or path),
-        f"rm {path}",
+        undo,
     )
 
 
-def sql(statements: str, severity: str, kind: str, thing: str, undo: str) -> Tamper:
-    return Tamper(
-        f'mariadb -e "{statements}"', unmanaged(severity, kind, thing), f'mariadb -e "{undo}"'
-    )
+def sql(statements: str, severity: str, kind: str, thing: str) -> Tamper:
+    return Tamper(f'mariadb -e "{statements}"', unmanaged(severity, kind, thing))
 
 
 def listening(address: str, severity: str, thing: str) -> Tamper:
@@ -68,9 +72,6 @@ WEB = [
         " /etc/systemd/system/multi-user.target.wants/redis-server@cache.service"
         " && systemctl daemon-reload",
         unmanaged("high", "Redis instance", "cache"),
-        "rm /etc/redis/redis-cache.conf"
-        " /etc/systemd/system/multi-user.target.wants/redis-server@cache.service"
-        " && systemctl daemon-reload",
     ),
     Tamper(
         "mkdir -p /etc/letsencrypt/renewal /etc/letsencrypt/live/old.test"
@@ -81,39 +82,37 @@ WEB = [
     Tamper(
         "mkdir /var/www/wordpress",
         unmanaged("low", "site directory", "/var/www/wordpress"),
-        "rmdir /var/www/wordpress",
     ),
     file("/etc/stagecraft/notes", "the old server was 198.51.100.7", "low", "file"),
 ]
 
 DATABASES = [
-    sql("CREATE DATABASE reports", "low", "database", "reports", "DROP DATABASE reports"),
+    sql("CREATE DATABASE reports", "low", "database", "reports"),
     sql(
         "CREATE USER evil@'%' IDENTIFIED BY 'guess'; GRANT ALL ON *.* TO evil@'%'",
-        "critical", "database account", "evil@%", "DROP USER evil@'%'",
+        "critical", "database account", "evil@%",
     ),
     sql(
         "GRANT SELECT ON askpro_production.* TO reporter@localhost IDENTIFIED BY 'guess'",
-        "high", "database account", "reporter@localhost", "DROP USER reporter@localhost",
+        "high", "database account", "reporter@localhost",
     ),
     sql(
         "CREATE USER ''@localhost",
-        "high", "database account", "@localhost", "DROP USER ''@localhost",
+        "high", "database account", "@localhost",
     ),
     sql(
         "CREATE ROLE analysts; GRANT SELECT ON *.* TO analysts;"
         " GRANT analysts TO askpro_staging@localhost",
-        "high", "database role", "analysts", "DROP ROLE analysts",
+        "high", "database role", "analysts",
     ),
     sql(
         "GRANT SELECT ON askpro_production.* TO PUBLIC",
-        "high", "database grant", "PUBLIC", "REVOKE ALL PRIVILEGES, GRANT OPTION FROM PUBLIC",
+        "high", "database grant", "PUBLIC",
     ),
     sql(
         "CREATE PROCEDURE askpro_production.peek() SELECT 1;"
         " GRANT EXECUTE ON PROCEDURE askpro_production.peek TO askpro_staging@localhost",
         "high", "database grant", "askpro_staging@localhost askpro_production.peek",
-        "DROP PROCEDURE askpro_production.peek",
     ),
 ]  # fmt: skip
 
@@ -126,37 +125,28 @@ JOBS = [
         " && printf '[Timer]\\nOnCalendar=daily\\n[Install]\\nWantedBy=timers.target\\n'"
         " >/etc/systemd/system/sync.timer && systemctl enable --now sync.timer",
         unmanaged("high", "timer", "sync.timer"),
-        "systemctl disable --now sync.timer"
-        " && rm /etc/systemd/system/sync.timer /etc/systemd/system/sync.service"
-        " && systemctl daemon-reload",
     ),
     Tamper(
         "printf '[Service]\\nExecStart=sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n'"
         " >/etc/systemd/system/miner.service && systemctl enable --now miner",
         unmanaged("high", "unit", "miner.service"),
-        "systemctl disable --now miner && rm /etc/systemd/system/miner.service"
-        " && systemctl daemon-reload",
     ),
     Tamper(
         "printf '[Service]\\nProtectSystem=no\\n' | SYSTEMD_EDITOR='tee' systemctl edit --stdin"
         " php-fpm@askpro-staging.service",
         unmanaged("high", "unit override", "php-fpm@askpro-staging.service"),
-        "rm -r /etc/systemd/system/php-fpm@askpro-staging.service.d && systemctl daemon-reload",
     ),
     Tamper(
         "systemctl enable nftables.service",
         unmanaged("high", "unit", "nftables.service"),
-        "systemctl disable nftables.service",
     ),
     Tamper(
         "systemctl mask fstrim.timer",
         unmanaged("low", "masked unit", "fstrim.timer"),
-        "systemctl unmask fstrim.timer",
     ),
     Tamper(
         "touch /var/lib/systemd/linger/deploy",
         unmanaged("low", "lingering user", "deploy"),
-        "rm /var/lib/systemd/linger/deploy",
     ),
     file("/etc/rc.local", "#!/bin/sh", "high", "start script", mode="755"),
 ]  # fmt: skip
@@ -169,7 +159,6 @@ NETWORK = [
         " && nft 'add chain ip office in { type filter hook input priority 0; }'"
         " && nft add rule ip office in tcp dport 25 drop",
         unmanaged("high", "firewall table", "ip office"),
-        "nft delete table ip office",
     ),
 ]
 
@@ -177,42 +166,34 @@ ACCESS = [
     Tamper(
         "useradd --create-home --shell /bin/bash mallory",
         unmanaged("high", "account", "mallory"),
-        "userdel --remove mallory 2>/dev/null",
     ),
     Tamper(
         "useradd --shell /bin/bash --groups sudo mallory",
         unmanaged("critical", "account", "mallory"),
-        "userdel mallory",
     ),
     Tamper(
         "useradd --non-unique --uid 0 --shell /bin/sh toor",
         unmanaged("critical", "account", "toor"),
-        "userdel --force toor",
     ),
     Tamper(
         "usermod --shell /bin/bash www-data",
         unmanaged("high", "account", "www-data"),
-        "usermod --shell /usr/sbin/nologin www-data",
     ),
     Tamper(
         "gpasswd --add askpro-staging askpro-production",
         unmanaged("critical", "group member", "askpro-staging in askpro-production"),
-        "gpasswd --delete askpro-staging askpro-production",
     ),
     Tamper(
         "gpasswd --add www-data sudo",
         unmanaged("critical", "group member", "www-data in sudo"),
-        "gpasswd --delete www-data sudo",
     ),
     Tamper(
         "echo deploy:guess | chpasswd",
         unmanaged("high", "password", "deploy"),
-        "usermod --password '!' deploy",
     ),
     Tamper(
         f"echo '{KEY} mallory@laptop' >>/root/.ssh/authorized_keys",
         unmanaged("high", "authorized key", f"root {FINGERPRINT}"),
-        "sed -i /mallory@laptop/d /root/.ssh/authorized_keys",
     ),
     file(
         "/etc/sudoers.d/ops",
@@ -224,13 +205,11 @@ ACCESS = [
     Tamper(
         f"echo 'TrustedUserCAKeys {SSHD}.pub' >{SSHD} && systemctl reload ssh",
         unmanaged("high", "sshd settings", SSHD),
-        f"rm {SSHD} && systemctl reload ssh",
     ),
     file("/etc/pam.d/backdoor", "auth sufficient pam_permit.so", "critical", "PAM rules"),
     Tamper(
         "cp /usr/bin/true /usr/local/bin/admin && chmod 4755 /usr/local/bin/admin",
         unmanaged("critical", "setuid program", "/usr/local/bin/admin"),
-        "rm /usr/local/bin/admin",
     ),
 ]
 
@@ -238,6 +217,7 @@ PACKAGES = [
     file(
         "/etc/apt/sources.list.d/tools.list", "deb [trusted=yes] https://tools.test stable main",
         "critical", "apt source", "https://tools.test stable",
+        undo="rm /etc/apt/sources.list.d/tools.list",
     ),
     Tamper(
         "echo 'deb https://mirror.test/debian trixie main' >>/etc/apt/sources.list",
@@ -249,27 +229,22 @@ PACKAGES = [
     Tamper(
         "apt-mark hold nginx",
         unmanaged("high", "package hold", "nginx"),
-        "apt-mark unhold nginx",
     ),
     Tamper(
         "apt-mark manual libgd3",
         unmanaged("low", "package", "libgd3"),
-        "apt-mark auto libgd3",
     ),
     Tamper(
         "echo '# by hand' >>/etc/fail2ban/fail2ban.conf",
         unmanaged("low", "package file", "/etc/fail2ban/fail2ban.conf"),
-        "sed -i '$d' /etc/fail2ban/fail2ban.conf",
     ),
     Tamper(
         "echo '# by hand' >>/etc/sudoers",
         unmanaged("high", "package file", "/etc/sudoers"),
-        "sed -i '$d' /etc/sudoers",
     ),
     Tamper(
-        "cp -p /usr/bin/wall /root/ && printf 'x' >>/usr/bin/wall",
+        "printf 'x' >>/usr/bin/wall",
         unmanaged("critical", "package file", "/usr/bin/wall"),
-        "cp -p /root/wall /usr/bin/wall && rm /root/wall",
     ),
 ]  # fmt: skip
 

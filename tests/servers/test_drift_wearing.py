@@ -14,18 +14,13 @@ pytestmark = pytest.mark.drift
 SELF_SIGNED = "/var/lib/stagecraft/self-signed/askpro-production"
 
 OLD_CERTIFICATE = (
-    f"cp -a $(readlink -f {SELF_SIGNED}) /root/certificate && cd {SELF_SIGNED} &&"
+    f"cd {SELF_SIGNED} &&"
     " openssl req -x509 -key privkey.pem -subj /CN=askpro-production"
     " -addext subjectAltName=DNS:api.askpro.test"
     " -not_before {begins} -not_after {ends} -out fullchain.pem"
     " && systemctl reload nginx && sleep 1"
 )
 """The same key and names, from and to other days."""
-
-NEW_CERTIFICATE = (
-    f"cp /root/certificate/fullchain.pem {SELF_SIGNED}/ && rm -r /root/certificate &&"
-    " systemctl reload nginx && sleep 1"
-)
 
 
 def wearing(severity: str, kind: str, thing: str) -> tuple[str, str, str, str]:
@@ -51,13 +46,12 @@ EMPTIED = "umount /mnt/full && rmdir /mnt/full"
 
 
 TAMPERS = [
-    Tamper(aged(-1), wearing("critical", "certificate", "api.askpro.test"), NEW_CERTIFICATE),
-    Tamper(aged(5), wearing("high", "certificate", "api.askpro.test"), NEW_CERTIFICATE),
-    Tamper(aged(25), wearing("low", "certificate", "api.askpro.test"), NEW_CERTIFICATE),
+    Tamper(aged(-1), wearing("critical", "certificate", "api.askpro.test")),
+    Tamper(aged(5), wearing("high", "certificate", "api.askpro.test")),
+    Tamper(aged(25), wearing("low", "certificate", "api.askpro.test")),
     Tamper(
         aged(200).replace("systemctl reload nginx", "true"),
         ("running", "high", "certificate", "api.askpro.test"),
-        NEW_CERTIFICATE,
     ),
     Tamper(full(81), wearing("low", "disk space", "/mnt/full"), EMPTIED),
     Tamper(full(91), wearing("high", "disk space", "/mnt/full"), EMPTIED),
@@ -77,7 +71,6 @@ TAMPERS = [
         "echo '/var/log/broken {' > /etc/logrotate.d/broken; ! systemctl start logrotate.service;"
         " rm /etc/logrotate.d/broken",
         wearing("high", "failed unit", "logrotate.service"),
-        "systemctl start logrotate.service",
     ),
     Tamper(
         "touch -d '4 days ago' /var/lib/apt/periodic/unattended-upgrades-stamp"

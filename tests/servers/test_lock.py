@@ -51,3 +51,11 @@ def test_a_killed_run_holds_no_lock(host: Provisioned, waiting: subprocess.Popen
     run = host.project.pyinfra("staging", "-y")
     assert run.code == 0
     assert "Traceback" not in run.output
+
+
+def test_a_server_that_gives_no_lock_is_not_changed(host: Provisioned) -> None:
+    host.ssh("rm -f /run/stagecraft/lock && mkdir /run/stagecraft/lock")
+    run = host.project.pyinfra("staging", "-y")
+    host.ssh("rmdir /run/stagecraft/lock")
+    assert run.code == 1
+    assert "gives no lock" in run.output and "/run/stagecraft/lock: Is a directory" in run.output

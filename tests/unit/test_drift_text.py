@@ -139,7 +139,8 @@ def test_a_name_cannot_steer_the_terminal() -> None:
          "the login as deploy was refused"),
         ("    [a] Authentication error (username=deploy, key=x) (Authentication failed.)\n",
          "the login as deploy was refused"),
-        ("    [a] SSH host key error (Host key for a does not match.)\n", "not the pinned one"),
+        ("    [a] 198.51.100.7 has another host key than the one pinned for it; nothing was sent to"
+         " it.\n", "not the pinned one"),
         ("    [a] SSH error (StrictPolicy: No host key for a found in known_hosts)\n",
          "not pinned"),
         ("[a] sudo password: Traceback\nEOFError", "sudo was refused"),

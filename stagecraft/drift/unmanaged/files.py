@@ -125,7 +125,8 @@ def look_for(declared: Declared, *kinds: str) -> Looked:
 
 
 def undeclared(strays: Iterable[Stray], declared: Declared) -> Iterator[Finding]:
-    """One finding for each thing, however many files it consists of."""
+    """One finding for each thing, however many files it consists of; a timer's unit is the
+    timer's."""
     left = [stray for stray in strays if not explained(stray, declared)]
     pointed_at = {pointed(stray) for stray in left if stray.kind == "link"}
     things: dict[tuple[str, str], tuple[Place, list[Stray]]] = {}
@@ -134,10 +135,13 @@ def undeclared(strays: Iterable[Stray], declared: Declared) -> Iterator[Finding]
         thing = place.thing(stray.path) or stray.path
         if stray.path not in pointed_at or place.kind != FILE:
             things.setdefault((place.kind, thing), (place, []))[1].append(stray)
-    for (kind, thing), (place, files) in things.items():
-        timer = f"{thing.removesuffix('.service')}.timer"
-        if kind != UNIT or (TIMER, timer) not in things:
-            yield finding(place, thing, files)
+    for (kind, thing), (_, files) in list(things.items()):
+        timer = (TIMER, f"{thing.removesuffix('.service')}.timer")
+        if kind == UNIT and timer in things:
+            things[timer][1].extend(files)
+            del things[kind, thing]
+    for (_, thing), (place, files) in things.items():
+        yield finding(place, thing, files)
 
 
 def finding(place: Place, thing: str, files: list[Stray]) -> Finding:

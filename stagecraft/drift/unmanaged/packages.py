@@ -61,7 +61,8 @@ def undeclared(installed: Mapping[str, Package], known: set[str]) -> Iterator[Fi
                 "package",
                 name,
                 found="somebody installed it",
-                remedy=f"apt-get purge {shlex.quote(name)}",
+                # Not purged at once: what others need goes with them alone.
+                remedy=f"apt-mark auto {shlex.quote(name)} && apt-get autoremove --purge",
             )
 
 

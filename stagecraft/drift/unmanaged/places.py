@@ -73,7 +73,7 @@ PLACES = (
     place(REDIS_INSTANCE, Severity.HIGH, rf"{UNITS}/.+/redis-server@(.+)\.service",
           "systemctl disable --now redis-server@{thing}"),
     place(CRON_JOB, Severity.HIGH, r"/etc/cron\.(?:d|hourly|daily|weekly|monthly|yearly)/.+"),
-    place(CRONTAB, Severity.HIGH, r"/var/spool/cron/crontabs/(.+)", "crontab -r -u {thing}"),
+    place(CRONTAB, Severity.HIGH, r"/var/spool/cron/crontabs/(.+)"),
     place(AT_JOB, Severity.HIGH, r"/var/spool/cron/atjobs/(a.+)"),
     place(OVERRIDE, Severity.HIGH, rf"{UNITS}/([^/]+)\.d/[^/]+\.conf", f"rm {{path}} && {FORGET}"),
     place(TIMER, Severity.HIGH, rf"{UNITS}/(?:.+/)?([^/]+\.timer)",
