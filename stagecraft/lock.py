@@ -32,13 +32,13 @@ def lock() -> None:
     if host.data.only_plans or transport is None:
         return
     channel = transport.open_session()
-    channel.set_combine_stderr(True)
     channel.exec_command(hold_lock(f"{getpass.getuser()}@{socket.gethostname()}"))
     answer = channel.recv(1024).decode().strip()
     if answer != "locked":
+        complaint = channel.makefile_stderr().read().decode().strip()
         failed = channel.recv_exit_status() != 0
         channel.close()
-        raise ServerError(no_lock(answer) if failed else held_by(answer))
+        raise ServerError(no_lock(complaint) if failed else held_by(answer))
     _held.append(channel)
     if isinstance(host.connector, FastSSHConnector):
         host.connector.read_anew()  # another run may have ended since this one connected

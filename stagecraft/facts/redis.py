@@ -16,14 +16,16 @@ READ_REDIS = Path(__file__).with_suffix(".sh").read_text()
 
 @dataclass
 class Instance:
-    """One site's. `settings` are its effective ones and `users` its ACL, a line for each without
-    `user`, by name; `declared_…` are those of its files. `answers` says that it lets us look."""
+    """One site's. `settings` are its effective ones and `users` its ACL, the rules of each by name;
+    `declared_…` are those of its files, and `categories` the commands in those that they mention.
+    `answers` says that it lets us look."""
 
     answers: bool = False
     settings: dict[str, str] = field(default_factory=dict)
-    users: dict[str, frozenset[str]] = field(default_factory=dict)
+    users: dict[str, list[str]] = field(default_factory=dict)
     declared_settings: dict[str, str] = field(default_factory=dict)
-    declared_users: dict[str, frozenset[str]] = field(default_factory=dict)
+    declared_users: dict[str, list[str]] = field(default_factory=dict)
+    categories: dict[str, set[str]] = field(default_factory=dict)
 
 
 def parse_instances(lines: list[str]) -> dict[str, Instance]:
@@ -41,7 +43,9 @@ def parse_instances(lines: list[str]) -> dict[str, Instance]:
         elif kind in ("user", "file-user"):
             users = instance.users if kind == "user" else instance.declared_users
             _, name, *rules = words[0].split()
-            users[name] = frozenset(rules)
+            users[name] = rules
+        elif kind == "category":
+            instance.categories.setdefault(words[0], set()).add(words[1])
     return instances
 
 

@@ -1,12 +1,20 @@
 # Prints how the Redis instance of each site in $sites runs, and its files beside that; words apart by
 # tabs. Password hashes become numbers, the same number for the same hash.
+ask() {
+    printf 'AUTH stagecraft -\n%s\n' "$1" | redis-cli -s "$socket" 2>/dev/null
+}
+
 for site in $sites; do
     socket=/run/redis-$site/redis-server.sock configuration=/etc/redis/redis-$site
     [ -S "$socket" ] && [ -f "$configuration.conf" ] || continue
     {
         sed 's/^/file-user /' "$configuration.acl"
         sed '/^#/d; /^$/d; s/^/file-setting /' "$configuration.conf"
-        printf 'AUTH stagecraft -\nCONFIG GET *\nACL LIST\n' | redis-cli -s "$socket" 2>/dev/null
+        sed 's/ /\n/g' "$configuration.acl" | sed -n 's/^[-+]@//p' | sort -u |
+            while read -r category; do
+                ask "ACL CAT $category" | sed "1d; s/^/category $category /"
+            done
+        ask "$(printf 'CONFIG GET *\nACL LIST')"
     } | awk -v OFS='\t' -v site="$site" '
         function numbered(line,  words, count, i, told) {
             count = split(line, words, " ")
@@ -18,6 +26,7 @@ for site in $sites; do
         }
         sub(/^file-user /, "") { print "file-user", site, numbered($0); next }
         sub(/^file-setting /, "") { key = $1; sub(/^[^ ]+ */, ""); print "file-setting", site, key, $0; next }
+        sub(/^category /, "") { print "category", site, $1, $2; next }
         !answers++ { print ($0 == "OK" ? "answers" : "silent"), site; next }
         name == "" && sub(/^user /, "user ") { print "user", site, numbered($0); next }
         name == "" { name = $0; next }

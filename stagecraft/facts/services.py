@@ -36,6 +36,11 @@ class Unit:
         return self.active in ("active", "reloading")
 
     @property
+    def masked(self) -> bool:
+        """Forbidden to start by whatever."""
+        return self.load == "masked"
+
+    @property
     def starts_at_boot(self) -> bool:
         return self.enabled in ("enabled", "static", "alias", "indirect", "generated")
 

@@ -18,7 +18,8 @@ SECRETS = "password|secret|auth|init_connect|init_slave|init_replica|_key$"
 QUERIES = {
     "mariadb": """
 SELECT 'variable', LOWER(VARIABLE_NAME),
-    IF(VARIABLE_NAME REGEXP '%s', '%s', GLOBAL_VALUE), DEFAULT_VALUE, '', 0
+    IF(VARIABLE_NAME REGEXP '%s' AND NOT GLOBAL_VALUE <=> DEFAULT_VALUE, '%s', GLOBAL_VALUE),
+    DEFAULT_VALUE, '', 0
   FROM information_schema.SYSTEM_VARIABLES WHERE GLOBAL_VALUE_ORIGIN = 'SQL'""",
     # Without a user it was the server itself.
     "mysql": """

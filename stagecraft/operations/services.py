@@ -127,6 +127,8 @@ def run(
     saw(State("service", unit, RUNNING, condition(current)))
     if current.outdated:
         yield "systemctl daemon-reload"
+    if current.masked:
+        yield f"systemctl unmask --quiet {shlex.quote(unit)}"
     if not current.starts_at_boot:
         yield f"systemctl enable --quiet {shlex.quote(unit)}"
     step = due(current, refresh, changing=pending(after))

@@ -79,7 +79,7 @@ def told(finding: Finding) -> tuple[str, str, str, str]:
     return finding.class_, finding.severity, finding.kind, finding.thing
 
 
-def expect_alone(guarded: Guarded, tamper: Tamper) -> None:
+def expect_alone(guarded: Guarded, tamper: Tamper) -> Finding:
     """Makes the change, finds it and nothing else, and puts it right as the finding says. That
     nothing of it is left, the next one's check shows, and the last of a module."""
     guarded.shell(tamper.change)
@@ -87,6 +87,7 @@ def expect_alone(guarded: Guarded, tamper: Tamper) -> None:
     try:
         assert [told(finding) for finding in report.findings] == [tamper.finding]
         assert not report.unchecked
+        return report.findings[0]
     finally:
         if tamper.undo:
             guarded.shell(tamper.undo)

@@ -7,7 +7,9 @@ from provisioned import Provisioned
 from tampering import Guarded
 
 from stagecraft.drift.findings import Report
+from stagecraft.facts.as_found import AsFound
 from stagecraft.nspawn.lab import Lab
+from stagecraft.paths import AS_FOUND
 
 pytestmark = pytest.mark.drift
 
@@ -42,6 +44,10 @@ NIGHTS = {
     "a new release": NEW_RELEASE,
     "an admin at work": "mariadb -e 'SHOW VARIABLES' && nginx -t && sshd -T && redis-cli -v",
 }
+
+
+AS_BOOTSTRAP_FOUND_IT = AsFound(files=frozenset({"/etc/systemd/system/host0.service"}))
+"""What a throwaway server brings; this one went without bootstrap.py."""
 
 
 def expect_quiet(*reports: Report) -> None:
@@ -81,6 +87,7 @@ def test_nothing_is_found_on_debian_12_with_a_ca(
 ) -> None:
     """certbot renews each time: the CA's certificates last six days."""
     server = Guarded(bookworm.server, bookworm.project, lab)
+    server.shell(f"printf '{AS_BOOTSTRAP_FOUND_IT.text}' > {AS_FOUND}")
     before = server.shell("readlink /etc/letsencrypt/live/askpro-staging/fullchain.pem")
     server.shell(night)
     after = server.shell("readlink /etc/letsencrypt/live/askpro-staging/fullchain.pem")

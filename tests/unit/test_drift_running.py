@@ -216,6 +216,30 @@ def test_redis_differs_by_settings_and_users(lines: Any, found: Any) -> None:
     assert [named for named, _, _ in differences] == found
 
 
+CATEGORIES = {
+    "admin": {"config|set", "acl|list"},
+    "dangerous": {"config|set", "acl|list", "flushdb", "keys", "function|load"},
+}
+
+
+@pytest.mark.parametrize(
+    ("now", "as_in_its_file"),
+    [
+        ("on +@all -@admin -@dangerous +flushdb -function", True),
+        ("on resetchannels +@all -@admin -keys -function", True),  # Redis 7.0's words
+        ("on +@all -@admin -function", False),
+        ("on +@all", False),
+        ("on -@all +get", False),
+        ("on +@all -@admin -@dangerous +flushdb -function +keys", False),
+        ("off +@all -@admin -@dangerous +flushdb -function", False),
+    ],
+)
+def test_rights_are_what_they_come_to(now: str, as_in_its_file: bool) -> None:
+    declared = ["on", "+@all", "-@admin", "-@dangerous", "+flushdb", "-function"]
+    same = redis.rights(now.split(), CATEGORIES) == redis.rights(declared, CATEGORIES)
+    assert same == as_in_its_file
+
+
 def test_an_instance_that_lets_nobody_look_tells_nothing() -> None:
     silent = parse_instances(["file-setting\ta\tmaxmemory\t64mb", "silent\ta"])["a"]
     assert list(redis.differences_of("a", silent)) == []

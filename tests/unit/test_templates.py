@@ -645,7 +645,7 @@ def test_redis_confines_the_site_to_its_prefix(written: Any) -> None:
     assert {"~askpro_staging_*", "&askpro_staging_*", "-@dangerous"} <= set(user.split())
     assert "nopass" not in user
     # Who gets to the socket reads in the files what this one may ask for.
-    assert check == "user stagecraft on nopass resetchannels -@all +config|get +acl|list"
+    assert check == "user stagecraft on nopass resetchannels -@all +config|get +acl|list +acl|cat"
 
 
 def test_a_database_login_file_holds_one_account(written: Any) -> None:

@@ -38,7 +38,7 @@ def changed(variables: Iterable[Variable], engine: str) -> Iterator[Finding]:
             ("database variable", variable.name),
             expected=at_start(expected, variable),
             found=f"was set to {variable.value} while the server runs",
-            remedy=remedy(variable.name, expected, engine),
+            remedy=remedy(variable, expected, engine),
             since=variable.since,
             who=variable.who,
         )
@@ -65,8 +65,10 @@ def plain(value: str) -> str:
     return WORDS.get(value, value)
 
 
-def remedy(name: str, expected: str | None, engine: str) -> str:
+def remedy(variable: Variable, expected: str | None, engine: str) -> str:
+    if variable.value == HIDDEN:
+        return f"systemctl restart {engine}.service"
     if expected is None:
-        return f'{CLIENTS[engine]} -e "SET GLOBAL {name} = DEFAULT"'
+        return f'{CLIENTS[engine]} -e "SET GLOBAL {variable.name} = DEFAULT"'
     literal = plain(expected) if plain(expected).isdigit() else f"'{expected}'"
-    return f'{CLIENTS[engine]} -e "SET GLOBAL {name} = {literal}"'
+    return f'{CLIENTS[engine]} -e "SET GLOBAL {variable.name} = {literal}"'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from pyinfra.context import host
 
@@ -17,7 +17,7 @@ from stagecraft.operations.services import looked_after
 BY_DEFAULT = {"replicaof": ""}
 """What our files leave as it is, and who takes data away by Redis changes."""
 
-IMPLIED = {"sanitize-payload", "resetchannels", "-@all"}
+IMPLIED = {"sanitize-payload", "resetchannels"}
 """What Redis adds to every user's rules."""
 
 UNITS = {"kb": 2**10, "mb": 2**20, "gb": 2**30}
@@ -75,8 +75,26 @@ def differences_of(site: str, instance: Instance) -> Iterator[Difference]:
             yield ("Redis user", f"{site} {name}"), "as in its file", "is gone"
         elif file_user is None:
             yield ("Redis user", f"{site} {name}"), "nobody of this name", "may log in"
-        elif now_user - IMPLIED != file_user - IMPLIED:
+        elif rights(now_user, instance.categories) != rights(file_user, instance.categories):
             yield ("Redis user", f"{site} {name}"), "as in its file", "has other rights"
+
+
+def rights(rules: Iterable[str], categories: Mapping[str, set[str]]) -> tuple[bool, frozenset[str]]:
+    """What a user's rules come to, however Redis words them (before 7.2 in words of its own):
+    whether all commands are allowed or none, and the commands that are excepted from that, beside
+    the rules that are not about commands."""
+    everything, excepted, others = False, set[str](), set[str]()
+    for rule in rules:
+        allowed, name = rule[0] == "+", rule[1:]
+        if rule[0] not in "+-":
+            others.add(rule)
+        elif name == "@all":
+            everything, excepted = allowed, set()
+        else:
+            named = categories.get(name.removeprefix("@"), {name}) if name[0] == "@" else {name}
+            excepted = excepted - named if allowed == everything else excepted | named
+    whole = {name for name in excepted if name.partition("|")[0] not in excepted - {name}}
+    return everything, frozenset(whole | others - IMPLIED)
 
 
 def plain(value: str) -> str:

@@ -75,6 +75,10 @@ RUN_BY_US = re.compile(
 """Units whose mask a run takes away: the plan tells of it."""
 
 
+Things = dict[tuple[str, str], tuple[Place, list[Stray]]]
+"""The files of each, and where they stand, by kind and name."""
+
+
 def vhosts(declared: Declared) -> Looked:
     return look_for(declared, VHOST, NGINX_MODULE)
 
@@ -125,23 +129,29 @@ def look_for(declared: Declared, *kinds: str) -> Looked:
 
 
 def undeclared(strays: Iterable[Stray], declared: Declared) -> Iterator[Finding]:
-    """One finding for each thing, however many files it consists of; a timer's unit is the
-    timer's."""
+    """One finding for each thing, however many files it consists of."""
     left = [stray for stray in strays if not explained(stray, declared)]
     pointed_at = {pointed(stray) for stray in left if stray.kind == "link"}
-    things: dict[tuple[str, str], tuple[Place, list[Stray]]] = {}
+    things: Things = {}
     for stray in left:
         place = place_of(stray)
         thing = place.thing(stray.path) or stray.path
         if stray.path not in pointed_at or place.kind != FILE:
             things.setdefault((place.kind, thing), (place, []))[1].append(stray)
-    for (kind, thing), (_, files) in list(things.items()):
+    for (_, thing), (place, files) in units_with_their_timers(things).items():
+        yield finding(place, thing, files)
+
+
+def units_with_their_timers(things: Things) -> Things:
+    """The files of a unit that a timer starts are the timer's: both go with one command."""
+    folded = dict(things)
+    for (kind, thing), (_, files) in things.items():
         timer = (TIMER, f"{thing.removesuffix('.service')}.timer")
         if kind == UNIT and timer in things:
-            things[timer][1].extend(files)
-            del things[kind, thing]
-    for (_, thing), (place, files) in things.items():
-        yield finding(place, thing, files)
+            place, own = things[timer]
+            folded[timer] = (place, [*own, *files])
+            del folded[kind, thing]
+    return folded
 
 
 def finding(place: Place, thing: str, files: list[Stray]) -> Finding:
