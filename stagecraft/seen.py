@@ -72,7 +72,8 @@ def states() -> Iterator[State]:
 
 def displaced() -> set[str]:
     """The paths on this host that do not stand as declared."""
-    return {
+    links = {state.thing for state in states() if state.kind == "link" and not state.stands}
+    return links | {
         seen.node.path
         for (name, _), all_of_it in _seen.items()
         if name == host.name

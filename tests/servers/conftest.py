@@ -97,6 +97,12 @@ def guarded(lab: Lab) -> Guarded:
     return guard(lab, "guarded", "trixie")
 
 
+@pytest.fixture(scope="session")
+def guarded_12(lab: Lab) -> Guarded:
+    """The same on Debian 12."""
+    return guard(lab, "guarded-12", "bookworm")
+
+
 LONGEST_FIRST = (
     "test_drift_unmanaged",
     "trixie",
@@ -144,7 +150,7 @@ def group_marked(item: pytest.Item) -> str:
 def group(item: pytest.Item) -> str:
     """The server that many tests share, or the test's module with the suite that it boots."""
     parameters = parameters_of(item)
-    for server in ("trixie", "bookworm", "mysql"):
+    for server in ("trixie", "bookworm", "mysql", "guarded_12"):
         if server in item.fixturenames or parameters.get("host") == server:
             return server
     return "-".join([item.path.stem, *filter(None, [parameters.get("bare")])])

@@ -119,7 +119,6 @@ TAMPERS = [
     ),
     stopped(f"php-fpm@{SITE}.service"),
     stopped(f"redis-server@{SITE}.service"),
-    stopped("mariadb.service"),
     Tamper(
         "systemctl disable --now --quiet apt-daily-upgrade.timer",
         high("service", "apt-daily-upgrade.timer"),

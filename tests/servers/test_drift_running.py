@@ -80,9 +80,8 @@ TAMPERS = [
     ),
     Tamper(
         "cp -p /etc/nginx/mime.types /root/before; echo 'types {' >> /etc/nginx/mime.types;"
-        " ! systemctl reload nginx",
+        " ! systemctl reload nginx; mv /root/before /etc/nginx/mime.types",
         running("high", "service", "nginx.service"),
-        "mv /root/before /etc/nginx/mime.types && systemctl reload nginx; sleep 0.5",
     ),
     Tamper(
         TOUCH_AND_REVERT.format(
@@ -91,11 +90,9 @@ TAMPERS = [
         running("high", "service", FPM),
     ),
     Tamper(
-        "echo '; by hand' >> /etc/php/8.4/mods-available/redis.ini;"
-        " systemctl reload php-fpm@askpro-staging; sleep 0.3",
+        TOUCH_AND_REVERT.format("/etc/php/8.4/mods-available/redis.ini", "true"),
         running("high", "service", FPM),
-        f"sed -i '/by hand/d' /etc/php/8.4/mods-available/redis.ini;"
-        f" systemctl reload {FPM} php-fpm@askpro-staging",
+        f"systemctl reload {FPM} php-fpm@askpro-staging",
     ),
     Tamper(
         TOUCH_AND_REVERT.format(

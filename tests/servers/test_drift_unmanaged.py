@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tampering import Guarded, Tamper, expect_alone, guard
-
-from stagecraft.nspawn.lab import Lab
+from tampering import Guarded, Tamper, expect_alone
 
 pytestmark = pytest.mark.drift
 
@@ -14,12 +12,6 @@ FINGERPRINT = "SHA256:Nqc+eIsoIjgUN8VR7UHKsPx6V/xtkBOeeNjCM20otA8"
 
 VHOST = "/etc/nginx/sites-available/shop"
 SSHD = "/etc/ssh/sshd_config.d/50-ca.conf"
-
-
-@pytest.fixture(scope="module")
-def guarded_12(lab: Lab) -> Guarded:
-    """Debian 12, bootstrapped, with staging and production."""
-    return guard(lab, "guarded-12", "bookworm")
 
 
 def unmanaged(severity: str, kind: str, thing: str) -> tuple[str, str, str, str]:

@@ -63,11 +63,6 @@ TAMPERS = [
         EMPTIED,
     ),
     Tamper(
-        "! systemd-run --quiet --wait --unit nightly-import false",
-        wearing("high", "failed unit", "nightly-import.service"),
-        "systemctl reset-failed nightly-import",
-    ),
-    Tamper(
         "echo '/var/log/broken {' > /etc/logrotate.d/broken; ! systemctl start logrotate.service;"
         " rm /etc/logrotate.d/broken",
         wearing("high", "failed unit", "logrotate.service"),

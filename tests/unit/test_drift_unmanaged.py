@@ -405,7 +405,7 @@ class TestAccounts:
         host = declared.settings.host
         assert host
         logins = parse_logins([*ACCOUNTS, *lines])
-        foreign = accounts.foreign_accounts(logins, host)
+        foreign = accounts.foreign_accounts(logins, host, ())
         return [
             *(accounts.account(name, logins) for name in foreign),
             *accounts.memberships(logins, declared, foreign),

@@ -12,14 +12,21 @@ from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.running.finding import finding
 from stagecraft.facts.lifetimes import Lifetime, LifetimesFact
 from stagecraft.paths import certificate
+from stagecraft.seen import displaced
 from stagecraft.settings import Environment, Site
 
 
 def served_certificates(declared: Declared) -> Looked:
-    """Each site's own, asked for on the server itself."""
-    environment = declared.environment
+    """Each site's own, asked for on the server itself; not where the site's link leads elsewhere,
+    which is another finding."""
+    apart = displaced()
     return Looked(
-        [found for site, lifetime in lifetimes(environment) for found in stale(site, lifetime)]
+        [
+            found
+            for site, lifetime in lifetimes(declared.environment)
+            if certificate(site) not in apart
+            for found in stale(site, lifetime)
+        ]
     )
 
 

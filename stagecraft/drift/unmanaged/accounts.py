@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from pyinfra.context import host
 
@@ -31,7 +31,7 @@ def accounts(declared: Declared) -> Looked:
     if settings is None:
         return Looked()
     logins: Logins = host.get_fact(LoginsFact)
-    foreign = foreign_accounts(logins, settings)
+    foreign = foreign_accounts(logins, settings, declared.site_names)
     findings = [
         *(account(name, logins) for name in foreign),
         *memberships(logins, declared, foreign),
@@ -42,10 +42,10 @@ def accounts(declared: Declared) -> Looked:
     return Looked(findings, declared=known, total=known + len(foreign))
 
 
-def foreign_accounts(logins: Logins, settings: Host) -> list[str]:
-    """Those that let somebody in and that nobody declared. Who is in our group was declared once,
-    and the next run removes them."""
-    known = {"root", *settings.accounts, *logins.members.get(GROUP, ())}
+def foreign_accounts(logins: Logins, settings: Host, sites: Collection[str]) -> list[str]:
+    """Those that let somebody in and that nobody declared. A site's own is its plan's affair. Who
+    is in our group was declared once, and the next run removes them."""
+    known = {"root", *settings.accounts, *sites, *logins.members.get(GROUP, ())}
     return [
         name
         for name, found in logins.accounts.items()
