@@ -45,9 +45,12 @@ check: .venv/complete ## Lint, formatting, types
 unit: .venv/complete ## Tests without a server, in seconds
 	.venv/bin/pytest tests/unit
 
+# One more than CI has cores: much of its time a test waits, for a service or a timer.
+WORKERS = 3
+
 test: check ## All of it: check, and every test on real servers
 	@.ci/ensure-packages $(SERVER_PACKAGES) acl openssl
-	.venv/bin/pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
+	.venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder
 
 drift: .venv/complete ## Tests of the nightly check on real servers, one change after the other
 	@.ci/ensure-packages $(SERVER_PACKAGES) acl openssl

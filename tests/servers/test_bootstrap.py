@@ -371,12 +371,21 @@ def link_local(bare: Bare) -> str:
     return f"{shown.split()[3].split('/')[0]}%{network.BRIDGE}"
 
 
-def answers(address: str, port: int) -> bool:
+def answers(address: str, port: int, source: str = "") -> bool:
+    own = (source, 0) if source else None
     try:
-        with socket.create_connection((address, port), timeout=0.5):
+        with socket.create_connection((address, port), timeout=0.5, source_address=own):
             return True
     except OSError:
         return False
+
+
+def test_who_connects_too_often_waits_and_nobody_else(bare: Bare) -> None:
+    source = f"{sources(bare.server.address)}.253"
+    connected = [answers(bare.server.address, 22, source) for _ in range(40)]
+    assert connected[0]
+    assert not connected[-1]
+    assert bare.lets_in(DEPLOY)
 
 
 def test_who_guesses_is_shut_out(bare: Bare) -> None:

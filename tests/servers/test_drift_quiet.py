@@ -75,7 +75,7 @@ def test_nothing_is_found_after_a_reboot(guarded: Guarded) -> None:
     expect_quiet(guarded.check("production"), guarded.check("staging"))
 
 
-@pytest.mark.parametrize("night", ["logs rotated", "PHP upgraded", "an admin at work"])
+@pytest.mark.parametrize("night", ["logs rotated", "PHP upgraded"])
 def test_nothing_is_found_on_debian_12_after(guarded_12: Guarded, night: str) -> None:
     guarded_12.shell(NIGHTS[night])
     expect_quiet(guarded_12.check("production"), guarded_12.check("staging"))

@@ -55,6 +55,9 @@ def both(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Result]], Re
     return run
 
 
+ON_ONE_DEBIAN = pytest.mark.parametrize("host", ["bookworm"], indirect=True, scope="session")
+"""What goes on in our own code alone; with the older sshd, and through sudo."""
+
 Both = Callable[[Callable[[], object]], object]
 
 
@@ -129,6 +132,7 @@ def go_on(run: subprocess.Popen[str]) -> list[str]:
     return story(Run(run.returncode, stdout, stderr))
 
 
+@ON_ONE_DEBIAN
 def test_what_changed_while_the_operator_read_the_plan(
     host: Provisioned, asking: Callable[[], subprocess.Popen[str]], both: Both
 ) -> None:
@@ -141,6 +145,7 @@ def test_what_changed_while_the_operator_read_the_plan(
     assert host.project.plan("staging") == []
 
 
+@ON_ONE_DEBIAN
 def test_a_killed_shell(
     host: Provisioned, asking: Callable[[], subprocess.Popen[str]], both: Both
 ) -> None:
@@ -158,6 +163,7 @@ def test_a_killed_shell(
     assert host.project.plan("staging") == []
 
 
+@ON_ONE_DEBIAN
 def test_a_run_that_fails_half_way(host: Provisioned, both: Both) -> None:
     """Something foreign in nginx's configuration fails its check, after other changes."""
     broken = "/etc/nginx/conf.d/broken.conf"
