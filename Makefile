@@ -52,10 +52,6 @@ test: check ## All of it: check, and every test on real servers
 	@.ci/ensure-packages $(SERVER_PACKAGES) acl openssl
 	.venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder
 
-drift: .venv/complete ## Tests of the nightly check on real servers, one change after the other
-	@.ci/ensure-packages $(SERVER_PACKAGES) acl openssl
-	.venv/bin/pytest tests/servers -m drift
-
 bench: .venv/complete ## Measure it, side by side with stock pyinfra and bare ssh; 20 minutes
 	@.ci/ensure-packages $(SERVER_PACKAGES)
 	@PYTHONPATH=tests/servers .venv/bin/python -m bench
@@ -75,4 +71,4 @@ lock: ## Re-make requirements.lock from pyproject.toml
 	@.venv/bin/pip install --quiet --no-deps --editable .
 	@touch $@
 
-.PHONY: help demo server ssh clean check unit test drift bench lock
+.PHONY: help demo server ssh clean check unit test bench lock

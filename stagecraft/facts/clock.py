@@ -37,7 +37,7 @@ class ClockFact(FactBase[Clock]):
     def command(self) -> str:
         return (
             "systemctl show --timestamp=us+utc --property=ActiveState,ActiveEnterTimestamp"
-            " systemd-timesyncd.service 2>/dev/null;"
+            " systemd-timesyncd.service || exit;"
             " [ ! -e /run/systemd/timesync/synchronized ] || echo synchronized"
         )
 

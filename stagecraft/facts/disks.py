@@ -42,7 +42,7 @@ class DisksFact(FactBase[list[Disk]]):
     @reading
     def command(self) -> str:
         excluded = " ".join(f"--exclude-type={kind}" for kind in FIXED)
-        return f"df --local {excluded} --output=pcent,ipcent,target 2>/dev/null; true"
+        return f"df --local {excluded} --output=pcent,ipcent,target 2>/dev/null | grep ."
 
     @staticmethod
     def default() -> list[Disk]:

@@ -83,7 +83,7 @@ class FiltersFact(FactBase[list[Table]]):
     @reading
     def command(self) -> str:
         return (
-            "nft --json --terse list ruleset 2>/dev/null;"
+            "! command -v nft >/dev/null || nft --json --terse list ruleset || exit;"
             f" sed 's/^/{LEGACY}\\t/' /proc/net/ip_tables_names /proc/net/ip6_tables_names"
             " 2>/dev/null; true"
         )

@@ -62,7 +62,7 @@ class PackagesFact(FactBase[dict[str, Package]]):
             ["${db:Status-Want}", "${db:Status-Status}", "${Priority}", "${Package}"]
         )
         return (
-            f"dpkg-query -W -f='package\\t{fields}\\n';"
+            f"dpkg-query -W -f='package\\t{fields}\\n' || exit;"
             " awk '/^Package:/ {name = $2} /^Auto-Installed: 1/ {print \"automatic\\t\" name}'"
             " /var/lib/apt/extended_states 2>/dev/null; true"
         )

@@ -1,6 +1,7 @@
 # Prints what runs on older files than those on disk could tell: when nginx's workers and PHP-FPM's
 # children started, and which units run files that are gone. Words apart by tabs.
-processes=$(ps -eo pid=,unit:256=,args:40= | sed -E 's/^ +//; s/ +/\t/; s/ +/\t/')
+processes=$(ps -eo pid=,unit:256=,args:40=) || exit
+processes=$(echo "$processes" | sed -E 's/^ +//; s/ +/\t/; s/ +/\t/')
 
 # The kernel counts from the boot, in hundredths of a second.
 read -r up _ </proc/uptime

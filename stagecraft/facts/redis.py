@@ -18,9 +18,10 @@ READ_REDIS = Path(__file__).with_suffix(".sh").read_text()
 class Instance:
     """One site's. `settings` are its effective ones and `users` its ACL, the rules of each by name;
     `declared_…` are those of its files, and `categories` the commands in those that they mention.
-    `answers` says that it lets us look."""
+    `answers` says that it lets us look, `refuses` that it does not know us."""
 
     answers: bool = False
+    refuses: bool = False
     settings: dict[str, str] = field(default_factory=dict)
     users: dict[str, list[str]] = field(default_factory=dict)
     declared_settings: dict[str, str] = field(default_factory=dict)
@@ -36,6 +37,8 @@ def parse_instances(lines: list[str]) -> dict[str, Instance]:
         instance = instances.setdefault(site, Instance())
         if kind == "answers":
             instance.answers = True
+        elif kind == "refuses":
+            instance.refuses = True
         elif kind == "setting":
             instance.settings[words[0]] = words[1]
         elif kind == "file-setting":

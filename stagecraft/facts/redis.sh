@@ -27,7 +27,7 @@ for site in $sites; do
         sub(/^file-user /, "") { print "file-user", site, numbered($0); next }
         sub(/^file-setting /, "") { key = $1; sub(/^[^ ]+ */, ""); print "file-setting", site, key, $0; next }
         sub(/^category /, "") { print "category", site, $1, $2; next }
-        !answers++ { print ($0 == "OK" ? "answers" : "silent"), site; next }
+        !answers++ { print ($0 == "OK" ? "answers" : "refuses"), site; next }
         name == "" && sub(/^user /, "user ") { print "user", site, numbered($0); next }
         name == "" { name = $0; next }
         { print "setting", site, name, name ~ /pass|auth/ && $0 != "" ? "(hidden)" : $0; name = "" }'

@@ -1,7 +1,7 @@
 # Prints what is odd about units: which have failed, what files changed since systemd last read them
 # all, and what was put into /run to change them until the next boot; words apart by tabs.
-systemctl show --timestamp=us+utc --property=UnitsLoadFinishTimestamp,UnitsLoadTimestamp 2>/dev/null |
-    sed 's/^/read\t/; s/=/\t/'
+moments=$(systemctl show --timestamp=us+utc --property=UnitsLoadFinishTimestamp,UnitsLoadTimestamp) || exit
+echo "$moments" | sed 's/^/read\t/; s/=/\t/'
 read=$(systemctl show --timestamp=unix --property=UnitsLoadTimestamp --value 2>/dev/null)
 failed=$(systemctl list-units --state=failed --plain --no-legend 2>/dev/null | cut -d ' ' -f 1)
 [ -z "$failed" ] ||

@@ -20,8 +20,6 @@ import yaml
 from project import REPOSITORY, Project
 from tampering import Guarded, machine, site
 
-pytestmark = pytest.mark.drift
-
 PRODUCTION, STAGING = "inventories/production.py", "inventories/staging.py"
 MONTH = timedelta(days=30)
 SYSCTL = "/etc/sysctl.d/60-stagecraft.conf"
@@ -223,6 +221,24 @@ def test_with_the_database_down_all_else_is_told(guarded: Guarded, drift: Drift)
     assert kernel_settings(verdict)
     assert "mariadb" in json.dumps(verdict)
     assert "everything" not in {gap["area"] for gap in verdict["unknown"]}
+
+
+def test_with_half_of_its_tools_broken_all_else_is_told(guarded: Guarded, drift: Drift) -> None:
+    """A tool that fails is not one that finds nothing."""
+    tools = " ".join(f"/usr/bin/{tool}" for tool in ("ss", "df", "ps", "dpkg-query", "openssl"))
+    with (
+        tampered(
+            guarded,
+            f"for tool in {tools}; do mount --bind /usr/bin/false $tool; done",
+            f"umount {tools}",
+        ),
+        tampered(guarded, "gpasswd --add www-data sudo", "gpasswd --delete www-data sudo"),
+    ):
+        code, verdict, _ = drift(PRODUCTION)
+    assert code == 1
+    unknown = {gap["area"] for gap in verdict["unknown"]}
+    assert {"ports", "disks", "services", "packages", "certificate lifetimes"} <= unknown
+    assert "www-data in sudo" in {finding["thing"] for finding in verdict["findings"]}
 
 
 def test_a_full_disk_does_not_blind_it(guarded: Guarded, drift: Drift) -> None:

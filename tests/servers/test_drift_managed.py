@@ -14,8 +14,6 @@ from tampering import Guarded, Tamper, expect_alone
 from stagecraft.drift.findings import Cause
 from stagecraft.inventory import CHECK
 
-pytestmark = pytest.mark.drift
-
 SITE = "askpro-production"
 DATABASE = "askpro_production"
 LOGIN = f"'{DATABASE}'@'localhost'"

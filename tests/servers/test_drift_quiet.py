@@ -7,11 +7,7 @@ from provisioned import Provisioned
 from tampering import Guarded
 
 from stagecraft.drift.findings import Report
-from stagecraft.facts.as_found import AsFound
 from stagecraft.nspawn.lab import Lab
-from stagecraft.paths import AS_FOUND
-
-pytestmark = pytest.mark.drift
 
 NEW_RELEASE = """
 cd /var/www/askpro-production
@@ -44,12 +40,6 @@ NIGHTS = {
     "a new release": NEW_RELEASE,
     "an admin at work": "mariadb -e 'SHOW VARIABLES' && nginx -t && sshd -T && redis-cli -v",
 }
-
-
-UNIT = "host0.service"
-LINK = f"/etc/systemd/system/multi-user.target.wants/{UNIT}"
-AS_BOOTSTRAP_FOUND_IT = AsFound(files=frozenset({f"/etc/systemd/system/{UNIT}", LINK}))
-"""What a throwaway server brings; this one went without bootstrap.py."""
 
 
 def expect_quiet(*reports: Report) -> None:
@@ -93,7 +83,7 @@ def test_nothing_is_found_with_a_ca_s_certificate(
 ) -> None:
     """certbot renews each time: the CA's certificates last six days."""
     server = Guarded(bookworm.server, bookworm.project, lab)
-    server.shell(f"printf '{AS_BOOTSTRAP_FOUND_IT.text}' > {AS_FOUND}")
+    server.as_if_bootstrapped()
     before = server.shell("readlink /etc/letsencrypt/live/askpro-staging/fullchain.pem")
     server.shell(night)
     after = server.shell("readlink /etc/letsencrypt/live/askpro-staging/fullchain.pem")

@@ -8,8 +8,6 @@ import re
 import pytest
 from tampering import Guarded, Tamper, expect_alone
 
-pytestmark = pytest.mark.drift
-
 REDIS = "redis-server@askpro-production.service"
 FPM = "php-fpm@askpro-production.service"
 
@@ -62,6 +60,10 @@ TAMPERS = [
     Tamper(
         AS_REDIS_ADMIN.replace("%s", "ACL SETUSER default on nopass"),
         running("critical", "Redis user", "askpro-production default"),
+    ),
+    Tamper(
+        AS_REDIS_ADMIN.replace("%s", "ACL DELUSER stagecraft"),
+        running("critical", "Redis user", "askpro-production stagecraft"),
     ),
     Tamper(
         TOUCH_AND_REVERT.format(

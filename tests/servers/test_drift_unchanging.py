@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from tampering import Guarded
 
-pytestmark = pytest.mark.drift
-
 NOT_OURS = {
     "/var/log/journal": "sshd, sudo and logind tell of the login itself",
     "/var/log/wtmp": "so does wtmp, on Debian 12",

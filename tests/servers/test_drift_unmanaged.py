@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from tampering import Guarded, Tamper, expect_alone
 
-pytestmark = pytest.mark.drift
-
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBkh8OvA2kGLyuPNCAcLMKd4sLFpkV1jgPVqjxyTtYWb"
 FINGERPRINT = "SHA256:Nqc+eIsoIjgUN8VR7UHKsPx6V/xtkBOeeNjCM20otA8"
 

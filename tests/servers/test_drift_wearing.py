@@ -9,8 +9,6 @@ import pytest
 import yaml
 from tampering import Guarded, Tamper, expect_alone
 
-pytestmark = pytest.mark.drift
-
 SELF_SIGNED = "/var/lib/stagecraft/self-signed/askpro-production"
 
 OLD_CERTIFICATE = (

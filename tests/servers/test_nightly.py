@@ -21,8 +21,6 @@ from stagecraft.nspawn.lab import Lab
 from stagecraft.nspawn.server import Server
 from tasks.nightly import ACCOUNT, HOME, KEY, NOTIFY
 
-pytestmark = pytest.mark.drift
-
 CHECKOUT = "/srv/stagecraft"
 SERVICE = f"{ACCOUNT}.service"
 SUITES = {(3, 11): "bookworm", (3, 13): "trixie"}

@@ -240,9 +240,12 @@ def test_rights_are_what_they_come_to(now: str, as_in_its_file: bool) -> None:
     assert same == as_in_its_file
 
 
-def test_an_instance_that_lets_nobody_look_tells_nothing() -> None:
-    silent = parse_instances(["file-setting\ta\tmaxmemory\t64mb", "silent\ta"])["a"]
-    assert list(redis.differences_of("a", silent)) == []
+def test_an_instance_that_does_not_know_us_is_told_and_one_that_is_down_is_not() -> None:
+    file = "file-setting\ta\tmaxmemory\t64mb"
+    refuses, down = (parse_instances([file, *more])["a"] for more in (["refuses\ta"], []))
+    [(named, _, _)] = redis.differences_of("a", refuses)
+    assert named == ("Redis user", "a stagecraft")
+    assert list(redis.differences_of("a", down)) == []
 
 
 # --- The firewall ---

@@ -63,6 +63,8 @@ def differing(declared: Declared) -> dict[str, list[Difference]]:
 
 
 def differences_of(site: str, instance: Instance) -> Iterator[Difference]:
+    if instance.refuses:
+        yield ("Redis user", f"{site} stagecraft"), "lets the check look", "is gone, or another one"
     if not instance.answers:
         return
     for key, expected in (BY_DEFAULT | instance.declared_settings).items():
