@@ -29,8 +29,8 @@ class Foresight:
 
     @property
     def commands(self) -> list[Reading]:
-        """What is going to be asked: what this run asked before, or else the last run did."""
-        return list(self._asked) or self._remembered
+        """What is going to be asked: what this run asked before, and what the last run did."""
+        return list(self._asked | dict.fromkeys(self._remembered))
 
     def note(self, command: Reading) -> None:
         self._asked.setdefault(command)
