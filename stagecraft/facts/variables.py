@@ -31,7 +31,13 @@ SELECT 'variable', VARIABLE_NAME,
   WHERE VARIABLE_SOURCE = 'DYNAMIC' AND SET_USER IS NOT NULL""",
 }
 
-DAEMONS = {"mariadb": "mariadbd", "mysql": "mysqld"}
+OPTIONS = {
+    "mariadb": "mariadbd --print-defaults 2>/dev/null | tr ' ' '\\n'",
+    "mysql": "mysqld --verbose --help 2>/dev/null"
+    " | sed -nE '/^-----/,$ s/^([a-z][^ ]+) +/--\\1=/p'",
+}
+"""What prints the options of the next start, `--name=value`: MariaDB's those of the option files,
+MySQL's all of them, since its variables know no default."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class VariablesFact(FactBase[list[Variable]]):
         return (
             f"set=$({CLIENTS[engine]} {options} --execute={query} 2>/dev/null) || exit 0;"
             f' [ -n "$set" ] || exit 0; echo "$set";'
-            f" {DAEMONS[engine]} --print-defaults 2>/dev/null | tr ' ' '\\n'"
+            f" {OPTIONS[engine]}"
             f" | sed -E -e {hidden} -n -e 's/^--/option\\t--/p'"
         )
 

@@ -162,11 +162,18 @@ def test_only_what_the_next_start_would_change_is_set() -> None:
     assert init.expected == "what the server started with"
 
 
-def test_mysql_tells_no_default() -> None:
-    [variable] = parse_variables(["variable\tmax_connections\t10\tNULL\troot@localhost\t1"])
-    assert variable == Variable("max_connections", "10", None, None, "root@localhost", 1)
-    [found] = database.changed([variable], "mysql")
-    assert found.remedy == 'mysql -e "SET GLOBAL max_connections = DEFAULT"'
+def test_mysql_tells_no_default_and_of_sessions_too() -> None:
+    rows = [
+        "variable\tmax_connections\t10\tNULL\troot@localhost\t1",
+        "variable\tlong_query_time\t10.000000\tNULL\troot@localhost\t1",
+        "variable\tsql_log_off\tOFF\tNULL\troot@localhost\t1",
+        "option\t--max-connections=500",
+        "option\t--long-query-time=10",
+    ]
+    connections, *_ = variables = parse_variables(rows)
+    assert connections == Variable("max_connections", "10", "500", None, "root@localhost", 1)
+    [found] = database.changed(variables, "mysql")
+    assert found.remedy == 'mysql -e "SET GLOBAL max_connections = 500"'
 
 
 def test_a_secret_is_hidden_by_the_server_itself() -> None:

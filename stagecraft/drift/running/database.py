@@ -33,6 +33,8 @@ def changed(variables: Iterable[Variable], engine: str) -> Iterator[Finding]:
         expected = variable.default if variable.configured is None else variable.configured
         if REPLICATION.match(variable.name) or same(variable.value, expected):
             continue
+        if engine == "mysql" and expected is None and variable.value != HIDDEN:
+            continue  # no option: it was SET SESSION, which MySQL notes as well
         yield finding(
             Severity.HIGH,
             ("database variable", variable.name),

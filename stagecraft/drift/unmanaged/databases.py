@@ -28,6 +28,9 @@ SYSTEM_ACCOUNTS = {
 }
 """Those that the engine and Debian's packages make, at localhost only."""
 
+DUMPS = {"mariadb": "mariadb-dump", "mysql": "mysqldump"}
+"""By client."""
+
 PUBLIC = "PUBLIC"
 
 
@@ -79,7 +82,7 @@ def declared_accounts(declared: Declared) -> set[str]:
 def foreign_schemas(grants: Grants, known: set[str], client: str) -> Iterator[Finding]:
     for name in grants.schemas:
         if name not in known | SYSTEM_SCHEMAS:
-            dump = f"{client}-dump {shlex.quote(name)} >/root/{shlex.quote(name)}.sql"
+            dump = f"{DUMPS[client]} {shlex.quote(name)} >/root/{shlex.quote(name)}.sql"
             yield unmanaged(
                 Severity.LOW,
                 "database",
