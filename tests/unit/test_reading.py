@@ -84,11 +84,15 @@ def test_a_run_that_ended_early_is_no_reason_to_forget(memory: Path) -> None:
     assert run(memory) == [MACHINE, PACKAGES, FILES]
 
 
-def test_in_the_course_of_a_run_its_own_questions_are_those_to_come(memory: Path) -> None:
+def test_in_the_course_of_a_run_its_own_questions_come_before_those_of_the_last(
+    memory: Path,
+) -> None:
+    """A run asks for the machine before it holds the lock, and foresees all when it does."""
     run(memory, MACHINE, PACKAGES)
     foresight = Foresight(memory)
     foresight.note(FILES)
-    assert foresight.commands == [FILES]
+    foresight.note(PACKAGES)
+    assert foresight.commands == [FILES, PACKAGES, MACHINE]
 
 
 def test_neither_commands_nor_answers_are_kept(memory: Path) -> None:
