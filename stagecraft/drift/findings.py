@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
@@ -79,6 +79,35 @@ class Finding(BaseModel):
         the server, so that it can be copied into YAML as it is."""
         place = "/".join(part for part in (self.server, self.environment) if part)
         return f"{place} {self.class_} {self.kind} {self.thing}"
+
+
+def as_finding(
+    class_: Class,
+    severity: Severity,
+    named: tuple[str, str],
+    *,
+    expected: str,
+    found: str,
+    remedy: str,
+    environment: str = "",
+    since: float = 0,
+    who: str = "",
+) -> Finding:
+    """`named` are its kind and thing, `since` seconds since the epoch where the server knows it."""
+    return Finding.model_validate(
+        {
+            "class": class_,
+            "severity": severity,
+            "kind": named[0],
+            "thing": named[1],
+            "environment": environment,
+            "expected": expected,
+            "found": found,
+            "remedy": remedy,
+            "since": datetime.fromtimestamp(since, UTC) if since else None,
+            "who": who,
+        }
+    )
 
 
 class Unchecked(BaseModel):

@@ -487,12 +487,17 @@ def test_lynis_gives_75_points(bare: Bare) -> None:
 
 def test_ssh_audit_s_hardening_policy_passes(bare: Bare) -> None:
     """The last of all: Debian 13's sshd holds its manners against our address for a while."""
+    verdict = ssh_audit(bare)
+    assert verdict.returncode == 0, verdict.stdout
+
+
+def ssh_audit(bare: Bare) -> subprocess.CompletedProcess[str]:
+    """The server's SSH against ssh-audit's hardening policy for its Debian."""
     policy = {
         "bookworm": "Hardened Debian 12 (version 3)",
         "trixie": str(Path(__file__).with_name("ssh-audit-debian-13.policy")),
     }[bare.server.suite]
     command = [str(Path(sys.executable).with_name("ssh-audit")), "--no-colors", "--policy", policy]
-    verdict = subprocess.run(
+    return subprocess.run(
         [*command, bare.server.address], capture_output=True, text=True, check=False, timeout=60
     )
-    assert verdict.returncode == 0, verdict.stdout

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from test_bootstrap import (
     await_,
     link_local,
     nothing_armed,
+    ssh_audit,
     suite_of,
 )
 from watcher import Way, own_sources, sources
@@ -106,14 +106,7 @@ def new_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_ssh_audit_s_policy_refuses_a_stock_server(bare: Rented) -> None:
-    policy = {
-        "bookworm": "Hardened Debian 12 (version 3)",
-        "trixie": str(Path(__file__).with_name("ssh-audit-debian-13.policy")),
-    }[bare.server.suite]
-    command = [str(Path(sys.executable).with_name("ssh-audit")), "--no-colors", "--policy", policy]
-    verdict = subprocess.run(
-        [*command, bare.server.address], capture_output=True, text=True, check=False, timeout=60
-    )
+    verdict = ssh_audit(bare)
     assert verdict.returncode == 3, verdict.stdout
     assert "Failed!" in verdict.stdout
     bare.shell("systemctl restart ssh")  # Debian 13's forgets our bad manners

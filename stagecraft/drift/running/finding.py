@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from functools import partial
 
 from stagecraft.drift.declared import Declared
-from stagecraft.drift.findings import Class, Finding, Severity
+from stagecraft.drift.findings import Class, as_finding
 
-
-def finding(
-    severity: Severity,
-    named: tuple[str, str],
-    *,
-    expected: str,
-    found: str,
-    remedy: str,
-    environment: str = "",
-    since: float = 0,
-    who: str = "",
-) -> Finding:
-    """One of class running; `named` are its kind and thing, `since` seconds since the epoch where
-    the server knows it."""
-    return Finding.model_validate(
-        {
-            "class": Class.RUNNING,
-            "severity": severity,
-            "kind": named[0],
-            "thing": named[1],
-            "environment": environment,
-            "expected": expected,
-            "found": found,
-            "remedy": remedy,
-            "since": datetime.fromtimestamp(since, UTC) if since else None,
-            "who": who,
-        }
-    )
+finding = partial(as_finding, Class.RUNNING)
 
 
 def environment_of(unit: str, declared: Declared) -> str:

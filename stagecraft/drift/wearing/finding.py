@@ -2,37 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from functools import partial
 
-from stagecraft.drift.findings import Class, Finding, Severity
+from stagecraft.drift.findings import Class, as_finding
 
-
-def finding(
-    severity: Severity,
-    named: tuple[str, str],
-    *,
-    expected: str,
-    found: str,
-    remedy: str,
-    environment: str = "",
-    since: float = 0,
-) -> Finding:
-    """One of class wearing out; `named` are its kind and thing, `since` seconds since the epoch
-    where the server knows it."""
-    return Finding.model_validate(
-        {
-            "class": Class.WEARING,
-            "severity": severity,
-            "kind": named[0],
-            "thing": named[1],
-            "environment": environment,
-            "expected": expected,
-            "found": found,
-            "remedy": remedy,
-            "since": datetime.fromtimestamp(since, UTC) if since else None,
-        }
-    )
-
+finding = partial(as_finding, Class.WEARING)
 
 DAY = 86400
 
