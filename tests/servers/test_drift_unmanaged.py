@@ -210,8 +210,8 @@ PACKAGES = [
         undo="rm /etc/apt/sources.list.d/tools.list",
     ),
     Tamper(
-        "echo 'deb https://mirror.test/archive trixie main' >>/etc/apt/sources.list",
-        unmanaged("high", "apt source", "https://mirror.test/archive trixie"),
+        "echo 'deb https://mirror.test/linux trixie main' >>/etc/apt/sources.list",
+        unmanaged("high", "apt source", "https://mirror.test/linux trixie"),
         "sed -i '$d' /etc/apt/sources.list",
     ),
     file("/etc/apt/trusted.gpg.d/tools.asc", "a key", "high", "apt key"),

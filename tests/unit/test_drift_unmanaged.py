@@ -492,13 +492,13 @@ class TestPackages:
 
 
 SOURCES = """\
-origin\tmirror.test_archive_dists_trixie\tDebian
-origin\tmirror.test_archive_dists_sid\tDebian
+origin\tmirror.test_linux_dists_trixie\tDebian
+origin\tmirror.test_linux_dists_sid\tDebian
 line\t/etc/apt/sources.list\t# deb https://old.test/ x main
-line\t/etc/apt/sources.list\tdeb https://mirror.test/archive trixie main
-line\t/etc/apt/sources.list\tdeb-src https://mirror.test/archive sid main
+line\t/etc/apt/sources.list\tdeb https://mirror.test/linux trixie main
+line\t/etc/apt/sources.list\tdeb-src https://mirror.test/linux sid main
 line\t/etc/apt/sources.list.d/a.sources\tTypes: deb
-line\t/etc/apt/sources.list.d/a.sources\tURIs: https://bob:hunter2@mirror.test/archive/
+line\t/etc/apt/sources.list.d/a.sources\tURIs: https://bob:hunter2@mirror.test/linux/
 line\t/etc/apt/sources.list.d/a.sources\tSuites: trixie
 line\t/etc/apt/sources.list.d/a.sources\t sid
 line\t/etc/apt/sources.list.d/a.sources\tSigned-By: /etc/apt/keyrings/a.asc
@@ -507,7 +507,7 @@ line\t/etc/apt/sources.list.d/a.sources\tTypes: deb
 line\t/etc/apt/sources.list.d/a.sources\tEnabled: no
 line\t/etc/apt/sources.list.d/a.sources\tURIs: https://off.test/
 line\t/etc/apt/sources.list.d/a.sources\tSuites: trixie
-line\t/etc/apt/sources.list.d/b.list\tdeb [arch=amd64 trusted=yes] https://b.test/archive trixie x"""
+line\t/etc/apt/sources.list.d/b.list\tdeb [arch=amd64 trusted=yes] https://b.test/linux trixie x"""
 
 
 class TestArchives:
@@ -517,8 +517,8 @@ class TestArchives:
         foreign = list(archives.undeclared(sources, declared))
         findings = [archives.finding(source) for source in foreign]
         assert [(f.thing, f.severity) for f in findings] == [
-            ("https://mirror.test/archive/ sid", "high"),
-            ("https://b.test/archive trixie", "critical"),
+            ("https://mirror.test/linux/ sid", "high"),
+            ("https://b.test/linux trixie", "critical"),
         ]
         assert foreign[0].signed_by == ("/etc/apt/keyrings/a.asc",)
         assert "hunter2" not in "".join(map(str, findings))
@@ -531,7 +531,7 @@ class TestArchives:
         assert list(archives.undeclared(sources, known)) == []
 
     def test_nothing_is_known_before_the_first_update(self, declared: Declared) -> None:
-        sources = parse_sources(["line\t/etc/apt/sources.list\tdeb https://m.test/archive trixie x"])
+        sources = parse_sources(["line\t/etc/apt/sources.list\tdeb https://m.test/linux trixie x"])
         assert list(archives.undeclared(sources, declared)) == []
 
     def test_how_apt_names_its_lists(self) -> None:
