@@ -15,13 +15,11 @@ from pyinfra.connectors.sshuserclient.config import SSHConfig
 from pyinfra_cli.inventory import make_inventory  # type: ignore[import-untyped]
 
 from stagecraft.connection.levers import levers
+from stagecraft.drift import CHECK
 from stagecraft.errors import CommandLineError
 from stagecraft.secrets import secrets_for
 from stagecraft.settings import REPOSITORY, Environment, Server, read
 from stagecraft.sources import Problem, SettingsError, read_yaml
-
-CHECK = Path(__file__).with_name("drift") / "check.py"
-"""What pyinfra runs for drift.py."""
 
 Hosts = list[tuple[str, dict[str, Any]]]
 

@@ -74,7 +74,7 @@ class FastSSHConnector(SSHConnector):
         if Lever.FORESIGHT in levers() and path:
             self._foresight = Foresight(Path(path))
             if self.host.data.only_plans:
-                self._foresee()  # any other run, when it holds the lock
+                self.read_anew()  # any other run, when it holds the lock
 
     @override
     def disconnect(self) -> None:
@@ -108,7 +108,12 @@ class FastSSHConnector(SSHConnector):
 
     def read_anew(self) -> None:
         """Nothing counts that was read before; what is foreseen is asked again, all at once."""
-        self._foresee()
+        if not self._readings or not self._foresight:
+            return
+        try:
+            self._readings.foresee(self._foresight.commands)
+        except ShellEnded as error:
+            self._give_up(error)
 
     def _log_in(self) -> None:
         """As this run was told; where that is a first contact, and the way that it takes is closed
@@ -162,7 +167,7 @@ class FastSSHConnector(SSHConnector):
             self._foresight.note(command)
         if self._operator_may_pause and self.state.is_executing:
             self._operator_may_pause = False
-            self._foresee()
+            self.read_anew()
         if not self._readings:
             return None
         try:
@@ -170,14 +175,6 @@ class FastSSHConnector(SSHConnector):
         except ShellEnded as error:
             self._give_up(error)
             return None
-
-    def _foresee(self) -> None:
-        if not self._readings or not self._foresight:
-            return
-        try:
-            self._readings.foresee(self._foresight.commands)
-        except ShellEnded as error:
-            self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
         logger.debug("%sFacts are asked one by one: %s", self.host.print_prefix, error)

@@ -15,10 +15,10 @@ from tempfile import TemporaryDirectory
 
 from pydantic import ValidationError
 
+from stagecraft.drift import CHECK
 from stagecraft.drift.findings import Report, Unchecked
 from stagecraft.drift.silence import reason
 
-CHECK = Path(__file__).with_name("check.py")
 PATIENCE = 120.0
 """Seconds for the whole check of a server; usually it takes two."""
 

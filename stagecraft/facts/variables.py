@@ -42,7 +42,7 @@ MySQL's all of them, since its variables know no default."""
 
 @dataclass(frozen=True)
 class Variable:
-    """A global variable that was set while the server runs. `configured` is what the option files
+    """A global variable that was set while the server runs. `configured` is what its options
     say, None where nothing; `default` is None where the server does not tell. `who` and `since`
     (seconds since the epoch) are MySQL's to know."""
 

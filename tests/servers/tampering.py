@@ -13,9 +13,9 @@ from typing import Any
 from project import REPOSITORY, Project
 from provisioned import STATE
 
+from stagecraft.drift import CHECK
 from stagecraft.drift.findings import Finding, Report
 from stagecraft.facts.as_found import AsFound
-from stagecraft.inventory import CHECK
 from stagecraft.nspawn import containers
 from stagecraft.nspawn.lab import Lab
 from stagecraft.nspawn.server import Server

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from tampering import Guarded, Tamper, expect_alone
 
+from stagecraft.drift import CHECK
 from stagecraft.drift.findings import Cause
-from stagecraft.inventory import CHECK
 
 SITE = "askpro-production"
 DATABASE = "askpro_production"

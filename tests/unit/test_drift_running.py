@@ -155,7 +155,7 @@ def test_only_what_the_next_start_would_change_is_set() -> None:
     found = list(database.changed(parse_variables(ROWS), "mariadb"))
     assert things(found) == ["max_connections", "slow_query_log", "init_connect"]
     connections, slow, init = found
-    assert connections.expected == "500, by its option files"
+    assert connections.expected == "500, by its options"
     assert connections.remedy == 'mariadb -e "SET GLOBAL max_connections = 500"'
     assert (slow.who, slow.expected) == ("anna@localhost", "OFF, the default")
     assert slow.since
