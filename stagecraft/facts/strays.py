@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pyinfra.api.facts import FactBase
@@ -19,14 +18,14 @@ TYPES = {"f": "file", "d": "directory", "l": "link"}
 @dataclass(frozen=True)
 class Stray:
     """A path that is not a package's. `mode` is octal text, `owner` is user:group; `since` is when
-    it last changed in any way (ctime)."""
+    it last changed in any way (ctime), in seconds since the epoch."""
 
     path: str
     kind: str = "file"
     mode: str = "644"
     owner: str = "root:root"
     target: str = ""
-    since: datetime | None = None
+    since: float = 0
 
     @property
     def name(self) -> str:
@@ -44,8 +43,8 @@ def parse_strays(lines: Iterable[str]) -> list[Stray]:
     for line in lines:
         if line.count("\t") == 5:  # else somebody has put a tab or a line's end into a name
             letter, mode, owner, changed, path, target = line.split("\t")
-            since = datetime.fromtimestamp(int(float(changed)), UTC)
-            found[path] = Stray(path, TYPES.get(letter, letter), mode, owner, target, since)
+            kind = TYPES.get(letter, letter)
+            found[path] = Stray(path, kind, mode, owner, target, float(changed))
     return [found[path] for path in sorted(found)]
 
 

@@ -247,6 +247,11 @@ def test_rights_are_what_they_come_to(now: str, as_in_its_file: bool) -> None:
     assert same == as_in_its_file
 
 
+def test_a_command_more_is_another_right_of_who_may_nothing() -> None:
+    assert redis.rights(["-@all", "+get"], {}) != redis.rights(["-@all"], {})
+    assert redis.rights(["-@all", "+get", "-get"], {}) == redis.rights(["-@all"], {})
+
+
 def test_an_instance_that_does_not_know_us_is_told_and_one_that_is_down_is_not() -> None:
     file = "file-setting\ta\tmaxmemory\t64mb"
     refuses, down = (parse_instances([file, *more])["a"] for more in (["refuses\ta"], []))

@@ -413,6 +413,12 @@ class TestAccounts:
             *accounts.keys(logins, host, foreign),
         ]
 
+    def test_a_site_s_own_is_its_plan_s_affair(self) -> None:
+        logins = parse_logins(["account\tshop-staging:x:999:999::/var/www/shop:/bin/bash"])
+        host = Host(admins={"anna": [KEY]})
+        assert accounts.foreign_accounts(logins, host, ["shop-staging"]) == []
+        assert accounts.foreign_accounts(logins, host, []) == ["shop-staging"]
+
     def test_who_is_declared_debians_or_about_to_be_removed(self, declared: Declared) -> None:
         lines = [f"key\troot\t{KEY} anna", "password\tset\troot"]
         assert self.found(declared, *lines) == []

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from stagecraft.drift.findings import Class, Finding, Severity
+from stagecraft.drift.findings import Class, Finding, Severity, as_finding
 
 
 def unmanaged(
@@ -14,17 +12,15 @@ def unmanaged(
     found: str,
     remedy: str,
     expected: str = "not there: nobody declared it",
-    since: datetime | None = None,
+    since: float = 0,
 ) -> Finding:
-    return Finding.model_validate(
-        {
-            "class": Class.UNMANAGED,
-            "severity": severity,
-            "kind": kind,
-            "thing": thing,
-            "expected": expected,
-            "found": found,
-            "remedy": remedy,
-            "since": since,
-        }
+    """`since` in seconds since the epoch, where the server knows it."""
+    return as_finding(
+        Class.UNMANAGED,
+        severity,
+        (kind, thing),
+        expected=expected,
+        found=found,
+        remedy=remedy,
+        since=since,
     )
