@@ -37,38 +37,67 @@ LABS = .stagecraft .stagecraft/tests .stagecraft/bench $(wildcard .stagecraft/te
 clean: ## Remove all servers of this checkout and what killed runs left of them
 	@for lab in $(LABS); do $(NSPAWN) --directory $$lab down --all; done
 
-check: .venv/complete ## Lint, formatting, types
+settings: .venv/complete ## Check group_data, inventories, secrets and waivers, without a server
+	@.venv/bin/stagecraft settings
+
+check: settings .venv/developing ## Lint, formatting, types, known vulnerabilities, and the settings
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	@.ci/audit requirements.lock
 
-unit: .venv/complete ## Tests without a server, in seconds
+unit: .venv/developing ## Tests without a server, in seconds
 	.venv/bin/pytest tests/unit
 
 # One more than CI has cores: much of its time a test waits, for a service or a timer.
 WORKERS = 3
 
+# What takes rendered files in unit tests, of packages that start nothing.
+JUDGES = acl openssl php-cli mariadb-client-core redis-tools logrotate
+
 test: check ## All of it: check, and every test on real servers
-	@.ci/ensure-packages $(SERVER_PACKAGES) acl openssl
+	@.ci/ensure-packages $(SERVER_PACKAGES) $(JUDGES)
 	.venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder
 
-bench: .venv/complete ## Measure it, side by side with stock pyinfra and bare ssh; 20 minutes
+bench: .venv/developing ## Measure it, side by side with stock pyinfra, bare ssh and a stock vhost; 25 minutes
 	@.ci/ensure-packages $(SERVER_PACKAGES)
 	@PYTHONPATH=tests/servers .venv/bin/python -m bench
 
-# uv has a .venv of its own: the lock must be makeable before there is one.
-lock: ## Re-make requirements.lock from pyproject.toml
-	@test -x .stagecraft/uv/bin/uv || { python3 -m venv .stagecraft/uv && .stagecraft/uv/bin/pip install --quiet uv; }
-	.stagecraft/uv/bin/uv pip compile pyproject.toml --extra dev --universal --upgrade --quiet \
-		--generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
-		--output-file requirements.lock
+LOCK = .stagecraft/uv/bin/uv pip compile --universal --upgrade --quiet \
+	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
-.venv/complete: requirements.lock pyproject.toml
+lock: .stagecraft/uv/complete ## Re-make the lock files from pyproject.toml
+	$(LOCK) --group pyproject.toml:uv --output-file requirements-uv.lock
+	$(LOCK) --group pyproject.toml:build --output-file requirements-build.lock
+	$(LOCK) pyproject.toml --output-file requirements.lock
+	$(LOCK) pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) --group pyproject.toml:judges --output-file requirements-judges.lock
+
+# A .venv of its own: the lock must be makeable before there is one.
+.stagecraft/uv/complete: requirements-uv.lock
+	@python3 -m venv --clear .stagecraft/uv
+	@.stagecraft/uv/bin/$(INSTALL) -r requirements-uv.lock
+	@touch $@
+
+# What has no wheel is built by what is installed already, never by what pip fetches for it.
+INSTALL := pip install --quiet --require-hashes --no-build-isolation
+
+.venv/complete: requirements.lock requirements-build.lock pyproject.toml
 	@echo "Making .venv from requirements.lock"
 	@python3 -c 'import ensurepip' 2>/dev/null || .ci/ensure-packages python3-venv
 	@python3 -m venv --clear .venv
-	@.venv/bin/pip install --quiet --require-hashes -r requirements.lock
-	@.venv/bin/pip install --quiet --no-deps --editable .
+	@.venv/bin/$(INSTALL) -r requirements-build.lock
+	@.venv/bin/$(INSTALL) -r requirements.lock
+	@.venv/bin/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo server ssh clean check unit test bench lock
+# Apart from what runs: the machine with the keys to all servers needs no test tools.
+.venv/developing: .venv/complete requirements-dev.lock requirements-judges.lock
+	@echo "Adding what tests and checks need, from requirements-dev.lock and requirements-judges.lock"
+	@.venv/bin/$(INSTALL) -r requirements-dev.lock
+	@.venv/bin/python -m venv --clear .venv/judges
+	@.venv/judges/bin/$(INSTALL) -r requirements-build.lock
+	@.venv/judges/bin/$(INSTALL) -r requirements-judges.lock
+	@touch $@
+
+.PHONY: help demo server ssh clean settings check unit test bench lock

@@ -1,5 +1,8 @@
 """Brings a server to the declared state: pyinfra inventories/staging.py deploy.py"""
 
+if __name__ == "__main__":
+    raise SystemExit("pyinfra runs this: .venv/bin/pyinfra inventories/staging.py deploy.py")
+
 from pathlib import Path
 
 from pyinfra.context import host as server
@@ -7,15 +10,17 @@ from pyinfra.context import host as server
 from stagecraft.lock import lock
 from stagecraft.secrets import made_of, secrets_for
 from stagecraft.settings import environment_of
-from tasks.app import app
+from tasks.app import app, app_settings
 from tasks.clashes import refuse_clashes
 from tasks.database import database, database_server, drop_databases
 from tasks.host import host
+from tasks.logs import logs
 from tasks.machine import machine
 from tasks.manifest import begin, complete
 from tasks.nginx import nginx, removed_vhosts, run_nginx, vhost
 from tasks.packages import packages
 from tasks.php_fpm import php_fpm
+from tasks.reach import reach
 from tasks.redis import redis
 from tasks.removed import removed_sites
 from tasks.tls import acme_certificates, first_certificates
@@ -28,17 +33,21 @@ lock()
 
 begin(_environment.name)
 _neighbours = refuse_clashes(_environment)
-packages(_environment, _machine)
+packages(_environment, _machine, _neighbours)
 host(_environment.server, _machine)
 database_server(_environment.server.database, _machine, _neighbours)
 for _site in _environment.sites:
     # What fails here spoils this site alone; `complete` makes the run fail in the end.
-    app(_site, _secrets[_site.key], _ignore_errors=True)
-    database(_environment, _site, _secrets[_site.key], _ignore_errors=True)
-    redis(_site, _secrets[_site.key], _ignore_errors=True)
+    app(_site, _ignore_errors=True)
+    reach(_site, _environment.server, _ignore_errors=True)
+    _services = [
+        *database(_environment, _site, _secrets[_site.key], _ignore_errors=True),
+        *redis(_site, _secrets[_site.key], _ignore_errors=True),
+    ]
+    app_settings(_site, _secrets[_site.key], _services, _ignore_errors=True)
+    logs(_site, _ignore_errors=True)
     php_fpm(_site, _machine, _ignore_errors=True)
-first_certificates(_environment)
-_written = [nginx(_machine, _neighbours)]
+_written = [*first_certificates(_environment), nginx(_machine, _neighbours)]
 for _site in _environment.sites:
     _written.append(vhost(_site, _machine, _neighbours, _secrets[_site.key], _ignore_errors=True))
 run_nginx(_environment, [*_written, *removed_vhosts()])

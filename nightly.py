@@ -1,8 +1,11 @@
 """Installs the nightly check on the machine that runs it: pyinfra @local nightly.py
 
 With `--data checkout=/srv/stagecraft`, for another checkout than this one, and
-`--data inventories=inventories/production.py,…`, for not all that are no throwaways.
+`--data environments=production,staging`, for not all whose servers are no throwaways.
 """
+
+if __name__ == "__main__":
+    raise SystemExit("pyinfra runs this: .venv/bin/pyinfra @local nightly.py")
 
 from pyinfra.context import host
 

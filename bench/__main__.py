@@ -10,18 +10,20 @@ from collections.abc import Callable
 from datetime import date
 from functools import partial
 from pathlib import Path
+from statistics import median
 
-from project import REPOSITORY, Project
+from project import Project
 
 from bench.runs import ROUNDS, Figure, Taken, in_turns, take
-from bench.servers import STATE, Subject, bare, copies, far, rented, together
+from bench.servers import SITE, STATE, Subject, bare, copies, far, rented, together
+from bench.serving import Serving, serving
 from stagecraft.connection.foresight import Foresight
 from stagecraft.facts.package_files import PackageFiles
 from stagecraft.nspawn.lab import Lab
 from tasks import base
 
 STOCK = "stock pyinfra"
-DRIFT = "drift.py"
+DRIFT = "stagecraft drift"
 FAST = "all three, the default"
 LEVERS = {
     STOCK: "no",
@@ -38,6 +40,7 @@ def main() -> None:
     lab = Lab(STATE)
     lab.down()
     try:
+        walls = serving(production(lab))
         contact = first_contact(lab)
         subject, provisioning = fresh(lab)
         near = no_op(subject)
@@ -52,6 +55,7 @@ def main() -> None:
     print(targets(contact, provisioning, near, distant, channels, fleet))
     print(nightly(checked))
     print(contributions(near, distant, channels))
+    print(price(walls))
 
 
 # --- What is run ---
@@ -92,6 +96,18 @@ def quoted(text: str) -> str:
 
 
 # --- What is measured ---
+
+
+def production(lab: Lab) -> Subject:
+    """A server with a site that is open, yields to nobody, and has as many processes as Debian's
+    pool."""
+    subject = bare(lab, "serving")
+    site = SITE | {"domain": "api.askpro.test", "aliases": [], "mark_staging": False, "protect": {}}
+    site |= {"php_fpm": {"max_children": 5}}
+    sites = {"server": subject.server.name, "sites": {"askpro": site}}
+    subject.project.write(staging=sites)
+    run(subject.project, "-y")
+    return subject
 
 
 def first_contact(lab: Lab, rounds: int = ROUNDS) -> dict[str, Figure]:
@@ -156,7 +172,7 @@ def no_op(subject: Subject) -> dict[str, Figure]:
 def night(subject: Subject) -> dict[str, Figure]:
     """The full check of a server, beside the plan alone and a login; and what looking through all
     packages' files takes of it."""
-    command = [sys.executable, str(REPOSITORY / "drift.py"), "inventories/staging.py"]
+    command = [sys.executable, "-m", "stagecraft", "drift", "staging"]
     drift = partial(take, command, subject.project.directory, fine=(0, 2))
     return in_turns(
         {
@@ -238,6 +254,27 @@ def targets(
         ("memory, ten servers", "", megabytes(fleet[STOCK]), megabytes(fleet[FAST]), "", ""),
     ]  # fmt: skip
     return table(("figure", "floor", "stock pyinfra", "ours", "must", "aim"), rows)
+
+
+def price(walls: Serving) -> str:
+    rows = [
+        row
+        for name, pairs in walls.pairs.items()
+        for row in (
+            compared(name, [(stock.rate, ours.rate) for stock, ours in pairs], "{:.0f}/s"),
+            compared(f"{name}, CPU", [(stock.cpu, ours.cpu) for stock, ours in pairs], "{:.1f} µs"),
+        )
+    ]
+    memory = ("memory of one more idle site", f"{walls.pool:.1f} MB", f"{walls.own:.1f} MB")
+    rows.append((*memory, f"{walls.own / walls.pool:.1f}", "", ""))
+    return table(("serving", "Debian's stock", "ours", "ratio", "must", "aim"), rows)
+
+
+def compared(name: str, pairs: list[tuple[float, float]], unit: str) -> tuple[str, ...]:
+    """Medians of both, and of the pairs' own ratios: above 1, ours is the faster."""
+    stock, ours = (median(values) for values in zip(*pairs, strict=True))
+    ratio = median(b / a if unit.endswith("/s") else a / b for a, b in pairs)
+    return (name, unit.format(stock), unit.format(ours), f"{ratio:.2f}", "0.95", "1.0")
 
 
 def ratio(figures: dict[str, Figure], name: str) -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from getpass import getpass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pyrage
@@ -15,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_ssh_private_key,
 )
+
+from stagecraft.local_files import not_text
 
 IDENTITY_VARIABLE = "STAGECRAFT_IDENTITY"
 SSH_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_rsa")
@@ -49,17 +52,22 @@ def encrypt(value: str, recipients: Sequence[str]) -> str:
 
 
 def make_identity(path: Path) -> None:
-    """Writes a new age key, readable to its owner alone."""
+    """Writes a new age key, readable to its owner alone, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"{pyrage.x25519.Identity.generate()}\n")
+    with NamedTemporaryFile("w", dir=path.parent, prefix=".new-", delete=False) as new:
+        new.write(f"{pyrage.x25519.Identity.generate()}\n")
+    Path(new.name).rename(path)
 
 
 def recipient_of(identity_file: Path) -> str:
-    """The recipient that goes with an age identity file."""
-    line = _age_line(identity_file.read_text())
-    return str(pyrage.x25519.Identity.from_str(line).to_public())
+    """The recipient that goes with an age identity file. Raises IdentityError for no such file."""
+    if wrong := not_text(identity_file):
+        raise IdentityError(wrong)
+    line = _age_line(identity_file.read_text(encoding="utf-8"))
+    try:
+        return str(pyrage.x25519.Identity.from_str(line).to_public())
+    except pyrage.IdentityError as error:
+        raise IdentityError(f"its age key is damaged ({error})") from None
 
 
 def owner(recipient: str) -> str:
@@ -142,4 +150,7 @@ def _opens_by_passphrase(path: Path) -> Identity:
 
 
 def _age_line(text: str) -> str:
-    return next(line for line in text.splitlines() if line.startswith("AGE-SECRET-KEY-"))
+    lines = (line for line in text.splitlines() if line.startswith("AGE-SECRET-KEY-"))
+    if (line := next(lines, None)) is None:
+        raise IdentityError("there is no age key in it")
+    return line

@@ -28,6 +28,14 @@ def variables(site: Site, secrets: Mapping[str, Secret]) -> dict[str, str]:
     return {key: quoted(value) for key, value in sorted(values.items())}
 
 
+def public(site: Site, secrets: Mapping[str, Secret]) -> frozenset[str]:
+    """The variables that are the same whatever the secrets are."""
+    without = variables(site, {key: Secret("") for key in secrets})
+    return frozenset(
+        key for key, value in variables(site, secrets).items() if value == without[key]
+    )
+
+
 def drivers() -> dict[str, Value]:
     """Laravel up to 10 and from 11 name things differently: both get theirs."""
     return {

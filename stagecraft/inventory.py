@@ -2,52 +2,94 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 from pyinfra.api.exceptions import NoGroupError
 from pyinfra.api.inventory import Inventory
-from pyinfra.connectors.sshuserclient.config import SSHConfig
+from pyinfra_cli import cli  # type: ignore[import-untyped]
 from pyinfra_cli.inventory import make_inventory  # type: ignore[import-untyped]
 
 from stagecraft.connection.levers import levers
+from stagecraft.connection.ssh_config import parsed, wrong_ssh_config
 from stagecraft.drift import CHECK
 from stagecraft.errors import CommandLineError
+from stagecraft.local_files import wrong_private_key
 from stagecraft.secrets import secrets_for
 from stagecraft.settings import REPOSITORY, Environment, Server, read
-from stagecraft.sources import Problem, SettingsError, read_yaml
+from stagecraft.settings.checks import missing_public_keys
+from stagecraft.settings.setting import setting_names
+from stagecraft.sources import KeyPath, Problem, SettingsError, read_yaml
+
+_ask = cli._do_confirm
 
 Hosts = list[tuple[str, dict[str, Any]]]
 
+INVENTORIES = "inventories"
+"""The directory where they are; all that stands beside it is no inventory."""
+
 BOOTSTRAP = "bootstrap"
 """The verb of first contacts."""
+
+UNTRANSLATED = {"LC_ALL": "C"}
+"""The language in which facts and operations read what a server's programs say: that of its own
+locale would be another one on each server."""
 
 
 def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, Any]]:
     """pyinfra's (hosts, group data) for an environment, without its secrets.
 
     Checks all that can be checked before a connection is opened: the settings, that the SSH
-    files are there, that every secret is and opens, but for bootstrap.py and the drift check,
-    which need none. Raises SettingsError.
+    files can be used, that every secret is there and opens, but for bootstrap.py and the drift
+    check, which need none. Raises SettingsError, and CommandLineError for a run without config.py.
     """
+    _refuse_without_config()
     settings = read(environment, root)
-    missing = list(_missing_ssh_files(settings.server, root))
-    if missing:
-        raise SettingsError(missing)
-    if not _drift_is_checked() and _verb() != BOOTSTRAP:
-        secrets_for(environment, root)
     data = {
         "environment": settings.model_dump(mode="json"),
         "root": str(root),
         "only_plans": _only_plans(),
-        "login": _login(settings.server),
+        "login": _login(settings.server) | {"ssh_keys": _keys(settings.server)},
     }
     connection = _connection(settings.server, root) | _memory(settings, root)
-    return [(_target(settings.server), connection)], data
+    _refuse_overrides({*data, *connection})
+    wrong = list(_wrong_ssh_files(settings.server, root))
+    if wrong:
+        raise SettingsError(wrong)
+    if not _drift_is_checked() and _verb() != BOOTSTRAP:
+        secrets_for(environment, root)
+    said = {key: value for key, value in connection.items() if value is not None}
+    return [(_target(settings.server), said)], data
+
+
+def _refuse_overrides(ours: Collection[str]) -> None:
+    """Refuses --data for a name that the inventory sets, which are `ours`: pyinfra would let it
+    win, unchecked. And for a setting's name, which it does not set."""
+    for name in map(_name_of, _told("data") or ()):
+        if name in ours or name.startswith("_"):  # pyinfra's arguments of operations
+            raise CommandLineError(
+                f"--data {name} would override what the inventory says: omit it. --user, --ssh-port"
+                " and --key name another login, --dry asks for a plan"
+            )
+        if settings := set(name.split(".")) & setting_names():
+            raise CommandLineError(
+                f"--data {name} sets nothing: {settings.pop()} is a setting, which a run reads from"
+                " group_data/ alone"
+            )
+
+
+def _refuse_without_config() -> None:
+    """pyinfra reads config.py from the working directory alone, and does without it elsewhere:
+    without our comparison of host keys, and with plans that are empty."""
+    if click.get_current_context(silent=True) and cli._do_confirm is not confirm:
+        raise CommandLineError(
+            "config.py was not read: pyinfra looks for it in the directory where it is started:"
+            f" start it in {REPOSITORY}, without --config"
+        )
 
 
 def _drift_is_checked() -> bool:
@@ -56,7 +98,9 @@ def _drift_is_checked() -> bool:
     if _verbs() != (str(CHECK),):
         return False
     if not _only_plans():
-        raise CommandLineError(f"{CHECK.name} only looks: start it with --dry, or run drift.py")
+        raise CommandLineError(
+            f"{CHECK.name} only looks: start it with --dry, or run stagecraft drift"
+        )
     return True
 
 
@@ -72,13 +116,11 @@ def _target(server: Server) -> str:
     return f"@stagecraft/{server.name}" if levers() else server.name
 
 
-def _memory(settings: Environment, root: Path) -> dict[str, str]:
+def _memory(settings: Environment, root: Path) -> dict[str, str | None]:
     """Where a run of this verb on this server finds the facts that the last one asked for."""
     verb = _verb()
-    if not verb:
-        return {}
     name = f"{settings.name}-{settings.server.name}-{verb}.json"
-    return {"foreseen_facts": str(root / ".stagecraft/foreseen" / name)}
+    return {"foreseen_facts": str(root / ".stagecraft/foreseen" / name) if verb else None}
 
 
 def _verb() -> str:
@@ -98,17 +140,18 @@ def _only_plans() -> bool:
 
 
 def _connection(server: Server, root: Path) -> dict[str, Any]:
-    """How pyinfra reaches the server; what is not written there is left to an ssh_config."""
-    data = {
+    """How pyinfra reaches the server; what is None is left to an ssh_config."""
+    return {
         **_login(server),
         "ssh_hostname": server.address,
         "ssh_key": server.ssh_key,
         "ssh_config_file": server.ssh_config,
         "ssh_known_hosts_file": _known_hosts(server, root),
         "_sudo": _sudo(_told("ssh_user") or server.ssh_user) or None,
+        "_env": UNTRANSLATED,
         "usual_login": _usual_login(server),
+        "account_of_bootstrap": _account_of_bootstrap(server),
     }
-    return {key: value for key, value in data.items() if value is not None}
 
 
 def _login(server: Server) -> dict[str, Any]:
@@ -122,9 +165,28 @@ def _login(server: Server) -> dict[str, Any]:
 
 def _usual_login(server: Server) -> dict[str, Any] | None:
     """How all other runs log in, where this is a first contact: it may have happened before."""
-    if _verb() != BOOTSTRAP or not (_told("ssh_user") or _told("ssh_port")):
+    if not _first_contact():
         return None
-    return {**_login(server), "_sudo": _sudo(server.ssh_user)}
+    return {**_login(server), "ssh_keys": _keys(server), "_sudo": _sudo(server.ssh_user)}
+
+
+def _account_of_bootstrap(server: Server) -> str | None:
+    """Who logs in, where bootstrap.py makes that account."""
+    made = server.host is not None and server.ssh_user != "root"
+    return server.ssh_user if made and not _told("ssh_user") else None
+
+
+def _first_contact() -> bool:
+    return _verb() == BOOTSTRAP and bool(_told("ssh_user") or _told("ssh_port"))
+
+
+def _keys(server: Server) -> list[str]:
+    """The private keys with which that account may be tried, the likeliest first; an empty name
+    stands for the agent's and the usual ones. At first contact --key may name the provider's."""
+    declared, told = server.ssh_key or "", _told("ssh_key")
+    if told and not _first_contact():
+        return [told]
+    return list(dict.fromkeys([declared, told or declared]))
 
 
 def _sudo(user: str) -> bool:
@@ -133,7 +195,7 @@ def _sudo(user: str) -> bool:
 
 
 def _told(argument: str) -> Any:
-    """What pyinfra was told with --user or --ssh-port to use in place of what is declared."""
+    """What an option such as --user told pyinfra to use in place of what is declared."""
     context = click.get_current_context(silent=True)
     return context.params.get(argument) if context else None
 
@@ -143,59 +205,117 @@ def _known_hosts(server: Server, root: Path) -> str | None:
     compares with the same one. An ssh_config may name another place."""
     if server.host is None:
         return None
-    if server.ssh_config:
-        config = SSHConfig()
-        with Path(server.ssh_config).open(encoding="utf-8") as file:
-            config.parse(file)  # type: ignore[no-untyped-call]
-        if "userknownhostsfile" in config.lookup(server.address):
-            return None
+    if server.ssh_config and "userknownhostsfile" in parsed(server.ssh_config).lookup(
+        server.address
+    ):
+        return None
     return str(root / "known_hosts")
 
 
-def _missing_ssh_files(server: Server, root: Path) -> Iterator[Problem]:
+def _wrong_ssh_files(server: Server, root: Path) -> Iterator[Problem]:
+    wrong = {
+        "ssh_key": server.ssh_key and wrong_private_key(server.ssh_key),
+        "ssh_config": server.ssh_config and wrong_ssh_config(server.ssh_config, server.address),
+        "address": None if server.ssh_config else _wrong_usual_ssh_config(server.address),
+    }
     hint = ": `make server` boots the server and writes it" if server.throwaway else ""
-    for key in ("ssh_key", "ssh_config"):
-        path = getattr(server, key)
-        if path and not Path(path).is_file():
-            source = read_yaml(root / "group_data/all.yml", root)
-            yield source.problem(("servers", server.name, key), f"there is no file {path}{hint}")
+    found: dict[KeyPath, str] = {
+        ("servers", server.name, key): message for key, message in wrong.items() if message
+    }
+    if server.throwaway and server.host:
+        found |= dict(missing_public_keys(server.name, server.host))
+    source = read_yaml(root / "group_data/all.yml", root)
+    for path, message in found.items():
+        yield source.problem(path, f"{message}{hint}")
+
+
+def _wrong_usual_ssh_config(address: str) -> str | None:
+    """The operator's own file, which pyinfra reads where the settings name none."""
+    usual = Path(os.path.expanduser("~/.ssh/config"))  # noqa: PTH111
+    try:
+        usual.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return f"{usual} cannot be read: {error.strerror}"
+    return wrong_ssh_config(usual, address)
 
 
 def refuse_misread_arguments() -> None:
     """Refuses what pyinfra 3.10 takes for something else, does nothing about, and exits 0.
 
-    An inventory that does not exist (a host name to pyinfra), a --limit or --exclude that
-    matches nothing, and a plan without change detection, which is always empty.
+    An inventory that does not exist (a host name to pyinfra), a second inventory (a deploy file
+    that plans nothing), a --limit or --exclude that matches nothing, and a plan without change
+    detection, which is always empty. And what ends with a traceback: a --key that is none, --data
+    without a value.
     Raises CommandLineError. Does nothing outside pyinfra's command line.
     """
     context = click.get_current_context(silent=True)
     if context is None:
         return
     arguments = context.params
+    _refuse_second_inventory(arguments["operations"])
     _refuse_missing_inventory(arguments["inventory"])
     _refuse_blind_plan(arguments["dry"], arguments["yes"])
+    _refuse_wrong_key(arguments["ssh_key"])
+    _refuse_misshapen_data(arguments["data"])
     if arguments["limit"] or arguments["exclude"]:
         _refuse_unmatched(arguments)
 
 
-def end_interrupted(*_: object) -> NoReturn:
-    """What Ctrl-C does. pyinfra's own handler ends with 0, as a run that went well."""
-    click.echo("\nInterrupted: the next run goes on where this one stopped.", err=True)
-    sys.exit(130)
+def confirm(question: str) -> bool:
+    """What pyinfra asks, if there is somebody to answer. Raises CommandLineError if not."""
+    try:
+        answer: bool = _ask(question)
+    except (EOFError, RuntimeError):  # RuntimeError: standard input is closed
+        raise CommandLineError(
+            "nobody is there to confirm, and nothing was changed: -y applies without asking,"
+            " --dry only plans"
+        ) from None
+    return answer
+
+
+def _refuse_second_inventory(operations: Iterable[str]) -> None:
+    if not all(operation.endswith(".py") for operation in operations):
+        return  # exec and the like, whose words may be anything
+    for file in map(Path, operations):
+        if file.parent.name == INVENTORIES:
+            raise CommandLineError(
+                f"{file} is an inventory, and pyinfra takes one, before all else; start it once for"
+                f" each: pyinfra {file} deploy.py"
+            )
 
 
 def _refuse_missing_inventory(inventory: str) -> None:
-    on_purpose = inventory.startswith("@")  # pyinfra's connectors, like @local
-    if not on_purpose and not Path(inventory).is_file():
-        known = ", ".join(sorted(str(path) for path in Path("inventories").glob("*.py")))
+    if inventory.startswith("@"):  # pyinfra's connectors, like @local
+        return
+    path = Path(inventory)
+    known = ", ".join(sorted(str(path) for path in Path(INVENTORIES).glob("*.py")))
+    if not path.is_file():
         raise CommandLineError(f"there is no inventory {inventory}; there are: {known}")
+    if path.suffix != ".py" or path.parent == Path():
+        raise CommandLineError(f"{inventory} is no inventory; there are: {known}")
+
+
+def _refuse_wrong_key(key: str | None) -> None:
+    if key and (wrong := wrong_private_key(str(Path(key).expanduser()))):
+        raise CommandLineError(f"--key: {wrong}")
+
+
+def _refuse_misshapen_data(told: Iterable[str]) -> None:
+    for assignment in told:
+        if "=" not in assignment[1:]:
+            message = f"--data {assignment!r} must be a name and a value, like upgrade=true"
+            raise CommandLineError(message)
+
+
+def _name_of(assignment: str) -> str:
+    return assignment.partition("=")[0]
 
 
 def _refuse_blind_plan(dry: bool, yes: bool) -> None:
     if dry and yes:
-        raise CommandLineError(
-            "--dry with -y shows no change at all: leave -y (or PYINFRA_YES) away"
-        )
+        raise CommandLineError("--dry with -y shows no change at all: omit -y (or PYINFRA_YES)")
 
 
 def _refuse_unmatched(arguments: dict[str, Any]) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from paramiko import SSHException
+from paramiko import Agent, SSHException
 from pyinfra import logger
 from pyinfra.api.command import StringCommand
-from pyinfra.api.exceptions import ConnectError
+from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.connectors.ssh import SSHConnector
+from pyinfra.connectors.ssh_util import get_private_key
+from pyinfra.connectors.sshuserclient.client import get_ssh_config
 
 from stagecraft.connection.host_key import HostKeyChanged
 from stagecraft.connection.transport import transport_of
+from stagecraft.errors import ServerError
 
 PATIENCE = 15
 """Seconds in which sshd must answer: it has just been told to read its files again."""
@@ -21,15 +26,22 @@ PATIENCE = 15
 UNREACHABLE = ("Could not connect", "SSH error", "EOF error")
 """How pyinfra's errors begin when the next attempt may well work."""
 
-UNDO = StringCommand("sh /var/lib/stagecraft/revert/revert")
+UNDO = StringCommand("systemctl start stagecraft-revert.service")
 
 
 @dataclass(frozen=True)
 class Login:
-    """The account that the next run uses; without a port, the one that an ssh_config names."""
+    """The account that the next run uses; without a port, the one that an ssh_config names.
+
+    `keys` are the private ones that its operator has, as their files are called, in the order in
+    which they are tried; an empty name stands for the agent's and the usual ones. `admitted` are
+    the public ones that open the account, in words.
+    """
 
     user: str
     port: int | None
+    keys: tuple[str, ...] = ("",)
+    admitted: tuple[str, ...] = ()
 
     @property
     def where(self) -> str:
@@ -49,26 +61,54 @@ def proven(state: Any, host: Any, login: Login, host_key: str) -> bool:
         + (
             "sshd and the firewall are what they were before; the old way in is open"
             if undone
-            else "this connection is gone, too: the server undoes the change within a minute"
+            else "this run could not undo the change: the server tries by itself within a minute,"
+            " and at its next start"
         )
     )
     return False
 
 
+def unlock(state: Any, login: Login) -> None:
+    """Asks for the passphrases of the keys, before the time for a change runs. Raises
+    ServerError."""
+    for key in filter(None, login.keys):
+        try:
+            get_private_key(state, key, "")
+        except (PyinfraError, SSHException, OSError, EOFError) as error:
+            raise ServerError(f"{key}, to log in {login.where}, does not open: {error}") from error
+
+
 def problem_with(login: Login, host_key: str, host: Any) -> str | None:
     """Why nobody can log in like this; None when it works."""
-    connector = SSHConnector(host.state, host)
-    connector.data |= {"ssh_user": login.user, "ssh_port": login.port or 0, "ssh_password": ""}
-    try:
-        connect(connector, time.monotonic() + PATIENCE)
-        return wrong_with(connector, login, host_key)
-    except (HostKeyChanged, OSError, SSHException) as error:
-        return f"no login {login.where}: {error}"
-    except ConnectError as error:
-        return f"no login {login.where}: {error}. {advice(str(error), login)}"
-    finally:
-        if connector.client:
-            connector.client.close()
+    tried: list[str] = []
+    for key in login.keys:
+        connector = SSHConnector(host.state, host)
+        connector.data |= {"ssh_user": login.user, "ssh_port": login.port or 0}
+        connector.data |= {"ssh_key": key, "ssh_password": ""}
+        tried += [key] if key else usual_keys(connector)
+        try:
+            connect(connector, time.monotonic() + PATIENCE)
+            return wrong_with(connector, login, host_key)
+        except (HostKeyChanged, OSError, SSHException) as error:
+            return f"no login {login.where}: {error}"
+        except ConnectError as error:
+            refused = error
+            if not refusal(error):
+                break
+        finally:
+            if connector.client:
+                connector.client.close()
+    return f"no login {login.where}: {refused}. {advice(refused, login, tried)}"
+
+
+def usual_keys(connector: SSHConnector) -> list[str]:
+    """What is tried where no key is named."""
+    config = get_ssh_config(connector.data["ssh_config_file"])
+    name = connector.data["ssh_hostname"] or connector.host.name
+    files = config.lookup(name).get("identityfile", []) if config else []
+    usual = [f"~/.ssh/id_{kind}" for kind in ("rsa", "ecdsa", "ed25519")]
+    found = [path for path in [*files, *usual] if Path(path).expanduser().is_file()]
+    return [*(f"{key.comment or key.fingerprint} (agent)" for key in Agent().get_keys()), *found]
 
 
 def connect(connector: SSHConnector, deadline: float) -> None:
@@ -77,7 +117,8 @@ def connect(connector: SSHConnector, deadline: float) -> None:
         try:
             return connector.connect()
         except ConnectError as error:
-            if not str(error).startswith(UNREACHABLE) or time.monotonic() > deadline:
+            lasting = refusal(error) or not str(error).startswith(UNREACHABLE)
+            if lasting or time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
 
@@ -96,10 +137,19 @@ def wrong_with(connector: SSHConnector, login: Login, host_key: str) -> str | No
     return None
 
 
-def advice(error: str, login: Login) -> str:
-    if error.startswith("Authentication"):
+def refusal(error: ConnectError) -> bool:
+    """Whether the server wants another key, or there is none to offer."""
+    return str(error).startswith("Authentication") or "No authentication methods" in str(error)
+
+
+def advice(error: ConnectError, login: Login, tried: Sequence[str]) -> str:
+    if not refusal(error):
         return (
-            f"None of your SSH keys opens {login.user}: list your public key in"
-            " group_data/all.yml under host: admins: or deploy:"
+            "Does a firewall of the provider, or another one on the server, keep that port closed?"
         )
-    return "Does a firewall of the provider, or another one on the server, keep that port closed?"
+    return (
+        f"None of your SSH keys opens {login.user}; tried: {', '.join(tried) or 'you have none'}."
+        f" The keys that open it: {', '.join(login.admitted)}. Name the private key of one of them"
+        " in group_data/all.yml with ssh_key:, or list your own public key there under host:"
+        " admins: or deploy:"
+    )

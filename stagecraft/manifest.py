@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from pyinfra.context import host
 
@@ -44,15 +45,15 @@ class Manifest:
         return sorted({*self.records, self.environment})
 
     @property
-    def paths(self) -> int:
-        """How many this run has declared."""
-        return sum(len(nodes) for nodes in self.declared.values())
+    def declared_paths(self) -> set[str]:
+        """Those that this run has declared."""
+        return {node.path for nodes in self.declared.values() for node in nodes}
 
     def declare(self, tree: str, nodes: Sequence[Node]) -> list[Node]:
         """Notes what the tree shall be; returns what of it once was and is to go, the contents
         of a directory before it."""
         self.declared[tree] = list(nodes)
-        wanted = {node.path for node in nodes} | self._of_others()
+        wanted = self.declared_paths | self._of_others()
         gone = {
             record.path: record.kind
             for record in self.own
@@ -83,6 +84,16 @@ class Manifest:
         """The sites that have been installed and are not declared; known when all others are."""
         apps = {record.tree for record in self.own if record.tree.startswith("app-")}
         return sorted(tree.removeprefix("app-") for tree in apps - self.declared.keys())
+
+    def logins_of(self, removed: str) -> list[str]:
+        """The database accounts of a removed site that no other site has taken over."""
+        needed = self.declared_paths | self._of_others()
+        return sorted(
+            PurePath(record.path).stem
+            for record in self.own
+            if record.tree == f"database-{removed}" and record.kind == "file"
+            if record.path not in needed
+        )
 
     def installed(self, package: str) -> bool:
         """Whether a run has installed this Debian package, not somebody else before it."""
@@ -119,6 +130,19 @@ class Manifest:
             if state.declared
         }
         return "".join([*sorted(kept), *paths, *sorted(stated)])
+
+    def text_of_a_part(self, records: Sequence[Record], states: Sequence[State]) -> str:
+        """The manifest after a run that declares only a part of the environment: what is recorded
+        of everything else stays."""
+        named = {state.name for state in states}
+        rest = (
+            f"{record.text}\n"
+            for record in records
+            if record.tree not in self.declared
+            and record.kind not in (PACKAGE, DATABASE)
+            and not (record.kind == STATE and record.path in named)
+        )
+        return self.text(records, states) + "".join(rest)
 
     def _of_others(self) -> set[str]:
         return {

@@ -61,8 +61,9 @@ def file(
     group: str = "root",
     mode: str = "644",
     secret: bool = False,
+    public: frozenset[str] = frozenset(),
     **values: Any,
 ) -> File:
     """The `File` at `path` with the text that the template gives with these values."""
     text = render(template, **values)
-    return File(path, text, user, group, mode, secret=secret, origin=template)
+    return File(path, text, user, group, mode, secret=secret, public=public, origin=template)

@@ -11,6 +11,9 @@ from stagecraft.settings.values import size_in_bytes
 OPCACHE_MB = 128
 """Shared by a pool's processes: a Laravel release with Filament takes about 60 MB, kept twice."""
 
+PROCESS_MB = PhpFpm().process_size_bytes // 2**20
+"""What a process of Laravel takes as a rule."""
+
 CPU_WEIGHT, STAGING_CPU_WEIGHT = 100, 20
 """systemd's CPUWeight; 100 is what a unit has that names none."""
 
@@ -63,6 +66,23 @@ def redis_memory_max_mb(site: Site) -> int:
     the append-only file, half of it for clients (`maxmemory-clients`) and half for fragmentation.
     """
     return 3 * size_in_bytes(site.redis.memory) // 2**20 + REDIS_PROCESS_MB
+
+
+def too_large(site: Site, machine: Machine) -> str | None:
+    """Which of the site's sizes the machine cannot hold, and what would be right."""
+    php, has = site.php_fpm, f"{machine.memory_mb} MB of memory"
+    # A tiny machine's share may be less than a process takes as a rule: it gets two all the same.
+    share_mb = max(machine.megabytes(php.memory_percent), PROCESS_MB)
+    most_mb = min(share_mb, (machine.memory_mb - OPCACHE_MB) // 2)
+    if php.process_size_bytes // 2**20 > most_mb:
+        return (
+            f"php_fpm: process_size: {php.process_size} is too much for {php.memory} of {has}, of"
+            f" which a pool takes opcache and at least two processes: at most {most_mb}M, or a"
+            " larger share in php_fpm: memory:"
+        )
+    if size_in_bytes(site.redis.memory) // 2**20 > machine.memory_mb:
+        return f"redis: memory: {site.redis.memory} is more than {has}"
+    return None
 
 
 SWAP_MAX_MB = 2048

@@ -6,13 +6,22 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra_cli.exceptions import CliError  # type: ignore[import-untyped]
 
+from stagecraft.local_files import not_text
+
 KeyPath = tuple[str | int, ...]
+
+TAKEN_FOR_BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+"""What YAML 1.1 reads as booleans, and who writes it unquoted may mean; as text, PHP takes all of
+it for true."""
+
+MOST_DIGITS = 18
+"""A number with more may not fit into 64 bits."""
 
 
 @dataclass(frozen=True, order=True)
@@ -90,13 +99,17 @@ def read_yaml(path: Path, root: Path) -> Source:
     Raises SettingsError for what is no YAML, no mapping, or says one key twice.
     """
     reading = _Reading(Source(_relative(path, root)))
+    if wrong := not_text(path):
+        raise SettingsError([Problem(Place(reading.source.file), wrong)])
     try:
         reading.read(path.read_text(encoding="utf-8"))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         reading.refuse(line, (), f"this cannot be read: {error.problem}")
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except yaml.YAMLError as error:
         reading.refuse(0, (), f"this cannot be read: {error}")
+    except RecursionError:
+        reading.refuse(0, (), "this cannot be read: its keys and lists are nested too deep")
     if reading.problems:
         raise SettingsError(reading.problems)
     return reading.source
@@ -109,7 +122,7 @@ def _relative(path: Path, root: Path) -> str:
 class _CoreLoader(yaml.SafeLoader):
     """Reads scalars as YAML 1.2 does.
 
-    PyYAML's 1.1 makes False of `no` (a language), 33300 of `9:15:00` and a date of 2026-01-01.
+    PyYAML's 1.1 makes False of "no" (a language), 33300 of `9:15:00` and a date of 2026-01-01.
     Aliases are refused: two keys on one line, or a value within itself, have no place to name.
     """
 
@@ -156,7 +169,7 @@ class _Reading:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self._item(item, (*path, n)) for n, item in enumerate(node.value)]
-        return self._scalar(node, path)
+        return self._scalar(cast(yaml.ScalarNode, node), path)
 
     def _item(self, node: yaml.Node, path: KeyPath) -> Any:
         self.source.lines[path] = _line(node)
@@ -167,6 +180,9 @@ class _Reading:
         for key_node, value_node in node.value:
             key = str(key_node.value)
             here = (*path, key)
+            if not isinstance(key_node, yaml.ScalarNode) or not _is_text(key):
+                self.refuse(_line(key_node), path, "has a key that is no text")
+                continue
             if key in data:
                 first = self.source.lines[here]
                 self.refuse(_line(key_node), here, f"stands twice: already on line {first}")
@@ -175,15 +191,24 @@ class _Reading:
             data[key] = self._value(value_node, here)
         return data
 
-    def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
+    def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
         text: str = node.value
+        if not _is_text(text):
+            self.refuse(_line(node), path, "has a surrogate (\\ud800 to \\udfff), which is no text")
+            return None
         match node.tag.removeprefix("tag:yaml.org,2002:"):
+            case "str" if node.style is None and text.lower() in TAKEN_FOR_BOOLEANS:
+                meant = TAKEN_FOR_BOOLEANS[text.lower()]
+                advice = f'{text} is text, not {meant}: write {meant}, or quote it, "{text}"'
+                self.refuse(_line(node), path, advice)
             case "str":
                 return text
             case "null":
                 return None
             case "bool":
                 return text.lower() == "true"
+            case "int" if len(text) > MOST_DIGITS:
+                self.refuse(_line(node), path, f"has more than {MOST_DIGITS} digits: quote it")
             case "int":
                 return int(text)
             case "float" if str(float(text)) == text:
@@ -194,6 +219,11 @@ class _Reading:
             case _:
                 self.refuse(_line(node), path, f"has the YAML tag {node.tag}: leave it away")
         return None
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be written to a file: half of a UTF-16 pair, which YAML can escape, cannot."""
+    return not re.search("[\ud800-\udfff]", text)
 
 
 def _line(node: yaml.Node) -> int:

@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from pyinfra.api.deploy import deploy
-from pyinfra.context import host
+from pyinfra.context import host, state
 
 from stagecraft import operations
 from stagecraft.errors import ServerError
 from stagecraft.facts.access import Ways, WaysFact
+from stagecraft.facts.logins import public_key
 from stagecraft.facts.machine import Machine
-from stagecraft.login import Login
+from stagecraft.login import Login, unlock
 from stagecraft.manifest import manifest
 from stagecraft.operations import files
 from stagecraft.operations.access import TREE, Access, guarded, unlike
 from stagecraft.operations.files import Check
 from stagecraft.operations.nodes import Node
 from stagecraft.paths import FIREWALL_RULES
-from stagecraft.settings import Host, Server
+from stagecraft.settings import DEPLOY, Host, Server
 from tasks import firewall, sshd
 
 CHECK_SSHD = Path(operations.__file__).with_name("check_sshd.sh").read_text()
@@ -36,10 +37,12 @@ def access(server: Server, settings: Host, machine: Machine) -> None:
         files.tree(name="Make /etc/stagecraft/firewall", tree="firewall", nodes=firewall.home())
     wanted = declared(server, settings, machine, ways, host.data.login)
     manifest().declare(TREE, wanted.nodes)
-    guarded(
+    change = guarded(
         name=described(server, settings, ways),
         access=wanted,
     )
+    if not host.data.only_plans and change.will_change:
+        unlock(state, wanted.login)
 
 
 def declared(
@@ -65,7 +68,12 @@ def declared(
         transition=transition,
         transition_check=check(settings, "sshd -t"),
         settings=wanted,
-        login=Login(server.ssh_user, login["ssh_port"]),
+        login=Login(
+            server.ssh_user,
+            login["ssh_port"],
+            keys=tuple(login["ssh_keys"]),
+            admitted=tuple(map(named, settings.keys(server.ssh_user))),
+        ),
         firewall=settings.firewall is not None,
     )
 
@@ -112,6 +120,12 @@ def described(server: Server, settings: Host, ways: Ways) -> str:
         if account not in settings.accounts or key not in settings.keys(account)
     ]
     return text + (f"; taken away: {', '.join(taken)}" if taken else "")
+
+
+def named(line: str) -> str:
+    """A listed key as `ssh-keygen -l` prints it: its fingerprint and what a person calls it."""
+    key = public_key(DEPLOY, line)
+    return f"{key.fingerprint} {key.comment}".strip() if key else line
 
 
 def comment(key: str) -> str:

@@ -28,8 +28,16 @@ def admit(settings: Host) -> None:
         nodes=[file(SUDOERS, "sudo/sudoers.j2", mode="440", group_name=GROUP)],
         check=Check("visudo --check", "visudo --check --quiet", ("/etc/sudoers.d",)),
     )
+    found: Accounts = host.get_fact(AccountsFact, group=GROUP)
     for name in settings.accounts:
-        admins.present(name=f"Add the account {name}", account=name, group=GROUP)
+        foreign = name in found.by_name and name not in (found.members or ())
+        admins.present(
+            name=f"Let the account {name}, which is there already, become root"
+            if foreign
+            else f"Add the account {name}",
+            account=name,
+            group=GROUP,
+        )
 
 
 @deploy("Accounts taken out")
@@ -37,21 +45,32 @@ def turn_away(settings: Host) -> None:
     found: Accounts = host.get_fact(AccountsFact, group=GROUP)
     for name in sorted((found.members or frozenset()) - set(settings.accounts)):
         refuse_own_removal(name)
-        admins.absent(
-            name=f"Remove the account {name}; its home stays, as root's",
-            account=name,
-            home=found.by_name[name].home,
-        )
+        account = found.by_name[name]
+        if account.made_by_us:
+            admins.absent(
+                name=f"Remove the account {name}; its home stays, as root's",
+                account=name,
+                home=account.home,
+            )
+        else:
+            admins.released(
+                name=f"Take our rights from the account {name}, which was there before and stays",
+                account=name,
+                group=GROUP,
+            )
 
 
 def refuse_services(settings: Host) -> None:
     """Raises ServerError for an admin whose name a service on the server has."""
     found: Accounts = host.get_fact(AccountsFact, group=GROUP)
     for name in settings.accounts:
-        if name in found.by_name and found.by_name[name].a_service:
+        account = found.by_name.get(name)
+        closed = account and not account.lets_in and name not in (found.members or ())
+        if account and (account.a_service or closed):
             raise ServerError(
-                f"{host.name}: {name} is a service's account there; give that admin another name"
-                " in group_data/all.yml under host: admins:"
+                f"{host.name}: {name} is a service's account there (user id {account.uid}, shell"
+                f" {account.shell}); give that admin another name in group_data/all.yml under"
+                " host: admins:"
             )
 
 

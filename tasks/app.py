@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from pyinfra.api.deploy import deploy
+from pyinfra.api.operation import OperationMeta
 
 from stagecraft import dotenv
 from stagecraft.operations import files
 from stagecraft.operations.accounts import system_account
+from stagecraft.operations.files import Written
 from stagecraft.operations.nodes import Directory, File, Link, Node
+from stagecraft.operations.releases import root_owns_releases
 from stagecraft.render import file
 from stagecraft.secrets import Secret
 from stagecraft.settings import Site
@@ -22,18 +26,33 @@ READ = ("user:www-data:r-x", "default:user:www-data:r-x")
 
 
 @deploy("App home")
-def app(site: Site, secrets: Mapping[str, Secret]) -> None:
+def app(site: Site) -> None:
     system_account(name=f"Add the user {site.name}", account=site.name, home=site.home)
+    root_owns_releases(name=f"Hand the releases of {site.name} over to root", site=site)
     files.tree(
         name=f"Write {site.home}",
         tree=f"app-{site.name}",
-        nodes=[*home(site), dotenv_file(site, secrets)],
+        nodes=[*home(site), *placeholder(site)],
     )
     files.tree(
-        name=f"Write {site.home}'s storage and placeholder release",
+        name=f"Write {site.home}'s storage",
         tree=f"storage-{site.name}",
-        nodes=[*storage(site), *placeholder(site)],
+        nodes=storage(site),
         user=site.name,
+    )
+
+
+@deploy("App settings")
+def app_settings(
+    site: Site, secrets: Mapping[str, Secret], services: Sequence[Written | OperationMeta]
+) -> None:
+    """Comes after the services that the app reads of; where one of them has failed, the app keeps
+    what it had."""
+    files.tree(
+        name=f"Write {site.home}/shared/.env",
+        tree=f"settings-{site.name}",
+        nodes=[dotenv_file(site, secrets)],
+        needs=services,
     )
 
 
@@ -41,9 +60,9 @@ def home(site: Site) -> list[Node]:
     """What decides which code runs and with which secrets: root's, so that the running app,
     should it be broken into, cannot change it."""
     return [
-        Directory(site.home, "root", site.name, "750", PASS),
-        Directory(f"{site.home}/shared", "root", site.name, "750", PASS),
-        own(site, f"{site.home}/releases", PASS),
+        roots(site, site.home, PASS),
+        roots(site, f"{site.home}/shared", PASS),
+        roots(site, f"{site.home}/releases", PASS),
         own(site, f"{site.home}/shared/storage", PASS),
         # A placeholder only where nothing is: the first release of the app replaces it.
         Link(f"{site.home}/current", "releases/placeholder", initial=True),
@@ -67,10 +86,25 @@ def storage(site: Site) -> list[Node]:
                 "logs",
             )
         ),
+        *shared(site, f"{storage}/public"),
     ]
 
 
+def shared(site: Site, top: str) -> list[Directory]:
+    """What the app writes below its public/, in the place of which releases have links."""
+    ways = {str(way) for path in site.shared for way in (Path(path), *Path(path).parents)}
+    return [
+        own(site, str(Path(top, way)), READ if way in site.shared else PASS) for way in sorted(ways)
+    ]
+
+
+def roots(site: Site, path: str, acl: tuple[str, ...]) -> Directory:
+    """The site reads it."""
+    return Directory(path, "root", site.name, "750", acl)
+
+
 def own(site: Site, path: str, acl: tuple[str, ...] = ()) -> Directory:
+    """The site writes to it."""
     return Directory(path, site.name, site.name, "750", acl)
 
 
@@ -78,12 +112,11 @@ def placeholder(site: Site) -> list[Node]:
     """A release like any other."""
     release = f"{site.home}/releases/placeholder"
     return [
-        own(site, release, PASS),
-        own(site, f"{release}/public", READ),
+        roots(site, release, PASS),
+        roots(site, f"{release}/public", READ),
         file(
             f"{release}/public/index.php",
             "app/placeholder.php.j2",
-            user=site.name,
             group=site.name,
             mode="640",
         ),
@@ -98,5 +131,6 @@ def dotenv_file(site: Site, secrets: Mapping[str, Secret]) -> File:
         group=site.name,
         mode="640",
         secret=True,
+        public=dotenv.public(site, secrets),
         variables=dotenv.variables(site, secrets),
     )

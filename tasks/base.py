@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyinfra.api.deploy import deploy
 
 from stagecraft.operations.packages import installed
@@ -25,5 +27,6 @@ PACKAGES = [
 
 
 @deploy("Base packages")
-def base() -> None:
-    installed(name="Install the machine's packages", packages=PACKAGES)
+def base(users: Sequence[str]) -> None:
+    """`users` are those of what is installed on the server already."""
+    installed(name="Install the machine's packages", packages=PACKAGES, users=users)

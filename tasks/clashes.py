@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pyinfra import logger
 from pyinfra.context import host
 
 from stagecraft.errors import ServerError
@@ -14,43 +15,64 @@ from stagecraft.paths import (
     ACME_WEBROOT,
     DATABASE_SOCKET,
     database_login,
+    logrotate_service_file,
+    logrotate_timer_file,
+    php_socket_unit_file,
     php_unit_file,
     redis_configuration,
+    redis_data,
     vhost_file,
 )
+from stagecraft.refusals import refuse
 from stagecraft.settings import Environment, Site
-from tasks.database import CONFIGURATION, ours
+from tasks.database import CONFIGURATION, ours, refuse_unknown_collations
 from tasks.nginx import CATCH_ALL
-
-DATABASE_HOSTS = ("127.0.0.1", "[::ffff:127.0.0.1]", "0.0.0.0", "*")  # noqa: S104
-"""Who listens there keeps a database server from 127.0.0.1."""
-
 
 FIRST_LOGIN_GID = 1000
 """Groups below it are the system's: FIRST_GID in Debian's adduser.conf."""
+
+OPENS_SOCKETS = (
+    "runs as www-data, as nginx does, and can open the socket of every site's PHP: give it a user"
+    " of its own"
+)
+"""No right on a file tells one from the other."""
 
 
 def refuse_clashes(environment: Environment) -> Neighbours:
     """What others have on the server. Raises ServerError, before anything is changed, with all of
     it that the environment would stop, replace or take over."""
-    sites = environment.sites
+    neighbours = neighbours_of(environment)
     engine = environment.server.database.engine
-    neighbours: Neighbours = host.get_fact(
-        NeighboursFact,
-        names=[site.name for site in sites],
-        homes=[site.home for site in sites],
-        files=[CATCH_ALL, CONFIGURATION[engine][0], *(f for s in sites for f in own_files(s))],
+    sites = environment.sites
+    logins = {user: database_login(user) for site in sites for user in accounts(site)}
+    collations = sorted({site.database.collation for site in sites})
+    database: Database = host.get_fact(
+        DatabaseFact, engine=engine, logins=logins, collations=collations
     )
-    users = [user for site in sites for user in accounts(site)]
-    logins = {user: database_login(user) for user in users}
-    database: Database = host.get_fact(DatabaseFact, engine=engine, logins=logins)
     found = list(clashes(environment, neighbours, database, manifest()))
     if found:
         listed = "".join(f"\n  - {clash}" for clash in found)
-        raise ServerError(
-            f"{host.name} has what Stagecraft did not make, and {environment.name} would clash"
-            f" with; nothing was changed:{listed}"
+        refuse(
+            ServerError(
+                f"{host.name} has what Stagecraft did not make, and {environment.name} would clash"
+                f" with; nothing was changed:{listed}"
+            )
         )
+    refuse_unknown_collations(environment, database)
+    for what in neighbours.as_nginx:
+        logger.warning(f"{host.print_prefix}{what} {OPENS_SOCKETS}")
+    return neighbours
+
+
+def neighbours_of(environment: Environment) -> Neighbours:
+    sites = environment.sites
+    configuration, _ = CONFIGURATION[environment.server.database.engine]
+    neighbours: Neighbours = host.get_fact(
+        NeighboursFact,
+        names=[name for site in sites for name, _ in users(site)],
+        homes=[site.home for site in sites],
+        files=[CATCH_ALL, configuration, *(f for s in sites for f in own_files(s))],
+    )
     return neighbours
 
 
@@ -60,9 +82,12 @@ def clashes(
     """Each clash in a sentence: what is there, and what would be right."""
     yield from taken_ports(neighbours)
     yield from other_database_servers(environment, neighbours)
-    if not ours(environment.server.database, neighbours, manifest) and not database.reachable:
+    engine = environment.server.database.engine
+    if ours(environment.server.database, neighbours, manifest):
+        yield from logins_by_tcp(engine, neighbours, database)
+    elif not database.reachable:
         yield (
-            f"{environment.server.database.engine} is installed and does not admit root through"
+            f"{engine} is installed and does not admit root through"
             f" {DATABASE_SOCKET}, so nobody can tell whose databases it has: start it, or let"
             " root@localhost log in by unix_socket (auth_socket in MySQL)"
         )
@@ -97,17 +122,24 @@ def other_database_servers(environment: Environment, neighbours: Neighbours) -> 
             f" is there in group_data/all.yml, {setting}"
         )
     for listener in neighbours.listeners:
-        if serves_databases(listener) and listener.unit != f"{engine}.service":
+        if listener.address == DATABASE_SOCKET and listener.unit != f"{engine}.service":
             yield (
                 f"{listener.address} belongs to {owner(listener)}, and {engine}.service needs it:"
                 f" move that elsewhere, or declare its engine in group_data/all.yml, {setting}"
             )
 
 
-def serves_databases(listener: Listener) -> bool:
-    return listener.address == DATABASE_SOCKET or (
-        listener.port == "3306" and listener.host in DATABASE_HOSTS
-    )
+def logins_by_tcp(engine: str, neighbours: Neighbours, database: Database) -> Iterator[str]:
+    """Of what others have put beside a server of ours that still listens on a port, as it did when
+    an earlier version configured it."""
+    unit = f"{engine}.service"
+    listens = any(found.unit == unit and found.port.isdigit() for found in neighbours.listeners)
+    for account in sorted(database.by_tcp) if listens else ():
+        yield (
+            f"the database account {account} logs in by TCP, and {engine} is to listen on"
+            f" {DATABASE_SOCKET} alone: have its program use that, with an account at localhost,"
+            " and drop this one; docs/hardening.md says what helps one that knows TCP only"
+        )
 
 
 def owner(listener: Listener) -> str:
@@ -118,14 +150,15 @@ def owner(listener: Listener) -> str:
 
 
 def foreign_accounts(site: Site, neighbours: Neighbours) -> Iterator[str]:
-    home = neighbours.users.get(site.name)
-    if home is not None and home != site.home:
-        yield f"the user {site.name} lives in {home}, not in {site.home}: {another_name(site)}"
-    group = neighbours.groups.get(site.name)
-    # An empty system group alone is what a run leaves that ends before it adds the user.
-    if group and home != site.home and (group.members or group.gid >= FIRST_LOGIN_GID):
-        members = f" has {', '.join(group.members)} in it" if group.members else " is there"
-        yield f"the group {site.name}{members}: {another_name(site)}"
+    for name, own_home in users(site):
+        home = neighbours.users.get(name)
+        if home is not None and home != own_home:
+            yield f"the user {name} lives in {home}, not in {own_home}: {another_name(site)}"
+        group = neighbours.groups.get(name)
+        # An empty system group alone is what a run leaves that ends before it adds the user.
+        if group and home != own_home and (group.members or group.gid >= FIRST_LOGIN_GID):
+            members = f" has {', '.join(group.members)} in it" if group.members else " is there"
+            yield f"the group {name}{members}: {another_name(site)}"
 
 
 def foreign_files(site: Site, neighbours: Neighbours) -> Iterator[str]:
@@ -191,13 +224,25 @@ def left_elsewhere(site: Site, manifest: Manifest) -> Iterator[str]:
         )
 
 
+def users(site: Site) -> list[tuple[str, str]]:
+    """Its Unix users, and where they live."""
+    return [(site.name, site.home), (site.redis_user, redis_data(site))]
+
+
 def accounts(site: Site) -> tuple[str, str]:
     return site.database.user, site.database.migrator
 
 
 def own_files(site: Site) -> list[str]:
     """What a site writes under its name in directories that are not its own."""
-    return [redis_configuration(site), php_unit_file(site), vhost_file(site)]
+    return [
+        redis_configuration(site),
+        php_unit_file(site),
+        php_socket_unit_file(site),
+        logrotate_service_file(site),
+        logrotate_timer_file(site),
+        vhost_file(site),
+    ]
 
 
 def another_name(site: Site) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pyinfra import logger
 from pyinfra.api.deploy import deploy
+from pyinfra.api.operation import OperationMeta
 from pyinfra.context import host
 
 from stagecraft.errors import ServerError
@@ -22,10 +23,11 @@ from stagecraft.operations.database import (
     dropped,
     schema,
 )
-from stagecraft.operations.files import Check
+from stagecraft.operations.files import Check, Written
 from stagecraft.operations.nodes import Directory, File
 from stagecraft.operations.services import RESTART, running
 from stagecraft.paths import DATABASE_LOGINS, database_login
+from stagecraft.refusals import refuse
 from stagecraft.render import file
 from stagecraft.secrets import Secret
 from stagecraft.settings import Environment, ServerDatabase, Site
@@ -53,6 +55,7 @@ def database_server(settings: ServerDatabase, machine: Machine, neighbours: Neig
         return
     path, checker = CONFIGURATION[settings.engine]
     unit = f"{settings.engine}.service"
+    override = f"/etc/systemd/system/{unit}.d"
     written = files.tree(
         name=f"Write {path}",
         tree="database",
@@ -62,7 +65,9 @@ def database_server(settings: ServerDatabase, machine: Machine, neighbours: Neig
                 "database/server.cnf.j2",
                 engine=settings.engine,
                 buffer_pool_mb=machine.megabytes(settings.memory_percent),
-            )
+            ),
+            Directory(override),
+            file(f"{override}/stagecraft.conf", "database/override.conf.j2"),
         ],
         check=Check(checker, f"{checker} >/dev/null", (str(Path(path).parent),), unit),
     )
@@ -70,6 +75,7 @@ def database_server(settings: ServerDatabase, machine: Machine, neighbours: Neig
         name=f"Run {settings.engine}",
         unit=unit,
         watched=[path],
+        unit_files=[f"{override}/stagecraft.conf"],
         after=[written],
         refresh=RESTART,
         shared=True,
@@ -95,7 +101,9 @@ def exposed(settings: ServerDatabase, neighbours: Neighbours) -> list[Listener]:
 
 
 @deploy("Database")
-def database(environment: Environment, site: Site, secrets: Mapping[str, Secret]) -> None:
+def database(
+    environment: Environment, site: Site, secrets: Mapping[str, Secret]
+) -> list[Written | OperationMeta]:
     manifest().databases.add(site.database.name)
     logins = [
         Login(
@@ -122,7 +130,7 @@ def database(environment: Environment, site: Site, secrets: Mapping[str, Secret]
             *(option_file(login) for login in logins),
         ],
     )
-    schema(
+    made = schema(
         name=f"Create the database {site.database.name} and its accounts",
         engine=environment.server.database.engine,
         database=site.database.name,
@@ -131,6 +139,20 @@ def database(environment: Environment, site: Site, secrets: Mapping[str, Secret]
         logins=logins,
         after=[written],
     )
+    return [written, made]
+
+
+def refuse_unknown_collations(environment: Environment, present: Database) -> None:
+    """Raises ServerError for a collation that the server does not have, if it can be asked."""
+    for site in environment.sites if present.reachable else ():
+        database = site.database
+        if (database.charset, database.collation) not in present.collations:
+            raise ServerError(
+                f"{host.name}: group_data/{environment.name}.yml: sites: {site.key}: database:"
+                f" collation: {environment.server.database.engine} there has no"
+                f" {database.collation} for the charset {database.charset}; nothing was changed."
+                " SHOW COLLATION lists what it has"
+            )
 
 
 def drop_databases(environment: Environment) -> None:
@@ -141,11 +163,14 @@ def drop_databases(environment: Environment) -> None:
     for name in environment.dropped_databases:
         present: Database = host.get_fact(DatabaseFact, engine=engine, logins={})
         if name in present.schemas and not manifest().made(name):
-            raise ServerError(
-                f"Stagecraft did not make the database {name} on {host.name} for"
-                f" {environment.name}, so it does not drop it; take it out of"
-                f" group_data/{environment.name}.yml: databases:"
+            refuse(
+                ServerError(
+                    f"Stagecraft did not make the database {name} on {host.name} for"
+                    f" {environment.name}, so it does not drop it; take it out of"
+                    f" group_data/{environment.name}.yml: databases:"
+                )
             )
+            continue
         manifest().dropped.add(name)
         dropped(
             name=f"Drop the database {name}, and accounts that are for it alone",

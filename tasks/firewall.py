@@ -17,6 +17,9 @@ SSH_RATE = 30
 
 SSH_BURST = 30
 
+WEB_CONNECTIONS = 256
+"""At a time from one address: a third of what one of nginx' workers has, in Debian's nginx.conf."""
+
 
 def home() -> list[Node]:
     return [Directory("/etc/stagecraft"), Directory(str(Path(FIREWALL_RULES).parent))]
@@ -31,6 +34,7 @@ def nodes(ssh_ports: list[int], settings: Firewall) -> list[Node]:
             firewall=settings,
             rate=SSH_RATE,
             burst=SSH_BURST,
+            connections=WEB_CONNECTIONS,
         ),
         file(UNIT, "firewall/unit.service.j2", rules=FIREWALL_RULES),
         Link(AT_BOOT, UNIT),

@@ -7,7 +7,7 @@ from stagecraft.settings import Server
 from tasks.access import access
 from tasks.accounts import admit, turn_away
 from tasks.fail2ban import fail2ban
-from tasks.sshd import host_keys
+from tasks.sshd import host_keys, unix_sockets
 from tasks.system import core_dumps, identity, journal, kernel, swap
 from tasks.upgrades import upgrades
 
@@ -20,6 +20,7 @@ def host(server: Server, machine: Machine) -> None:
     admit(settings)
     host_keys(machine)
     access(server, settings, machine)
+    unix_sockets()
     turn_away(settings)
     fail2ban(server.ssh_port)
     upgrades(settings.upgrades)

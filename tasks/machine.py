@@ -8,6 +8,7 @@ from pyinfra.context import host
 from stagecraft.errors import ServerError
 from stagecraft.facts.machine import DISTRIBUTION_VERSIONS, Machine, MachineFact
 from stagecraft.settings import Environment, Site
+from stagecraft.sizes import too_large
 
 
 def machine(environment: Environment) -> Machine:
@@ -16,6 +17,7 @@ def machine(environment: Environment) -> Machine:
     found = supported_machine(environment)
     for site in environment.sites:
         require_php(site, environment, found)
+        require_memory(site, found)
     return found
 
 
@@ -70,6 +72,13 @@ def require_php(site: Site, environment: Environment, machine: Machine) -> None:
             f" {machine.php}; declare an archive that has it in group_data/all.yml under"
             f' servers: {environment.server.name}: apt_sources, or set php: "{machine.php}"'
         )
+
+
+def require_memory(site: Site, machine: Machine) -> None:
+    """Sizes that a percentage does not bound must fit into the machine."""
+    if wrong := too_large(site, machine):
+        place = f"group_data/{site.environment}.yml: sites: {site.key}"
+        raise ServerError(f"{host.name}: {place}: {wrong}")
 
 
 def php_version(site: Site, machine: Machine) -> str:

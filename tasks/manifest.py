@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from pyinfra.api.deploy import deploy
 
+from stagecraft.known_records import KnownRecords
 from stagecraft.manifest import open_manifest
 from stagecraft.operations import files
 from stagecraft.operations.as_found import remembered
-from stagecraft.operations.manifest import recorded
+from stagecraft.operations.manifest import noted, recorded
 from stagecraft.operations.nodes import Directory
 from stagecraft.paths import MANIFESTS
 
@@ -27,9 +28,16 @@ def begin(owner: str) -> None:
 
 
 @deploy("As found")
-def as_found() -> None:
+def as_found(known: KnownRecords) -> None:
     """Comes before anything is installed."""
-    remembered(name="Remember what the provider's image brings")
+    remembered(name="Remember what the provider's image brings", known=known)
+
+
+@deploy("Manifest")
+def note() -> None:
+    """Ends a run that declares the machine alone, so that the drift check knows it as ours until
+    deploy.py completes the manifest."""
+    noted(name="Record what the machine consists of")
 
 
 @deploy("Manifest")

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pyinfra import logger
 from pyinfra.api.deploy import deploy
+from pyinfra.api.operation import OperationMeta
 from pyinfra.context import host
 
 from stagecraft.facts.machine import Machine
@@ -82,7 +83,7 @@ def removed_vhosts() -> list[Written]:
 
 
 @deploy("nginx")
-def run_nginx(environment: Environment, written: Sequence[Written]) -> None:
+def run_nginx(environment: Environment, written: Sequence[Written | OperationMeta]) -> None:
     running(
         name="Run nginx",
         unit="nginx.service",
@@ -107,7 +108,14 @@ def shared(machine: Machine) -> list[Node]:
             "nginx/acme-challenge.conf.j2",
             acme_webroot=ACME_WEBROOT,
         ),
-        file(f"{SNIPPETS}/fastcgi.conf", "nginx/fastcgi.conf.j2"),
+        file(f"{SNIPPETS}/fastcgi.conf", "nginx/fastcgi.conf.j2", script="/index.php"),
+        file(
+            f"{SNIPPETS}/fastcgi-files.conf",
+            "nginx/fastcgi.conf.j2",
+            script="$fastcgi_script_name",
+        ),
+        file(f"{SNIPPETS}/dot-segments.conf", "nginx/dot-segments.conf.j2"),
+        file(f"{SNIPPETS}/slow-clients.conf", "nginx/slow-clients.conf.j2"),
         file("/etc/nginx/conf.d/stagecraft.conf", "nginx/stagecraft.conf.j2"),
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,15 @@ from pyinfra.facts.server import Command
 from pyinfra.operations import files as stock_files
 
 from stagecraft.errors import CommandLineError, ServerError
+from stagecraft.facts.writable import Writable, WritableFact
+from stagecraft.harmless import harmless
 from stagecraft.operations import files, host_keys
 from stagecraft.operations.accounts import system_account
 from stagecraft.operations.nodes import Directory, Node
 from stagecraft.operations.services import known, running
+from stagecraft.project import inventory, lasting
 from stagecraft.render import file
 from stagecraft.settings import REPOSITORY
-from stagecraft.sources import read_yaml
 
 ACCOUNT = "stagecraft-drift"
 HOME = f"/var/lib/{ACCOUNT}"
@@ -36,65 +38,38 @@ HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
 
 @dataclass(frozen=True)
 class Nightly:
-    """Which checkout checks which inventories, named relative to it."""
+    """Which checkout checks which environments."""
 
     checkout: str
-    inventories: tuple[str, ...]
+    environments: tuple[str, ...]
     name: str = "nightly"
 
     @property
-    def python(self) -> str:
-        return f"{self.checkout}/.venv/bin/python"
+    def command(self) -> str:
+        return f"{self.checkout}/.venv/bin/stagecraft"
 
 
 def wanted(data: Any) -> Nightly:
-    """What `--data` says, or else this checkout and all its inventories. Raises CommandLineError
-    for what the service could not reach."""
+    """What `--data` says, or else this checkout and all its environments whose servers last. Raises
+    CommandLineError for what the service could not reach."""
     checkout = str(data.get("checkout") or REPOSITORY).rstrip("/")
-    named = data.get("inventories")
-    inventories = tuple(named.split(",") if named else lasting())
-    for path in (checkout, *inventories):
-        if not re.fullmatch(r"[\w/.-]+", path):
-            raise CommandLineError(f"{path!r} has characters that a systemd unit would misread")
+    named = data.get("environments")
+    environments = tuple(str(named).split(",") if named else lasting(REPOSITORY))
+    for text in (checkout, *environments):
+        if not re.fullmatch(r"[\w/.-]+", text):
+            raise CommandLineError(f"{text!r} has characters that a systemd unit would misread")
     if any(f"{checkout}/".startswith(f"{place}/") for place in HIDDEN) or checkout[:1] != "/":
         raise CommandLineError(
             f"the check cannot read a checkout in {checkout}: put it where every account may look,"
             " like /srv/stagecraft, and say --data checkout=/srv/stagecraft"
         )
-    return Nightly(checkout, inventories)
-
-
-def lasting() -> Iterator[str]:
-    """The inventories of this checkout whose servers are no throwaways. Raises SettingsError."""
-    servers = read_yaml(REPOSITORY / "group_data/all.yml", REPOSITORY).data["servers"]
-    for path in sorted((REPOSITORY / "inventories").glob("*.py")):
-        environment = read_yaml(REPOSITORY / f"group_data/{path.stem}.yml", REPOSITORY).data
-        if not servers.get(environment.get("server"), {}).get("throwaway"):
-            yield str(path.relative_to(REPOSITORY))
+    return Nightly(checkout, environments)
 
 
 @deploy("Nightly check")
 def nightly(check: Nightly) -> None:
     refuse_unusable(check)
-    system_account(name=f"Add the user {ACCOUNT}", account=ACCOUNT, home=HOME)
-    files.tree(
-        name=f"Make {HOME}",
-        tree="nightly-home",
-        nodes=[Directory(HOME, ACCOUNT, ACCOUNT, "700")],
-    )
-    files.tree(
-        name=f"Make {HOME}/.ssh",
-        tree="nightly-ssh",
-        nodes=[Directory(f"{HOME}/.ssh", ACCOUNT, ACCOUNT, "700")],
-        user=ACCOUNT,
-    )
-    host_keys.generated(
-        name=f"Make the key {KEY}",
-        keys=[KEY],
-        moduli=False,
-        _su_user=ACCOUNT,
-        _su_shell="/bin/sh",
-    )
+    account_with_key()
     files.tree(
         name=f"Make {Path(NOTIFY).parent}",
         tree="nightly-notify",
@@ -117,15 +92,63 @@ def nightly(check: Nightly) -> None:
     )
 
 
+def account_with_key() -> None:
+    system_account(name=f"Add the user {ACCOUNT}", account=ACCOUNT, home=HOME)
+    files.tree(
+        name=f"Make {HOME}",
+        tree="nightly-home",
+        nodes=[Directory(HOME, ACCOUNT, ACCOUNT, "700")],
+    )
+    files.tree(
+        name=f"Make {HOME}/.ssh",
+        tree="nightly-ssh",
+        nodes=[Directory(f"{HOME}/.ssh", ACCOUNT, ACCOUNT, "700")],
+        user=ACCOUNT,
+    )
+    host_keys.generated(
+        name=f"Make the key {KEY}",
+        keys=[KEY],
+        moduli=False,
+        _su_user=ACCOUNT,
+        _su_shell="/bin/sh",
+    )
+
+
 def refuse_unusable(check: Nightly) -> None:
     """Raises ServerError for a checkout that could not check anything."""
-    needed = [check.python, *(f"{check.checkout}/{path}" for path in check.inventories)]
+    inventories = (inventory(name) for name in check.environments)
+    needed = [check.command, *(f"{check.checkout}/{path}" for path in inventories)]
     tests = "; ".join(f"[ -e {path} ] || echo {path}" for path in map(shlex.quote, needed))
     if missing := host.get_fact(Command, command=f"{tests}; true"):
         raise ServerError(
             f"{host.name} has no {', '.join(missing.split())}: clone the project there and run"
             f" `make .venv/complete` in it"
         )
+    if found := host.get_fact(WritableFact, directory=check.checkout):
+        raise ServerError(f"{host.name}: {harmless(writable(found, check.checkout))}")
+
+
+def writable(found: Sequence[Writable], checkout: str) -> str:
+    """What others than root could change, and the commands that mend it."""
+    first, more = found[0], len({path.path for path in found}) - 1
+    state = "gives new files an ACL" if first.shared else f"is {first.owner}'s, mode {first.mode}"
+    also = f" (and {more} more)" if more else ""
+    commands = dict.fromkeys(mended(path, checkout) for path in found)
+    return (
+        f"{first.path} {state}{also}: who can write there decides what the check runs. As root:"
+        f" {' && '.join(commands)}"
+    )
+
+
+def mended(path: Writable, checkout: str) -> str:
+    if path.where == "beyond":
+        remade = f"rm -r {checkout}/.venv && make -C {checkout} .venv/complete"
+        return remade if "/.venv/" in path.link else f"rm {shlex.quote(path.link)}"
+    if path.where == "above":
+        return f"chown root:root {path.path} && chmod go-w {path.path}"
+    if path.shared:
+        return f"setfacl --recursive --remove-default {checkout}/"
+    return f"chown -hR root:root {checkout}/ && chmod -R go-w {checkout}/"
 
 
 def units(check: Nightly) -> list[Node]:

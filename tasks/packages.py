@@ -7,16 +7,21 @@ from urllib.parse import urlsplit
 from pyinfra.api.deploy import deploy
 
 from stagecraft.facts.machine import Machine
+from stagecraft.facts.neighbours import Neighbours
+from stagecraft.manifest import manifest
 from stagecraft.operations import files
+from stagecraft.operations.files import Written
 from stagecraft.operations.nodes import Directory, File
 from stagecraft.operations.packages import installed
 from stagecraft.operations.services import running
 from stagecraft.render import file
 from stagecraft.settings import AptSource, Environment, Site
 from tasks import base
+from tasks.database import ours
 from tasks.machine import php_version
+from tasks.nginx import WELCOME_PAGE
 
-BASE = ["acl", "ca-certificates", "logrotate", "nginx", "openssl", "redis-server"]
+BASE = ["acl", "ca-certificates", "logrotate", "nftables", "nginx", "openssl", "redis-server"]
 ENGINES = {"mariadb": ["mariadb-server"], "mysql": ["mysql-server"]}
 PHP = [
     "bcmath",
@@ -36,13 +41,14 @@ PHP = [
 
 
 @deploy("Packages")
-def packages(environment: Environment, machine: Machine) -> None:
-    apt_sources(environment, machine)
+def packages(environment: Environment, machine: Machine, neighbours: Neighbours) -> None:
     installed(
         name="Install Debian packages",
         packages=wanted(environment, machine),
         # Each site has instances of its own of these.
         never_started=["redis-server.service", *php_units(environment, machine)],
+        users=users(environment, neighbours),
+        after=[apt_sources(environment, machine)],
     )
     running(name="Run logrotate's timer", unit="logrotate.timer")
 
@@ -68,12 +74,21 @@ def php_units(environment: Environment, machine: Machine) -> list[str]:
     return [f"php{version}-fpm.service" for version in sorted(versions)]
 
 
-def apt_sources(environment: Environment, machine: Machine) -> None:
+def users(environment: Environment, neighbours: Neighbours) -> list[str]:
+    """Who else uses what is installed on the server: other environments, vhosts and a database
+    server of somebody else's."""
+    database = environment.server.database
+    others = [name for name in manifest().environments if name != environment.name]
+    others += [vhost.path for vhost in neighbours.vhosts if vhost.sha256 != WELCOME_PAGE]
+    return others if ours(database, neighbours, manifest()) else [*others, database.engine]
+
+
+def apt_sources(environment: Environment, machine: Machine) -> Written:
     """The archives declared for the server, each trusted for its own packages only."""
     nodes: list[File | Directory] = []
     for name, source in environment.server.apt_sources.items():
         nodes += apt_source(name, source, machine)
-    files.tree(name="Write /etc/apt/sources.list.d", tree="apt", nodes=nodes)
+    return files.tree(name="Write /etc/apt/sources.list.d", tree="apt", nodes=nodes)
 
 
 def apt_source(name: str, source: AptSource, machine: Machine) -> list[File | Directory]:

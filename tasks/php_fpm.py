@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
 from pathlib import Path
+from posixpath import dirname
 from typing import Any
 
 from pyinfra.api.deploy import deploy
@@ -11,38 +13,48 @@ from stagecraft.facts.machine import Machine
 from stagecraft.operations import files
 from stagecraft.operations.files import Check
 from stagecraft.operations.nodes import Directory, Node
-from stagecraft.operations.services import running
-from stagecraft.paths import php_socket, php_unit_file
+from stagecraft.operations.services import RESTART, running
+from stagecraft.paths import php_logs, php_socket, php_socket_unit_file, php_unit_file
 from stagecraft.render import file
 from stagecraft.settings import Site
 from stagecraft.sizes import cpu_weight, pool
 from tasks.machine import php_version
 
+UNREACHED = (
+    "127.0.0.0/8",
+    "::1/128",
+    "169.254.0.0/16",
+    "fe80::/10",
+    "224.0.0.0/4",
+    "ff00::/8",
+    # Clouds' metadata that is not link-local: Azure, Oracle, Alibaba, Amazon, Google.
+    "168.63.129.16/32",
+    "192.0.0.192/32",
+    "100.100.100.200/32",
+    "fd00:ec2::254/128",
+    "fd20:ce::254/128",
+)
+
 
 @deploy("PHP-FPM")
 def php_fpm(site: Site, machine: Machine) -> None:
     php = php_version(site, machine)
-    unit_file = php_unit_file(site)
+    unit_file, socket_unit_file = php_unit_file(site), php_socket_unit_file(site)
     directory = f"/etc/php/{php}/fpm/{site.name}"
-    logs = f"/var/log/php-fpm-{site.name}"
-    files.tree(
-        name=f"Make {logs}",
-        tree=f"php-fpm-logs-{site.name}",
-        nodes=[Directory(logs, site.name, site.name, "750")],
+    socket_written = files.tree(
+        name=f"Write {socket_unit_file}",
+        tree=f"socket-{site.name}",
+        nodes=[
+            # systemd makes it, and would leave it to the site where an earlier version did.
+            Directory(dirname(php_socket(site))),
+            file(socket_unit_file, "php-fpm/unit.socket.j2", site=site, socket=php_socket(site)),
+        ],
     )
     written = files.tree(
         name=f"Write {directory}",
         tree=f"php-fpm-{site.name}",
         nodes=instance(directory, site, php, machine),
-        check=Check(
-            f"php-fpm{php} --test",
-            # As the site's user: it opens the slow log, and would leave one that root owns.
-            f"PHP_INI_SCAN_DIR=/etc/php/{php}/fpm/conf.d:{directory}"
-            f" setpriv --reuid {site.name} --regid {site.name} --clear-groups"
-            f" php-fpm{php} --test --fpm-config {directory}/php-fpm.conf",
-            (f"/etc/php/{php}/fpm",),
-            Path(unit_file).name,
-        ),
+        check=check(directory, site, php),
     )
     running(
         name=f"Run PHP-FPM of {site.name}",
@@ -50,6 +62,28 @@ def php_fpm(site: Site, machine: Machine) -> None:
         watched=[directory],
         unit_files=[unit_file],
         after=[written],
+    )
+    # After PHP-FPM, which an earlier version let listen by itself: systemd starts no socket of a
+    # service that runs, and starting the service starts its socket.
+    running(
+        name=f"Listen for PHP-FPM of {site.name}",
+        unit=Path(socket_unit_file).name,
+        unit_files=[socket_unit_file],
+        after=[socket_written],
+        refresh=RESTART,
+    )
+
+
+def check(directory: str, site: Site, php: str) -> Check:
+    """As the site's user: it opens the slow log, and would leave one that root owns."""
+    return Check(
+        f"php-fpm{php} --test",
+        f"PHP_INI_SCAN_DIR=/etc/php/{php}/fpm/conf.d:{directory}"
+        f" setpriv --reuid {site.name} --regid {site.name} --clear-groups"
+        f" php-fpm{php} --test --php-ini /etc/php/{php}/fpm/php.ini"
+        f" --fpm-config {directory}/php-fpm.conf",
+        (f"/etc/php/{php}/fpm",),
+        Path(php_unit_file(site)).name,
     )
 
 
@@ -59,13 +93,26 @@ def instance(directory: str, site: Site, php: str, machine: Machine) -> list[Nod
         "php": php,
         "pool": pool(site.php_fpm, machine),
         "socket": php_socket(site),
-        "unit": Path(php_unit_file(site)).name,
+        "logs": php_logs(site),
+        "socket_unit": Path(php_socket_unit_file(site)).name,
         "cpu_weight": cpu_weight(site),
+        "unreached": UNREACHED,
+        "reached": reached(site, machine),
     }
     return [
         Directory(directory),
         file(f"{directory}/php-fpm.conf", "php-fpm/php-fpm.conf.j2", **values),
         file(f"{directory}/90-stagecraft.ini", "php-fpm/php.ini.j2", **values),
         file(php_unit_file(site), "php-fpm/unit.service.j2", **values),
-        file(f"/etc/logrotate.d/php-fpm-{site.name}", "php-fpm/logrotate.j2", **values),
     ]
+
+
+def reached(site: Site, machine: Machine) -> list[str]:
+    """What the unit lets through of that: the machine's resolvers, and what is declared."""
+    closed = [ip_network(network) for network in UNREACHED]
+    resolvers = [
+        resolver
+        for resolver in machine.resolvers
+        if any(ip_address(resolver) in network for network in closed)
+    ]
+    return [*resolvers, *(destination.address for destination in site.destinations)]

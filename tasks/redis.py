@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pyinfra.api.deploy import deploy
+from pyinfra.api.operation import OperationMeta
 
 from stagecraft import operations
 from stagecraft.operations import files
-from stagecraft.operations.files import Check
+from stagecraft.operations.accounts import system_account
+from stagecraft.operations.files import Check, Written
 from stagecraft.operations.nodes import Directory, File, Node
 from stagecraft.operations.services import RESTART, running
-from stagecraft.paths import redis_configuration, redis_socket
+from stagecraft.paths import redis_configuration, redis_data, redis_socket
 from stagecraft.render import file
 from stagecraft.secrets import Secret
 from stagecraft.settings import Site
@@ -23,10 +25,13 @@ TRIAL_START = Path(operations.__file__).with_name("try_redis.sh").read_text()
 
 
 @deploy("Redis")
-def redis(site: Site, secrets: Mapping[str, Secret]) -> None:
+def redis(site: Site, secrets: Mapping[str, Secret]) -> list[Written | OperationMeta]:
     unit = f"redis-server@{site.name}.service"
     override = f"/etc/systemd/system/{unit}.d"
     configuration, users = redis_configuration(site), f"/etc/redis/redis-{site.name}.acl"
+    system_account(
+        name=f"Add the user {site.redis_user}", account=site.redis_user, home=redis_data(site)
+    )
     written = files.tree(
         name=f"Write {configuration}",
         tree=f"redis-{site.name}",
@@ -49,7 +54,7 @@ def redis(site: Site, secrets: Mapping[str, Secret]) -> None:
             unit,
         ),
     )
-    running(
+    runs = running(
         name=f"Run Redis of {site.name}",
         unit=unit,
         watched=[configuration, users],
@@ -57,6 +62,7 @@ def redis(site: Site, secrets: Mapping[str, Secret]) -> None:
         after=[written],
         refresh=RESTART,
     )
+    return [written, runs]
 
 
 def users_file(path: str, site: Site, password: Secret) -> File:

@@ -8,9 +8,11 @@ from pyinfra.context import host
 
 from stagecraft.manifest import manifest
 from stagecraft.operations import certificates, files
+from stagecraft.operations.accounts import idle
+from stagecraft.operations.database import locked
 from stagecraft.operations.nginx import RELOAD
 from stagecraft.operations.services import reloaded, stopped
-from stagecraft.paths import APPS
+from stagecraft.paths import APPS, reach_unit
 from stagecraft.settings import Environment
 from tasks.nginx import read_by_nginx
 
@@ -20,10 +22,14 @@ def removed_sites(environment: Environment) -> None:
     """Comes when nginx asks them nothing any more."""
     withdrawn = []
     for name in manifest().removed_sites():
-        stopped(name=f"Stop PHP-FPM of {name}", unit=f"php-fpm@{name}.service")
-        stopped(name=f"Stop Redis of {name}", unit=f"redis-server@{name}.service")
-        for service in ("php-fpm", "redis"):
+        end(name)
+        for service in ("php-fpm", "socket", "logrotate", "redis", "reach"):
             files.tree(name=f"Take away {service} of {name}", tree=f"{service}-{name}", nodes=[])
+        locked(
+            name=f"Lock the database accounts of {name}",
+            engine=environment.server.database.engine,
+            users=manifest().logins_of(name),
+        )
         withdrawn.append(
             certificates.withdrawn(name=f"Withdraw the certificate of {name}", site=name)
         )
@@ -40,3 +46,20 @@ def removed_sites(environment: Environment) -> None:
             after=withdrawn,
             refresh=RELOAD,
         )
+
+
+def end(name: str) -> None:
+    """Has nothing of the site run any more, its limits last."""
+    # With its socket stopped, no request starts PHP-FPM again.
+    stopped(name=f"Stop listening for PHP-FPM of {name}", unit=f"php-fpm@{name}.socket")
+    stopped(name=f"Stop PHP-FPM of {name}", unit=f"php-fpm@{name}.service")
+    stopped(name=f"Stop rotating the logs of {name}", unit=f"logrotate@{name}.timer")
+    stopped(name=f"Stop Redis of {name}", unit=f"redis-server@{name}.service")
+    # A worker or a cron job would go on, and without its limits.
+    idle(
+        name=f"End what else runs as {name}",
+        account=name,
+        home=f"{APPS}/{name}",
+        besides=f"php-fpm@{name}.service",
+    )
+    stopped(name=f"Lift the limits of {name}", unit=reach_unit(name))

@@ -8,8 +8,10 @@ from pyinfra.api.deploy import deploy
 
 from stagecraft.facts.access import Ways
 from stagecraft.facts.machine import Machine
+from stagecraft.operations import files
 from stagecraft.operations.host_keys import generated
-from stagecraft.operations.nodes import Absent, Directory, File, Node
+from stagecraft.operations.nodes import Absent, Directory, File, Link, Node
+from stagecraft.operations.services import stopped
 from stagecraft.paths import AUTHORIZED_KEYS, HOST_KEY, HOST_KEY_RSA
 from stagecraft.render import file, render
 from stagecraft.settings import Host
@@ -86,6 +88,22 @@ def host_keys(machine: Machine) -> None:
         keys=declared_host_keys(machine),
         moduli=ALGORITHMS[machine.version].rsa,
     )
+
+
+UNIX_SOCKETS = ("sshd-unix-local.socket", "sshd-vsock.socket")
+"""By which systemd, from 256 on, lets every process of the machine, or its hypervisor, talk to
+sshd: no firewall and no fail2ban looks there."""
+
+
+@deploy("sshd by TCP alone")
+def unix_sockets() -> None:
+    files.tree(
+        name="Mask systemd's own sockets of sshd",
+        tree="sshd-sockets",
+        nodes=[Link(f"/etc/systemd/system/{unit}", "/dev/null") for unit in UNIX_SOCKETS],
+    )
+    for unit in UNIX_SOCKETS:
+        stopped(name=f"Close {unit}", unit=unit)
 
 
 def declared_host_keys(machine: Machine) -> list[str]:

@@ -8,6 +8,7 @@ from pyinfra.context import host
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.system import System, SystemFact
 from stagecraft.operations import files, system
+from stagecraft.operations.files import Check
 from stagecraft.operations.nodes import Directory, File, Link, Node
 from stagecraft.operations.services import RESTART, running
 from stagecraft.render import file
@@ -23,11 +24,14 @@ SWAP_UNIT = "/etc/systemd/system/swapfile.swap"
 KERNEL = {
     "dev.tty.ldisc_autoload": "0",
     "fs.protected_fifos": "2",
+    "fs.protected_hardlinks": "1",
     "fs.protected_regular": "2",
+    "fs.protected_symlinks": "1",
     "fs.suid_dumpable": "0",
     "kernel.core_pattern": "|/bin/false",
     "kernel.dmesg_restrict": "1",
     "kernel.kptr_restrict": "2",
+    "kernel.randomize_va_space": "2",
     "kernel.sysrq": "0",
     "kernel.unprivileged_bpf_disabled": "1",
     "kernel.yama.ptrace_scope": "1",
@@ -39,11 +43,18 @@ KERNEL = {
     "net.ipv4.conf.all.log_martians": "1",
     "net.ipv4.conf.default.log_martians": "1",
     "net.ipv4.conf.all.secure_redirects": "0",
+    "net.ipv4.conf.default.secure_redirects": "0",
     "net.ipv4.conf.all.rp_filter": "1",  # an interface's 2 (loose, systemd's default) wins
     "net.ipv4.conf.all.send_redirects": "0",
     "net.ipv4.conf.default.send_redirects": "0",
+    "net.ipv4.icmp_echo_ignore_broadcasts": "1",
+    "net.ipv4.icmp_ignore_bogus_error_responses": "1",
+    "net.ipv4.tcp_rfc1337": "1",
+    "net.ipv4.tcp_syncookies": "1",
     "net.ipv6.conf.all.accept_redirects": "0",
+    "net.ipv6.conf.all.accept_source_route": "0",
     "net.ipv6.conf.default.accept_redirects": "0",
+    "net.ipv6.conf.default.accept_source_route": "0",
     "vm.swappiness": "10",
 }
 
@@ -59,6 +70,11 @@ def identity(server: Server, settings: Host, machine: Machine) -> None:
         name=f"Set the time zone {settings.timezone} and the locale {settings.locale}",
         tree="locale",
         nodes=locale_files(settings, machine),
+        # Debian 13 has names of old, like US/Pacific, in another package: the link would lead to
+        # nothing, which is UTC.
+        check=Check(
+            "Debian's tzdata", f"ls /usr/share/zoneinfo/{settings.timezone} >/dev/null", ()
+        ),
     )
     # In a container its machine keeps the time, and systemd has been told so.
     running(name="Keep the time", unit="systemd-timesyncd.service")

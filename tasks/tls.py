@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pyinfra.api.deploy import deploy
+from pyinfra.api.operation import OperationMeta
 
 from stagecraft.operations import certificates, files
 from stagecraft.operations.certificates import Lineage
@@ -20,8 +21,9 @@ CERTBOT_OVERRIDE = "/etc/systemd/system/certbot.service.d"
 
 
 @deploy("Certificates to start with")
-def first_certificates(environment: Environment) -> None:
-    """What nginx needs before it can start at all, and before a CA can be asked."""
+def first_certificates(environment: Environment) -> list[OperationMeta]:
+    """What nginx needs before it can start at all, and before a CA can be asked; what it is to take
+    up of it."""
     files.tree(
         name=f"Make {CERTIFICATES}",
         tree="certificates",
@@ -30,17 +32,27 @@ def first_certificates(environment: Environment) -> None:
             Directory(CERTIFICATES, mode="700"),
         ],
     )
-    for site in environment.sites:
+    return [
         certificates.served(
             name=f"Point {certificate(site)} at a certificate",
             lineage=lineage(site, environment),
         )
+        for site in environment.sites
+    ]
 
 
 @deploy("Certificates from the ACME CA")
 def acme_certificates(environment: Environment) -> None:
     """Asked for when nginx answers challenges; a refusal leaves each site what it has."""
-    sites = [site for site in environment.sites if lineage(site, environment).directory]
+    sites = []
+    for site in environment.sites:
+        if lineage(site, environment).directory:
+            sites.append(site)
+        else:
+            certificates.given_up(
+                name=f"Have certbot give up the certificate of {site.name}",
+                lineage=lineage(site, environment),
+            )
     hooks = renewal(environment) if sites else []
     written = files.tree(name="Write certbot's hooks", tree="certbot", nodes=hooks)
     if not sites:
@@ -102,7 +114,7 @@ def private_cas(environment: Environment) -> list[Node]:
     if not bundles:
         return []
     return [
-        Directory("/etc/ssl/stagecraft", mode="700"),
+        Directory("/etc/stagecraft"),
         Directory(ACME_CA_DIRECTORY),
         *bundles,
         Directory(CERTBOT_OVERRIDE),

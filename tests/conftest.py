@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
+import sys
+from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 
 import pytest
 from gevent import monkey
@@ -18,9 +23,19 @@ pytest.register_assert_rewrite("project", "provisioned", "tampering")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+GROUP = re.compile(r"@([\w-]+)$")
+"""In the name of a test that pytest-xdist gives to one worker with others, what they share."""
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Names what has failed at once: pytest-xdist does so at its end alone."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\nFAILED {report.nodeid} ({report.when})\n", file=sys.stderr, flush=True)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Prints the matrix of isolation and the table of drift with what came of them, from all
-    workers."""
+    """Prints the matrix of isolation and the table of drift with what came of them, and what each
+    server cost, from all workers."""
     from isolation import verdicts  # its imports come to pyinfra_cli
     from tampering import table
 
@@ -35,6 +50,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         print_section(terminalreporter, "staging tries to", verdicts(attempts))
     if changes := [(tuple(value), passed) for name, value, passed in recorded if name == "drift"]:
         print_section(terminalreporter, "somebody changes", table(changes))
+    if cost := seconds_of_groups(terminalreporter):
+        lines = (f"{seconds:6.0f} s  {group}" for group, seconds in cost.most_common())
+        print_section(terminalreporter, "a worker spent", lines)
+
+
+def seconds_of_groups(terminal: pytest.TerminalReporter) -> Counter[str]:
+    cost: Counter[str] = Counter()
+    for report in chain.from_iterable(terminal.stats.values()):
+        if isinstance(report, pytest.TestReport) and (found := GROUP.search(report.nodeid)):
+            cost[found[1]] += report.duration
+    return cost
 
 
 def print_section(terminal: pytest.TerminalReporter, title: str, lines: Iterable[str]) -> None:

@@ -32,11 +32,16 @@ from stagecraft.connection.readings import Readings
 from stagecraft.connection.shell import Shell, ShellEnded
 from stagecraft.connection.transport import transport_of
 from stagecraft.facts.reading import Reading
+from stagecraft.login import refusal
 
 CLOSED = (
-    "%sThe way that you named is closed, as it is once a server has been bootstrapped: going on as"
-    " %s. Leave --user and --ssh-port away from now on; fail2ban shuts out who is refused five"
-    " times"
+    "%sLogin with --user or --ssh-port was refused: this server is already bootstrapped."
+    " Continuing as %s; omit these options"
+)
+
+NOT_BOOTSTRAPPED = (
+    "{error}. A new server needs bootstrap.py first (README, `A new server`); one that has been"
+    " bootstrapped lets {account} in with the keys that group_data/all.yml lists under host:"
 )
 
 
@@ -124,23 +129,32 @@ class FastSSHConnector(SSHConnector):
         except HostKeyChanged:
             raise
         except ConnectError as error:
-            if not usual:
+            if usual:
+                self._log_in_as_usual(usual, error)
+            elif refusal(error) and (ours := self.host.data.get("account_of_bootstrap")):
+                raise ConnectError(NOT_BOOTSTRAPPED.format(error=error, account=ours)) from error
+            else:
                 raise
-            self._log_in_as_usual(usual, error)
 
     def _log_in_as_usual(self, usual: dict[str, Any], refused: ConnectError) -> None:
-        for key, value in usual.items():
-            setattr(self.host.data, key, value)
+        for key in ("ssh_user", "ssh_port", "_sudo"):
+            setattr(self.host.data, key, usual[key])
         self.data["ssh_user"] = usual["ssh_user"]
         self.data["ssh_port"] = usual["ssh_port"]
         self.data["ssh_password"] = ""
-        if self.client:
-            self.client.close()
-        try:
-            super().connect()
-        except ConnectError as error:
-            raise ConnectError(f"{refused}; nor as {usual['ssh_user']}: {error}") from error
-        logger.warning(CLOSED, self.host.print_prefix, usual["ssh_user"])
+        errors = [str(refused)]
+        for key in usual["ssh_keys"]:
+            self.host.data.ssh_key = self.data["ssh_key"] = key
+            if self.client:
+                self.client.close()
+            try:
+                super().connect()
+            except ConnectError as error:
+                errors.append(f"as {usual['ssh_user']}: {error}")
+            else:
+                logger.warning(CLOSED, self.host.print_prefix, usual["ssh_user"])
+                return
+        raise ConnectError("; nor ".join(errors))
 
     def _usual_arguments(self) -> ConnectorArguments:
         """What pyinfra gives with a fact that nothing special is said of: `_sudo` and the like."""

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
-from paramiko import BadHostKeyException, PKey
+from paramiko import (
+    AuthenticationException,
+    BadHostKeyException,
+    PKey,
+    ProxyCommand,
+    SSHException,
+)
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.sshuserclient.client import SSHClient
 from typing_extensions import override
@@ -20,6 +27,15 @@ class PinningClient(SSHClient):
     ~/.ssh/known_hosts, whichever file the key is pinned in. Raises HostKeyChanged."""
 
     @override
+    def parse_config(self, hostname: str, *arguments: Any, **options: Any) -> Any:
+        """Logs in to jump hosts on the way. Raises ConnectError for one that cannot be used."""
+        try:
+            return super().parse_config(hostname, *arguments, **options)  # type: ignore[no-untyped-call]
+        except (AuthenticationException, BadHostKeyException) as error:
+            message = f"a jump host on the way to {hostname} cannot be used: {error}"
+            raise ConnectError(message) from error
+
+    @override
     def connect(self, hostname: str, **arguments: Any) -> None:  # type: ignore[override]
         try:
             super().connect(hostname, **arguments)  # type: ignore[no-untyped-call]
@@ -28,6 +44,19 @@ class PinningClient(SSHClient):
             name = error.hostname if port == 22 else f"[{error.hostname}]:{port}"
             pins = Path(self._host_keys_filename)
             raise HostKeyChanged(changed(name, error.key, error.expected_key, pins)) from error
+        except AuthenticationException:
+            raise
+        except SSHException as error:
+            if ended := self._ended_command():
+                raise ConnectError(ended) from error
+            raise
+
+    def _ended_command(self) -> str | None:
+        """What became of the ProxyCommand, where there is one and it runs no more."""
+        command = getattr(self, "_ssh_config", {}).get("sock")
+        if not isinstance(command, ProxyCommand) or command.process.poll() is None:
+            return None
+        return f"ProxyCommand {shlex.join(command.cmd)} ended with {command.process.returncode}"
 
 
 def changed(name: str, offered: PKey, pinned: PKey, pins: Path) -> str:
@@ -46,7 +75,7 @@ def changed(name: str, offered: PKey, pinned: PKey, pins: Path) -> str:
 
 
 def line_of(key: PKey, pins: Path) -> int | None:
-    lines = pins.read_text().splitlines() if pins.exists() else []
+    lines = pins.read_text(errors="replace").splitlines() if pins.exists() else []
     return next((n for n, line in enumerate(lines, 1) if key.get_base64() in line.split()), None)
 
 

@@ -38,8 +38,6 @@ class Readings:
 def _lines(answer: Answer) -> list[str] | None:
     if answer.status != 0:
         return None
-    try:
-        text = answer.stdout.decode()
-    except UnicodeDecodeError:
-        return None
+    # One name that is no UTF-8 must not take the rest of an answer with it.
+    text = answer.stdout.decode(errors="replace")
     return text.removesuffix("\n").split("\n") if text else []

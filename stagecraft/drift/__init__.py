@@ -3,4 +3,4 @@
 from pathlib import Path
 
 CHECK = Path(__file__).with_name("check.py")
-"""What pyinfra runs for drift.py."""
+"""What pyinfra runs for `stagecraft drift`."""

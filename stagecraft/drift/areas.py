@@ -15,7 +15,7 @@ from pyinfra import logger
 from pyinfra.api.exceptions import PyinfraError
 
 from stagecraft.drift.declared import Declared
-from stagecraft.drift.findings import Coverage, Finding, Report, Unchecked
+from stagecraft.drift.findings import Coverage, Finding, Hearsay, Report, Unchecked
 
 NO_HOSTS = "No hosts remaining!"
 """pyinfra's last word when its only host has failed."""
@@ -59,7 +59,8 @@ def look(areas: Iterable[Area], declared: Declared) -> Report:
     return Report(
         server=declared.server,
         environment=declared.environment.name,
-        findings=findings,
+        findings=[finding for finding in findings if not isinstance(finding, Hearsay)],
+        hearsay=[finding for finding in findings if isinstance(finding, Hearsay)],
         unchecked=unchecked,
         coverage=coverage,
     )

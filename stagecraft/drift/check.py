@@ -1,6 +1,6 @@
-"""What pyinfra runs on each server for drift.py, always with --dry: the plan of deploy.py, then a
-look at all that a plan does not show. Writes a Report as JSON to the file that `--data report=`
-names."""
+"""What pyinfra runs on each server for `stagecraft drift`, always with --dry: the plan of
+deploy.py, then a look at all that a plan does not show. Writes a Report as JSON to the file that
+`--data report=` names."""
 
 from pathlib import Path
 
@@ -9,12 +9,14 @@ from pyinfra.context import host
 from stagecraft.drift.areas import look
 from stagecraft.drift.declared import declared_here
 from stagecraft.drift.managed import managed
+from stagecraft.drift.plan import unremoved
 from stagecraft.drift.running import RUNNING
+from stagecraft.drift.running.mounts import without_what_is_hidden
 from stagecraft.drift.unmanaged import UNMANAGED
 from stagecraft.drift.wearing import WEARING
 from stagecraft.drift.who import witnessed
 
 _declared = declared_here()
 _found = look([managed, *UNMANAGED, *RUNNING, *WEARING], _declared)
-_report = witnessed(_found, _declared.environment)
+_report = witnessed(unremoved(without_what_is_hidden(_found)), _declared.environment)
 Path(host.data.report).write_text(_report.model_dump_json(by_alias=True))

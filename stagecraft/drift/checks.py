@@ -18,6 +18,9 @@ from pydantic import ValidationError
 from stagecraft.drift import CHECK
 from stagecraft.drift.findings import Report, Unchecked
 from stagecraft.drift.silence import reason
+from stagecraft.program import uninterrupted
+
+PYINFRA = Path(sys.executable).with_name("pyinfra")
 
 PATIENCE = 120.0
 """Seconds for the whole check of a server; usually it takes two."""
@@ -44,7 +47,8 @@ class Checks:
         self._running: list[Check] = []
 
     def __enter__(self) -> Checks:
-        self._begin()
+        with uninterrupted():
+            self._begin()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -92,7 +96,7 @@ class Check:
             )
 
     def _command(self) -> Iterator[str]:
-        yield str(Path(sys.executable).with_name("pyinfra"))
+        yield str(PYINFRA)
         yield "--dry"
         # Who comes at night takes no key on trust: first contact is an operator's.
         yield from ("--data", "ssh_strict_host_key_checking=yes")

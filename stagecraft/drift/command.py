@@ -1,23 +1,23 @@
-"""drift.py's command line."""
+"""`stagecraft drift`: what differs between servers and the files."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
+from stagecraft.command import EnvironmentName
 from stagecraft.drift.checks import Checks
 from stagecraft.drift.progress import Progress
+from stagecraft.program import uninterrupted
+from stagecraft.project import here, inventory, lasting
 
 HISTORY = Path(".stagecraft/drift.jsonl")
 WAIVERS = Path("waivers.yml")
-INTERRUPTED = 130
 
 EPILOG = """\b
 Exit code:
@@ -29,19 +29,8 @@ Nothing is changed on any server. docs/drift.md says the rest.
 """
 
 
-def main() -> NoReturn:
-    """Ends the process. A wrong command line is a check that did not take place: 1, not click's 2,
-    which is drift."""
-    try:
-        drift(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(1)
-    sys.exit(0)  # --help
-
-
-@click.command("drift.py", epilog=EPILOG)
-@click.argument("inventories", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.command(epilog=EPILOG)
+@click.argument("environments", nargs=-1, type=EnvironmentName())
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
 @click.option(
     "--history",
@@ -50,31 +39,22 @@ def main() -> NoReturn:
     show_default=True,
     help="Where the checks before this one are remembered.",
 )
-def drift(inventories: tuple[Path, ...], as_json: bool, history: Path) -> NoReturn:
-    """Compares servers with the files, side by side, and says what differs, how bad it is and
-    since when: drift.py inventories/production.py inventories/staging.py"""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        sys.exit(check(inventories, as_json, history))
-    except KeyboardInterrupt:
-        click.echo("\nInterrupted: nothing is known of this check.", err=True)
-        sys.exit(INTERRUPTED)
+def drift(environments: tuple[str, ...], as_json: bool, history: Path) -> int:
+    """Compares servers with the files: what differs, how bad it is, and since when.
 
-
-def check(inventories: Sequence[Path], as_json: bool, history: Path) -> int:
+    Without ENVIRONMENTS, all whose servers are no throwaways.
+    """
+    inventories = [inventory(name) for name in environments or lasting(here())]
     refuse_missing(inventories)
     at = datetime.now(UTC).replace(microsecond=0)
     with Progress() as progress, Checks(inventories) as checks:
         # Imported meanwhile: they bring pyinfra with them, which takes half as long as a check.
-        from stagecraft.drift.conclusion import conclude
-        from stagecraft.drift.text import shown
-        from stagecraft.drift.waivers import read_waivers
-        from stagecraft.sources import SettingsError
+        with uninterrupted():
+            from stagecraft.drift.conclusion import conclude
+            from stagecraft.drift.text import shown
+            from stagecraft.drift.waivers import read_waivers
 
-        try:
-            waivers = read_waivers(WAIVERS, at.date())
-        except SettingsError as error:
-            raise click.ClickException(str(error)) from None
+        waivers = read_waivers(WAIVERS, at.date())
         reports = checks.wait(progress.show)
     verdict = conclude(reports, waivers, history, at)
     if as_json:
@@ -82,7 +62,7 @@ def check(inventories: Sequence[Path], as_json: bool, history: Path) -> int:
     else:
         click.echo(shown(verdict), nl=False, color=colourful())
     for problem in verdict.problems:
-        click.echo(f"drift.py: {problem}", err=True)
+        click.echo(f"Error: {problem}", err=True)
     return verdict.exit_code
 
 
@@ -92,7 +72,10 @@ def colourful() -> bool:
 
 
 def refuse_missing(inventories: Sequence[Path]) -> None:
-    for inventory in inventories:
-        if not inventory.is_file():
-            known = ", ".join(sorted(str(path) for path in Path("inventories").glob("*.py")))
-            raise click.ClickException(f"there is no inventory {inventory}; there are: {known}")
+    if not inventories:
+        raise click.ClickException("there is no environment to check: name one, or add its files")
+    for path in inventories:
+        if not path.is_file():
+            raise click.ClickException(
+                f"there is no {path}: two lines, like in the inventories beside it"
+            )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from pyinfra.context import host
 
+from stagecraft.drift.plan import planned
 from stagecraft.facts.as_found import AsFound, AsFoundFact
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.manifests import Manifests, Record
+from stagecraft.known_records import AS_FOUND, digest, known_records
 from stagecraft.settings import Environment, Server, Site, environment_of, read
 from stagecraft.sources import read_yaml
 from tasks.machine import machine
@@ -21,13 +23,15 @@ from tasks.machine import machine
 class Declared:
     """`environment` is the one that is checked, `environments` all that the files put on this
     server, it among them. `records` are what runs have installed, by environment: one of another
-    repository stands only there. `as_found` is what the server had before all of them."""
+    repository stands only there. `as_found` is what the server had before all of them. `known` are
+    the sums of such records that the project vouches for."""
 
     environment: Environment
     environments: tuple[Environment, ...]
     records: dict[str, list[Record]]
     machine: Machine
     as_found: AsFound = field(default_factory=AsFound)
+    known: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def server(self) -> str:
@@ -42,34 +46,78 @@ class Declared:
         """Those of all environments on the server."""
         return tuple(site for environment in self.environments for site in environment.sites)
 
+    @property
+    def image(self) -> AsFound:
+        """What the server had at first, unless somebody has written another one since."""
+        known = self.known.get(AS_FOUND)
+        return AsFound() if known and known != digest(self.as_found.text) else self.as_found
+
+    @cached_property
+    def strangers(self) -> dict[str, list[Record]]:
+        """Records of what the files do not know: of another repository, or of nobody."""
+        ours = {environment.name for environment in self.environments}
+        return {name: records for name, records in self.records.items() if name not in ours}
+
+    @cached_property
+    def vouched(self) -> list[Record]:
+        """What is believed of strangers' records: those that the project knows."""
+        return [
+            record
+            for name, records in self.strangers.items()
+            if self.known.get(name) == digest(text_of(records))
+            for record in records
+        ]
+
     @cached_property
     def site_names(self) -> frozenset[str]:
         """Those of all sites that anybody has declared, in another repository, too."""
-        trees = {record.tree for records in self.records.values() for record in records}
+        trees = {record.tree for record in self.vouched}
         others = {tree.removeprefix("app-") for tree in trees if tree.startswith("app-")}
         return frozenset(others | {site.name for site in self.sites})
 
     @cached_property
     def paths(self) -> frozenset[str]:
-        """Every file, directory and link that a run has installed."""
-        return frozenset(
-            record.path
-            for records in self.records.values()
-            for record in records
-            if record.kind in ("file", "directory", "link")
+        """Every file, directory and link that is declared: by the plan, not by the record of what
+        earlier runs have installed, which whoever is root there can write. Without a plan, which
+        makes the check unknown, the record has to do."""
+        own = planned()
+        if own is None:
+            own = paths_of(self.records.get(self.environment.name, []))
+        return own | paths_of(self.vouched)
+
+    def recorded_by(self, paths: Collection[str]) -> tuple[str, ...]:
+        """The neighbours of the same files whose runs have recorded all of the paths: whether they
+        declare them, their own check says."""
+        return tuple(
+            environment.name
+            for environment in self.environments
+            if environment.name != self.environment.name
+            and paths_of(self.records.get(environment.name, [])) >= set(paths)
         )
+
+
+def paths_of(records: Iterable[Record]) -> frozenset[str]:
+    kinds = ("file", "directory", "link")
+    return frozenset(record.path for record in records if record.kind in kinds)
+
+
+def text_of(records: Iterable[Record]) -> str:
+    return "".join(f"{record.text}\n" for record in records)
 
 
 def declared_here() -> Declared:
     """What is declared for the server that pyinfra talks to."""
     environment = environment_of(host.data)
     root = Path(host.data.root)
+    records: dict[str, list[Record]] = host.get_fact(Manifests)
+    known = known_records(environment.server, root)
     return Declared(
         environment=environment,
         environments=tuple(neighbours(environment, root)),
-        records=host.get_fact(Manifests),
+        records=records,
         machine=machine(environment),
         as_found=host.get_fact(AsFoundFact) or AsFound(),
+        known={name: known.sum(name) for name in (AS_FOUND, *records)},
     )
 
 

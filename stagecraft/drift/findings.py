@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import BaseModel, ConfigDict, Field, computed_field, field_validator
+
+from stagecraft.harmless import harmless, harmless_lines
+
+PACKAGE_FILE = "package file"
+"""The kind of a file that is not as its package has brought it."""
+
+MOUNT = "mount"
+"""The kind of what hides other files."""
+
+THEN = ", then "
+"""In a remedy, between a command for the server and a run of deploy.py."""
 
 
 class Class(StrEnum):
@@ -48,7 +59,8 @@ class Cause(StrEnum):
 
 
 class Finding(BaseModel):
-    """One difference. It never holds a secret.
+    """One difference. It never holds a secret, nor anything that a terminal would obey, whatever
+    names somebody has made on the server.
 
     `kind` and `thing` name it, in words that stay the same from night to night: `database user`
     and `evil@%`. `environment` is empty for what belongs to the whole machine. `since` and `who`
@@ -67,10 +79,25 @@ class Finding(BaseModel):
     found: str
     remedy: str
     """The command that would put it right, as an operator types it."""
+    refresh: str = ""
+    """Of a file that a service loads, the command that has it loaded again. It must wait until
+    all such files are put right."""
     cause: Cause | None = None
     diff: tuple[str, ...] = ()
     since: datetime | None = None
     who: str = ""
+
+    @field_validator(
+        "kind", "thing", "server", "environment", "expected", "found", "remedy", "refresh", "who"
+    )
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        return harmless(text)
+
+    @field_validator("diff")
+    @classmethod
+    def _readable_lines(cls, lines: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(harmless, lines))
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -89,6 +116,7 @@ def as_finding(
     expected: str,
     found: str,
     remedy: str,
+    refresh: str = "",
     environment: str = "",
     since: float = 0,
     who: str = "",
@@ -104,10 +132,18 @@ def as_finding(
             "expected": expected,
             "found": found,
             "remedy": remedy,
+            "refresh": refresh,
             "since": datetime.fromtimestamp(since, UTC) if since else None,
             "who": who,
         }
     )
+
+
+class Hearsay(Finding):
+    """One that is none if what neighbours' runs have recorded on the server is true: the checks of
+    these environments say."""
+
+    recorded_by: tuple[str, ...]
 
 
 class Unchecked(BaseModel):
@@ -119,6 +155,11 @@ class Unchecked(BaseModel):
     environment: str = ""
     area: str
     reason: str
+
+    @field_validator("reason")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        return harmless_lines(text)
 
 
 class Coverage(BaseModel):
@@ -140,5 +181,6 @@ class Report(BaseModel):
     server: str = ""
     environment: str = ""
     findings: Sequence[Finding] = ()
+    hearsay: Sequence[Hearsay] = ()
     unchecked: Sequence[Unchecked] = ()
     coverage: Sequence[Coverage] = ()

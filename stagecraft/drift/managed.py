@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import shlex
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from pyinfra.context import host
 
 from stagecraft.drift.areas import Looked
+from stagecraft.drift.aside import set_aside
 from stagecraft.drift.cause import cause
 from stagecraft.drift.declared import Declared
-from stagecraft.drift.findings import Cause, Class, Finding, Severity
+from stagecraft.drift.findings import THEN, Cause, Class, Finding, Severity
 from stagecraft.drift.plan import Step, plan
-from stagecraft.facts.files import Contents, Entry, Fingerprints
+from stagecraft.drift.unmanaged.places import refresh_of
+from stagecraft.facts.files import Contents, Entry, Fingerprints, becoming
 from stagecraft.manifest import manifest
 from stagecraft.operations import access
-from stagecraft.operations.diff import Keys, describe
+from stagecraft.operations.diff import Keys, Texts, describe
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
 from stagecraft.seen import Place, Seen, State, states
 from stagecraft.settings import Environment
 
-DOORS = frozenset({"access", "account", "firewall", "host key", "sshd setting"})
-"""Kinds of what decides who gets in."""
+DOORS = frozenset({"access", "account", "firewall", "host key", "reach", "sshd setting"})
+"""Kinds of what decides who gets in, or from one site to its neighbours."""
 
 DOOR_TREES = frozenset({access.TREE, "firewall", "sudo"})
-
-Texts = Mapping[str, str | Keys]
-"""What stands in the files that differ, by path; of one with secrets, its `Keys`."""
 
 
 def managed(declared: Declared) -> Looked:
@@ -36,7 +36,7 @@ def managed(declared: Declared) -> Looked:
     texts = read_texts(differences)
     findings = [finding(seen, declared, texts) for seen in differences]
     findings += [by_name(step, declared) for step in steps if step.changes and step.seen is None]
-    things = manifest().paths + len({state.name for state in states()})
+    things = len(manifest().declared_paths) + len({state.name for state in states()})
     return Looked(findings, declared=things - len(findings), total=things)
 
 
@@ -108,13 +108,14 @@ def finding(seen: Seen, declared: Declared, texts: Texts) -> Finding:
     return Finding.model_validate(
         {
             "class": Class.MANAGED,
-            "severity": Severity.LOW if moved == Cause.FILES else severity(seen, declared),
+            "severity": severity(seen, declared, moved),
             "kind": kind,
             "thing": thing,
             "environment": owner(seen, declared.environment),
             "expected": expected,
             "found": present,
-            "remedy": remedy(declared),
+            "remedy": replacement(seen, remedy(declared)) or remedy(declared),
+            "refresh": refresh_of(thing) if isinstance(seen, Place) else "",
             "cause": moved,
             "diff": diff(seen, texts),
         }
@@ -139,12 +140,30 @@ def by_name(step: Step, declared: Declared) -> Finding:
     )
 
 
+def replacement(seen: Seen, run: str) -> str:
+    """The remedy where a run refuses to replace what stands there: it may hold somebody's files,
+    and where a link leads may be what was in the directory. Empty where the run does it."""
+    if not isinstance(seen, Place) or seen.entry is None:
+        return ""
+    match seen.node, seen.entry.kind:
+        case Directory(path, user, group, mode, acl), "link":
+            made = f"rm {path} && install -d -o {user} -g {group} -m {mode} {path}"
+            made += f" && setfacl -m {','.join(acl)} {path}" if acl else ""
+            return shlex.join([*becoming(seen.user), "sh", "-c", made])
+        case (Directory(), "directory") | (Vacant(), _):
+            return ""
+        case (Directory(), _) | (_, "directory"):
+            return f"{set_aside(seen.node.path, seen.user)}{THEN}{run}"
+    return ""
+
+
 def remedy(declared: Declared) -> str:
     return f"pyinfra inventories/{declared.environment.name}.py deploy.py"
 
 
-def severity(seen: Seen, declared: Declared) -> Severity:
-    """Of what somebody has changed on the server."""
+def severity(seen: Seen, declared: Declared, moved: Cause | None) -> Severity:
+    """That the files moved on, the server's own record says, which is not asked where it matters
+    who gets in."""
     if isinstance(seen, Place):
         critical = seen.tree in DOOR_TREES
     elif seen.kind == "service":
@@ -153,15 +172,21 @@ def severity(seen: Seen, declared: Declared) -> Severity:
         critical = not seen.found
     else:
         critical = seen.kind in DOORS
+    if moved == Cause.FILES:
+        return Severity.HIGH if critical else Severity.LOW
     return Severity.CRITICAL if critical else Severity.HIGH
 
 
 def vital(environment: Environment) -> set[str]:
     """The units without which a site is down."""
     instances = {
-        f"{service}@{site.name}.service"
-        for service in ("php-fpm", "redis-server")
+        unit
         for site in environment.sites
+        for unit in (
+            f"php-fpm@{site.name}.service",
+            f"php-fpm@{site.name}.socket",
+            f"redis-server@{site.name}.service",
+        )
     }
     return {"nginx.service", f"{environment.server.database.engine}.service", *instances}
 
@@ -230,6 +255,4 @@ def diff(seen: Seen, texts: Texts) -> tuple[str, ...]:
     """The lines that differ, of a secret the names of its keys."""
     if not isinstance(seen, Place) or not readable(seen):
         return ()
-    known = texts.get(seen.node.path, "")
-    text, keys = (known, {}) if isinstance(known, str) else ("", known)
-    return tuple(describe(seen.node, seen.entry, text, keys))
+    return tuple(describe(seen.node, seen.entry, texts))

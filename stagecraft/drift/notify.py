@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from stagecraft.drift.history import News, Seen, Unknown
+from stagecraft.harmless import bounded, harmless
 from stagecraft.secrets import Secret
 
 URLS = "STAGECRAFT_NOTIFY"
@@ -14,6 +16,10 @@ URLS = "STAGECRAFT_NOTIFY"
 
 URLS_FILE = "STAGECRAFT_NOTIFY_FILE"
 """A file with them instead, such as one of systemd's credentials."""
+
+
+ALIKE = str.maketrans("<>&`|~*", "‹›＆ˋ¦∼∗")  # noqa: RUF001
+"""What services read as markup, and characters that look like it."""
 
 
 def tell(news: News) -> list[str]:
@@ -27,7 +33,7 @@ def tell(news: News) -> list[str]:
     return [
         f"notification {n} of {len(urls)} {problem}"
         for n, url in enumerate(urls, 1)
-        if (problem := send(url, title(news), "\n".join(body(news))))
+        if (problem := send(url, title(news), inert("\n".join(bounded(body(news))))))
     ]
 
 
@@ -47,9 +53,19 @@ def send(url: Secret, title: str, text: str) -> str:
     service = apprise.Apprise.instantiate(url.reveal())
     if service is None:
         return "has a URL that Apprise does not understand"
-    if service.notify(title=title, body=text):
+    # As text: services that send HTML make line breaks of its line ends.
+    if service.notify(title=title, body=text, body_format=apprise.NotifyFormat.TEXT):
         return ""
     return f"({service.service_name}) was not accepted"
+
+
+def inert(text: str) -> str:
+    """The text with nothing in it that a chat or a mail acts on: it calls nobody, and is no link,
+    HTML or Markdown. Characters that look alike do that for all services; each would need other
+    escapes, and Apprise brings some. Discord obeys all of a text, and a `<script>` ends Telegram's.
+    """
+    parted = re.sub(r"(@)(?=\w)|(:)(?=//)|(\])(?=\()", "\\g<0>\u200b", text)
+    return parted.translate(ALIKE)
 
 
 def title(news: News) -> str:
@@ -79,8 +95,8 @@ def body(news: News) -> Iterator[str]:
 
 def of_gap(gap: Unknown) -> str:
     place = "/".join(part for part in (gap.server, gap.environment) if part)
-    return f"{place} {gap.area}"
+    return harmless(f"{place} {gap.area}")
 
 
 def of_finding(finding: Seen) -> str:
-    return f"{finding.id} (first seen {finding.first_seen:%Y-%m-%d})"
+    return f"{harmless(finding.id)} (first seen {finding.first_seen:%Y-%m-%d})"

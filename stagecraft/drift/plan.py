@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pyinfra import local
-from pyinfra.context import host, state
+from pyinfra.context import ctx_host, host, state
 from pyinfra_cli.exceptions import UnexpectedExternalError  # type: ignore[import-untyped]
 
+from stagecraft.drift.findings import Class, Report
 from stagecraft.errors import ServerError
+from stagecraft.manifest import manifest
+from stagecraft.refusals import put_off
 from stagecraft.secrets import unopened
-from stagecraft.seen import Seen, State, seen_by
+from stagecraft.seen import Seen, State, displaced, seen_by
 
 
 @dataclass(frozen=True)
@@ -29,18 +32,52 @@ class Step:
         return [seen for seen in self.seen or [] if not (isinstance(seen, State) and seen.stands)]
 
 
+_planned: dict[str, frozenset[str]] = {}
+
+UNPLANNED = "deploy.py cannot be planned"
+"""What is said wherever the plan would have told what is declared."""
+
+
 def plan() -> list[Step]:
     """The steps of deploy.py on this server. Raises ServerError in a run that could execute them:
-    its secrets are stand-ins."""
+    its secrets are stand-ins; and where a run would be refused, after what is declared is known."""
     if not host.data.only_plans:
         raise ServerError(f"{host.name}: the check only looks; it is for --dry")
     before = set(state.ops[host])
     try:
-        with unopened():
+        with unopened(), put_off() as refusals:
             include("deploy.py")
+        _planned[host.name] = frozenset(manifest().declared_paths | displaced())
+        for refusal in refusals:
+            raise refusal
         return [step(operation) for operation in state.ops[host] if operation not in before]
     finally:
         forget(operation for operation in list(state.ops[host]) if operation not in before)
+
+
+def planned() -> frozenset[str] | None:
+    """The paths that the plan declares, or would remove; None as long as there is none."""
+    return _planned.get(host.name) if ctx_host.isset() else None  # type: ignore[no-untyped-call]
+
+
+def require_plan() -> None:
+    """Raises ServerError where deploy.py could not be planned."""
+    if planned() is None:
+        raise ServerError(f"{host.name}: {UNPLANNED}")
+
+
+def unremoved(report: Report) -> Report:
+    """The report. Without a plan nobody knows what is declared: what looks undeclared may be ours,
+    and no finding advises to remove it."""
+    if planned() is not None:
+        return report
+    findings = [
+        finding.model_copy(update={"remedy": f"# {UNPLANNED}: settle that first", "refresh": ""})
+        if finding.class_ is Class.UNMANAGED
+        else finding
+        for finding in report.findings
+    ]
+    return report.model_copy(update={"findings": findings})
 
 
 def include(verb: str) -> None:

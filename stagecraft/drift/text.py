@@ -8,6 +8,7 @@ from click import style
 
 from stagecraft.drift.findings import Coverage, Severity, Unchecked
 from stagecraft.drift.verdict import Status, Told, Verdict
+from stagecraft.harmless import harmless_lines
 
 COLOURS = {Severity.CRITICAL: "red", Severity.HIGH: "yellow", Severity.LOW: "cyan"}
 NOWHERE = "all servers"
@@ -44,6 +45,8 @@ def of_server(server: str, verdict: Verdict) -> Iterator[str]:
         yield from of_finding(finding)
     if waived := len(all_of_it) - len(findings):
         yield f"  {number(waived, 'difference')} waived (waivers.yml)"
+    for name in (environment for place, environment in verdict.believed if place == server):
+        yield f"  {plain(name)} was not checked, so what its runs have recorded is believed"
     coverage = [part for part in verdict.coverage if part.server == server]
     if coverage:
         yield f"  {covered(server, coverage)}"
@@ -73,7 +76,9 @@ def of_finding(finding: Told) -> Iterator[str]:
     yield labelled("since", when(finding))
     if finding.cause:
         yield labelled("because", finding.cause)
-    yield labelled("put right", finding.remedy)
+    if finding.keep:
+        yield labelled("keep", f"{finding.keep}  (in waivers.yml)")
+    yield labelled("or run" if finding.keep else "put right", finding.remedy)
     for line in finding.diff:
         yield f"      {of_diff(plain(line))}"
 
@@ -85,7 +90,7 @@ def labelled(label: str, text: str) -> str:
 def when(finding: Told) -> str:
     """When the check first saw it; before that, what the server knows."""
     known = f"{finding.since:%Y-%m-%d %H:%M}" if finding.since else ""
-    known += f" by {finding.who}" if finding.who else ""
+    known += f" by {finding.who or 'unknown'}" if finding.who or known else ""
     first = f"first seen {day(finding.first_seen)}"
     return f"{known.strip()}, {first}" if known else first
 
@@ -100,7 +105,8 @@ def covered(server: str, coverage: Iterable[Coverage]) -> str:
     total = sum(part.total for part in parts)
     declared = sum(part.declared for part in parts)
     return (
-        f"of {total} things on {plain(server)} {declared} are declared ({100 * declared // total}%)"
+        f"of {total} things on {plain(server)} {declared} are declared, changed or not"
+        f" ({100 * declared // total}%)"
     )
 
 
@@ -123,6 +129,5 @@ def day(moment: object) -> str:
 
 
 def plain(text: str, indent: int = 0) -> str:
-    """The text without what a terminal would obey: names on a server are anybody's to choose."""
-    lines = ("".join(c if c.isprintable() else "�" for c in line) for line in text.split("\n"))
-    return f"\n{' ' * indent}".join(lines)
+    """The text, harmless, with its lines below each other."""
+    return harmless_lines(text).replace("\n", f"\n{' ' * indent}")

@@ -9,9 +9,10 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from stagecraft.drift.findings import Coverage, Finding, Report, Unchecked
+from stagecraft.drift.findings import Class, Coverage, Finding, Report, Unchecked
 from stagecraft.drift.history import Looked, News, Night, Seen, news, night
-from stagecraft.drift.waivers import Waivers
+from stagecraft.drift.order import in_order
+from stagecraft.drift.waivers import Waivers, entry
 
 CLEAN, UNKNOWN, DRIFT = 0, 1, 2
 
@@ -35,16 +36,19 @@ class Waived(Plain):
 
 
 class Told(Finding):
-    """A finding, and what the history and the waivers say of it."""
+    """A finding, and what the history and the waivers say of it. `keep` is the entry of waivers.yml
+    that lets stay what nobody declared: it may be somebody's all the same."""
 
     status: Status
     first_seen: datetime
     waived: Waived | None = None
+    keep: str = ""
 
 
 class Verdict(Plain):
-    """`servers` are those that were looked at, `unknown` is what could not be. `problems` are the
-    check's own, a dead notifier for instance; the exit code knows nothing of them."""
+    """`servers` are those that were looked at, `unknown` is what could not be. `believed` are the
+    servers and environments whose records had to do. `problems` are the check's own, a dead
+    notifier for instance; the exit code knows nothing of them."""
 
     checked_at: datetime
     exit_code: int
@@ -53,18 +57,39 @@ class Verdict(Plain):
     resolved: tuple[Seen, ...]
     unknown: tuple[Unchecked, ...]
     coverage: tuple[Coverage, ...]
+    believed: tuple[tuple[str, str], ...] = ()
     problems: tuple[str, ...] = ()
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:
-    """Each once, though two inventories of one server report what belongs to the machine; the
-    worst first."""
+    """Each once, though two inventories of one server report what belongs to the machine."""
     by_id: dict[str, Finding] = {}
     for finding in findings:
         known = by_id.get(finding.id)
         if known is None or finding.severity.rank < known.severity.rank:
             by_id[finding.id] = finding
-    return sorted(by_id.values(), key=lambda finding: (finding.severity.rank, finding.id))
+    return list(by_id.values())
+
+
+def denied(reports: Sequence[Report]) -> Iterator[Finding]:
+    """What neighbours' runs have recorded and their own checks know nothing of."""
+    unexplained = {
+        (report.server, report.environment): {
+            finding.id for finding in [*report.findings, *report.hearsay]
+        }
+        for report in reports
+    }
+    for report in reports:
+        for finding in report.hearsay:
+            checks = [unexplained.get((report.server, name), ()) for name in finding.recorded_by]
+            if all(finding.id in ids for ids in checks):
+                yield finding
+
+
+def believed(reports: Sequence[Report]) -> tuple[tuple[str, str], ...]:
+    """The servers and environments whose records were believed: their own checks did not run."""
+    told = {(r.server, name) for r in reports for f in r.hearsay for name in f.recorded_by}
+    return tuple(sorted(told - {(report.server, report.environment) for report in reports}))
 
 
 def gaps(reports: Sequence[Report]) -> tuple[Unchecked, ...]:
@@ -83,8 +108,9 @@ def judge(
     """The verdict, and what the history shall know of it."""
     unchecked = gaps(reports)
     looked = Looked.at(reports, unchecked)
-    found = merged(finding for report in reports for finding in report.findings)
+    found = merged([*(f for report in reports for f in report.findings), *denied(reports)])
     found += waivers.findings(found, looked)
+    found = in_order(found, lambda finding: waivers.of(finding) is not None)
     now = night(before, at, looked, [(f, waivers.of(f) is not None) for f in found], unchecked)
     changed = news(before, now)
     findings = tuple(told(found, waivers, changed, now))
@@ -96,6 +122,7 @@ def judge(
         resolved=changed.resolved,
         unknown=unchecked,
         coverage=covered(reports),
+        believed=believed(reports),
     )
     return verdict, now
 
@@ -112,6 +139,7 @@ def told(
             "status": status.get(finding.id, Status.KNOWN),
             "first_seen": first_seen[finding.id],
             "waived": waiver and Waived(**waiver.model_dump(exclude={"id"})),
+            "keep": entry(finding, waivers.today) if finding.class_ == Class.UNMANAGED else "",
         }
         yield Told.model_validate(given)
 

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 
+import yaml
 from pydantic import Field, PlainValidator
 
 from stagecraft.drift.findings import Class, Finding, Severity
@@ -19,6 +21,7 @@ from stagecraft.sources import Problem, SettingsError, Source, read_yaml
 
 FILE = "waivers.yml"
 LONGEST = timedelta(days=366)
+A_MONTH = timedelta(days=30)
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -71,6 +74,13 @@ class Waivers:
                 yield complaint(waiver, "expired", f"it ended with {waiver.until}")
             elif judgeable(waiver, looked) and not any(map(waiver.covers, given)):
                 yield complaint(waiver, "unused", "nothing that it covers differs any more")
+
+
+def entry(finding: Finding, today: date) -> str:
+    """A line for the file that waives the finding for a month, once somebody has filled it in."""
+    waiver = {"reason": "", "owner": "", "until": today + A_MONTH}
+    text = yaml.safe_dump({finding.id: waiver}, default_flow_style=None, sort_keys=False, width=inf)
+    return text.rstrip("\n")
 
 
 def judgeable(waiver: Waiver, looked: Looked) -> bool:

@@ -43,7 +43,8 @@ def witnessed(report: Report, environment: Environment) -> Report:
     not at all where nothing was found; what it does not answer is missing nobody's finding."""
     if not report.findings:
         return report
-    paths = sorted({path for finding in report.findings if (path := path_of(finding))})
+    untold = [finding for finding in report.findings if not finding.since]
+    paths = sorted({path for finding in untold if (path := path_of(finding))})
     units = sorted({found.thing for found in report.findings if UNIT.fullmatch(found.thing)})
     try:
         trail: Trail = host.get_fact(TrailFact, paths=paths, units=units)
@@ -73,7 +74,8 @@ def since_and_who(finding: Finding, trail: Trail, people: Mapping[str, str]) -> 
     if finding.kind == "package":
         change = last(entry for entry in trail.apt if finding.thing in entry.packages)
         return (change.moment, by_apt(change)) if change else (0, "")
-    moment = trail.paths.get(finding.thing) or trail.units.get(finding.thing) or 0.0
+    known = finding.since.timestamp() if finding.since else 0.0
+    moment = known or trail.paths.get(finding.thing) or trail.units.get(finding.thing) or 0.0
     command = last(command for command in trail.sudo if did(command, finding, moment))
     if command:
         who = by_sudo(command, trail, people, called(finding.thing))

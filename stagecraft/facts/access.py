@@ -14,6 +14,9 @@ from stagecraft.paths import AUTHORIZED_KEYS, FIREWALL_RULES, HOST_KEY
 
 SSHD = "ssh.service"
 
+SSHD_OPTIONS = "/etc/default/ssh"
+"""What its unit has it start with, for as long as it runs: a reload keeps them."""
+
 REVERT = (
     "/var/lib/stagecraft/revert* /etc/systemd/system/stagecraft-revert.*"
     " /etc/systemd/system/*/stagecraft-revert.*"
@@ -87,7 +90,7 @@ class WaysFact(FactBase[Ways]):
 
     @reading
     def command(self) -> str:
-        unit = UnitFact().command(unit=SSHD, unit_files=[], watched=["/etc/ssh"])
+        unit = UnitFact().command(unit=SSHD, unit_files=[SSHD_OPTIONS], watched=["/etc/ssh"])
         return (
             f"{{ {unit}; }} | sed 's/^/unit /';"
             f" for path in {REVERT}; do"

@@ -13,6 +13,11 @@ FIRST_PERSON = 1000
 """From here on user ids are people's (UID_MIN in /etc/login.defs)."""
 
 
+MADE_BY_US = ",,,,made by Stagecraft"
+"""The comment of an account that a run has made: the last of its five fields, which root alone
+writes. The others, a name for instance, are for chfn to change."""
+
+
 @dataclass(frozen=True)
 class Account:
     """A line of /etc/passwd."""
@@ -20,6 +25,11 @@ class Account:
     uid: int
     home: str
     shell: str
+    comment: str = ""
+
+    @property
+    def made_by_us(self) -> bool:
+        return self.comment.split(",", 4)[4:] == MADE_BY_US.split(",", 4)[4:]
 
     @property
     def a_service(self) -> bool:
@@ -45,7 +55,7 @@ def parse_accounts(lines: list[str]) -> Accounts:
         kind, _, entry = line.partition(" ")
         fields = entry.split(":")
         if kind == "user":
-            by_name[fields[0]] = Account(int(fields[2]), fields[5], fields[6])
+            by_name[fields[0]] = Account(int(fields[2]), fields[5], fields[6], fields[4])
         elif kind == "group":
             members = frozenset(filter(None, fields[3].split(",")))
     return Accounts(by_name, members)

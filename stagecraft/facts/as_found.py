@@ -32,9 +32,10 @@ def parse_as_found(lines: Iterable[str]) -> AsFound | None:
     said, *records = [line.split("\t") for line in lines] or [[]]
     if not said:
         return None
+    pairs = [record for record in records if len(record) == 2]  # whoever is root can write others
     return AsFound(
-        files=frozenset(record[1] for record in records if record[0] == "file"),
-        packages=frozenset(record[1] for record in records if record[0] == "package"),
+        files=frozenset(name for kind, name in pairs if kind == "file"),
+        packages=frozenset(name for kind, name in pairs if kind == "package"),
     )
 
 

@@ -28,13 +28,17 @@ class BackupsFact(FactBase[dict[str, float]]):
 
 
 def newest(path: str, minutes: int) -> str:
-    """The command that prints the moment, a space and the path; nothing without a file."""
+    """The command that prints the moment, a space and the path; nothing without a file. A file is
+    no newer than its last change of any kind: its own time may be set, to next year for one."""
     quoted = shlex.quote(path)
     find = f"find -L {quoted} -type f -size +0"
-    moment = "-printf '%T@\\n'"
+    moments = "-printf '%T@ %C@\\n'"
+    written = "awk '{ print ($1 < $2 ? $1 : $2) }'"
+    recent = f"-mmin -{minutes} -cmin -{minutes}"
     return (
-        f"moment=$({find} -mmin -{minutes} {moment} -quit 2>/dev/null);"
-        f' [ -n "$moment" ] || moment=$({find} {moment} 2>/dev/null | sort -n | tail -n 1);'
+        f"moment=$({find} {recent} {moments} -quit 2>/dev/null | {written});"
+        f' [ -n "$moment" ] ||'
+        f" moment=$({find} {moments} 2>/dev/null | {written} | sort -n | tail -n 1);"
         f' [ -z "$moment" ] || echo "$moment" {quoted}'
     )
 

@@ -1,14 +1,15 @@
-"""Which configuration nginx and PHP-FPM would load now, and when it last changed."""
+"""Which configuration services would load now, and when it last changed."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyinfra.api.facts import FactBase
 
+from stagecraft.facts.names import rows
 from stagecraft.facts.reading import reading
 
 READ_CONFIGURATION = Path(__file__).with_suffix(".sh").read_text()
@@ -16,34 +17,32 @@ READ_CONFIGURATION = Path(__file__).with_suffix(".sh").read_text()
 
 @dataclass(frozen=True)
 class Configuration:
-    """When files last changed, in seconds since the epoch (ctime: a rename keeps mtime): each that
-    nginx loads, and of PHP's shared ones the newest of each version. `sums` are nginx's files'."""
+    """`loads` is what each unit would load, and when it last changed in any way (ctime: a rename
+    keeps mtime), in seconds since the epoch. A directory, with a slash at its end, stands for all
+    of its files: one that is removed changes it. `sums` are those of nginx's files."""
 
-    nginx: dict[str, float] = field(default_factory=dict)
-    php: dict[str, float] = field(default_factory=dict)
+    loads: dict[str, dict[str, float]] = field(default_factory=dict)
     sums: dict[str, str] = field(default_factory=dict)
 
 
-def parse_configuration(lines: list[str]) -> Configuration:
-    """Reads the tab-separated lines of `configuration.sh`."""
+def parse_configuration(output: Sequence[str]) -> Configuration:
+    """Reads what `configuration.sh` prints."""
     found = Configuration()
-    for line in lines:
-        kind, value, path = line.split("\t")
+    for kind, value, path in rows(output, 3):
         if kind == "sum":
             found.sums[path] = value
-        elif kind == "nginx":
-            found.nginx[path] = float(value)
-        elif kind == "php":
-            found.php[path] = float(value)
+        else:
+            found.loads.setdefault(kind, {})[path] = float(value)
     return found
 
 
 class ConfigurationFact(FactBase[Configuration]):
-    """The `Configuration`, with what these PHP versions' FPM shares among all its instances."""
+    """The `Configuration` of nginx, and of the units that load these files and directories."""
 
     @reading
-    def command(self, php: Sequence[str]) -> str:
-        return f"php={shlex.quote(' '.join(php))}\n{READ_CONFIGURATION}"
+    def command(self, loads: Mapping[str, Sequence[str]]) -> str:
+        lines = "\n".join(" ".join([unit, *paths]) for unit, paths in loads.items())
+        return f"loads={shlex.quote(lines)}\n{READ_CONFIGURATION}"
 
     @staticmethod
     def default() -> Configuration:

@@ -1,11 +1,14 @@
-# Prints what nginx loads, each file with its last change and its sum, and what changed last of what
-# all of PHP-FPM's instances load, for each version in $php; words apart by tabs. nginx -T would tell,
-# too, but it also opens logs and looks up names.
+# Prints what nginx loads: each file with its last change and its sum, and each directory of which it
+# loads all files, with a slash at its end. Then likewise for each line of $loads, a unit and paths, what
+# is at or below those. A NUL ends each word, and base64 wraps all. nginx -T would tell, too, but it also
+# opens logs and looks up names.
 included=/etc/nginx/nginx.conf
 known=
+directories=
 while [ -n "$included" ]; do
     known="$known $included"
     patterns=$(sed -nE 's/#.*//; s/^(.*[[:space:];{}])?include[[:space:]]+["'\'']?([^;"'\'']+)["'\'']?[[:space:]]*;.*/\2/p' $included)
+    directories="$directories $(echo "$patterns" | sed -nE 's|/[^/]*[*?[].*||; T; s|^[^/]|/etc/nginx/&|; p')"
     included=
     cd /etc/nginx
     for file in $patterns; do
@@ -14,13 +17,18 @@ while [ -n "$included" ]; do
         case " $known $included " in *" $file "*) ;; *) included="$included $file" ;; esac
     done
 done 2>/dev/null
-for file in $known; do readlink -f "$file"; done 2>/dev/null | sort -u | {
-    set --
-    while read -r file; do set -- "$@" "$file"; done
-    [ $# = 0 ] || { find -P $known "$@" -printf 'nginx\t%C@\t%p\n'; sha256sum "$@" | sed 's/  /\t/; s/^/sum\t/'; }
-} 2>/dev/null
-for version in $php; do
-    set -- /etc/php/$version/fpm/php.ini /etc/php/$version/fpm/conf.d
-    { find -P "$@" -type l -printf '%C@\t%p\n'; find -L "$@" -type f -printf '%C@\t%p\n'; } 2>/dev/null |
-        sort -n | tail -n 1 | sed 's/^/php\t/'
-done
+{
+    for file in $known; do readlink -f "$file"; done | sort -u | {
+        set --
+        while read -r file; do set -- "$@" "$file"; done
+        [ $# = 0 ] || {
+            find -P $known "$@" -printf 'nginx.service\0%C@\0%p\0'
+            find /etc/nginx/nginx.conf $directories -maxdepth 0 -type d -printf 'nginx.service\0%C@\0%p/\0'
+            sha256sum --zero "$@" | sed -z 's/^\([^ ]*\)  /sum\x00\1\x00/'
+        }
+    }
+    echo "$loads" | while read -r unit paths; do
+        find -P $paths -type l -printf "$unit\\0%C@\\0%p\\0" -o -type d -printf "$unit\\0%C@\\0%p/\\0"
+        find -L $paths -type f -printf "$unit\\0%C@\\0%p\\0"
+    done
+} 2>/dev/null | base64

@@ -27,6 +27,27 @@ SELECT 'privilege', GRANTEE, TABLE_SCHEMA, TABLE_NAME, PRIVILEGE_TYPE, COLUMN_NA
   FROM information_schema.COLUMN_PRIVILEGES;
 """
 
+OPTIONS = "--batch --skip-column-names"
+"""Of a client that prints rows for `columns`."""
+
+FULL_NAMES = {"mariadb": "FULL_COLLATION_NAME", "mysql": "COLLATION_NAME"}
+"""The column with a collation's whole name: MariaDB has collations for several charsets."""
+
+COLLATIONS = """
+SELECT 'collation', CHARACTER_SET_NAME, {name}
+  FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY WHERE {name} IN ({wanted});
+"""
+
+BY_TCP = {
+    "mariadb": """
+SELECT 'by-tcp', User, Host FROM mysql.user WHERE Host <> 'localhost' AND is_role = 'N';
+""",
+    "mysql": """
+SELECT 'by-tcp', User, Host FROM mysql.user WHERE Host <> 'localhost' AND account_locked = 'N';
+""",
+}
+"""The accounts of programs that do not use the socket; MySQL's roles are locked accounts."""
+
 CONNECTIONS_EXHAUSTED = re.compile(r"^ERROR (1203|1226) ")
 """The account is at its limit of connections, which is looked at after its password."""
 
@@ -43,12 +64,26 @@ class Account:
 
 @dataclass
 class Database:
-    """The server's content; `reachable` is False where it is not installed or does not run."""
+    """The server's content; `reachable` is False where it is not installed or does not run.
+    `by_tcp` are the accounts, `user@host`, that the socket does not admit. `collations` are those
+    it has of the ones that were asked for, each after its charset."""
 
     reachable: bool = False
     option_files: set[str] = field(default_factory=set)
     schemas: dict[str, tuple[str, str]] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
+    by_tcp: set[str] = field(default_factory=set)
+    collations: set[tuple[str, str]] = field(default_factory=set)
+
+
+def columns(row: str) -> list[str]:
+    """The values of a row as the client prints it in batch mode, which spells tabs and line ends:
+    a name can hold some."""
+    spelt = {"n": "\n", "t": "\t", "0": "\0"}
+    return [
+        re.sub(r"\\(.)", lambda match: spelt.get(match[1], match[1]), value)
+        for value in row.split("\t")
+    ]
 
 
 def identifier(name: str) -> str:
@@ -61,21 +96,31 @@ def grant_level(schema: str, table: str = "*") -> str:
     return ".".join(name if name == "*" else identifier(name) for name in (schema, table))
 
 
+def named(collations: list[str], engine: str) -> str:
+    """The query for these, whose names are letters, digits and _."""
+    wanted = ", ".join(f"'{name}'" for name in collations)
+    return COLLATIONS.format(name=FULL_NAMES[engine], wanted=wanted)
+
+
 def parse_database(lines: list[str]) -> Database:
     """Reads the tab-separated rows of `QUERY` and the `login` lines that follow them."""
     database = Database()
     for line in lines:
-        kind, *row = line.split("\t")
+        kind, *row = columns(line)
         if kind == "schema":
             database.reachable = True
             database.schemas[row[0]] = (row[1], row[2])
         elif kind == "account" and row[1] == "localhost":
             database.accounts[row[0]] = Account(connections=int(row[2]))
+        elif kind == "by-tcp":
+            database.by_tcp.add(f"{row[0]}@{row[1]}")
         elif kind == "privilege":
             user, _, host = row[0].rpartition("@")
             account = database.accounts.get(user.strip("'"))
             if account and host == "'localhost'":
                 add_privilege(account, row[1:])
+        elif kind == "collation":
+            database.collations.add((row[0], row[1]))
         elif kind == "option-file":
             database.option_files.add(row[0])
         elif kind == "login" and row[0] in database.accounts:
@@ -100,10 +145,12 @@ class DatabaseFact(FactBase[Database]):
     `option_files` are the accounts of all that are there."""
 
     @reading
-    def command(self, engine: str, logins: dict[str, str]) -> str:
+    def command(
+        self, engine: str, logins: dict[str, str], collations: list[str] | None = None
+    ) -> str:
         client = CLIENTS[engine]
-        options = "--batch --raw --skip-column-names"
-        query = f"{client} {options} --execute={shlex.quote(QUERY)} 2>/dev/null"
+        statements = QUERY + BY_TCP[engine] + (named(collations, engine) if collations else "")
+        query = f"{client} {OPTIONS} --execute={shlex.quote(statements)} 2>/dev/null"
         listed = (
             f"; for path in {DATABASE_LOGINS}/*.cnf; do user=${{path##*/}};"
             ' [ ! -e "$path" ] || printf \'option-file\\t%s\\n\' "${user%.cnf}"; done'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from base64 import b64decode
 from dataclasses import dataclass
 
 from pyinfra.api.facts import FactBase
@@ -13,6 +14,15 @@ KINDS = {"regular file": "file", "regular empty file": "file", "symbolic link": 
 
 KEY_ENDS = "=: "
 """What ends the key of a line: in a .env, a password file, an ACL file."""
+
+KEY_CHARACTERS = "A-Za-z0-9_.-"
+LONGEST_KEY = 64
+
+LONGEST = 65536
+"""Bytes of a file that people are shown: ours have less."""
+
+PATIENCE = "60"
+"""Seconds for what takes one at most."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +82,37 @@ def becoming(user: str) -> list[str]:
     return ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"]
 
 
+def becoming_for_a_while(user: str) -> list[str]:
+    """The same before a command that a run waits for: a site can stop what runs as its user."""
+    words = becoming(user)
+    return ["timeout", "--signal=KILL", PATIENCE, *words] if words else []
+
+
 def read_as(user: str, command: str) -> str:
     """The command as that user reads, who may not exist yet: root would follow the links, and
     wait at the pipes, that a site can put among its own files."""
     if user == "root":
         return command
-    words = shlex.join([*becoming(user), "sh", "-c", command])
+    words = shlex.join([*becoming_for_a_while(user), "sh", "-c", command])
     return f"if id -u {shlex.quote(user)} >/dev/null 2>&1; then {words}; fi"
+
+
+def each_text(paths: list[str], told: str) -> str:
+    """The command that says what is `told` of each $path that is a file; `text` prints it.
+
+    No link is followed: whoever may make one, of the file or above it, could name a secret. The
+    directory is entered, and asked where it is; what may be exchanged afterwards is a last link or
+    a pipe, which dd does not follow and does not wait for.
+    """
+    quoted = " ".join(shlex.quote(path) for path in paths)
+    return (
+        'is_file() { cd -P -- "${path%/*}/" && [ "$(pwd -P)" = "${path%/*}" ] && name=./${path##*/}'
+        ' && [ -f "$name" ] && [ ! -L "$name" ]'
+        f' && [ "$(stat -c %s -- "$name")" -le {LONGEST} ]; }} 2>/dev/null;'
+        ' text() { dd if="$name" iflag=nofollow,nonblock,fullblock'
+        f" bs={LONGEST} count=1 status=none 2>/dev/null; }};"
+        f" for path in {quoted}; do is_file || continue; {told}; done; true"
+    )
 
 
 class Tree(FactBase[dict[str, Entry]]):
@@ -92,7 +126,9 @@ class Tree(FactBase[dict[str, Entry]]):
             f"export LC_ALL=C; set -- {quoted};"
             " echo '== stat'; stat -c '%n|%F|%a|%U|%G' -- \"$@\" 2>/dev/null;"
             " echo '== links'; for path; do"
-            ' [ -L "$path" ] && printf \'%s|%s\\n\' "$path" "$(readlink -- "$path")"; done;'
+            # A target with line ends in it could pass for other sections.
+            ' [ -L "$path" ] && printf \'%s|%s\\n\' "$path"'
+            " \"$(readlink --no-newline -- \"$path\" | tr '\\n' '\\1')\"; done;"
             " echo '== sums'; for path; do"
             ' [ -f "$path" ] && sha256sum -- "$path" 2>/dev/null; done;'
             " echo '== acls'; getfacl --absolute-names -- \"$@\" 2>/dev/null; true",
@@ -107,45 +143,38 @@ class Tree(FactBase[dict[str, Entry]]):
 
 
 class Contents(FactBase[dict[str, str]]):
-    """The text of the given files, for `--diff`; never asked for a file that holds a secret."""
+    """The text of the given files, for `--diff`; never asked for a file that holds a secret. What
+    is no file, is longer than LONGEST, or would be reached through a link is not in the result."""
 
     @reading
     def command(self, paths: list[str], user: str = "root") -> str:
-        quoted = " ".join(shlex.quote(path) for path in paths)
-        return read_as(
-            user,
-            f"for path in {quoted}; do"
-            ' [ -f "$path" ] && echo "== $path" && cat -- "$path" 2>/dev/null && echo; done; true',
-        )
+        return read_as(user, each_text(paths, 'echo "$path $(text | base64 --wrap=0)"'))
 
     @staticmethod
     def default() -> dict[str, str]:
         return {}
 
     def process(self, output: list[str]) -> dict[str, str]:
-        contents: dict[str, list[str]] = {}
-        lines: list[str] = []
-        for line in output:
-            if line.startswith("== /"):
-                lines = contents.setdefault(line[3:], [])
-            else:
-                lines.append(line)
-        return {path: "\n".join(lines) for path, lines in contents.items()}
+        rows = (line.rpartition(" ") for line in output)
+        return {path: b64decode(text).decode(errors="surrogateescape") for path, _, text in rows}
 
 
 class Fingerprints(FactBase[dict[str, dict[str, str]]]):
     """Of files with a secret on each line, by path: the sum of each line by its key, so that a
-    difference has a name and its values stay where they are."""
+    difference has a name and its values stay where they are. They are read as `Contents` are. The
+    key of a line without one, as in a PEM file, is empty: it may be a secret itself."""
 
     @reading
     def command(self, paths: list[str], user: str = "root") -> str:
-        quoted = " ".join(shlex.quote(path) for path in paths)
         return read_as(
             user,
-            f'for path in {quoted}; do [ -f "$path" ] || continue; echo "== $path";'
-            ' grep -v -e "^#" -e "^$" -- "$path" | while IFS= read -r line; do'
-            f' key=${{line%%[{KEY_ENDS}]*}}; sum=$(printf %s "$line" | sha256sum);'
-            ' echo "${sum%% *} $key"; done; done; true',
+            each_text(
+                paths,
+                'echo "== $path"; text | grep -v -e "^#" -e "^$" | while IFS= read -r line; do'
+                f' key=${{line%%[{KEY_ENDS}]*}}; sum=$(printf %s "$line" | sha256sum);'
+                f' case $key in "$line" | *[!{KEY_CHARACTERS}]*) key= ;; esac;'
+                f' [ ${{#key}} -le {LONGEST_KEY} ] || key=; echo "${{sum%% *}} $key"; done',
+            ),
         )
 
     @staticmethod

@@ -11,14 +11,33 @@ from pyinfra.api.facts import FactBase
 
 from stagecraft.facts.reading import reading
 
-LEGACY = "legacy"
+LEGACY = {"legacy": "iptables-legacy", "legacy6": "ip6tables-legacy"}
+"""Families of the old iptables, and the program of each."""
+
+LIST_LEGACY = r"""
+legacy() { # family $1, its program $2; the kernel tells in the file $3 which tables there are
+    for table in $(cat "$3" 2>/dev/null); do
+        rules=unknown
+        ! listing=$("$2-save" --table "$table" 2>/dev/null) ||
+            rules=$(echo "$listing" | grep -c '^-A')
+        drops=$(echo "$listing" | sed -n 's/^:\([^ ]*\) DROP .*/\1/p' | tr '\n' ' ')
+        printf '%s\t%s\t%s\t%s\n' "$1" "$table" "$rules" "$drops"
+    done
+}
+legacy legacy iptables-legacy /proc/net/ip_tables_names
+legacy legacy6 ip6tables-legacy /proc/net/ip6_tables_names
+"""
+
+KEEPING_OUT = {"match", "xt", "counter", "jump", "return", "drop", "reject"}
+"""What fail2ban's rules consist of."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of nft or, of the family `legacy`, of the old iptables. `rules` counts those in it;
-    `drops` are its chains that let nothing through by themselves; `fail2ban` says that every rule
-    is in a chain of its, or leads there."""
+    """A table of nft or, of a `LEGACY` family, of the old iptables. `rules` counts those in it, one
+    where nothing is there to count them; `drops` are its chains that let nothing through by
+    themselves; `fail2ban` says that every rule is in a chain of its, or leads there, and
+    does no more than keep somebody out."""
 
     family: str
     name: str
@@ -38,9 +57,10 @@ def parse_filters(lines: Iterable[str]) -> list[Table]:
     for line in lines:
         if line.startswith("{"):
             tables |= nft_tables(json.loads(line)["nftables"])
-        elif line.startswith(f"{LEGACY}\t"):
-            name = line.split("\t")[1]
-            tables[LEGACY, name] = Table(LEGACY, name, rules=1)
+        elif line.startswith(tuple(LEGACY)):
+            family, name, rules, drops = line.split("\t")
+            count = 1 if rules == "unknown" else int(rules)
+            tables[family, name] = Table(family, name, count, tuple(drops.split()))
     return list(tables.values())
 
 
@@ -67,8 +87,14 @@ def nft_table(table: dict[str, Any], objects: Iterable[dict[str, Any]]) -> Table
         name,
         len(rules),
         tuple(drops),
-        fail2ban=name == "f2b-table" or (bool(rules) and all(map(of_fail2ban, rules))),
+        fail2ban=all(map(turns_away, rules))
+        and (name == "f2b-table" or (bool(rules) and all(map(of_fail2ban, rules)))),
     )
+
+
+def turns_away(rule: dict[str, Any]) -> bool:
+    """Whether all that it can do is to keep somebody out, whatever its chain is called."""
+    return all(part.keys() <= KEEPING_OUT for part in rule["expr"])
 
 
 def of_fail2ban(rule: dict[str, Any]) -> bool:
@@ -83,9 +109,8 @@ class FiltersFact(FactBase[list[Table]]):
     @reading
     def command(self) -> str:
         return (
-            "! command -v nft >/dev/null || nft --json --terse list ruleset || exit;"
-            f" sed 's/^/{LEGACY}\\t/' /proc/net/ip_tables_names /proc/net/ip6_tables_names"
-            " 2>/dev/null; true"
+            "! command -v nft >/dev/null || nft --json --terse list ruleset || exit"
+            f"\n{LIST_LEGACY}true"
         )
 
     @staticmethod

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pyinfra.api.facts import FactBase
 
-from stagecraft.facts.database import CLIENTS, QUERY
+from stagecraft.facts.database import CLIENTS, OPTIONS, QUERY, columns
 from stagecraft.facts.reading import reading
 
 ROLES = {
@@ -29,11 +29,13 @@ SELECT 'privilege', CONCAT(QUOTE(User), '@', QUOTE(Host)), Db, Routine_name, Pro
 @dataclass
 class Holder:
     """An account, from `host` alone (`%`: from anywhere), or a role. `privileges` are
-    `SELECT on shop.*`; `roles` are those it was given."""
+    `SELECT on shop.*`; `roles` are those it was given. `loaded` is an account that the server lets
+    in and that is in its table no more."""
 
     user: str
     host: str
     role: bool = False
+    loaded: bool = False
     privileges: set[str] = field(default_factory=set)
     roles: set[str] = field(default_factory=set)
 
@@ -67,7 +69,7 @@ def parse_grants(lines: Iterable[str]) -> Grants:
     """Reads the tab-separated rows of `QUERY`, `ROUTINES` and `ROLES`."""
     found = Grants()
     for line in lines:
-        kind, *row = line.split("\t")
+        kind, *row = columns(line)
         if kind == "installed":
             found.installed = True
         elif kind == "schema":
@@ -91,14 +93,16 @@ def quoted(user: str, host: str) -> str:
 
 def hold(found: Grants, row: list[str]) -> None:
     grantee, schema, table, privilege, column, _ = row
+    holder = found.holders.get(grantee) or found.holders.get(f"{grantee}@''")
+    if holder is None and (schema, table) == ("*", "*") and "@" in grantee:
+        user, _, host = grantee.rpartition("@")
+        holder = found.holders[grantee] = Holder(user.strip("'"), host.strip("'"), loaded=True)
     if privilege == "USAGE":  # the word for none at all
         return
     said = f"{privilege} on {schema}.{table}" + (f" ({column})" if column else "")
     if grantee.strip("'").partition("'")[0] == "PUBLIC":
         found.public.add(said)
-        return
-    holder = found.holders.get(grantee) or found.holders.get(f"{grantee}@''")
-    if holder:
+    elif holder:
         holder.privileges.add(said)
 
 
@@ -108,11 +112,10 @@ class GrantsFact(FactBase[Grants]):
     @reading
     def command(self, engine: str) -> str:
         client = CLIENTS[engine]
-        options = "--batch --raw --skip-column-names --force"
         query = shlex.quote(QUERY + ROUTINES + ROLES[engine])
         return (
             f"if command -v {client} >/dev/null; then echo installed;"
-            f" {client} {options} --execute={query} 2>/dev/null; fi; true"
+            f" {client} {OPTIONS} --force --execute={query} 2>/dev/null; fi; true"
         )
 
     @staticmethod

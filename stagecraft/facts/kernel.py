@@ -1,7 +1,8 @@
-"""The running kernel: its version, its settings, and what is on disk of both."""
+"""The running kernel: its version, its settings, what is on disk of both, and what is mounted."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -22,13 +23,26 @@ class KernelSetting:
 
 
 @dataclass(frozen=True)
+class Mount:
+    """What is mounted at `target`: its file system's type and source, and `root`, the path in that
+    file system which shows there. `declared` says that /etc/fstab names it, as a whole."""
+
+    target: str
+    root: str = "/"
+    type: str = ""
+    source: str = ""
+    declared: bool = False
+
+
+@dataclass(frozen=True)
 class Kernel:
     """`images` are the installed kernels' versions and when each was installed, in seconds since
-    the epoch; none in a container."""
+    the epoch; none in a container. `mounts` has a target once for each that lies over another."""
 
     running: str = ""
     images: dict[str, float] = field(default_factory=dict)
     settings: tuple[KernelSetting, ...] = ()
+    mounts: tuple[Mount, ...] = ()
 
 
 def parse_kernel(lines: Iterable[str]) -> Kernel:
@@ -37,6 +51,8 @@ def parse_kernel(lines: Iterable[str]) -> Kernel:
     images: dict[str, float] = {}
     declared: dict[str, tuple[str, str]] = {}
     live: dict[str, str] = {}
+    mounts: list[list[str]] = []
+    tables: set[str] = set()
     for line in lines:
         kind, _, value = line.partition(" ")
         if kind == "running":
@@ -44,6 +60,10 @@ def parse_kernel(lines: Iterable[str]) -> Kernel:
         elif kind == "image":
             moment, _, version = value.partition(" ")
             images[version] = float(moment)
+        elif kind == "mount":
+            mounts.append([unescaped(word) for word in value.split(" ")])
+        elif kind == "fstab":
+            tables |= set(whole(value.split()))
         elif kind == "live":
             key, _, text = value.partition(":")
             live[key.replace("/", ".")] = " ".join(text.split())
@@ -54,7 +74,26 @@ def parse_kernel(lines: Iterable[str]) -> Kernel:
     settings = (
         KernelSetting(key, live[key], *declared[key]) for key in sorted(declared) if key in live
     )
-    return Kernel(running, images, tuple(settings))
+    mounted = tuple(mount(words, tables) for words in mounts)
+    return Kernel(running, images, tuple(settings), mounted)
+
+
+def mount(words: list[str], declared: set[str]) -> Mount:
+    """Reads a line of mountinfo, proc_pid_mountinfo(5)."""
+    kind, source = words[words.index("-") + 1 :][:2]
+    return Mount(words[4], words[3], kind, source, words[4] in declared)
+
+
+def whole(words: list[str]) -> list[str]:
+    """Where a line of fstab(5) mounts a file system as it is, no directory or file of another."""
+    if len(words) < 4 or words[0].startswith("#") or "bind" in words[3]:
+        return []
+    return [unescaped(words[1])]
+
+
+def unescaped(word: str) -> str:
+    """Both files write a space as `\\040`."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), word)
 
 
 def assignment(line: str) -> tuple[str, str] | None:
@@ -76,6 +115,7 @@ class KernelFact(FactBase[Kernel]):
             'echo "running $(uname -r)";'
             " find /boot -maxdepth 1 -name 'vmlinuz-*' -printf 'image %C@ %f\\n' 2>/dev/null"
             " | sed 's/ vmlinuz-/ /';"
+            " sed 's/^/mount /' /proc/self/mountinfo; sed 's/^/fstab /' /etc/fstab 2>/dev/null;"
             " declared=$(systemd-analyze cat-config sysctl.d 2>/dev/null);"
             ' echo "$declared" | sed "s/^/declared /";'
             ' set --; for path in $(echo "$declared"'

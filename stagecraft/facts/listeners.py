@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyinfra.api.facts import FactBase
 
+from stagecraft.facts.names import rows
 from stagecraft.facts.reading import reading
 
 READ_LISTENERS = Path(__file__).with_suffix(".sh").read_text()
@@ -15,7 +16,7 @@ READ_LISTENERS = Path(__file__).with_suffix(".sh").read_text()
 
 @dataclass(frozen=True)
 class Socket:
-    """`protocol` is tcp or udp; `process` and the systemd `unit` it is of are empty where the
+    """`protocol` is tcp or udp; `process` and the system's `unit` it is of are empty where the
     kernel does not tell, or listens itself (WireGuard)."""
 
     protocol: str
@@ -34,10 +35,9 @@ class Socket:
         return host.startswith("127.") or host == "::1"
 
 
-def parse_listeners(lines: Iterable[str]) -> list[Socket]:
-    """Reads the tab-separated lines of `listeners.sh`."""
-    rows = (line.split("\t") for line in lines)
-    return [Socket(*row) for row in rows if len(row) == 4 and row[1].rpartition(":")[2].isdigit()]
+def parse_listeners(output: Sequence[str]) -> list[Socket]:
+    """Reads what `listeners.sh` prints."""
+    return [Socket(*row) for row in rows(output, 4) if row[1].rpartition(":")[2].isdigit()]
 
 
 class ListenersFact(FactBase[list[Socket]]):

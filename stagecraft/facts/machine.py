@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
@@ -22,7 +25,8 @@ MEMORY_STEP_MB = 256
 
 @dataclass(frozen=True)
 class Machine:
-    """A Debian server. `memory_mb` is rounded down to `MEMORY_STEP_MB`."""
+    """A Debian server. `memory_mb` is rounded down to `MEMORY_STEP_MB`; `resolvers` are the
+    addresses of its name servers, sorted."""
 
     uid: int
     distribution: str
@@ -32,6 +36,7 @@ class Machine:
     ipv6: bool
     nginx: tuple[int, ...]
     openssl: tuple[int, ...]
+    resolvers: tuple[str, ...] = ()
 
     @property
     def php(self) -> str:
@@ -73,7 +78,17 @@ def parse_machine(lines: list[str]) -> Machine:
         ipv6=values["ipv6"] == "yes",
         nginx=version_tuple(values.get("nginx") or shipped.get("nginx", "")),
         openssl=version_tuple(values.get("openssl") or shipped.get("openssl", "")),
+        resolvers=tuple(sorted(set(resolvers(lines)))),
     )
+
+
+def resolvers(lines: list[str]) -> Iterator[str]:
+    """Their addresses, without a zone. Lines that name no address are skipped."""
+    for line in lines:
+        key, _, address = line.partition("=")
+        if key == "resolver":
+            with suppress(ValueError):
+                yield str(ip_address(address.strip().partition("%")[0]))
 
 
 class MachineFact(FactBase[Machine]):
@@ -86,6 +101,8 @@ class MachineFact(FactBase[Machine]):
             " echo architecture=$(dpkg --print-architecture);"
             " echo memory_kb=$(awk '/^MemTotal:/ {print $2}' /proc/meminfo);"
             " [ -e /proc/net/if_inet6 ] && echo ipv6=yes || echo ipv6=no;"
+            " sed -nE 's/^nameserver[[:blank:]]+([^ \\t]+).*/resolver=\\1/p' /etc/resolv.conf"
+            " 2>/dev/null;"
             " dpkg-query -W -f='${db:Status-Status} ${Package}=${Version}\\n' nginx openssl"
             " 2>/dev/null | sed -n 's/^installed //p'; true"
         )

@@ -54,13 +54,15 @@ def whole(line: str) -> bool:
 
 
 class Manifests(FactBase[dict[str, list[Record]]]):
-    """The records of each environment that has been applied on this server."""
+    """The records of each environment that has been applied on this server. Neither a name nor a
+    line, cut off or forged, can pass for the beginning of another environment's."""
 
     @reading
     def command(self) -> str:
         return (
             f"cd {MANIFESTS} 2>/dev/null && for name in *; do"
-            ' [ ! -f "$name" ] || { echo "== $name"; cat -- "$name"; }; done; true'
+            ' case "$name" in *[!A-Za-z0-9._-]*) continue ;; esac;'
+            ' [ ! -f "$name" ] || { echo "== $name"; awk \'!/^== /\' "./$name"; }; done; true'
         )
 
     @staticmethod

@@ -79,7 +79,8 @@ class Vhost:
 class Neighbours:
     """`packages` are those of database servers, `users` the homes of the users with a site's
     name. `files` says of each given path where a file stands whether it bears our mark.
-    `lineages` are certbot's with a site's name, and their webroot: empty for other plugins."""
+    `lineages` are certbot's with a site's name, and their webroot: empty for other plugins.
+    `as_nginx` is what else runs as www-data, each with its unit."""
 
     listeners: list[Listener] = field(default_factory=list)
     packages: set[str] = field(default_factory=set)
@@ -89,6 +90,7 @@ class Neighbours:
     files: dict[str, bool] = field(default_factory=dict)
     vhosts: list[Vhost] = field(default_factory=list)
     lineages: dict[str, str] = field(default_factory=dict)
+    as_nginx: list[str] = field(default_factory=list)
 
 
 def with_port(address: str) -> str:
@@ -136,6 +138,8 @@ def add(found: Neighbours, kind: str, words: list[str]) -> None:
         found.homes[words[0]] = Home(words[1], words[2], empty=words[3] == "empty")
     elif kind in ("ours", "foreign"):
         found.files[words[0]] = kind == "ours"
+    elif kind == "as-nginx":
+        found.as_nginx.append(f"{words[0]} of {words[1]}" if words[1] != "-" else words[0])
     elif kind == "lineage":
         found.lineages[words[0]] = words[1].rstrip(",")
 

@@ -1,16 +1,45 @@
 # Prints what others have on this server, and what stands where a site's own shall stand: a line for
 # each, its words apart by tabs. $names, $homes and $files are the sites'; words without spaces.
 mark='Managed by Stagecraft'
+tab=$(printf '\t')
 
+# A process can bind a socket by the database's path in a mount namespace of its own: only the file
+# counts that stands there for root. ss says its device as the kernel has it, split as libc would.
+database=$(stat -c '%i %Hd %Ld' /run/mysqld/mysqld.sock 2>/dev/null | while read -r inode major minor; do
+    device=$((major << 20 | minor))
+    echo "ino:$inode dev:$((device >> 8 & 4095))/$((device & 255 | device >> 12 & ~255))"
+done)
+
+# ss would print the name of a process as it is, with line ends in it: it is asked for the sockets alone.
+sockets=$({
+    ss -Hltne '( sport = :80 or sport = :443 or sport = :3306 or sport = :33060 )' |
+        sed -nE 's/^\S+ +\S+ +\S+ +(\S+) .* ino:([0-9]+) .*/\2 \1/p'
+    ss -Hlxe 'src = unix:/run/mysqld/mysqld.sock or src = unix:/var/run/mysqld/mysqld.sock' |
+        grep -F " ${database:-none} " | awk '{print $6, $5}'
+} 2>/dev/null)
 listeners=$({
-    ss -Hltnp '( sport = :80 or sport = :443 or sport = :3306 or sport = :33060 )' | awk '{print $4, $6}'
-    ss -Hlxp | awk '$5 ~ "/mysqld.sock$" {print $5, $NF}'
-} 2>/dev/null | sed -nE 's/^(\S+) [^"]*"([^"]*)".*pid=([0-9]+).*/listener\t\1\t\2\t\3/p; t; s/^(\S+).*/listener\t\1/p')
+    find /proc/[0-9]*/fd -lname 'socket:*' -printf '%l %h\n' 2>/dev/null | tr -c '0-9\n' ' '
+    echo sockets
+    echo "$sockets"
+} | awk '
+    $1 == "sockets" { told = 1; next }
+    !told { if (!($1 in pid) || $2 < pid[$1]) pid[$1] = $2; next }
+    NF { print $2, pid[$1] }' | while read -r address pid; do
+    process=
+    [ -z "$pid" ] || IFS=$tab read -r process rest <"/proc/$pid/comm"
+    printf 'listener\t%s%s\n' "$address" "${pid:+$tab$process$tab$pid}"
+done 2>/dev/null)
 echo "$listeners"
 for pid in $(echo "$listeners" | cut -f 4 | sort -u); do
     printf 'unit\t%s\t' "$pid"
     grep -oE '[^/]+\.(service|scope)$' "/proc/$pid/cgroup" | tail -n 1 | grep . || echo
 done
+
+# What is in nginx's own unit is nginx: a title is anybody's to choose. A unit that ps does not know is
+# `-`; it replaces control characters itself.
+ps -u www-data -o unit:256=,args:80= | sed -nE '/^nginx\.service /d
+    s/^(\S+) +php-fpm: pool (\S+)$/as-nginx\tthe PHP-FPM pool \2\t\1/p; t
+    s/^(\S+) +(\S+).*/as-nginx\t\2\t\1/p' | sort -u
 
 dpkg-query -W -f='${db:Status-Status}\tpackage\t${Package}\n' 'mariadb-server*' 'mysql-server*' \
     'mysql-community-server*' 'percona-server-server*' 'percona-xtradb-cluster*' 2>/dev/null |
@@ -48,20 +77,29 @@ for file in /etc/nginx/nginx.conf /etc/nginx/conf.d/*.conf /etc/nginx/sites-enab
     [ ! -f "$file" ] || set -- "$@" "$file"
 done
 [ $# != 0 ] || exit 0
-sha256sum "$@" | sed -E 's/^(\S+)  /sum\t\1\t/'
-awk -v mark="$mark" '
-FNR == 1 { ours = index($0, mark); rest = ""; if (!ours) print "vhost\t" FILENAME }
-ours { next }
+# A name may have any byte in it, and so may what is written in a file: a row is a line of UTF-8.
 {
-    sub(/#.*/, "")
-    gsub(/\r/, " ")
-    rest = rest " " $0
-    while (match(rest, /[;{}]/)) {
-        count = split(substr(rest, 1, RSTART - 1), words)
-        rest = substr(rest, RSTART + 1)
-        if (words[1] != "listen" && words[1] != "server_name") continue
-        printf "%s", words[1]
-        for (i = 2; i <= count; i++) printf "\t%s", words[i]
-        print ""
+    sha256sum --zero -- "$@" | tr '\001-\037\177' '?' | tr '\0' '\n' | sed -E 's/^(\S+)  /sum\t\1\t/'
+    LC_ALL=C awk -v mark="$mark" '
+    FNR == 1 {
+        ours = index($0, mark)
+        rest = ""
+        path = FILENAME
+        gsub(/[\001-\037\177]/, "?", path)
+        if (!ours) print "vhost\t" path
     }
-}' "$@"
+    ours { next }
+    {
+        sub(/#.*/, "")
+        gsub(/\r/, " ")
+        rest = rest " " $0
+        while (match(rest, /[;{}]/)) {
+            count = split(substr(rest, 1, RSTART - 1), words)
+            rest = substr(rest, RSTART + 1)
+            if (count < 2 || words[1] != "listen" && words[1] != "server_name") continue
+            printf "%s", words[1]
+            for (i = 2; i <= count; i++) printf "\t%s", words[i]
+            print ""
+        }
+    }' "$@"
+} | iconv -c -f UTF-8 -t UTF-8

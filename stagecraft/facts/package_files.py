@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from pyinfra.api.facts import FactBase
@@ -15,27 +16,36 @@ UNNEEDED = ("/usr/share/doc/", "/usr/share/man/", "/usr/share/locale/", "/usr/sh
 """What small images leave out of their packages."""
 
 
-def parse_package_files(lines: Iterable[str]) -> dict[str, str]:
+@dataclass(frozen=True)
+class PackageFile:
+    """One that is not as its package has brought it. `state` is `changed`, `missing` or
+    `directory`, which is in its place; `origin` is the file in a package that ucf has copied to
+    this path, empty for others."""
+
+    state: str
+    origin: str = ""
+
+
+def parse_package_files(lines: Iterable[str]) -> dict[str, PackageFile]:
     """Reads the tab-separated lines of `package_files.sh`."""
-    rows = (line.split("\t") for line in lines if line.count("\t") == 1)
+    rows = (line.split("\t") for line in lines if line.count("\t") == 2)
     return {
-        path: state
-        for state, path in rows
+        path: PackageFile(state, origin)
+        for state, path, origin in rows
         if not (state == "missing" and path.startswith(UNNEEDED))
     }
 
 
-class PackageFiles(FactBase[dict[str, str]]):
-    """The files that packages have brought and that are not as they brought them: `changed` or
-    `missing`, by path."""
+class PackageFiles(FactBase[dict[str, PackageFile]]):
+    """The `PackageFile`s that differ, by path."""
 
     @reading
     def command(self) -> str:
         return READ_PACKAGE_FILES
 
     @staticmethod
-    def default() -> dict[str, str]:
+    def default() -> dict[str, PackageFile]:
         return {}
 
-    def process(self, output: list[str]) -> dict[str, str]:
+    def process(self, output: list[str]) -> dict[str, PackageFile]:
         return parse_package_files(output)

@@ -1,42 +1,60 @@
-# Prints `changed` or `missing` and the path of each file that is not as its package has brought it.
+# Prints each file that is not as its package has brought it: `changed`, `missing` or `directory`, which
+# is in its place, its path and, of what ucf looks after, the file in a package that it is a copy of;
+# words apart by tabs.
 export LC_ALL=C
 cd / || exit
+odd='*[[:cntrl:]]*' # a name that could pass for other lines, and is no package's
 
 differing() {
     md5sum --check --quiet 2>/dev/null |
         sed -n 's/^\(.*\): FAILED open or read$/missing\t\1/p; t; s/^\(.*\): FAILED$/changed\t\1/p'
 }
 
+copied_from() { # what ucf has put at path $1; nothing for other files
+    sum=$(awk -v path="$1" '$2 == path { print $1; exit }' /var/lib/ucf/hashfile 2>/dev/null)
+    [ -z "$sum" ] || sed -n "s|^$sum  |/|p" var/lib/dpkg/info/*.md5sums | head -n 1
+}
+
 # Configuration: dpkg's conffiles, and what ucf looks after.
-{
+configuration() {
     awk '/^Conffiles:/ { listed = 1; next }
          /^[^ ]/ { listed = 0 }
          listed && NF == 2 && $2 != "newconffile" { print $2 "  " $1 }' /var/lib/dpkg/status
     cat /var/lib/ucf/hashfile
-} 2>/dev/null | differing
+}
 
 # All else, as `dpkg --verify`, which reads every file and takes more than a second for that. Here
 # only those are read whose inode has changed since dpkg wrote down what is in the package (ctime,
 # which nobody sets back without setting the clock). After a copy of the disk that is all of them.
-{
-    find var/lib/dpkg/info -name '*.list' -printf 'package\t%C@\t%f\n'
-    sed -n '1~3s/^/diverted\t/p' var/lib/dpkg/diversions
-    find usr boot -path usr/local -prune -o ! -type d -printf 'file\t%C@\t%p\n'
-    grep -H . var/lib/dpkg/info/*.md5sums
-} 2>/dev/null | awk -F '\t' '
-    function real(path) {
-        return path ~ /^(bin|sbin|lib|lib32|lib64|libx32)\// ? "usr/" path : path
-    }
-    $1 == "package" { sub(/\.list$/, "", $3); unpacked[$3] = $2; next }
-    $1 == "diverted" { diverted[substr($2, 2)]; next }
-    $1 == "file" { changed[$3] = $2; next }
+all_else() {
     {
-        package = substr($0, 1, index($0, ".md5sums:") - 1)
-        sub(/.*\//, "", package)
-        sum = substr($0, index($0, ".md5sums:") + 9)
-        path = real(substr(sum, 35))
-        if (path in diverted || path !~ /^(usr|boot)\//) next
-        if (!(path in changed) || changed[path] + 0 > unpacked[package] + 0)
-            print substr(sum, 1, 32) "  /" path
-    }' | differing
+        find var/lib/dpkg/info -name '*.list' ! -name "$odd" -printf 'package\t%C@\t%f\n'
+        sed -n '1~3s/^/diverted\t/p' var/lib/dpkg/diversions
+        find usr boot \( -path usr/local -o -name "$odd" \) -prune -o \
+            ! -type d -printf 'file\t%C@\t%p\n'
+        find var/lib/dpkg/info -name '*.md5sums' ! -name "$odd" -exec grep -H . {} +
+    } | awk -F '\t' '
+        function real(path) {
+            return path ~ /^(bin|sbin|lib|lib32|lib64|libx32)\// ? "usr/" path : path
+        }
+        $1 == "package" { sub(/\.list$/, "", $3); unpacked[$3] = $2; next }
+        $1 == "diverted" { diverted[substr($2, 2)]; next }
+        $1 == "file" { changed[$3] = $2; next }
+        {
+            package = substr($0, 1, index($0, ".md5sums:") - 1)
+            sub(/.*\//, "", package)
+            sum = substr($0, index($0, ".md5sums:") + 9)
+            path = real(substr(sum, 35))
+            if (path in diverted || path !~ /^(usr|boot)\//) next
+            if (!(path in changed) || changed[path] + 0 > unpacked[package] + 0)
+                print substr(sum, 1, 32) "  /" path
+        }'
+}
+
+{ configuration; all_else; } 2>/dev/null | differing | while IFS="$(printf '\t')" read -r state path; do
+    [ ! -d "$path" ] || state=directory
+    origin=
+    case $path in /etc/*) origin=$(copied_from "$path") ;; esac
+    printf '%s\t%s\t%s\n' "$state" "$path" "$origin"
+done
 true

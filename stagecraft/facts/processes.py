@@ -1,12 +1,14 @@
-"""Since when processes run, and which of them run files that are gone."""
+"""When services loaded their configuration, and which code they run that is not the installed."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyinfra.api.facts import FactBase
 
+from stagecraft.facts.names import rows
 from stagecraft.facts.reading import reading
 
 READ_PROCESSES = Path(__file__).with_suffix(".sh").read_text()
@@ -14,33 +16,35 @@ READ_PROCESSES = Path(__file__).with_suffix(".sh").read_text()
 
 @dataclass(frozen=True)
 class Processes:
-    """`nginx` is when its oldest worker started that is not shutting down, `php_fpm` when the
-    oldest child of each unit did, in seconds since the epoch: a reload replaces them all.
-    `deleted` are the programs and libraries that units run and an upgrade has replaced."""
+    """`loaded` is when the masters of nginx and PHP-FPM read their configuration, by unit, in
+    seconds since the epoch; systemd knows nothing of a signal that somebody sends them, and their
+    workers are replaced without a reload. `deleted` are the programs and libraries that units run
+    and an upgrade has replaced, `foreign` those that services run and no package has brought.
+    `variables` name such code, as `NAME=value`: services run with them, and neither the unit nor
+    systemd sets them now."""
 
-    nginx: float | None = None
-    php_fpm: dict[str, float] = field(default_factory=dict)
+    loaded: dict[str, float] = field(default_factory=dict)
     deleted: dict[str, frozenset[str]] = field(default_factory=dict)
+    foreign: dict[str, frozenset[str]] = field(default_factory=dict)
+    variables: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
-def parse_processes(lines: list[str]) -> Processes:
-    """Reads the tab-separated lines of `processes.sh`."""
-    workers: list[float] = []
-    children: dict[str, list[float]] = {}
-    deleted: dict[str, set[str]] = {}
-    for line in lines:
-        kind, unit, value = line.split("\t")
-        if kind == "worker":
-            workers.append(float(value))
-        elif kind == "child":
-            children.setdefault(unit, []).append(float(value))
-        elif kind == "deleted":
-            deleted.setdefault(unit, set()).add(value)
+def parse_processes(output: Sequence[str]) -> Processes:
+    """Reads what `processes.sh` prints."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for kind, unit, value in rows(output, 3):
+        found.setdefault(kind, {}).setdefault(unit, set()).add(value)
+    loaded = found.get("loaded", {})
     return Processes(
-        nginx=min(workers, default=None),
-        php_fpm={unit: min(starts) for unit, starts in children.items()},
-        deleted={unit: frozenset(paths) for unit, paths in deleted.items()},
+        loaded={unit: float(moment) for unit, moments in loaded.items() for moment in moments},
+        deleted=frozen(found.get("deleted", {})),
+        foreign=frozen(found.get("foreign", {})),
+        variables=frozen(found.get("variable", {})),
     )
+
+
+def frozen(values: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:
+    return {unit: frozenset(of_unit) for unit, of_unit in values.items()}
 
 
 class ProcessesFact(FactBase[Processes]):

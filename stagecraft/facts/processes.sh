@@ -1,28 +1,88 @@
-# Prints what runs on older files than those on disk could tell: when nginx's workers and PHP-FPM's
-# children started, and which units run files that are gone. Words apart by tabs.
-processes=$(ps -eo pid=,unit:256=,args:40=) || exit
+# Prints what runs on other files than those on disk could tell: when nginx and PHP-FPM loaded their
+# configuration, which units run files that are gone, which have loaded code that no package has
+# brought, and which run with variables that name such code and that their units do not set. Kind,
+# unit and value, a NUL after each, as base64.
+processes=$(ps -eo pid=,unit:256=,args:40= --sort=start_time,pid) || exit
 processes=$(echo "$processes" | sed -E 's/^ +//; s/ +/\t/; s/ +/\t/')
+# A unit is what its oldest process runs: what that starts, an app's or a cron job's, is another's code,
+# and may call itself what it likes.
+oldest=$(echo "$processes" | awk -F '\t' '!told[$2]++')
 
-# The kernel counts from the boot, in hundredths of a second.
-read -r up _ </proc/uptime
-booted=$(date +%s.%N | awk -v up="$up" '{printf "%.2f", $1 - up}')
-{
-    echo "$processes" | sed -nE 's/^([0-9]+)\t[^\t]*\tnginx: worker process$/\1 worker -/p
-        s/^([0-9]+)\t([^\t]+)\tphp-fpm: pool .*/\1 child \2/p'
-    echo stat
-    cat /proc/[0-9]*/stat 2>/dev/null
-} | awk -v OFS='\t' -v booted="$booted" '
-    $1 == "stat" { told = 1; next }
-    !told { kind[$1] = $2; unit[$1] = $3; next }
-    $1 in kind { pid = $1; sub(/.*\) /, ""); printf "%s\t%s\t%.2f\n", kind[pid], unit[pid], booted + $20 / 100 }'
+# A master that loads its configuration makes new shared memory: PHP-FPM all of it, nginx the zone
+# stagecraft_loaded. Without a reload nothing makes any, nor changes when it was made (%W).
+find_loaded() {
+    echo "$oldest" | sed -nE 's/^([0-9]+\t[^\t]+)\t(nginx|php-fpm): master process .*/\1/p' |
+        while read -r pid unit; do
+            find "/proc/$pid/map_files" -lname '/dev/zero (deleted)' -exec stat -L -c '%.W' {} + |
+                grep '^[1-9]' | sort -n | tail -n 1 | sed "s/^/loaded\t$unit\t/"
+        done
+}
 
-# Only what a package replaces; not what programs make up themselves, in memory or /tmp. A program that
-# a sandbox has mounted by itself (ExecPaths=) is called `/` there.
-{
-    echo "$processes" | cut -f 1,2
-    echo maps
-    grep -E ' r-xp .* /((usr|opt|lib|lib64|bin|sbin)/.*)? \(deleted\)$' /proc/[0-9]*/maps 2>/dev/null
-} | awk -v OFS='\t' '
-    $1 == "maps" { told = 1; next }
-    !told { unit[$1] = $2; next }
-    { split($1, path, "/"); print "deleted", unit[path[3]], $6 }' | sort -u
+# Deleted files count where a package replaces them, in all processes; not what programs make up
+# themselves, in memory or /tmp. A program that a sandbox has mounted by itself (ExecPaths=) is called
+# `/` there. What a sandbox has mounted over a path is another inode than the one on disk.
+find_code() {
+    maps=$(grep -E ' [r-][w-]xp .* /' /proc/[0-9]*/maps)
+    {
+        echo "$oldest" | cut -f 1,2
+        echo '= all'
+        echo "$processes" | cut -f 1,2
+        echo '= programs'
+        find -L /proc/[0-9]*/exe -printf '%p\t%D:%i\n'
+        echo '= on disk'
+        printf '%s\n' "$maps" | sed 's|^[^ ]*[^/]*||' | sort -u | xargs -d '\n' stat --printf '%n\t%i\n'
+        echo '= maps'
+        printf '%s\n' "$maps"
+        echo '= packaged'
+        sed -n '2~3p' /var/lib/dpkg/diversions
+        cat /var/lib/dpkg/info/*.list
+    } | awk -F '\t' -v OFS='\t' '
+        /^= / { part = $0; next }
+        !part { oldest[$2] = $1; next }
+        part == "= all" { unit[$1] = $2; next }
+        part == "= programs" { split($1, at, "/"); program[at[3]] = $2; next }
+        part == "= on disk" { inode[$1] = $2; next }
+        part == "= packaged" { delete foreign[$0]; delete foreign["/usr" $0]; next }
+        {
+            split($0, at, "/")
+            its = unit[at[3]]
+            split($0, field, / +/)
+            path = substr($0, match($0, / \/.*/) + 1)
+            if (path ~ /^\/((usr|opt|lib|lib64|bin|sbin)\/.*)? \(deleted\)$/) {
+                sub(/ \(deleted\)$/, "", path)
+                deleted[its OFS path]
+            } else if (its ~ /\.service$/ && program[at[3]] == program[oldest[its]]) {
+                if (path in inode && inode[path] != field[5]) path = path " (not the one on disk)"
+                foreign[path] = foreign[path] its OFS
+            }
+        }
+        END {
+            for (found in deleted) print "deleted", found
+            for (path in foreign) {
+                count = split(foreign[path], units, OFS)
+                for (n = 1; n < count; n++) print "foreign", units[n], path
+            }
+        }' | sort -u
+}
+
+# Only of programs that do not write their titles over them, as nginx, PHP-FPM, Redis and sshd do.
+names_code='^(LD_[A-Z_]+|GCONV_PATH|PYTHON(PATH|HOME)|PERL5(LIB|OPT)|RUBY(LIB|OPT)|NODE_(PATH|OPTIONS)|PHPRC|PHP_INI_SCAN_DIR|BASH_ENV|JAVA_TOOL_OPTIONS|OPENSSL_(CONF|MODULES|ENGINES)|PATH)='
+common_path=':PATH=((/usr(/local)?)?/s?bin:?)+$'
+find_variables() {
+    echo "$oldest" | sed -nE 's|^([0-9]+)\t[^\t]+\.service\t.*|/proc/\1/environ|p' |
+        xargs -r grep -zHE "$names_code" | grep -zvE "$common_path" | tr '\n\0' ' \n' |
+        sed -E 's|^/proc/([0-9]+)/environ:|\1 |' | while read -r pid variable; do
+            unit=$(echo "$oldest" | sed -n "s/^$pid\t\([^\t]*\)\t.*/\1/p")
+            set_for "$unit" | grep -qxF "$variable" || printf 'variable\t%s\t%s\n' "$unit" "$variable"
+        done
+}
+
+set_for() { # the unit $1, by itself or by systemd for all units
+    systemctl show --property=Environment --value -- "$1" | xargs -r printf '%s\n'
+    systemctl show-environment
+    systemctl show --property=EnvironmentFiles --value -- "$1" | sed 's/ (ignore_errors=.*//' |
+        xargs -rd '\n' sed -E "s/^[[:space:]]+//; s/=([\"'])(.*)\1\$/=\2/"
+}
+
+{ find_loaded; find_code; find_variables; } 2>/dev/null |
+    sed 's/\t/\n/; s/\t/\n/' | tr '\n' '\0' | base64 --wrap=0

@@ -20,8 +20,9 @@ PROPERTIES = (
 class Unit:
     """A systemd unit. `outdated` means that systemd has not read our files of the unit since they
     changed, `restart_due` that the unit has not started since; `newer` is a watched file that
-    changed after it last started or reloaded, or empty. `unneeded` is one that systemd was asked
-    to start and that has no place here, a clock's in a container for instance."""
+    changed after it last started or reloaded, or empty. `refreshed` is when systemd last started
+    or reloaded it, in seconds since the epoch. `unneeded` is one that systemd was asked to start
+    and that has no place here, a clock's in a container for instance."""
 
     load: str = "not-found"
     active: str = "inactive"
@@ -29,6 +30,7 @@ class Unit:
     outdated: bool = False
     restart_due: bool = False
     newer: str = ""
+    refreshed: float = 0.0
     unneeded: bool = False
 
     @property
@@ -71,6 +73,7 @@ def parse_unit(lines: list[str]) -> Unit:
         outdated=unit_file[0] > max(booted, reloaded),
         restart_due=unit_file[0] > started,
         newer=watched[1] if watched[0] > refreshed else "",
+        refreshed=refreshed,
         unneeded=values.get("ConditionResult") == "no"
         and parse_timestamp(values.get("ConditionTimestamp", "")) > 0,
     )

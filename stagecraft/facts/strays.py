@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyinfra.api.facts import FactBase
 
+from stagecraft.facts.names import rows
 from stagecraft.facts.reading import reading
 
 READ_STRAYS = Path(__file__).with_suffix(".sh").read_text()
@@ -32,19 +33,22 @@ class Stray:
         return self.path.rpartition("/")[2]
 
     @property
+    def printable(self) -> bool:
+        """Whether people can read its name. Only somebody who hides needs one with a line end, with
+        bytes that are no text, or with characters that hide or reverse others."""
+        return self.path.isprintable()
+
+    @property
     def setuid(self) -> bool:
         """Whether whoever runs it becomes its owner, or of its group."""
         return self.kind == "file" and int(self.mode, 8) & 0o6000 != 0
 
 
-def parse_strays(lines: Iterable[str]) -> list[Stray]:
-    """Reads the tab-separated lines of `strays.sh`, each path once, in the paths' order."""
+def parse_strays(output: Sequence[str]) -> list[Stray]:
+    """Reads what `strays.sh` prints, each path once, in the paths' order."""
     found: dict[str, Stray] = {}
-    for line in lines:
-        if line.count("\t") == 5:  # else somebody has put a tab or a line's end into a name
-            letter, mode, owner, changed, path, target = line.split("\t")
-            kind = TYPES.get(letter, letter)
-            found[path] = Stray(path, kind, mode, owner, target, float(changed))
+    for letter, mode, owner, changed, path, target in rows(output, 6):
+        found[path] = Stray(path, TYPES.get(letter, letter), mode, owner, target, float(changed))
     return [found[path] for path in sorted(found)]
 
 

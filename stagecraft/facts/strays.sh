@@ -1,26 +1,43 @@
 # Prints the files that no Debian package has brought, in the places where a file alone changes what
-# the machine does: type, mode, owner, ctime, path and a link's target, their fields apart by tabs.
-as='%y\t%m\t%u:%g\t%C@\t%p\t%l\n'
+# the machine does: type, mode, owner, ctime, path and a link's target, a NUL after each, as base64.
+as='%y\0%m\0%u:%g\0%C@\0%p\0%l\0'
 {
-    cat /var/lib/dpkg/info/*.list
-    # A package's files that somebody has diverted, its configuration that ucf looks after, and the
-    # links that it made when it enabled its units.
-    sed -n '2~3p' /var/lib/dpkg/diversions
-    sed 's/^[^/]*//' /var/lib/ucf/registry
-    find /var/lib/systemd/deb-systemd-helper-enabled -type f -printf '/etc/systemd/system/%P\n'
-    find /var/lib/systemd/deb-systemd-user-helper-enabled -type f -printf '/etc/systemd/user/%P\n'
-    echo ==
+    {
+        cat /var/lib/dpkg/info/*.list
+        # A package's files that somebody has diverted, its links to alternatives, and its
+        # configuration of which ucf keeps the sum; a sum of nothing in a package is not its.
+        sed -n '2~3p' /var/lib/dpkg/diversions
+        sed -s '/^$/,$d; /^\//!d' /var/lib/dpkg/alternatives/*
+        cat /var/lib/dpkg/info/*.md5sums /var/lib/ucf/hashfile | awk '
+            !/  \// { packaged[$1]; next }
+            $1 in packaged { print substr($0, 35) }'
+    } | tr '\n' '\0'
+    # The links that a package made when it enabled its units, and those that alternatives are.
+    printf '= links\0'
+    find /var/lib/systemd/deb-systemd-helper-enabled -type f -printf '/etc/systemd/system/%P\0'
+    find /var/lib/systemd/deb-systemd-user-helper-enabled -type f -printf '/etc/systemd/user/%P\0'
+    for path in /var/lib/dpkg/alternatives/*; do printf '/etc/alternatives/%s\0' "${path##*/}"; done
+    sed -sn '3,/^$/{/^\//!{/./p}}' /var/lib/dpkg/alternatives/* |
+        sed 's|^|/etc/alternatives/|' | tr '\n' '\0'
+    printf '= found\0'
     find /etc /usr/local/bin /usr/local/sbin /usr/local/lib/systemd /usr/lib/systemd /usr/bin \
-        /usr/sbin /usr/share/keyrings -regextype posix-extended \
-        -regex '/etc/(ssl/certs|alternatives|rc[0-6S]\.d)' -prune -o \
-        ! -type d ! -lname '/etc/alternatives/*' -printf "$as"
+        /usr/sbin /usr/share/keyrings /usr/share/nginx/modules-available -regextype posix-extended \
+        -regex '/etc/(ssl/certs|rc[0-6S]\.d)' -prune -o ! -type d -printf "$as"
     find /var/spool/cron /var/lib/systemd/linger /run/systemd/transient /run/systemd/system \
-        /root/.config/systemd/user /home/*/.config/systemd/user ! -type d -printf "$as"
+        /run/systemd/system.attached /usr/share/systemd/user /usr/local/share/systemd/user \
+        /root/.config/systemd /root/.local/share/systemd \
+        /home/*/.config/systemd /home/*/.local/share/systemd ! -type d -printf "$as"
     find /var/www /opt /etc/letsencrypt/live -mindepth 1 -maxdepth 1 -type d -printf "$as"
     find /var/lib/stagecraft -maxdepth 2 ! -type d -printf "$as"
     find /home /root /opt /tmp /var/tmp /dev/shm /usr/local -xdev -maxdepth 6 -type f \
         -perm /6000 -printf "$as"
-} 2>/dev/null | awk -F '\t' '
-    $0 == "==" { listed = 1; next }
-    listed { if (!($5 in owned)) print; next }
-    { owned[$0]; owned["/usr" $0] }'
+} 2>/dev/null | awk -v RS='\0' '
+    function packaged(path) { return path in owned || "/usr" path in owned }
+    $0 == "= links" { linked = NR; next }
+    !listed && $0 == "= found" { listed = NR; next }
+    !linked { owned[$0]; owned["/usr" $0]; next }
+    !listed { links[$0]; next }
+    { field[(NR - listed - 1) % 6] = $0 }
+    (NR - listed) % 6 == 0 && !(field[4] in owned || field[4] in links && field[0] == "l" && packaged(field[5])) {
+        for (n = 0; n < 6; n++) printf "%s%c", field[n], 0
+    }' | base64 --wrap=0

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pyinfra.api.facts import FactBase
 
 from stagecraft.facts.reading import reading
 
 READ_TRAIL = Path(__file__).with_suffix(".sh").read_text()
+
+COMMAND = re.compile(
+    r" *(?P<user>[^ ]+) : (?:(?:HOST|TTY|CHROOT|PWD)=.* ; )?USER=root ; (?:.* ; )?"
+    r"COMMAND=(?P<line>.*)",
+    re.DOTALL,
+)
+"""What sudo says of a command that it has run as root. Of one that it refused, the reason comes
+first."""
+
+LOGIN = re.compile(r"Accepted publickey for (?P<user>[^ ]+) from .* (?P<fingerprint>SHA256:[^ ]+)")
 
 
 @dataclass(frozen=True)
@@ -58,19 +72,34 @@ def parse_trail(lines: list[str]) -> Trail:
     for line in lines:
         kind, *row = line.split("\t")
         rows.setdefault(kind, []).append(row)
+    accounts = {name: uid for uid, name in rows.get("account", [])}
+    told = [witness(json.loads(text), accounts) for (text,) in rows.get("journal", [])]
     return Trail(
         paths={path: float(moment) for moment, path in rows.get("path", [])},
         units={unit: float(moment) for moment, unit in rows.get("unit", [])},
-        sudo=tuple(
-            Sudo(float(moment), user, "\t".join(line))
-            for moment, user, *line in rows.get("sudo", [])
-        ),
-        logins=tuple(Login(float(row[0]), row[1], row[2]) for row in rows.get("login", [])),
+        sudo=tuple(entry for entry in told if isinstance(entry, Sudo)),
+        logins=tuple(entry for entry in told if isinstance(entry, Login)),
         apt=tuple(
             Apt(float(moment), command, user, frozenset(packages.split()))
             for moment, command, user, packages in rows.get("apt", [])
         ),
     )
+
+
+def witness(entry: dict[str, Any], accounts: Mapping[str, str]) -> Sudo | Login | None:
+    """What a line of the journal says and its sender can know: sudo only what the account did that
+    has called it."""
+    message, uid = entry.get("MESSAGE"), entry.get("_UID")
+    if not isinstance(message, str):  # bytes that are no text are none of theirs
+        return None
+    moment = int(entry["__REALTIME_TIMESTAMP"]) / 1e6
+    if entry.get("SYSLOG_IDENTIFIER") == "sudo":
+        command = COMMAND.fullmatch(message)
+        if command and accounts.get(command["user"]) == uid:
+            return Sudo(moment, command["user"], command["line"])
+    elif login := LOGIN.fullmatch(message):
+        return Login(moment, login["user"], login["fingerprint"])
+    return None
 
 
 class TrailFact(FactBase[Trail]):

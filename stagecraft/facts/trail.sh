@@ -9,14 +9,21 @@ printf '%s\n' "$paths" | tr '\n' '\0' | xargs -0 -r stat --printf 'path\t%.Z\t%n
     awk -F = -v OFS='\t' '/^Id=/ { unit = $2 } /^StateChangeTimestamp=@/ { print "unit", substr($2, 2), unit }'
 
 # sudo tells every command and sshd every login: the last thousand of 30 days, without what pyinfra
-# runs, which would be most of it.
-journalctl --quiet --no-pager --output=short-unix --since='-30 days' \
-    --identifier=sudo --identifier=sshd --identifier=sshd-session 2>/dev/null |
-    sed -nE \
-        -e '/ deploy : .*COMMAND=[^ ]*\/sh -c /d' \
-        -e 's/^([0-9.]+) [^ ]+ sudo\[[0-9]+\]: +([^ ]+) : .*COMMAND=(.*)/sudo\t\1\t\2\t\3/p' \
-        -e 's/^([0-9.]+) [^ ]+ sshd[a-z-]*\[[0-9]+\]: Accepted publickey for ([^ ]+) from .* (SHA256:[^ ]+)$/login\t\1\t\2\t\3/p' |
-    tail -n 1000
+# runs, which would be most of it. What a message calls itself is anybody's to choose: syslog() is all
+# that PHP needs for it. The kernel says who has sent it: sshd is root, and sudo is of root's group as
+# soon as it opens the session for a command, which it names just before.
+getent passwd | sed -nE 's/^([^:]+):[^:]*:([0-9]+):.*/account\t\2\t\1/p'
+journalctl --quiet --no-pager --since='-30 days' --output=json \
+    --output-fields=MESSAGE,SYSLOG_IDENTIFIER,_PID,_UID,_GID _TRANSPORT=syslog \
+    SYSLOG_IDENTIFIER=sudo SYSLOG_IDENTIFIER=sshd SYSLOG_IDENTIFIER=sshd-session 2>/dev/null | awk '
+    { match($0, /"_PID":"[0-9]+"/); pid = substr($0, RSTART, RLENGTH) }
+    /"MESSAGE":" *deploy : [^"]*COMMAND=[^ ]*\/sh -c / { delete named[pid]; next }
+    /"SYSLOG_IDENTIFIER":"sudo"/ && /"MESSAGE":" *[^ ]+ : [^"]*COMMAND=/ { named[pid] = $0 }
+    /"MESSAGE":"pam_unix\(sudo:session\): session opened for user root/ && /"_GID":"0"/ && pid in named {
+        print "journal\t" named[pid]
+        delete named[pid]
+    }
+    /"MESSAGE":"Accepted publickey / && /"_UID":"0"/ { print "journal\t" $0 }' | tail -n 1000
 
 changes=$(tail -q -n 400 /var/log/apt/history.log.1 /var/log/apt/history.log 2>/dev/null | awk -v OFS='\t' '
     /^Start-Date: / { date = $2 " " $3; command = by = packages = "" }

@@ -25,11 +25,16 @@ class Failure:
 @dataclass(frozen=True)
 class Units:
     """`unread` are unit files and drop-ins that changed since systemd last read them all, and
-    `until_boot` those in /run that override a unit, with the moment of the change."""
+    `until_boot` those in /run that override a unit, with the moment of the change. `gone` are the
+    files of units that run, which systemd has loaded and which are not there any more; empty where
+    systemd has forgotten, too, which one it was. `environment` are the variables that somebody has
+    systemd give to all that it starts, without their values."""
 
     failed: tuple[Failure, ...] = ()
     unread: dict[str, float] = field(default_factory=dict)
     until_boot: dict[str, float] = field(default_factory=dict)
+    gone: dict[str, str] = field(default_factory=dict)
+    environment: tuple[str, ...] = ()
 
 
 def parse_units(lines: list[str]) -> Units:
@@ -37,6 +42,8 @@ def parse_units(lines: list[str]) -> Units:
     read = 0.0
     failed: list[dict[str, str]] = []
     changed: dict[str, dict[str, float]] = {"changed": {}, "until-boot": {}}
+    gone: dict[str, str] = {}
+    environment: list[str] = []
     for line in lines:
         kind, *words = line.split("\t")
         if kind == "read":
@@ -49,6 +56,10 @@ def parse_units(lines: list[str]) -> Units:
             failed.append({})
         elif kind in changed:
             changed[kind][words[1]] = float(words[0])
+        elif kind == "gone":
+            gone.setdefault(words[0], words[1].strip("-"))
+        elif kind == "environment":
+            environment.append(words[0])
     return Units(
         failed=tuple(
             Failure(unit["Id"], unit["Result"], parse_timestamp(unit["StateChangeTimestamp"]))
@@ -57,6 +68,8 @@ def parse_units(lines: list[str]) -> Units:
         ),
         unread={path: moment for path, moment in changed["changed"].items() if moment > read},
         until_boot=changed["until-boot"],
+        gone=gone,
+        environment=tuple(environment),
     )
 
 

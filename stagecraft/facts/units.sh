@@ -1,5 +1,7 @@
-# Prints what is odd about units: which have failed, what files changed since systemd last read them
-# all, and what was put into /run to change them until the next boot; words apart by tabs.
+# Prints what is odd about units: which have failed, which run by a file that is gone, what files
+# changed since systemd last read them all, what was put into /run to change them until the next boot,
+# and which variables systemd gives to all that it starts; words apart by tabs. Names that could pass
+# for other words are left out: strays.sh tells of them.
 moments=$(systemctl show --timestamp=us+utc --property=UnitsLoadFinishTimestamp,UnitsLoadTimestamp) || exit
 echo "$moments" | sed 's/^/read\t/; s/=/\t/'
 read=$(systemctl show --timestamp=unix --property=UnitsLoadTimestamp --value 2>/dev/null)
@@ -7,8 +9,24 @@ failed=$(systemctl list-units --state=failed --plain --no-legend 2>/dev/null | c
 [ -z "$failed" ] ||
     systemctl show --timestamp=us+utc --property=Id,Result,StateChangeTimestamp -- $failed |
     sed 's/^/failed\t/; s/=/\t/'
+systemctl show --property=Id,LoadState,ActiveState,FragmentPath,DropInPaths \
+    '*.service' '*.timer' '*.socket' '*.path' | awk -v RS= -F '\n' '
+    {
+        split("", value)
+        for (n = 1; n <= NF; n++) value[substr($n, 1, index($n, "=") - 1)] = substr($n, index($n, "=") + 1)
+        if (value["ActiveState"] !~ /^(inactive|failed)$/)
+            print value["Id"], value["LoadState"] == "not-found" ? "-" : value["FragmentPath"],
+                value["DropInPaths"]
+    }' | while read -r unit paths; do
+    for path in $paths; do
+        [ -e "$path" ] || printf 'gone\t%s\t%s\n' "$unit" "$path"
+    done
+done
+systemctl show-environment | grep -vE '^((LANG|LANGUAGE|LC_[A-Z]+)=|PATH=((/usr(/local)?)?/s?bin:?)+$)' |
+    sed -nE 's/^([A-Za-z_][A-Za-z0-9_]*)=.*/environment\t\1/p'
 find /etc/systemd/system /usr/local/lib/systemd/system /usr/lib/systemd/system \
-    ! -type d -newerct "${read:-@0}" -printf 'changed\t%C@\t%p\n' 2>/dev/null
-find /run/systemd/system /run/systemd/system.control \
-    \( -name '*.conf' -o -lname /dev/null \) -printf 'until-boot\t%C@\t%p\n' 2>/dev/null
+    ! -type d ! -path '*[[:cntrl:]]*' -newerct "${read:-@0}" -printf 'changed\t%C@\t%p\n' 2>/dev/null
+find /run/systemd/system /run/systemd/system.control ! -type d \
+    \( -name '*.conf' -o -lname /dev/null -o -path '*/system.control/*' \) \
+    ! -path '*[[:cntrl:]]*' -printf 'until-boot\t%C@\t%p\n' 2>/dev/null
 true

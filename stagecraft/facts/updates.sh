@@ -1,7 +1,9 @@
 # Prints how far security updates have come; words apart by tabs. apt itself would take a second, and
 # write its cache.
 lists=/var/lib/apt/lists
-moment() { stat -c "$1	%Y" "$2" 2>/dev/null; }
+moment() { # the earlier of mtime and ctime: nobody makes it later than the last change
+    stat -c '%Y %Z' "$2" 2>/dev/null | awk -v kind="$1" -v OFS='\t' '{ print kind, $1 < $2 ? $1 : $2 }'
+}
 for path in $lists/partial /var/lib/apt/periodic/update-stamp; do moment lists $path; done
 moment upgraded /var/lib/apt/periodic/unattended-upgrades-stamp
 find $lists -maxdepth 1 -name '*security*_Packages*' -printf 'fetched\t%C@\n' 2>/dev/null

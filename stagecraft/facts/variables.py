@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pyinfra.api.facts import FactBase
 
-from stagecraft.facts.database import CLIENTS
+from stagecraft.facts.database import CLIENTS, OPTIONS, columns
 from stagecraft.facts.reading import reading
 
 HIDDEN = "(hidden)"
@@ -31,7 +31,7 @@ SELECT 'variable', VARIABLE_NAME,
   WHERE VARIABLE_SOURCE = 'DYNAMIC' AND SET_USER IS NOT NULL""",
 }
 
-OPTIONS = {
+STARTING = {
     "mariadb": "mariadbd --print-defaults 2>/dev/null | tr ' ' '\\n'",
     "mysql": "mysqld --verbose --help 2>/dev/null"
     " | sed -nE '/^-----/,$ s/^([a-z][^ ]+) +/--\\1=/p'",
@@ -59,7 +59,7 @@ def parse_variables(lines: list[str]) -> list[Variable]:
     configured: dict[str, str] = {}
     rows = []
     for line in lines:
-        kind, *row = line.split("\t")
+        kind, *row = columns(line)
         if kind == "variable":
             rows.append(row)
         elif kind == "option":
@@ -85,12 +85,11 @@ class VariablesFact(FactBase[list[Variable]]):
     @reading
     def command(self, engine: str) -> str:
         query = shlex.quote(QUERIES[engine] % (SECRETS, HIDDEN))
-        options = "--batch --raw --skip-column-names"
         hidden = shlex.quote(f"/^[^=]*({SECRETS.replace('_', '[-_]').replace('$', '=')})/d")
         return (
-            f"set=$({CLIENTS[engine]} {options} --execute={query} 2>/dev/null) || exit 0;"
+            f"set=$({CLIENTS[engine]} {OPTIONS} --execute={query} 2>/dev/null) || exit 0;"
             f' [ -n "$set" ] || exit 0; echo "$set";'
-            f" {OPTIONS[engine]}"
+            f" {STARTING[engine]}"
             f" | sed -E -e {hidden} -n -e 's/^--/option\\t--/p'"
         )
 

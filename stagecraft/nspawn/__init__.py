@@ -2,6 +2,10 @@
 
 Each one is a real system (own systemd, sshd, network, firewall) in a systemd-nspawn container,
 as bare as a provider hands it over, and boots in seconds. Needs root on a Linux machine.
+
+This machine writes nothing through links that a server planted, and takes no package from it that
+Debian did not sign. Still, root in such a container is this machine's root with fewer capabilities,
+not a user of a namespace of its own. Run nothing there that you would not run here.
 """
 
 from stagecraft.nspawn.errors import NspawnError

@@ -9,6 +9,7 @@ from pathlib import Path
 from stagecraft.nspawn.errors import NspawnError
 from stagecraft.nspawn.images import SUITES
 from stagecraft.nspawn.lab import Lab
+from stagecraft.program import run
 
 
 def main() -> int:
@@ -105,4 +106,4 @@ def _program() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

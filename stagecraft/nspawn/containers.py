@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from stagecraft.nspawn import network
+from stagecraft.nspawn import kernel, network
 from stagecraft.nspawn.commands import detach, run
 from stagecraft.nspawn.errors import NspawnError
 
@@ -92,7 +92,7 @@ def start(root: Path, hostname: str, number: int) -> None:
     machine = _machine(number)
     network.delete_leftover(machine)
     if int(INOTIFY_INSTANCES.read_text()) < ENOUGH_INSTANCES:
-        INOTIFY_INSTANCES.write_text(str(ENOUGH_INSTANCES))
+        kernel.require(INOTIFY_INSTANCES, str(ENOUGH_INSTANCES))
     command = [
         "systemd-nspawn",
         "--quiet",

@@ -1,16 +1,21 @@
 """What servers are unpacked from: a base system per suite, and the packages fetched so far.
 
 Both live in the user's cache and are shared by every clone of the repository. Every file appears
-there by rename, whole or not at all, so servers never wait for each other to read it.
+there whole or not at all, so servers never wait for each other to read it.
 """
 
 import functools
+import hashlib
 import logging
 import os
+import re
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
+from stagecraft.nspawn import inside
 from stagecraft.nspawn.commands import run
 from stagecraft.nspawn.errors import NspawnError
 from stagecraft.nspawn.locked import locked
@@ -27,12 +32,19 @@ FRESH = 7 * 24 * 60 * 60
 
 ARCHIVES = "var/cache/apt/archives"
 
+LISTED = re.compile(
+    r"^Package: (.+)\n(?:.+\n)*?Version: (.+)\n(?:.+\n)*?Architecture: (.+)\n"
+    r"(?:.+\n)*?SHA256: (.+)$",
+    re.MULTILINE,
+)
+"""A package in apt's lists."""
+
 
 def unpack(suite: str, root: Path) -> None:
     """Ensures a new base system of the suite in the empty directory `root`."""
     run("tar", "--extract", "--numeric-owner", "--file", str(base(suite)), "--directory", str(root))
     _keep_downloads(root)
-    _give(_packages(suite), root / ARCHIVES)
+    _give_packages(suite, root)
 
 
 def copy(image: Path, root: Path) -> None:
@@ -41,8 +53,49 @@ def copy(image: Path, root: Path) -> None:
 
 
 def harvest(suite: str, root: Path) -> None:
-    """Ensures that the packages a server has downloaded are cached for the next one."""
-    _give(root / ARCHIVES, _packages(suite))
+    """Ensures that the packages a server has downloaded are cached for the next one.
+
+    Of a package that is there already apt looks at name and size alone, and the server's root
+    could have put anything there: so only what the base system's lists name, which Debian signed.
+    """
+    cache = _packages(suite)
+    new = [
+        name
+        for name in inside.names(root, ARCHIVES)
+        if name.endswith(".deb") and not (cache / name).exists()
+    ]
+    for name in _checksums(suite).keys() & new if new else ():
+        with inside.regular_file(root, f"{ARCHIVES}/{name}") as package:
+            _keep(package, cache / name, _checksums(suite)[name])
+
+
+def _keep(package: int, destination: Path, checksum: str) -> None:
+    """Ensures a copy of what the descriptor reads, if it has this SHA-256: of the copy, which the
+    server cannot change any more."""
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=destination.parent, prefix=".") as copy:
+        with open(package, "rb", closefd=False) as source:
+            shutil.copyfileobj(source, copy)
+        copy.flush()
+        copy.seek(0)
+        if hashlib.file_digest(copy, "sha256").hexdigest() == checksum:
+            os.fchmod(copy.fileno(), 0o644)
+            with suppress(FileExistsError):
+                destination.hardlink_to(copy.name)
+
+
+@functools.cache
+def _checksums(suite: str) -> dict[str, str]:
+    """The SHA-256 of each package that the base system's lists name, by its name in apt's cache."""
+    tar = _cached(suite, ".tar")
+    if not tar.exists():
+        return {}
+    lists = "./var/lib/apt/lists/*_Packages"
+    text = run("tar", "--extract", "--to-stdout", "--wildcards", "--file", str(tar), lists)
+    return {
+        f"{package}_{version.replace(':', '%3a')}_{architecture}.deb": checksum
+        for package, version, architecture, checksum in LISTED.findall(text)
+    }
 
 
 def base(suite: str) -> Path:
@@ -71,8 +124,10 @@ def _renew(suite: str, tar: Path) -> None:
         log.warning("Keeping the old base system of %s: %s", suite, error)
         return
     partial.replace(tar)
-    # Packages that the new lists no longer name would pile up for ever.
-    shutil.rmtree(_packages(suite), ignore_errors=True)
+    # Packages that the new lists no longer name would pile up for ever, and an earlier version's,
+    # which servers could change, do anyway.
+    for packages in (_packages(suite), _cached(suite, ".packages")):
+        shutil.rmtree(packages, ignore_errors=True)
 
 
 def _mmdebstrap(suite: str, tar: Path) -> None:
@@ -96,27 +151,16 @@ def _keep_downloads(root: Path) -> None:
     )
 
 
-def _give(source: Path, destination: Path) -> None:
-    """Ensures that every package of `source` is in `destination` too."""
-    destination.mkdir(parents=True, exist_ok=True)
-    for package in source.glob("*.deb"):
-        _link(package, destination / package.name)
-
-
-def _link(source: Path, destination: Path) -> None:
-    """Ensures a hard link, or a copy if the cache is on another file system."""
-    try:
-        destination.hardlink_to(source)
-    except FileExistsError:
-        return
-    except OSError:
-        partial = destination.with_name(f".{destination.name}.{os.getpid()}")
-        shutil.copy2(source, partial)
-        partial.replace(destination)
+def _give_packages(suite: str, root: Path) -> None:
+    """Ensures copies of all cached packages in a new tree: through hard links, the server could
+    change what the next one installs."""
+    packages = [str(package) for package in _packages(suite).glob("*.deb")]
+    if packages:
+        run("cp", "--reflink=auto", f"--target-directory={root / ARCHIVES}", *packages)
 
 
 def _packages(suite: str) -> Path:
-    return _cached(suite, ".packages")
+    return _cached(suite, ".debs")
 
 
 def _cached(suite: str, suffix: str) -> Path:

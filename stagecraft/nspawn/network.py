@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from stagecraft.nspawn import kernel
 from stagecraft.nspawn.commands import run
 from stagecraft.nspawn.errors import NspawnError
 
@@ -38,12 +39,11 @@ def ensure() -> None:
     run("ip", "address", "replace", f"{GATEWAY}/24", "dev", BRIDGE)
     run("ip", "link", "set", BRIDGE, "up")
     run("nft", "-f", "-", stdin=RULES)
-    if FORWARDING.read_text().strip() != "1":
-        FORWARDING.write_text("1")
+    kernel.require(FORWARDING, "1")
 
 
 def remove() -> None:
-    """Ensures that bridge and rules are gone. Forwarding stays on: others may count on it."""
+    """Ensures that bridge and rules are gone."""
     if _exists(BRIDGE):
         run("ip", "link", "delete", BRIDGE)
     run("nft", "-f", "-", stdin="table ip stagecraft\ndelete table ip stagecraft\n")

@@ -1,14 +1,18 @@
 """One throwaway server."""
 
+import logging
 import shutil
 import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from stagecraft.nspawn import containers, images, network, ssh_config, tree
+from stagecraft.harmless import harmless
+from stagecraft.nspawn import containers, images, inside, kernel, network, ssh_config, tree
 from stagecraft.nspawn.errors import NspawnError
 from stagecraft.nspawn.locked import locked
+
+log = logging.getLogger(__name__)
 
 # One for the machine, because its clones of the repository share bridge and addresses.
 NETWORK_LOCK = Path("/run/stagecraft.lock")
@@ -158,19 +162,23 @@ class Server:
 
     def harvest(self) -> None:
         """Ensures that the packages it has downloaded need no download on the next server."""
-        images.harvest(self.suite, self.root)
+        if inside.exists(self.root, "etc/os-release"):
+            images.harvest(self.suite, self.root)
 
     def down(self) -> None:
         """Ensures that nothing is left of the server, whatever state it is in."""
         containers.kill(self.root)
-        if (self.root / "etc/os-release").exists():
+        try:
             self.harvest()
+        except NspawnError as error:
+            log.warning("Keeping no packages of %s: %s", self.name, error)
         if self.directory.exists():
             shutil.rmtree(self.directory)
         ssh_config.collect(self.lab)
         with locked(NETWORK_LOCK):
             if not containers.running():
                 network.remove()
+                kernel.restore()
 
     def _answers(self) -> bool:
         """Whether SSH answers; raises NspawnError if the container has ended instead."""
@@ -184,4 +192,4 @@ class Server:
 
     def _console(self) -> str:
         lines = (self.directory / "console.log").read_text(errors="replace").splitlines()
-        return "\n".join(lines[-10:])
+        return "\n".join(map(harmless, lines[-10:]))

@@ -1,10 +1,13 @@
 """What makes a bare tree one server: its name, its address, its keys."""
 
 import re
+from fnmatch import fnmatch
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from stagecraft.nspawn import network
+from stagecraft.nspawn import inside, network
 from stagecraft.nspawn.commands import run
+from stagecraft.nspawn.errors import NspawnError
 
 NETWORK_UNIT = f"""\
 [Unit]
@@ -34,46 +37,54 @@ HOSTS = """\
 RESOLVERS = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
 
 
+HOST_KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/=]+")
+
+
 def name(root: Path, hostname: str) -> None:
     """Ensures the host name and an identity of the tree's own: machine id and SSH host keys."""
-    (root / "etc/hostname").write_text(f"{hostname}\n")
-    (root / "etc/hosts").write_text(HOSTS.format(name=hostname))
+    inside.write(root, "etc/hostname", f"{hostname}\n")
+    inside.write(root, "etc/hosts", HOSTS.format(name=hostname))
     # Empty asks systemd for a new id; "uninitialized" would also reset which units are enabled.
-    (root / "etc/machine-id").write_text("")
-    for key in (root / "etc/ssh").glob("ssh_host_*_key*"):
-        key.unlink()
-    run("ssh-keygen", "-A", "-f", str(root))
+    inside.write(root, "etc/machine-id", "")
+    for file in inside.names(root, "etc/ssh"):
+        if fnmatch(file, "ssh_host_*_key*"):
+            inside.remove(root, f"etc/ssh/{file}")
+    with TemporaryDirectory() as directory:
+        new = Path(directory, "etc/ssh")
+        new.mkdir(parents=True)
+        run("ssh-keygen", "-A", "-f", directory)
+        for key in new.iterdir():
+            mode = 0o644 if key.suffix == ".pub" else 0o600
+            inside.write(root, f"etc/ssh/{key.name}", key.read_text(), mode)
 
 
 def admit(root: Path, public_key: Path) -> None:
     """Ensures that root may log in with this key, and no other."""
-    directory = root / "root/.ssh"
-    directory.mkdir(mode=0o700, exist_ok=True)
-    (directory / "authorized_keys").write_text(public_key.read_text())
+    inside.make_directory(root, "root/.ssh", 0o700)
+    inside.write(root, "root/.ssh/authorized_keys", public_key.read_text())
 
 
 def connect(root: Path, address: str) -> None:
     """Ensures that the tree boots with this address and this machine's name servers."""
-    unit = root / "etc/systemd/system/host0.service"
-    unit.write_text(NETWORK_UNIT.format(address=address))
-    wanted = root / "etc/systemd/system/multi-user.target.wants" / unit.name
-    wanted.parent.mkdir(exist_ok=True)
-    wanted.unlink(missing_ok=True)
-    wanted.symlink_to(f"/etc/systemd/system/{unit.name}")
+    units, unit = "etc/systemd/system", "host0.service"
+    inside.write(root, f"{units}/{unit}", NETWORK_UNIT.format(address=address))
+    inside.make_directory(root, f"{units}/multi-user.target.wants")
+    inside.link(root, f"{units}/multi-user.target.wants/{unit}", f"/{units}/{unit}")
     resolver = next(path for path in RESOLVERS if path.exists())
-    resolv_conf = root / "etc/resolv.conf"
-    resolv_conf.unlink(missing_ok=True)
-    resolv_conf.write_text(resolver.read_text())
+    inside.write(root, "etc/resolv.conf", resolver.read_text())
 
 
 def host_key(root: Path) -> str:
     """The public ed25519 host key, known from the disk and so never taken on trust."""
-    return (root / "etc/ssh/ssh_host_ed25519_key.pub").read_text().strip()
+    key = HOST_KEY.match(inside.read(root, "etc/ssh/ssh_host_ed25519_key.pub"))
+    if not key:
+        raise NspawnError(f"{root}: /etc/ssh/ssh_host_ed25519_key.pub holds no ed25519 key")
+    return key[0]
 
 
 def suite(root: Path) -> str:
     """Debian's name for the release in the tree."""
-    release = (root / "etc/os-release").read_text()
+    release = inside.read(root, "etc/os-release")
     found = re.search(r"^VERSION_CODENAME=(\w+)$", release, re.MULTILINE)
     return found[1] if found else "unknown"
 
@@ -81,6 +92,6 @@ def suite(root: Path) -> str:
 def login(root: Path) -> str:
     """The account to log in with: `deploy` once bootstrap.py has turned all others away, `debian`
     where the image has it, as cloud images do."""
-    if (root / "etc/ssh/authorized_keys.d/deploy").exists():
+    if inside.exists(root, "etc/ssh/authorized_keys.d/deploy"):
         return "deploy"
-    return "debian" if (root / "home/debian").is_dir() else "root"
+    return "debian" if inside.exists(root, "home/debian") else "root"

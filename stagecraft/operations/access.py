@@ -30,15 +30,16 @@ SSHD_CONFIGURATION = "/etc/ssh/sshd_config"
 """What the paths of all its files start with."""
 
 REVERT_AFTER = 60
-"""Seconds: several times what applying and trying a change take over a slow connection."""
+"""Seconds from each step to the next: several times what one takes over a slow connection."""
 
 
 def script(name: str) -> str:
     return Path(__file__).with_name(name).read_text()
 
 
-ARM, REVERT, CONFIRM = map(script, ("arm_revert.sh", "revert_access.sh", "confirm_access.sh"))
+ARM, REVERT, HOLD = map(script, ("arm_revert.sh", "revert_access.sh", "hold_revert.sh"))
 APPLY = script("apply_access.sh")
+CONFIRM = HOLD + script("confirm_access.sh")
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def guarded(access: Access) -> Generator[StringCommand | FunctionCommand]:
     """Ensures the access as declared, proven by a new connection before the old way in closes.
 
     The server undoes what is not confirmed: at once when the proof fails, after REVERT_AFTER
-    seconds when this program dies, at boot when the server restarts meanwhile.
+    seconds when this program dies or sleeps, at boot when the server restarts meanwhile. A step
+    that comes after that is refused.
     """
     ways, entries = look(access)
     saw(*access.seen(ways, entries))
@@ -120,14 +122,17 @@ def guarded(access: Access) -> Generator[StringCommand | FunctionCommand]:
     yield arm(access)
     ways, entries = look(access)  # a run that died may have been undone until now
     proof = FunctionCommand(proven, (access.login, ways.host_key), {})
+    records = manifest().ahead(TREE, access.nodes)
     if transition := access.transition(ways):
-        yield apply(differing(transition, entries), access.transition_check, records="")
+        yield apply(differing(transition, entries), access.transition_check, records)
+        yield shell(HOLD)
         yield proof
         ways, entries = look(access)
-    changes = differing(access.nodes, entries)
-    yield apply(changes, access.check, manifest().ahead(TREE, changes))
+        records = ""
+    yield apply(differing(access.nodes, entries), access.check, records)
+    yield shell(HOLD)
     yield proof
-    yield StringCommand("sh", "-c", shlex.quote(CONFIRM))
+    yield shell(CONFIRM)
 
 
 def look(access: Access) -> tuple[Ways, dict[str, Entry]]:
@@ -136,16 +141,17 @@ def look(access: Access) -> tuple[Ways, dict[str, Entry]]:
     return ways, entries
 
 
+def shell(script: str, *arguments: str, stdin: str = "") -> StringCommand:
+    words = map(shlex.quote, (script, "access", *arguments))
+    return StringCommand("sh", "-c", *words, _stdin=stdin)
+
+
 def arm(access: Access) -> StringCommand:
-    arguments = [str(REVERT_AFTER), REVERT, *access.paths]
-    return StringCommand("sh", "-c", shlex.quote(ARM), "arm-revert", *map(shlex.quote, arguments))
+    return shell(ARM, str(REVERT_AFTER), REVERT, *access.paths)
 
 
 def apply(changes: Sequence[Node], check: Check, records: str) -> StringCommand:
     """Installs what the checker accepts and puts it in force; undoes it all when that fails.
     `records` are lines for the manifest."""
     arguments = [TREE, manifest().path, check.unit, check.name, check.command, *check.directories]
-    return StringCommand(
-        "sh", "-c", shlex.quote(APPLY), "apply-access", shlex.quote(INSTALL_TREE),
-        *map(shlex.quote, arguments), _stdin=payload(changes, records),
-    )  # fmt: skip
+    return shell(APPLY, INSTALL_TREE, HOLD, *arguments, stdin=payload(changes, records))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Generator
+from pathlib import Path
 
-from pyinfra.api.operation import operation
+from pyinfra.api.command import StringCommand
+from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host
 
 from stagecraft.facts.accounts import Account, AccountFact
+from stagecraft.facts.activity import Activity
+from stagecraft.harmless import bounded, harmless
 from stagecraft.seen import State, saw
 
 NO_LOGIN = "/usr/sbin/nologin"
+END_ACTIVITY = Path(__file__).with_name("end_activity.sh").read_text()
 
 
 @operation()
@@ -51,3 +56,28 @@ def differing(present: Account, wanted: dict[str, str]) -> dict[str, str]:
 
 def options(values: dict[str, str]) -> str:
     return " ".join(f"{option} {shlex.quote(value)}" for option, value in values.items())
+
+
+def idle(*, name: str, account: str, home: str, besides: str) -> OperationMeta:
+    """Ensures that nothing runs as the account but what the unit `besides` runs, and that nothing
+    starts as it by itself. The plan says what ends. Its crontab stays, in `home`."""
+    found = activity(account, besides)
+    return ended(
+        name=f"{name}: {found}" if found else name, account=account, home=home, besides=besides
+    )
+
+
+def activity(account: str, besides: str) -> str:
+    """In words, which are of the account's making."""
+    found: list[str] = host.get_fact(Activity, account=account, unit=besides)
+    return "".join(bounded([harmless(", ".join(found))]))
+
+
+@operation()
+def ended(account: str, home: str, besides: str) -> Generator[StringCommand]:
+    """What `idle` ensures."""
+    found = activity(account, besides)
+    saw(State("activity", account, "", found))
+    if found:
+        words = map(shlex.quote, (END_ACTIVITY, "end-activity", account, home))
+        yield StringCommand("sh", "-c", *words)

@@ -9,7 +9,7 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from stagecraft.facts.admins import Accounts, AccountsFact
+from stagecraft.facts.admins import MADE_BY_US, Accounts, AccountsFact
 from stagecraft.seen import State, saw
 
 SHELL = "/bin/bash"
@@ -28,7 +28,8 @@ def present(account: str, group: str) -> Generator[StringCommand]:
     commands = [f"groupadd --force --system {group}"]
     if known is None:
         commands.append(
-            f"useradd --create-home --key HOME_MODE=0700 --shell {SHELL} --groups {group} {name}"
+            f"useradd --create-home --key HOME_MODE=0700 --shell {SHELL} --groups {group}"
+            f" --comment {shlex.quote(MADE_BY_US)} {name}"
         )
     else:
         commands.append(f"usermod --append --groups {group} {name}")
@@ -48,12 +49,23 @@ def standing(account: str, group: str, found: Accounts) -> str:
 
 
 @operation()
+def released(account: str, group: str) -> Generator[StringCommand]:
+    """Ensures that the account, which no run has made, is not in the group. It keeps what it had
+    before."""
+    saw(State("account", account, "", ADMITTED))
+    yield StringCommand(f"gpasswd --delete {shlex.quote(account)} {group}")
+
+
+@operation()
 def absent(account: str, home: str) -> Generator[StringCommand]:
-    """Ensures that the account is gone, and what it ran. Its home stays, as root's: a later account
-    with the same user id would inherit it."""
+    """Ensures that the account is gone, and what it ran. What it owns in its home stays, as root's:
+    a later account with the same user id would inherit it. A home that somebody has moved to where
+    others' files are leaves those as they are."""
     saw(State("account", account, "", ADMITTED))
     name, path = shlex.quote(account), shlex.quote(home)
+    its_own = f"-xdev -user {name} -exec"
     yield StringCommand(
-        f"pkill -KILL -U {name}; rm -f /var/spool/cron/crontabs/{name}; userdel --force {name}"
-        f" && if [ -d {path} ]; then chown -Rh root:root {path} && chmod 700 {path}; fi"
+        f"pkill -KILL -U {name}; rm -f /var/spool/cron/crontabs/{name};"
+        f" if [ -d {path} ]; then find {path} -maxdepth 0 {its_own} chmod 700 {{}} +"
+        f" && find {path} {its_own} chown -h root:root {{}} +; fi && userdel --force {name}"
     )

@@ -1,10 +1,15 @@
 # Installs a tree of sshd's and the firewall's files with the script $1 and its arguments, and puts
-# it in force. When anything fails, all is what it was before, at once.
-install=$1
-shift
+# it in force, as a step that $2 begins. When anything fails, all is what it was before, at once.
+install=$1 begin_step=$2
+shift 2
+payload=$(cat) # all of it, before anything waits for this step to end
+eval "$begin_step"
+set +e
 
 undo() {
-    sh /var/lib/stagecraft/revert/revert
+    flock --unlock 9
+    systemctl start stagecraft-revert.service ||
+        echo "it could not be undone at once: the server tries again, and at its next start" >&2
     exit 1
 }
 
@@ -24,7 +29,7 @@ reload_sshd() {
     return 1
 }
 
-sh -c "$install" install-tree "$@" || undo
+printf '%s\n' "$payload" | sh -c "$install" install-tree "$@" || undo
 systemctl daemon-reload || undo
 if [ -e /etc/systemd/system/stagecraft-firewall.service ]; then
     systemctl reload-or-restart stagecraft-firewall.service || undo

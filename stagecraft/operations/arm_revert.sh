@@ -1,14 +1,14 @@
-# Makes a change to the ways into this server one that undoes itself: after $1 seconds, unless it
+# Makes a change to the ways into this server undo itself: $1 seconds after its last step, unless it
 # is confirmed, and at the next boot. $2 is the script that undoes it, the rest are the paths that
-# the change may touch. Armed already, by a run that died, it keeps what that run had put aside:
-# nobody confirmed what stands there now.
+# the change may touch. Where a run that died has armed it already, what that run had put aside
+# stays: nobody has confirmed what stands there now.
 set -eu
 seconds=$1 script=$2
 shift 2
 revert=/var/lib/stagecraft/revert
 umask 022
-mkdir -p /var/lib/stagecraft /run/stagecraft
-exec 9>/run/stagecraft/revert.lock
+mkdir -p /var/lib/stagecraft
+exec 9</var/lib/stagecraft
 flock 9
 # What undoes it is there before the change is armed, so that no moment is without it.
 cat >/etc/systemd/system/stagecraft-revert.service <<END
@@ -18,17 +18,24 @@ ConditionPathExists=$revert
 DefaultDependencies=no
 After=local-fs.target
 RequiresMountsFor=$revert
-Before=ssh.service network-pre.target
+Before=ssh.service network-pre.target shutdown.target
+Conflicts=shutdown.target
 
 [Service]
 Type=oneshot
-ExecStart=/bin/sh $revert/revert
+ExecStart=/usr/bin/flock /var/lib/stagecraft /bin/sh $revert/revert
+Restart=on-failure
+RestartSec=30
 END
 # Not by systemctl, which does not disable it again while the server shuts down.
 mkdir -p /etc/systemd/system/sysinit.target.wants
 ln -sfn ../stagecraft-revert.service /etc/systemd/system/sysinit.target.wants/
 mkdir -p /run/systemd/system
 cat >/run/systemd/system/stagecraft-revert.timer <<END
+[Unit]
+# Each step starts it anew, however quickly they follow each other.
+StartLimitIntervalSec=0
+
 [Timer]
 OnActiveSec=$seconds
 AccuracySec=1
@@ -41,9 +48,10 @@ if [ ! -d $revert ]; then
     mkdir $revert.new
     printf '%s\n' "$@" >$revert.new/paths
     for path; do
-        [ ! -e "$path" ] && [ ! -L "$path" ] || printf '%s\n' "${path#/}"
-    done >$revert.new/present
-    tar -C / --no-recursion -cf $revert.new/before.tar -T $revert.new/present
+        [ -e "$path" ] || [ -L "$path" ] || continue
+        mkdir -p "$revert.new/files${path%/*}"
+        cp -aT "$path" "$revert.new/files$path"
+    done
     {
         printf 'table inet stagecraft\ndelete table inet stagecraft\n'
         nft --stateless --terse list table inet stagecraft 2>/dev/null || true
@@ -52,4 +60,6 @@ if [ ! -d $revert ]; then
     sync
     mv $revert.new $revert
 fi
+systemctl stop --quiet stagecraft-revert.service # which tries again what it could not put back
+: >$revert/whole
 systemctl restart stagecraft-revert.timer

@@ -147,6 +147,20 @@ def good(lineage: Lineage, certificate: Certificate | None) -> bool:
 
 
 @operation()
+def given_up(lineage: Lineage) -> Generator[StringCommand]:
+    """Ensures that certbot renews nothing for a site that is self-signed now: one day that would
+    fail, and look as if another site's renewal did."""
+    present = lineage.read()
+    saw(State("certificate", lineage.live, "", found_of(present.certbot)))
+    if present.certbot:
+        yield forgotten(lineage.name)
+
+
+def forgotten(name: str) -> StringCommand:
+    return StringCommand(f"certbot delete --quiet --non-interactive --cert-name {name}")
+
+
+@operation()
 def withdrawn(site: str) -> Generator[StringCommand]:
     """Ensures that a site has no certificate any more, and that certbot renews none for it."""
     lineage = Lineage(site, (), f"{SELF_SIGNED}/{site}", f"{CERTIFICATES}/{site}")
@@ -154,7 +168,7 @@ def withdrawn(site: str) -> Generator[StringCommand]:
     held = "there" if present.certbot or present.served or present.self_signed else ""
     saw(State("certificate", site, "", held))
     if present.certbot:
-        yield StringCommand(f"certbot delete --quiet --non-interactive --cert-name {site}")
+        yield forgotten(site)
     if present.served or present.self_signed:
         yield StringCommand(
             f"rm -rf {lineage.link} {lineage.self_signed} {lineage.self_signed}.??????"

@@ -180,6 +180,18 @@ def schema(
 
 
 @operation()
+def locked(engine: str, users: Sequence[str]) -> Generator[StringCommand]:
+    """Ensures that nobody logs in by these accounts. They stay, with their rights: views and
+    triggers that they defined go on. An account that is declared again is unlocked."""
+    present: Database = host.get_fact(DatabaseFact, engine=engine, logins={})
+    there = [user for user in users if user in present.accounts]
+    saw(*(State("database user", f"{user}@localhost", "", "may log in") for user in there))
+    if there:
+        sql = "".join(f"ALTER USER {literal(user)}@'localhost' ACCOUNT LOCK;\n" for user in there)
+        yield StringCommand(CLIENTS[engine], "--batch", UNPRINTED, _stdin=sql)
+
+
+@operation()
 def dropped(engine: str, database: str, needed: Sequence[str]) -> Generator[StringCommand]:
     """Ensures that the schema is gone, and with it the accounts that we made for it alone, but for
     those that are `needed` still. Does nothing in a run in which something failed: the data may

@@ -4,48 +4,75 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import click
 from pyinfra.context import host
 
-from stagecraft.facts.files import KEY_ENDS, Contents, Entry, Fingerprints
+from stagecraft.facts.files import (
+    KEY_CHARACTERS,
+    KEY_ENDS,
+    LONGEST_KEY,
+    Contents,
+    Entry,
+    Fingerprints,
+)
+from stagecraft.harmless import bounded, harmless
 from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant
 from stagecraft.secrets.read import STAND_IN
 
 Keys = Mapping[str, str]
 """Of a file with a key on each line: the sum of each line, by its key."""
 
+Texts = Mapping[str, str | Keys]
+"""What stands in the files that could be read, by path; of one with secrets, its `Keys`."""
+
+UNNAMED = "a line without a name"
+
 
 def show(changes: Sequence[Node], entries: dict[str, Entry], user: str) -> None:
     """Prints each change to stderr, where pyinfra's own `--diff` prints."""
     files = [node for node in changes if isinstance(node, File) and node.path in entries]
-    texts: dict[str, str] = {}
-    keys: dict[str, dict[str, str]] = {}
+    texts: dict[str, str | Keys] = {}
     if open_ones := [node.path for node in files if not node.secret]:
-        texts = host.get_fact(Contents, paths=open_ones, user=user)
+        contents: dict[str, str] = host.get_fact(Contents, paths=open_ones, user=user)
+        texts |= contents
     if secret_ones := [node.path for node in files if node.secret]:
-        keys = host.get_fact(Fingerprints, paths=secret_ones, user=user)
+        keys: dict[str, dict[str, str]] = host.get_fact(Fingerprints, paths=secret_ones, user=user)
+        texts |= keys
     for node in changes:
-        lines = describe(
-            node, entries.get(node.path), texts.get(node.path, ""), keys.get(node.path, {})
-        )
-        for line in lines:
+        for line in describe(node, entries.get(node.path), texts):
             click.echo(f"    {host.print_prefix}{line}", err=True)
 
 
-def describe(node: Node, entry: Entry | None, text: str, keys: Keys) -> Iterator[str]:
-    """The lines for one change, given the text that stands there or, of a secret, its `Keys`."""
+def describe(node: Node, entry: Entry | None, texts: Texts) -> Iterator[str]:
+    """The lines for one change: harmless ones, and no more than a person reads."""
+    return bounded(map(harmless, lines_of(node, entry, texts)))
+
+
+def lines_of(node: Node, entry: Entry | None, texts: Texts) -> Iterator[str]:
     yield headline(node, entry)
     if not isinstance(node, File):
         return
     if entry is not None and entry.sha256 == node.sha256:
         return
-    if node.secret:
-        yield from redacted(node, keys)
+    if entry is not None and node.path not in texts:
+        yield f" {unread(entry)}"
         return
-    before, after = text.splitlines(), node.content.splitlines()
-    yield from difflib.unified_diff(before, after, node.path, node.path, lineterm="")
+    present = texts.get(node.path, {} if node.secret else "")
+    if isinstance(present, str):
+        before, after = present.splitlines(), node.content.splitlines()
+        yield from difflib.unified_diff(before, after, node.path, node.path, lineterm="")
+    else:
+        yield from redacted(node, present)
+
+
+def unread(entry: Entry) -> str:
+    """Why there is no text to compare with."""
+    if entry.kind != "file":
+        return f"a {entry.kind} stands there, which is not read"
+    return "what stands there is not shown: it is reached through a link, or too long"
 
 
 def headline(node: Node, entry: Entry | None) -> str:
@@ -66,19 +93,25 @@ def ownership(node: Node) -> str:
 
 
 def redacted(file: File, present: Keys) -> Iterator[str]:
-    """Which keys come, go or differ; never a value."""
-    declared, hidden = fingerprints(file.content), hidden_keys(file)
+    """Which keys come, go or differ. A declared value is shown where it is public, and none that
+    the server has: nobody knows what it is."""
+    declared, hidden = lines_by_key(file.content), hidden_keys(file)
     differs = False
     for key in sorted({*declared, *present}):
-        if key not in present:
-            yield f"+{key} (secret)"
-        elif key not in declared:
-            yield f"-{key} (secret)"
-        elif key not in hidden and declared[key] != present[key]:
-            yield f" {key} differs (secret)"
-        else:
+        if key in declared and present.get(key) == sum_of(declared[key]):
+            continue
+        if key in hidden and key in present:
             continue
         differs = True
+        if key not in declared:
+            yield f"-{key or UNNAMED} (not shown)"
+        elif key in file.public:
+            yield from [f"-{key} (not shown)"] * (key in present)
+            yield f"+{declared[key]}"
+        elif key in present:
+            yield f" {key or UNNAMED} differs (secret)"
+        else:
+            yield f"+{key or UNNAMED} (secret)"
     if hidden and not differs:
         yield f" one of {', '.join(sorted(hidden))} differs (secret)"
 
@@ -94,10 +127,18 @@ def hidden_keys(file: File) -> set[str]:
 
 def fingerprints(text: str) -> dict[str, str]:
     """The `Keys` of a text, as the fact `Fingerprints` reads them of a file."""
+    return {key: sum_of(line) for key, line in lines_by_key(text).items()}
+
+
+def lines_by_key(text: str) -> dict[str, str]:
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    return {key_of(line): hashlib.sha256(line.encode()).hexdigest() for line in lines}
+    return {key_of(line): line for line in lines}
+
+
+def sum_of(line: str) -> str:
+    return hashlib.sha256(line.encode()).hexdigest()
 
 
 def key_of(line: str) -> str:
-    ends = [line.find(end) for end in KEY_ENDS if end in line]
-    return line[: min(ends)] if ends else line
+    match = re.match(rf"([{KEY_CHARACTERS}]{{0,{LONGEST_KEY}}})[{KEY_ENDS}]", line)
+    return match[1] if match else ""

@@ -15,7 +15,7 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host, state
 
-from stagecraft.facts.files import Entry, Tree, becoming
+from stagecraft.facts.files import Entry, Tree, becoming_for_a_while
 from stagecraft.manifest import Manifest, manifest
 from stagecraft.operations.diff import show
 from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant
@@ -78,7 +78,13 @@ def add_member(archive: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def tree(
-    *, name: str, tree: str, nodes: Sequence[Node], check: Check | None = None, user: str = "root"
+    *,
+    name: str,
+    tree: str,
+    nodes: Sequence[Node],
+    check: Check | None = None,
+    user: str = "root",
+    needs: Sequence[Written | OperationMeta] = (),
 ) -> Written:
     """Ensures that all nodes of the tree stand as declared, and that nothing is left of what the
     environment's last runs have put into it; or, when the checker refuses them, that none of them
@@ -88,6 +94,7 @@ def tree(
         tree: its name, such as `nginx`; the manifest's word for what belongs together.
         nodes: parents before children.
         check: run before anything is put in place, against the tree as it would be.
+        needs: operations of the run; when one of them fails, the tree stays as it is.
         user: who reads and writes. Below directories that another user can write to, it must be
             that one: root would follow the links they put in its way.
     """
@@ -97,14 +104,31 @@ def tree(
     if stale:
         name += f", remove {', '.join(node.path for node in stale)}"
     meta = install(
-        name=name, tree=tree, nodes=[*nodes, *stale], check=check, user=user, manifest=manifest()
+        name=name,
+        tree=tree,
+        nodes=[*nodes, *stale],
+        check=check,
+        user=user,
+        needs=needs,
+        manifest=manifest(),
     )
     return Written(tree, meta)
 
 
+def went_wrong(earlier: Written | OperationMeta) -> bool:
+    """Whether an operation of this run has failed."""
+    meta = earlier.meta if isinstance(earlier, Written) else earlier
+    return meta.is_complete() and meta.did_error()
+
+
 @operation()
 def install(
-    tree: str, nodes: Sequence[Node], check: Check | None, user: str, manifest: Manifest
+    tree: str,
+    nodes: Sequence[Node],
+    check: Check | None,
+    user: str,
+    needs: Sequence[Written | OperationMeta],
+    manifest: Manifest,
 ) -> Generator[StringCommand]:
     """What `tree` ensures. New paths are recorded in the manifest before they are made, so that an
     interrupted run leaves nothing behind that no later one knows."""
@@ -113,7 +137,7 @@ def install(
     entries = host.get_fact(Tree, paths=[node.path for node in nodes], user=user)
     changes = differing(nodes, entries)
     saw(*(Place(tree, node, entries.get(node.path), user) for node in changes))
-    if not changes:
+    if not changes or (state.is_executing and any(map(went_wrong, needs))):
         return
     if state.is_executing and any(isinstance(node, Sealed) for node in nodes):
         raise ValueError(f"{tree} holds stand-ins for secrets, which never reach a server")
@@ -123,7 +147,7 @@ def install(
     if check:
         arguments += [check.unit, check.name, check.command, *check.directories]
     yield StringCommand(
-        *becoming(user),
+        *becoming_for_a_while(user),
         "sh",
         "-c",
         shlex.quote(INSTALL_TREE),

@@ -1,8 +1,9 @@
 # Installs Debian packages. $1 is the environment's manifest, $2 lists units to mask unless they
-# exist already, the rest are packages.
+# exist already, $3 is `keep` where what is installed must keep its version, else
+# `upgrade`, the rest are packages.
 set -eu
-manifest=$1 units=$2
-shift 2
+manifest=$1 units=$2 others=$3
+shift 3
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 
 newest_list() { find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -newerct '1 day ago' | head -n 1; }
@@ -16,9 +17,16 @@ install() {
 }
 resolves() { install --simulate "$@" >/dev/null 2>&1; }
 
+half_unpacked() {
+    dpkg-query --show --showformat='${db:Status-Eflag} ${Package}:${Architecture}\n' | sed -n 's/^reinstreq //p'
+}
+
 # What an interrupted run left unpacked, or what another one is at: dpkg does not wait, as apt does.
 patience=150
 while [ -n "$(dpkg --audit)" ]; do
+    # Cut off in the middle of unpacking, a package has to come again.
+    # shellcheck disable=SC2046 # a list of words
+    [ -z "$(half_unpacked)" ] || install --fix-broken --reinstall -- $(half_unpacked)
     said=$(SYSTEMD_OFFLINE=1 dpkg --configure -a --force-confdef --force-confold 2>&1) && break
     case $said in
         *lock*) [ $((patience -= 1)) -gt 0 ] && sleep 2 && continue ;;
@@ -43,6 +51,14 @@ if [ -z "$(newest_list)" ] || [ -n "$(changed_source)" ] || ! resolves -- "$@"; 
         solver="--solver=3.0 --no-strict-pinning"
         resolves $solver -- "$@" || solver=
     fi
+fi
+
+# The lists may be newer than those that the plan was made from.
+upgrades() { install --simulate $solver -- "$@" | sed -nE 's/^Inst (\S+) \[(\S+)\] \((\S+) .*/\1 \2 → \3/p'; }
+if [ "$others" = keep ] && [ -n "$(upgrades "$@")" ]; then
+    echo "this would upgrade what others on this server may use; --data upgrade=true allows it:" >&2
+    upgrades "$@" >&2
+    exit 1
 fi
 
 # A masked unit stays down and free of ports, after a reboot, too.

@@ -9,7 +9,7 @@
 # sees as they would be, in a mount namespace of its own.
 set -eu
 umask 077
-tree=$1 manifest=$2 unit=${3-} checker=${4-} check=${5-}
+tree=$1 manifest=$2 unit=${3-} checker=${4-} check=${5-} patience=60
 [ $# -lt 5 ] || shift 5
 
 if [ "$(id -u)" = 0 ]; then
@@ -49,6 +49,8 @@ refuse_link() { [ ! -L "$root$path" ] || refuse "symbolic link"; }
 refuse_directory() { [ -L "$root$path" ] || [ ! -d "$root$path" ] || refuse directory; }
 
 make_directory() {
+    # Its parent may have been somebody else's until a moment ago.
+    [ ! -L "$root$path" ] || { echo "$path has become a symbolic link" >&2; exit 1; }
     [ -d "$root$path" ] || mkdir -p "$root$path"
     own "$root$path"
 }
@@ -123,12 +125,16 @@ if [ -n "$check" ]; then
     each make_parents file
     each make_parents link
     place "$stage/live"
-    if ! unshare --mount sh -euc '
+    code=0
+    # What a site's user runs, or has put there, may never come to its end.
+    unshare --mount timeout --signal=KILL "$patience" sh -euc '
         stage=$1 check=$2
         shift 2
         for directory; do mount --bind "$stage/live$directory" "$directory"; done
         eval "$check"
-    ' check "$stage" "$check" "$@" >"$stage/verdict" 2>&1; then
+    ' check "$stage" "$check" "$@" >"$stage/verdict" 2>&1 || code=$?
+    if [ "$code" != 0 ]; then
+        [ "$code" != 137 ] || echo "$check: not at its end after $patience seconds" >>"$stage/verdict"
         cat "$stage/verdict" >&2
         echo "refused by $checker" >&2
         each name_origins file

@@ -36,6 +36,15 @@ def recorded(secrets: Mapping[str, tuple[str, str]]) -> Generator[StringCommand 
         yield StringCommand(written(manifest().path, text), _stdin=text)
 
 
+@operation()
+def noted() -> Generator[StringCommand]:
+    """Ensures that the manifest says what this run declares, which is a part of the environment."""
+    records = host.get_fact(Manifests).get(manifest().environment, [])
+    text = manifest().text_of_a_part(records, list(states()))
+    if sorted(text.splitlines()) != sorted(record.text for record in records):
+        yield StringCommand(written(manifest().path, text), _stdin=text)
+
+
 def made(secrets: Mapping[str, tuple[str, str]], records: Iterable[Record]) -> Iterator[State]:
     """What files with secrets are made of, now and when they were applied."""
     recorded = {record.path: record.fields[-1] for record in records if record.kind == STATE}

@@ -10,8 +10,8 @@ from stagecraft.facts.files import Entry
 
 @dataclass(frozen=True)
 class File:
-    """A regular file. `mode` is octal text; `secret` keeps its text out of every diff; `origin`
-    is the template it was rendered from, for messages."""
+    """A regular file. `mode` is octal text; `secret` keeps its text out of every diff, but for the
+    lines of the `public` keys; `origin` is the template it was rendered from, for messages."""
 
     path: str
     content: str = field(repr=False)
@@ -19,6 +19,7 @@ class File:
     group: str = "root"
     mode: str = "644"
     secret: bool = False
+    public: frozenset[str] = frozenset()
     origin: str = ""
 
     @property

@@ -3,39 +3,120 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
+from textwrap import wrap
 
+from pyinfra import logger
 from pyinfra.api.command import StringCommand
-from pyinfra.api.operation import operation
+from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host
 
-from stagecraft.facts.packages import InstalledPackages
+from stagecraft.errors import ServerError
+from stagecraft.facts.installation import Installation, InstallationFact
+from stagecraft.harmless import harmless
 from stagecraft.manifest import manifest
+from stagecraft.operations.files import Written
+from stagecraft.operations.services import pending
+from stagecraft.secrets import are_unopened
 from stagecraft.seen import State, saw
 
-INSTALL_PACKAGES = Path(__file__).with_name("install_packages.sh").read_text()
+INSTALL_PACKAGES = Path(__file__).with_name("install_packages.sh").read_text("utf-8")
+
+UPGRADE = "upgrade"
+"""What `--data upgrade=true` says: this run may upgrade what others on the server use."""
+
+UNBROKEN = "\u00a0"
+"""What keeps a package and its version on one line."""
 
 
-@operation()
 def installed(
-    packages: Sequence[str], never_started: Sequence[str] = ()
-) -> Generator[StringCommand]:
+    *,
+    name: str,
+    packages: Sequence[str],
+    never_started: Sequence[str] = (),
+    users: Sequence[str] = (),
+    after: Sequence[Written] = (),
+) -> OperationMeta:
     """Ensures that the packages are installed; never removes or replaces another package, and
-    starts, stops and restarts nothing. The manifest records those that were not there.
+    starts, stops and restarts nothing. The plan says of each package which version comes, and
+    which it replaces. Raises ServerError for a package that the server's archives do not have, and
+    for an upgrade that others would notice and nobody has asked for.
 
     Args:
         packages: Debian package names.
         never_started: units that these packages bring and that shall not run, because each
             environment has an instance of its own. A unit that is already on the server belongs
             to somebody and is left alone.
+        users: those on the server, besides the environment, who use what is installed there.
+        after: what writes the archives' list; until it has run, nobody knows their versions.
     """
-    present = host.get_fact(InstalledPackages, packages=sorted(packages))
-    found = dict.fromkeys(present, "installed")
-    saw(*(State("package", name, "installed", found.get(name, "")) for name in packages))
-    missing = sorted(set(packages) - present)
+    wanted = sorted(packages)
+    found: Installation = host.get_fact(InstallationFact, packages=wanted)
+    missing = [package for package in wanted if package not in found.installed]
+    unasked = [] if asked_to_upgrade() else list(users)
+    if missing and not are_unopened():  # the check tells what is missing, and installs nothing
+        if pending(after) or (found.problems and not found.fresh):
+            announce("install, in versions that the run asks the archives for", missing)
+        else:
+            foresee(found, unasked)
+    return install(name=name, packages=wanted, never_started=never_started, may_upgrade=not unasked)
+
+
+def foresee(found: Installation, users: Sequence[str]) -> None:
+    refuse_problems(found)
+    refuse_upgrades(found, users)
+    announce("install", [change for change in found.changes if not change.old])
+    announce("upgrade", found.upgrades)
+
+
+def asked_to_upgrade() -> bool:
+    """Raises ServerError for another word than true or false, which would do nothing."""
+    word = host.data.get(UPGRADE, False)
+    if not isinstance(word, bool):
+        raise ServerError(f"--data {UPGRADE}={harmless(str(word))}: write true or false")
+    return word
+
+
+def announce(what: str, packages: Iterable[object]) -> None:
+    """Lists packages in the plan, if there are any."""
+    listed = ", ".join(f"{package}".replace(" ", UNBROKEN) for package in packages)
+    if listed:
+        logger.info(f"{host.print_prefix}Packages to {what}:")
+    for line in wrap(listed, 100, break_long_words=False, break_on_hyphens=False):
+        logger.info(f"{host.print_prefix}  {line.replace(UNBROKEN, ' ')}")
+
+
+def refuse_problems(found: Installation) -> None:
+    if found.problems:
+        raise ServerError(
+            f"{host.name}: {'; '.join(found.problems)}. Nothing was changed: correct the name, or"
+            " declare an archive that has it in group_data/all.yml under servers:"
+            f" {host.name}: apt_sources:"
+        )
+
+
+def refuse_upgrades(found: Installation, users: Sequence[str]) -> None:
+    if found.upgrades and users:
+        raise ServerError(
+            f"{host.name}: what this run installs needs newer versions of packages that"
+            f" {' and '.join(users)} may use: {', '.join(map(str, found.upgrades))}. Nothing was"
+            f" changed: when it suits them, start the same run with --data {UPGRADE}=true"
+        )
+
+
+@operation()
+def install(
+    packages: Sequence[str], never_started: Sequence[str], may_upgrade: bool
+) -> Generator[StringCommand]:
+    """What `installed` ensures. The manifest records the packages that were not there."""
+    found: Installation = host.get_fact(InstallationFact, packages=list(packages))
+    standing = dict.fromkeys(found.installed, "installed")
+    saw(*(State("package", name, "installed", standing.get(name, "")) for name in packages))
+    missing = sorted(set(packages) - found.installed)
     if missing:
-        arguments = [manifest().path, " ".join(never_started), *missing]
+        upgrades = "upgrade" if may_upgrade else "keep"
+        arguments = [manifest().path, " ".join(never_started), upgrades, *missing]
         yield StringCommand(
             "sh", "-c", shlex.quote(INSTALL_PACKAGES), "install-packages",
             *map(shlex.quote, arguments),

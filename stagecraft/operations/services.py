@@ -14,7 +14,7 @@ from pyinfra.context import host, state
 from stagecraft.facts.services import Unit, UnitFact
 from stagecraft.manifest import manifest
 from stagecraft.operations.files import Written
-from stagecraft.seen import State, saw
+from stagecraft.seen import State, displaced, saw
 
 RESTART = "systemctl restart"
 RUNNING = "runs, starts at boot"
@@ -74,24 +74,36 @@ def running(
     """
     files = {"unit_files": list(unit_files), "watched": list(watched)}
     present: Unit = host.get_fact(UnitFact, unit=unit, **files)
-    step = due(present, refresh, changing=pending(after))
-    service = Service(unit, present, step, follows=pending(after))
+    follows = pending(after)  # with -y, nobody has asked before, and `displaced` knows nothing yet
+    planned = RESTART if any(changes_below(path) for path in unit_files) else refresh
+    step = due(present, planned, changing=follows)
+    service = Service(unit, present, step, follows)
     _looked_after.setdefault(host.name, []).append(service)
-    if step == "restart" and shared:
-        step += f", which interrupts {' and '.join(manifest().environments)}"
-    elif step == "start" and present.load != "not-found":
-        step += f", it is {present.active}"
-    elif step == "reload" and present.newer and not pending(after):
-        step += f", {present.newer} changed"
-    trees = [change.tree for change in after if isinstance(change, Written)]
     return run(
-        name=f"{name}: {step}" if step else name,
+        name=f"{name}: {in_words(service, shared=shared)}" if step else name,
         unit=unit,
         files=files,
         after=after,
-        trees=trees,
+        trees=[change.tree for change in after if isinstance(change, Written)],
         refresh=refresh,
     )
+
+
+def in_words(service: Service, *, shared: bool) -> str:
+    """Its step, with whom that interrupts or why it is due."""
+    step, present = service.step, service.present
+    if step == "restart" and shared:
+        return f"{step}, which interrupts {' and '.join(manifest().environments)}"
+    if step == "start" and present.load != "not-found":
+        return f"{step}, it is {present.active}"
+    if step == "reload" and present.newer and not service.follows:
+        return f"{step}, {present.newer} changed"
+    return step
+
+
+def changes_below(path: str) -> bool:
+    """Whether the plan changes something there."""
+    return any(f"{changed}/".startswith(f"{path}/") for changed in displaced())
 
 
 def due(unit: Unit, refresh: str, *, changing: bool) -> str:

@@ -35,14 +35,18 @@ def called(hostname: str) -> Generator[StringCommand]:
 
 @operation()
 def generated_locale(locale: str) -> Generator[StringCommand]:
-    """Ensures that the locale is there; C.UTF-8 always is."""
+    """Ensures that the locale is there; C.UTF-8 always is. Fails for one that Debian does not have,
+    which locale-gen would pass over in silence."""
     found: System = host.get_fact(SystemFact)
     missing = locale.lower().replace("-", "") not in found.locales
     saw(State("locale", locale, "there", "" if missing else "there"))
     if missing:
         line = shlex.quote(f"{locale} UTF-8")
+        definition = shlex.quote(f"/usr/share/i18n/locales/{locale.partition('.')[0]}")
+        unknown = shlex.quote(f"Debian has no locale {locale}; it has: /usr/share/i18n/locales")
         yield StringCommand(
-            f"grep -qxF {line} /etc/locale.gen || echo {line} >> /etc/locale.gen; locale-gen"
+            f"[ -e {definition} ] || {{ echo {unknown} >&2; exit 1; }};"
+            f" grep -qxF {line} /etc/locale.gen || echo {line} >> /etc/locale.gen; locale-gen"
         )
 
 

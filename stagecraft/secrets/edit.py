@@ -1,11 +1,13 @@
-"""What secret.py does to an environment's file of secrets."""
+"""What `stagecraft secret` does to an environment's file of secrets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from stagecraft.secrets.file import SecretsFile
+from stagecraft import age
+from stagecraft.nearest import did_you_mean
+from stagecraft.secrets.file import Name, SecretsFile
 from stagecraft.secrets.generate import generate, unfit
 from stagecraft.secrets.masked import Secret
 from stagecraft.secrets.read import (
@@ -15,8 +17,7 @@ from stagecraft.secrets.read import (
     telling_who_can,
     wanted,
 )
-from stagecraft.settings import REPOSITORY, read
-from stagecraft.settings.shape import did_you_mean
+from stagecraft.settings import read
 from stagecraft.sources import SettingsError
 
 # Asks a person for a value; None when there is nobody to ask, or no answer.
@@ -26,7 +27,7 @@ Ask = Callable[[str, str], Secret | None]
 class Editor:
     """One environment's secrets, to be changed. All methods raise SettingsError."""
 
-    def __init__(self, environment: str, root: Path = REPOSITORY) -> None:
+    def __init__(self, environment: str, root: Path) -> None:
         self.root = root
         self.environment = read(environment, root)
         self.file: SecretsFile = secrets_file(self.environment, root)
@@ -41,14 +42,18 @@ class Editor:
                 self.put(site, key, value)
                 yield f"{site} {key}: {'made' if made else 'set'}"
 
-    def missing(self) -> list[tuple[str, str]]:
+    def missing(self) -> list[Name]:
         """The (site, key) of what the environment needs and the file lacks."""
         return [secret for secret in wanted(self.environment) if not self.file.has(*secret)]
 
     def state(self) -> str:
         """What a person wants to know at the end."""
         missing = ", ".join(f"{site} {key}" for site, key in self.missing())
-        return f"{self.file.source.file}: {f'still missing: {missing}' if missing else 'complete'}"
+        readers = ", ".join(map(age.owner, self.recipients))
+        return (
+            f"{self.file.source.file}: {f'still missing: {missing}' if missing else 'complete'}\n"
+            f"New values are encrypted for: {readers}"
+        )
 
     def put(self, site: str, key: str, value: Secret) -> None:
         """Sets one secret; the file is written at once, so that no answer is asked for twice."""
@@ -56,18 +61,20 @@ class Editor:
         wrong = unfit(key, value.reveal())
         if wrong:
             raise SettingsError([self.file.source.problem((site, key), f"not changed: {wrong}")])
+        if not self.file.is_labelled:
+            self._encrypt_anew([name for name in self.file.names() if name != (site, key)])
         self.file.set(site, key, value, self.recipients)
         self.file.write()
 
     def recrypt(self) -> None:
         """Encrypts every value anew, for the recipients that all.yml names now."""
+        self._encrypt_anew(self.file.names())
+        self.file.write()
+
+    def _encrypt_anew(self, names: list[Name]) -> None:
         with telling_who_can(self.environment, self.file):
             keyring = keyring_for(self.environment, self.root)
-            for site, values in self.file.armor.items():
-                for key in values:
-                    value = self.file.get(site, key, keyring)
-                    self.file.set(site, key, value, self.recipients)
-        self.file.write()
+            self.file.encrypt_anew(names, keyring, self.recipients)
 
     def _refuse_unknown(self, site: str, key: str) -> None:
         sites = [site.key for site in self.environment.sites]

@@ -1,9 +1,15 @@
-"""`secrets/<environment>.yml`: each value encrypted on its own, so a diff shows which changed."""
+"""`secrets/<environment>.yml`: each value encrypted on its own, so a diff shows which changed.
+
+Whoever can write to the file could swap two such values without opening them. So each is encrypted
+together with a label, its environment, site and key, that is compared when it is opened. The label
+does not show that a value is older than another one for the same place: git's history does.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from textwrap import indent
@@ -14,9 +20,18 @@ from stagecraft.secrets.masked import Secret
 from stagecraft.sources import Problem, SettingsError, Source, read_yaml
 
 HEADER = """\
-# Encrypted with age, value by value, for the `recipients` of group_data/all.yml.
-# Written by secret.py: `.venv/bin/python secret.py --help`
+# Encrypted with age, value by value, for the `recipients` of group_data/all.yml, and each together
+# with the name of its place: a value that is moved or copied to another one is refused.
 """
+"""A file with labels begins with it, and any other is read as one from before there were labels.
+Whoever changes the text has to accept this one, too."""
+
+COMMAND = ".venv/bin/stagecraft secret"
+
+LABEL = re.compile(r"stagecraft secret: ([a-z0-9-]+ [a-z0-9-]+ [A-Z0-9_]+)")
+
+Name = tuple[str, str]
+"""A site and the key of one of its secrets."""
 
 
 class SecretsFile:
@@ -27,17 +42,56 @@ class SecretsFile:
         self.path = path
         self.source = read_yaml(path, root) if path.exists() else Source(_name(path, root))
         self.armor: dict[str, dict[str, str]] = _checked(self.source)
+        self.is_labelled = not path.exists() or path.read_text().startswith(HEADER)
+
+    def names(self) -> list[Name]:
+        return [(site, key) for site, values in self.armor.items() for key in values]
 
     def has(self, site: str, key: str) -> bool:
         return key in self.armor.get(site, {})
 
     def set(self, site: str, key: str, value: Secret, recipients: Sequence[str]) -> None:
         """Encrypts `value` for the recipients; the file changes with `write`."""
-        self.armor.setdefault(site, {})[key] = age.encrypt(value.reveal(), recipients)
+        text = f"{self._label(site, key)}\n{value.reveal()}"
+        self.armor.setdefault(site, {})[key] = age.encrypt(text, recipients)
 
-    def get(self, site: str, key: str, keyring: age.Keyring) -> Secret:
-        """The value in clear. Raises age.IdentityError when no key of the ring opens it."""
-        return Secret(keyring.decrypt(self.armor[site][key]))
+    def opened(self, names: Iterable[Name], keyring: age.Keyring) -> dict[Name, Secret]:
+        """Their values in clear. A file from before there were labels has none at all.
+
+        Raises age.IdentityError when no key of the ring opens one, and SettingsError for values
+        that were encrypted for another place, or lack the label that others have.
+        """
+        texts = {name: keyring.decrypt(self.armor[name[0]][name[1]]) for name in names}
+        labels_expected = self.is_labelled or any("\n" in text for text in texts.values())
+        problems = [
+            self.source.problem(name, wrong)
+            for name, text in texts.items()
+            if (wrong := self._misplaced(name, text, labels_expected))
+        ]
+        if problems:
+            raise SettingsError(problems)
+        return {name: Secret(text.rpartition("\n")[2]) for name, text in texts.items()}
+
+    def encrypt_anew(self, names: Iterable[Name], keyring: age.Keyring, to: Sequence[str]) -> None:
+        """Encrypts these values for the recipients `to`, with labels; raises what `opened` does."""
+        for (site, key), value in self.opened(names, keyring).items():
+            self.set(site, key, value, to)
+
+    def _label(self, site: str, key: str) -> str:
+        return f"stagecraft secret: {self.path.stem} {site} {key}"
+
+    def _misplaced(self, name: Name, text: str, labels_expected: bool) -> str | None:
+        """Why the opened `text` cannot be the secret `name`; None when it can."""
+        label, newline, _ = text.rpartition("\n")
+        if label == self._label(*name) or not (newline or labels_expected):
+            return None
+        remedy = (
+            f"restore it (git log -p {self.source.file}), "
+            f"or set it anew: `{COMMAND} {self.path.stem} {' '.join(name)}`"
+        )
+        if made_for := LABEL.fullmatch(label):
+            return f"this value was encrypted for another place, {made_for[1]}: {remedy}"
+        return f"this value does not say which place it was encrypted for: {remedy}"
 
     def write(self, mode: int = 0o644) -> None:
         """Replaces the file in one step: a crash leaves the old one or the new one."""
@@ -47,6 +101,7 @@ class SecretsFile:
                 new.write(self._text())
                 os.fchmod(new.fileno(), mode)
                 Path(new.name).rename(self.path)
+                self.is_labelled = True
             except BaseException:
                 Path(new.name).unlink()
                 raise
@@ -67,7 +122,10 @@ def _name(path: Path, root: Path) -> str:
 
 def _checked(source: Source) -> dict[str, dict[str, str]]:
     problems = [
-        Problem(source.place(path), "is not what secret.py writes: delete it, then set it again")
+        Problem(
+            source.place(path),
+            "is not what `stagecraft secret` writes: delete it, then set it again",
+        )
         for path, value in _leaves(source.data)
         if not isinstance(value, str) or "BEGIN AGE ENCRYPTED FILE" not in value
     ]

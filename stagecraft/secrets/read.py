@@ -11,8 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pyinfra import logger
+
 from stagecraft import age
-from stagecraft.secrets.file import SecretsFile
+from stagecraft.secrets.file import COMMAND, Name, SecretsFile
 from stagecraft.secrets.generate import generate
 from stagecraft.secrets.masked import Secret
 from stagecraft.settings import REPOSITORY, Environment, read
@@ -21,8 +23,10 @@ from stagecraft.sources import Place, Problem, SettingsError, read_yaml
 STAND_IN = "a secret that nobody has opened"
 """What stands in its place where a plan needs none."""
 
-COMMAND = ".venv/bin/python secret.py"
-
+UNLABELLED = (
+    "%s was written by an earlier version: whoever can change the file could swap its values "
+    "unnoticed. Run `%s` and commit the file"
+)
 
 _unopened: ContextVar[bool] = ContextVar("unopened", default=False)
 
@@ -66,7 +70,11 @@ def opened_secrets(environment_name: str, root: Path = REPOSITORY) -> dict[str, 
     environment = read(environment_name, root)
     file = secrets_file(environment, root)
     if environment.server.throwaway:
-        _make_throwaway(environment, file, root)
+        try:
+            _make_throwaway(environment, file, root)
+        except OSError as error:
+            message = f"cannot be written: {error.strerror} ({error.filename})"
+            raise SettingsError([Problem(Place(file.source.file), message)]) from None
     _refuse_missing(environment, file)
     return _opened(environment, file, root)
 
@@ -77,7 +85,7 @@ def secrets_file(environment: Environment, root: Path) -> SecretsFile:
     return SecretsFile(folder / f"{environment.name}.yml", root)
 
 
-def wanted(environment: Environment) -> list[tuple[str, str]]:
+def wanted(environment: Environment) -> list[Name]:
     """The (site, key) of every secret that the environment needs."""
     return [
         (site.key, key)
@@ -119,7 +127,7 @@ def _refuse_missing(environment: Environment, file: SecretsFile) -> None:
         message = f"there is no such file: `{COMMAND} {name}` makes it"
         raise SettingsError([Problem(Place(file.source.file), message)])
     missing = [
-        file.source.problem((site, key), f"is missing: `{COMMAND} {name} {site} {key}` sets it")
+        file.source.problem((site, key), f"is missing: {_remedy(environment, site, key)}")
         for site, key in wanted(environment)
         if not file.has(site, key)
     ]
@@ -127,14 +135,22 @@ def _refuse_missing(environment: Environment, file: SecretsFile) -> None:
         raise SettingsError(missing)
 
 
+def _remedy(environment: Environment, site: str, key: str) -> str:
+    if key in environment.site(site).generated_secrets:
+        return f"`{COMMAND} {environment.name}` makes it"
+    return f"`{COMMAND} {environment.name} {site} {key}` sets it"
+
+
 def _opened(
     environment: Environment, file: SecretsFile, root: Path
 ) -> dict[str, dict[str, Secret]]:
-    opened: dict[str, dict[str, Secret]] = {}
     with telling_who_can(environment, file):
-        keyring = keyring_for(environment, root)
-        for site, key in wanted(environment):
-            opened.setdefault(site, {})[key] = file.get(site, key, keyring)
+        values = file.opened(wanted(environment), keyring_for(environment, root))
+    if not file.is_labelled:
+        logger.warning(UNLABELLED, file.source.file, f"{COMMAND} {environment.name} --recrypt")
+    opened: dict[str, dict[str, Secret]] = {}
+    for (site, key), value in values.items():
+        opened.setdefault(site, {})[key] = value
     return opened
 
 
@@ -158,7 +174,7 @@ def telling_who_can(environment: Environment, file: SecretsFile) -> Iterator[Non
 def recipients_of(environment: Environment, root: Path) -> list[str]:
     """Who shall be able to read this environment's secrets. Raises SettingsError for nobody."""
     if environment.server.throwaway:
-        return [age.recipient_of(_throwaway_identity(root))]
+        return [_throwaway_recipient(_throwaway_identity(root))]
     if not environment.recipients:
         message = "is empty: put your SSH public key there, the line in ~/.ssh/id_ed25519.pub"
         all_yml = read_yaml(root / "group_data/all.yml", root)
@@ -166,14 +182,26 @@ def recipients_of(environment: Environment, root: Path) -> list[str]:
     return environment.recipients
 
 
+def _throwaway_recipient(identity: Path) -> str:
+    try:
+        return age.recipient_of(identity)
+    except age.IdentityError as error:
+        advice = "delete it: throwaway secrets" if identity.exists() else "with the first run they"
+        message = f"{error}; {advice} make themselves"
+        raise SettingsError([Problem(Place(str(identity)), message)]) from None
+
+
 def _make_throwaway(environment: Environment, file: SecretsFile, root: Path) -> None:
     if not _throwaway_identity(root).exists():
         age.make_identity(_throwaway_identity(root))
         file.armor.clear()
+    recipients = recipients_of(environment, root)
     missing = [(site, key) for site, key in wanted(environment) if not file.has(site, key)]
+    if not file.is_labelled:
+        file.encrypt_anew(file.names(), keyring_for(environment, root), recipients)
     for site, key in missing:
-        file.set(site, key, generate(key), recipients_of(environment, root))
-    if missing:
+        file.set(site, key, generate(key), recipients)
+    if missing or not file.is_labelled:
         file.write()
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stagecraft.local_files import not_text, unreadable, wrong_certificates
+from stagecraft.nearest import did_you_mean
 from stagecraft.settings.host import DEPLOY, Host
 from stagecraft.settings.models import AptSource, Issuer, Server, Site
 from stagecraft.settings.public_keys import is_line, wrong_file
-from stagecraft.settings.shape import did_you_mean
 from stagecraft.settings.values import is_armored, is_public
 from stagecraft.sources import KeyPath, Place, Problem
 
@@ -31,11 +32,19 @@ def contradictions(site: Site, issuers: dict[str, Issuer]) -> Wrong:
     yield from _tls(site, issuers)
     yield from _debug_in_public(site)
     yield from _values_set_twice(site)
+    if site.php_fpm.slow_log > site.php_fpm.timeout:
+        message = f"is more than timeout, {site.php_fpm.timeout}: no request would live to be slow"
+        yield ("php_fpm", "slow_log"), message
+    if site.no_php and site.entry == "front-controller":
+        yield ("no_php",), "index.php alone runs as it is; no_php is for entry: php-files"
 
 
 def _names(site: Site) -> Wrong:
-    if len(site.name) > 32:
-        yield (), f"{site.name} is a Unix user: at most 32 characters, these are {len(site.name)}"
+    longest = site.redis_user
+    if len(longest) > 32:
+        yield (), f"{longest} is a Unix user: at most 32 characters, these are {len(longest)}"
+    if site.name.startswith("stagecraft-"):
+        yield (), f"{site.name} is a name of our own files and units: call the site something else"
     if not site.database.collation.startswith(site.database.charset):
         yield ("database", "collation"), f"is no collation of {site.database.charset}"
 
@@ -89,23 +98,30 @@ def dropped_but_used(databases: Iterable[str], entries: Iterable[Entry]) -> Wron
 
 
 def missing_files(server: Server, issuers: dict[str, Issuer]) -> Wrong:
-    """Public keys and CA bundles that are not where all.yml says."""
-    if server.host:
-        yield from _missing_public_keys(server.name, server.host)
+    """Public keys and CA bundles that are not where all.yml says. A throwaway's are made with it:
+    `inventory.load` looks for them."""
+    if server.host and not server.throwaway:
+        yield from missing_public_keys(server.name, server.host)
     for name, source in server.apt_sources.items():
         if wrong := _wrong_key(source):
             yield ("servers", server.name, "apt_sources", name, "key"), wrong
     for name, issuer in issuers.items():
-        if issuer.ca_bundle and not Path(issuer.ca_bundle).is_file():
-            yield ("issuers", name, "ca_bundle"), f"there is no file {issuer.ca_bundle}"
+        if issuer.ca_bundle and (wrong := wrong_certificates(issuer.ca_bundle)):
+            yield ("issuers", name, "ca_bundle"), wrong
 
 
-def _missing_public_keys(server: str, host: Host) -> Wrong:
+def missing_public_keys(server: str, host: Host) -> Wrong:
+    """Those of its accounts that are given as paths, and are not there."""
     lists: dict[KeyPath, list[str]] = {("admins", name): keys for name, keys in host.admins.items()}
     for path, keys in (lists | {("deploy",): host.deploy}).items():
         for n, key in enumerate(keys):
             if not is_line(key) and (wrong := wrong_file(key)):
                 yield ("servers", server, "host", *path, n), wrong
+
+
+TAKEN = {"root", DEPLOY, "stagecraft", "mysql", "redis"}
+"""Accounts and a group that a run makes, or a package that it installs: Debian's would run the
+database as an admin who is called mysql."""
 
 
 def logins(servers: dict[str, Server]) -> Wrong:
@@ -120,25 +136,41 @@ def logins(servers: dict[str, Server]) -> Wrong:
                 f"{server.ssh_user} cannot log in where `host` closes SSH to all but {accounts};"
                 " for the first contact: pyinfra --user root",
             )
-        for admin in server.host.admins.keys() & {"root", DEPLOY}:
+        for admin in server.host.admins.keys() & TAKEN:
             yield ("servers", name, "host", "admins", admin), "is there anyway: take another name"
+
+
+def taken_ports(servers: dict[str, Server]) -> Wrong:
+    """sshd's, where it is another service's on every machine."""
+    for name, server in servers.items():
+        owners = dict.fromkeys((80, 443), "nginx")
+        owners |= dict.fromkeys(DATABASE_PORTS, server.database.engine)
+        if owner := owners.get(server.ssh_port):
+            message = f"{server.ssh_port} is {owner}'s port: sshd needs another one"
+            yield ("servers", name, "ssh_port"), message
+        elif server.host and server.ssh_port >= UNPRIVILEGED:
+            message = (
+                f"any user of the machine can take {server.ssh_port} while sshd restarts, and lock"
+                f" you out: choose one below {UNPRIVILEGED}"
+            )
+            yield ("servers", name, "ssh_port"), message
 
 
 def _wrong_key(source: AptSource) -> str | None:
     if source.key is None or is_armored(source.key):
         return None
-    if not Path(source.key).is_file():
-        return f"there is no file {source.key}"
+    if wrong := unreadable(source.key):
+        return wrong
     if not is_armored(Path(source.key).read_text(encoding="utf-8", errors="replace")):
         return f"{source.key} is no armored public key: gpg --export --armor makes one"
-    return None
+    return not_text(source.key)
 
 
 def one_name_per_machine(servers: dict[str, Server]) -> Wrong:
     """Under a second name, two environments on a machine would not be checked together."""
     seen: dict[Any, str] = {}
     for name, server in servers.items():
-        first = seen.setdefault((server.address, server.ssh_port, server.ssh_config), name)
+        first = seen.setdefault((server.address.lower(), server.ssh_port, server.ssh_config), name)
         if first != name:
             yield ("servers", name, "address"), f"is servers.{first} already: one name per machine"
 
@@ -166,11 +198,31 @@ def _claimed_twice(entries: list[Entry]) -> Iterator[Problem]:
 def _claims(site: Site) -> Iterator[tuple[str, KeyPath, str]]:
     """What a site alone may have on its machine."""
     yield "name", (), site.name
+    yield "name", (), site.redis_user
     for path, domain in _domains(site):
         yield "domain", path, domain
     yield "database", ("database", "name"), site.database.name
     yield "database user", ("database", "user"), site.database.user
     yield "database user", ("database", "user"), site.database.migrator
+
+
+DATABASE_PORTS = (3306, 33060)
+
+UNPRIVILEGED = 1024
+"""Ports from here on are anybody's: net.ipv4.ip_unprivileged_port_start, Linux' default."""
+
+
+def others_doors(server: Server, entries: Iterable[Entry]) -> Iterator[Problem]:
+    """What no site may reach on the machine: by these services it would get to all the others."""
+    doors = {server.ssh_port: "is sshd's: no site logs in to its own machine"}
+    for port in DATABASE_PORTS:
+        doors[port] = f"is {server.database.engine}'s, for all sites: the app has its socket"
+    for entry in entries:
+        for n, destination in enumerate(entry.site.destinations):
+            here = destination.loopback or destination.has(server.address)
+            if here and destination.port in doors:
+                message = f"{entry.site.reach[n]} {doors[destination.port]}"
+                yield Problem(entry.place(("reach", n)), message)
 
 
 def _overlapping_prefixes(entry: Entry, others: list[Entry]) -> Iterator[Problem]:

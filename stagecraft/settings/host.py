@@ -33,7 +33,7 @@ class Opening(Setting):
 class Firewall(Setting):
     """What is open besides SSH, HTTP and HTTPS."""
 
-    open: dict[values.Name, Opening] = {}
+    open: dict[Annotated[values.Name, Field(max_length=128)], Opening] = {}  # nft's comments
 
 
 class Upgrades(Setting):

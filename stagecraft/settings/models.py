@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from stagecraft.errors import CommandLineError
 from stagecraft.settings import values
+from stagecraft.settings.addresses import Destination
 from stagecraft.settings.host import DEPLOY, Host
 from stagecraft.settings.setting import Port, PositiveInt, Setting
 from stagecraft.settings.values import percent, size_in_bytes
@@ -56,7 +58,7 @@ class AptSource(Setting):
     suites: Annotated[list[values.Line], Field(min_length=1)]
     components: list[values.Line] = ["main"]
     key: values.KeyOrPath | None = None
-    pin: int | None = None
+    pin: Annotated[int, Field(gt=0, lt=2**15)] | None = None
     check_valid_until: bool = True
 
     @property
@@ -64,7 +66,7 @@ class AptSource(Setting):
         """The public key itself, read from its file where `key` is a path."""
         if self.key is None or values.is_armored(self.key):
             return self.key
-        return Path(self.key).read_text(encoding="ascii")
+        return Path(self.key).read_text(encoding="utf-8")
 
 
 class ServerDatabase(Setting):
@@ -164,12 +166,17 @@ class Site(Setting):
     database: Database
     redis: Redis
     tls: Tls = Tls()
+    entry: Literal["front-controller", "php-files"] = "front-controller"
+    no_php: list[values.PublicDirectory] = []
+    shared: list[values.PublicDirectory] = []
+    health: values.UrlPath = "/health"
     upload_limit: values.Size = "700M"
     protect: Protect = Protect()
     php_fpm: PhpFpm = PhpFpm()
+    reach: list[values.Reachable] = []
     mark_staging: bool = True
     env: dict[values.EnvironmentVariable, values.Value] = {}
-    features: dict[values.FeatureName, values.Value] = {}
+    features: dict[values.FeatureName, bool] = {}
     secrets: list[values.SecretName] = []
 
     @model_validator(mode="before")
@@ -190,6 +197,11 @@ class Site(Setting):
         return f"{self.key}-{self.environment}"
 
     @property
+    def redis_user(self) -> str:
+        """Redis runs as it, so that the site's own user cannot replace its socket or its data."""
+        return f"redis-{self.name}"
+
+    @property
     def domains(self) -> list[str]:
         return [self.domain, *self.aliases]
 
@@ -198,19 +210,29 @@ class Site(Setting):
         return f"/var/www/{self.name}"
 
     @property
-    def feature_variables(self) -> dict[str, values.Value]:
+    def destinations(self) -> list[Destination]:
+        """What `reach` names."""
+        return [Destination.parse(text) for text in self.reach]
+
+    @property
+    def feature_variables(self) -> dict[str, bool]:
         """The flags as the app reads them: FEATURE_CUSTOMER_PORTAL."""
         return {f"FEATURE_{flag.upper()}": value for flag, value in self.features.items()}
 
     @property
     def generated_secrets(self) -> list[str]:
-        """Those that secret.py makes itself: machines alone use them."""
-        return ["APP_KEY", "DB_PASSWORD", "DB_MIGRATOR_PASSWORD", "REDIS_PASSWORD"]
+        """Those that `stagecraft secret` makes itself: machines alone use them."""
+        names = ["APP_KEY", "DB_PASSWORD", "DB_MIGRATOR_PASSWORD", "REDIS_PASSWORD"]
+        return [*names, HTPASSWD_SALT] if self.protect.basic_auth else names
 
     @property
     def given_secrets(self) -> list[str]:
         """Those that a person must know: basic auth passwords, and what the site declares."""
         return [*map(basic_auth_secret, self.protect.basic_auth), *self.secrets]
+
+
+HTPASSWD_SALT = "HTPASSWD_SALT"
+"""The secret that the salts of basic auth's hashes are made of."""
 
 
 def basic_auth_secret(user: str) -> str:
@@ -240,5 +262,11 @@ class HostData(Protocol):
 
 
 def environment_of(data: HostData) -> Environment:
-    """The environment that a host belongs to, from pyinfra's `host.data`."""
-    return Environment.model_validate(data.environment)
+    """The environment that a host belongs to, from pyinfra's `host.data`. Raises CommandLineError
+    for a host that no inventory of ours has named, like @local."""
+    try:
+        return Environment.model_validate(data.environment)
+    except (AttributeError, ValidationError):
+        raise CommandLineError(
+            "this runs on the server of an environment: pyinfra inventories/staging.py deploy.py"
+        ) from None

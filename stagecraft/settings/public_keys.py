@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ValidationInfo
 
+from stagecraft.local_files import not_text
 from stagecraft.settings.values import local_path
 
 KINDS = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ssh-rsa")
@@ -70,8 +71,8 @@ def _lines_of(key: str) -> Iterator[str]:
 
 def wrong_file(path: str) -> str | None:
     """What is wrong with a file of public keys; None if nothing."""
-    if not Path(path).is_file():
-        return f"there is no file {path}"
+    if text := not_text(path):
+        return text
     wrong = (wrong_line(line) for line in _lines_of(path))
     return next((f"{path}: {text}" for text in wrong if text), None)
 

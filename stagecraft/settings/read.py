@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from stagecraft.nearest import did_you_mean
 from stagecraft.settings import checks
 from stagecraft.settings.checks import Entry
 from stagecraft.settings.models import Environment, Issuer, Machines, Server, Site, Sites
-from stagecraft.settings.shape import Shape, did_you_mean
+from stagecraft.settings.shape import Shape
 from stagecraft.sources import KeyPath, Place, Problem, SettingsError, Source, read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -121,6 +122,7 @@ class _Reading:
                 servers[name] = server
         self._refuse_each(self.all, checks.one_name_per_machine(servers))
         self._refuse_each(self.all, checks.logins(servers))
+        self._refuse_each(self.all, checks.taken_ports(servers))
         return servers
 
     def _neighbours(self, name: str) -> list[str]:
@@ -176,6 +178,7 @@ class _Reading:
         self, server: Server, issuers: dict[str, Issuer], entries: list[Entry]
     ) -> None:
         self._refuse_each(self.all, checks.missing_files(server, issuers))
+        self.problems += checks.others_doors(server, entries)
         for message in checks.overcommitted_memory(server, entries):
             self._refuse(self.all, ("servers", server.name), message)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin
@@ -11,6 +10,7 @@ from typing import Any, TypeVar, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from stagecraft.nearest import did_you_mean
 from stagecraft.settings.models import (
     Database,
     Machines,
@@ -87,14 +87,6 @@ def _unknown(key: str, model: type[BaseModel], fields: list[str]) -> str:
     return f"unknown key{did_you_mean(key, fields)}"
 
 
-def did_you_mean(word: str, known: Collection[str]) -> str:
-    """The end of an error about `word`: the nearest of the known ones, or all of them."""
-    nearest = get_close_matches(word, known, n=1)
-    if nearest:
-        return f"; did you mean {nearest[0]!r}?"
-    return f"; known: {', '.join(known)}" if known else ""
-
-
 def _path(detail: ErrorDetails, given: Collection[str]) -> KeyPath:
     """Where it is written: a wrong name of a key is at that key, what is given, at the whole."""
     path = tuple(part for part in detail["loc"] if part != "[key]")
@@ -111,9 +103,27 @@ def _said(detail: ErrorDetails) -> str:
             return str(detail["ctx"]["error"])
         case "string_type" if isinstance(value, (int, float)) and not isinstance(value, bool):
             return f'must be text: quote it, "{value}"'
-        case "int_type" | "bool_type" if isinstance(value, str):
+        case "string_type":
+            return f"must be text, not {_written(value)}"
+        case "list_type":
+            return f"must be a list, not {_written(value)}"
+        case "bool_type":
+            return f"must be true or false, not {_written(value)}"
+        case "int_type" if isinstance(value, str):
             return f"{detail['msg'].replace('Input should be', 'must be')}, not the text {value!r}"
         case "model_type" | "dict_type":
             return "must hold keys and values (`key: value`)"
         case _:
             return detail["msg"].replace("Input should be", "must be")
+
+
+def _written(value: Any) -> str:
+    """A value as a person would call it."""
+    match value:
+        case None:
+            return "null"
+        case str():
+            return f"the text {value!r}"
+        case int() | float():
+            return str(value)
+    return "a list" if isinstance(value, list) else "keys and values"

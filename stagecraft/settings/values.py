@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import zoneinfo
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, PlainValidator, ValidationInfo
 
 from stagecraft.age import is_recipient
+from stagecraft.settings.addresses import Destination, machine_address, network
 
 # RFC 6761, RFC 8375, and ICANN's .internal: no public certificate, no public name.
 RESERVED_DOMAINS = ("test", "localhost", "example", "invalid", "internal", "local", "home.arpa")
@@ -43,7 +43,7 @@ def hours(period: str) -> int:
 
 def _like(pattern: str, expectation: str) -> AfterValidator:
     def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
+        if not re.fullmatch(pattern, value) or not value.isprintable():
             raise ValueError(f"{value!r} must be {expectation}")
         return value
 
@@ -109,18 +109,9 @@ def _decodes(name: str) -> bool:
     return True
 
 
-def _network(value: str) -> str:
-    try:
-        return str(ipaddress.ip_network(value))
-    except ValueError:
-        raise ValueError(f"{value!r} is no address or network{_nearest_network(value)}") from None
-
-
-def _nearest_network(value: str) -> str:
-    try:
-        return f"; did you mean {ipaddress.ip_network(value, strict=False)}?"
-    except ValueError:
-        return ", like 203.0.113.7 or 2001:db8::/32"
+def _destination(value: str) -> str:
+    Destination.parse(value)
+    return value
 
 
 def _recipient(value: str) -> str:
@@ -146,7 +137,10 @@ def _value(value: object) -> object:
 def local_path(value: str, info: ValidationInfo) -> str:
     """Absolute, once the reader of the files says what it is relative to."""
     root = (info.context or {}).get("root")
-    return str(root / Path(value).expanduser()) if root else value
+    try:
+        return str(root / Path(value).expanduser()) if root else value
+    except RuntimeError:
+        raise ValueError(f"{value!r} begins with no user's home") from None
 
 
 def is_armored(key: str) -> bool:
@@ -159,7 +153,8 @@ def _key_or_path(value: str, info: ValidationInfo) -> str:
 
 
 def _timezone(value: str) -> str:
-    if value not in zoneinfo.available_timezones():
+    # Debian's `localtime` is a link to /etc/localtime, which would then lead to itself.
+    if value not in zoneinfo.available_timezones() - {"localtime"}:
         raise ValueError(f"{value!r} is no time zone of the tz database, like Europe/Berlin")
     return value
 
@@ -177,15 +172,16 @@ def _environment_variable(name: str) -> str:
 DERIVED_VARIABLES = {
     "APP_ENV": "the name of this file",
     "APP_URL": "`domain`",
-    "APP_KEY": "secrets/, set by secret.py",
-    "DB_(?!QUEUE).*|DATABASE_URL": "`database` (passwords: secrets/, set by secret.py)",
-    "REDIS_(?!QUEUE).*": "`redis` (password: secrets/, set by secret.py)",
+    "APP_KEY": "secrets/, set by `stagecraft secret`",
+    "DB_(?!QUEUE).*|DATABASE_URL": "`database` (passwords: secrets/, set by `stagecraft secret`)",
+    "REDIS_(?!QUEUE).*": "`redis` (password: secrets/, set by `stagecraft secret`)",
     "(CACHE|HORIZON)_PREFIX": "`redis.prefix`",
     "SESSION_COOKIE": "the site's and the environment's name",
 }
 
 Domain = Annotated[str, AfterValidator(_domain)]
-Network = Annotated[str, AfterValidator(_network)]
+Network = Annotated[str, AfterValidator(network)]
+Reachable = Annotated[str, AfterValidator(_destination)]
 Recipient = Annotated[str, AfterValidator(_recipient)]
 Line = Annotated[str, AfterValidator(_one_line)]
 Value = Annotated[str | int | float | bool | None, PlainValidator(_value)]
@@ -197,31 +193,46 @@ Name = Annotated[
 ServerName = Annotated[
     str, _like("[a-z0-9]([a-z0-9.-]*[a-z0-9])?", "lower-case letters, digits, dots and hyphens")
 ]
-Address = Annotated[
-    str, _like(r"[A-Za-z0-9]([A-Za-z0-9._:-]*[A-Za-z0-9])?", "a host name or an IP address")
-]
+Address = Annotated[str, AfterValidator(machine_address)]
 UnixUser = Annotated[str, _like("[a-z_][a-z0-9_.-]{0,31}", "a Unix user's name")]
 Email = Annotated[str, _like(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
 Url = Annotated[str, _like(r"https?://[^\s/]+\S*", "a URL")]
 HttpsUrl = Annotated[str, _like(r"https://[^\s/]+\S*", "a URL that begins with https://")]
 Share = Annotated[str, _like(r"([1-9][0-9]?|100)%", 'a share of the machine\'s memory, like "25%"')]
-Size = Annotated[str, _like(r"[1-9][0-9]*[kKmMgG]", "a size as nginx and PHP write it, like 700M")]
-ProcessSize = Annotated[str, _like("[1-9][0-9]*[mMgG]", "a size in megabytes or more, like 48M")]
+Size = Annotated[
+    str, _like(r"[1-9][0-9]{0,5}[kKmMgG]", "a size as nginx and PHP write it, like 700M")
+]
+ProcessSize = Annotated[
+    str, _like("[1-9][0-9]{0,5}[mMgG]", "a size in megabytes or more, like 48M")
+]
 RedisSize = Annotated[
-    str, _like(r"[1-9][0-9]*(kb|mb|gb)", "a size as Redis writes it, like 128mb (mb, not m)")
+    str, _like(r"[1-9][0-9]{0,5}(kb|mb|gb)", "a size as Redis writes it, like 128mb (mb, not m)")
 ]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 Locale = Annotated[
     str, _like(r"[a-z]{2,3}_[A-Z]{2}\.UTF-8|C\.UTF-8", "a UTF-8 locale, like de_DE.UTF-8")
 ]
-Swap = Annotated[str, _like("auto|none|[1-9][0-9]*[MG]", "auto, none, or a size like 2G")]
+Swap = Annotated[str, _like("auto|none|[1-9][0-9]{0,5}[MG]", "auto, none, or a size like 2G")]
 RebootTime = Annotated[
     str, _like("never|([01][0-9]|2[0-3]):[0-5][0-9]", 'never, or a time of day like "04:00"')
 ]
-Period = Annotated[str, _like("[1-9][0-9]*[hdw]", "hours, days or weeks, like 12h, 1d or 1w")]
+Period = Annotated[str, _like("[1-9][0-9]{0,3}[hdw]", "hours, days or weeks, like 12h, 1d or 1w")]
 RemotePath = Annotated[
     str,
     _like(r"(/[^/\x00-\x1f\x7f]+)+", "an absolute path on the server, without a slash at its end"),
+]
+PublicDirectory = Annotated[
+    str,
+    _like(
+        r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*",
+        "a directory below public/, like wp-content/uploads, without a slash at its ends",
+    ),
+    _but_not({"storage", "admin", "api", "health"}, "a path of ours"),
+]
+UrlPath = Annotated[
+    str,
+    _like(r"(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+", "a path of the site, like /health"),
+    _but_not({"/index.php", "/api"}, "a path of ours"),
 ]
 PhpVersion = Annotated[str, _like(r"[1-9]\.[0-9]+", 'a version like "8.2"')]
 PhpExtension = Annotated[
@@ -252,6 +263,9 @@ EnvironmentVariable = Annotated[str, AfterValidator(_environment_variable)]
 SecretName = Annotated[
     str,
     _like("[A-Z][A-Z0-9_]*", "upper-case letters, digits and _"),
-    _but_not({"app_key", "db_password", "db_migrator_password", "redis_password"}, "there anyway"),
+    _but_not(
+        {"app_key", "db_password", "db_migrator_password", "redis_password", "htpasswd_salt"},
+        "there anyway",
+    ),
     AfterValidator(_environment_variable),
 ]

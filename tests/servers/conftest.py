@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Generator, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tampering
 from pebble import Pebble, set_up
 from project import Project
 from provisioned import STATE, Provisioned, debian_unstable, machine, provision, staging
-from tampering import Guarded, guard
+from tampering import Finder, Guarded, guard
 
 from stagecraft.nspawn.lab import Lab
 from stagecraft.settings import read
@@ -99,18 +101,31 @@ def guarded(lab: Lab) -> Guarded:
 
 @pytest.fixture(scope="session")
 def guarded_12(lab: Lab) -> Guarded:
+    """The same on Debian 12, which speaks German."""
+    return guard(lab, "guarded-12", "bookworm", locale="de_DE.UTF-8")
+
+
+@pytest.fixture(scope="module")
+def find(guarded: Guarded) -> Finder:
+    """What a check finds of a round of changes, made at the round's first test."""
+    return cache(partial(tampering.find, guarded))
+
+
+@pytest.fixture(scope="module")
+def find_12(guarded_12: Guarded) -> Finder:
     """The same on Debian 12."""
-    return guard(lab, "guarded-12", "bookworm")
+    return cache(partial(tampering.find, guarded_12))
 
 
 LONGEST_FIRST = (
-    "test_drift_unmanaged",
+    "guarded",
     "trixie",
-    "test_drift_managed",
     "bookworm",
     "test_bootstrap-trixie",
     "test_faults",
-    "test_drift_running",
+    "guarded_12",
+    "test_bootstrap-bookworm",
+    "test_second_team",
 )
 """Groups of tests that a worker had better not begin last."""
 
@@ -150,7 +165,8 @@ def group_marked(item: pytest.Item) -> str:
 def group(item: pytest.Item) -> str:
     """The server that many tests share, or the test's module with the suite that it boots."""
     parameters = parameters_of(item)
-    for server in ("trixie", "bookworm", "mysql", "guarded_12"):
-        if server in item.fixturenames or parameters.get("host") == server:
+    named = {*item.fixturenames, parameters.get("host"), parameters.get("server")}
+    for server in ("trixie", "bookworm", "mysql", "guarded_12", "guarded"):
+        if server in named:
             return server
     return "-".join([item.path.stem, *filter(None, [parameters.get("bare")])])

@@ -11,20 +11,22 @@ import json
 import subprocess
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from threading import Event
 from typing import Any
 
 from provisioned import Provisioned, quote
+from web import under_load
 
 STAGING, PRODUCTION, ROOT = "askpro-staging", "askpro-production", "root"
 HOME = f"/var/www/{PRODUCTION}"
 SOCKET = f"/run/redis-{PRODUCTION}/redis-server.sock"
 URLS = {STAGING: "https://staging.askpro.test", PRODUCTION: "https://api.askpro.test"}
 LOGINS = {STAGING: "askproai_staging", PRODUCTION: "askproai_user"}
-PID = f"$(systemctl show -p MainPID --value php-fpm@{PRODUCTION})"
+PROCESSES = f"*/php-fpm@{PRODUCTION}.service/cgroup.procs"
+PID = f"$(cd / && find /sys/fs/cgroup -path {PROCESSES} -exec cat {{}} + 2>/dev/null | head -n 1)"
+"""As anybody may ask who reaches no systemd: PHP's sandbox hides that."""
 
 BREAK_IN = """\
 if (isset($_SERVER['HTTP_X_RUN'])) {
@@ -69,6 +71,26 @@ def sql(*statements: str, works_for: str = PRODUCTION) -> Iterator[Attempt]:
 
 def redis(*commands: str) -> Iterator[Attempt]:
     return (Attempt("Redis login", command) for command in commands)
+
+
+OWN = 'explode(":", stream_socket_get_name(stream_socket_client("udp://192.0.2.1:9"), false))[0]'
+"""PHP for the address by which the machine is known to others."""
+
+
+def connections(*destinations: str) -> Iterator[Attempt]:
+    """A connection to each of what PHP's `fsockopen` takes, which works for root."""
+    return shell(
+        *(f"php -r 'exit((int) !@fsockopen({to}, timeout: 3));'" for to in destinations),
+        works_for=ROOT,
+    )
+
+
+def datagrams(*destinations: str) -> Iterator[Attempt]:
+    client = 'stream_socket_client("udp://{}")'
+    return shell(
+        *(f"php -r 'exit((int) !@fwrite({client.format(to)}, \"x\"));'" for to in destinations),
+        works_for=ROOT,
+    )
 
 
 def row(what_stops_it: str, *attempts: Attempt | Iterator[Attempt]) -> Row:
@@ -254,18 +276,47 @@ def swell_redis(host: Provisioned, who: str) -> bool:
     return size_kb > 2 * 64 * 1024
 
 
+SPY = """<?php
+echo posix_getpwuid(posix_geteuid())['name'], ' ',
+    file_get_contents('/var/www/askpro-production/shared/.env');
+"""
+
+
+def become_it(host: Provisioned, who: str) -> bool:
+    """By links in the place of the socket that nginx asks and of the directory that it serves: what
+    nginx asks is production's PHP then, for a program of staging's."""
+    spy, public = "/run/lock/spy", f"/var/www/{STAGING}/releases/placeholder/public"
+    host.ssh(f"mkdir -p {spy} && cat > {spy}/index.php && chmod -R a+rX {spy}", input=SPY)
+    own, other = (f"/run/php-fpm-{name}/php-fpm.sock" for name in (STAGING, PRODUCTION))
+    links = {own: other, public: spy}
+    try:
+        for place, target in links.items():
+            as_user(host, who, f"mv {place} {place}.away && ln -s {target} {place}")
+        answer = host.web.get(f"{URLS[STAGING]}/api/spy").text
+    finally:
+        for place in links:
+            host.ssh(f"[ ! -e {place}.away ] || {{ rm -f {place}; mv {place}.away {place}; }}")
+        host.ssh(f"rm -r {spy}")
+    return answer.startswith(f"{PRODUCTION} ") and "APP_KEY=" in answer
+
+
 def serve_it_through_a_link(host: Provisioned, who: str) -> bool:
-    public = f"/var/www/{STAGING}/current/public"
-    asset = f"{HOME}/current/public/asset.txt"
-    host.ssh(f"echo production > {asset}; chown {PRODUCTION}: {asset}")
-    host.ssh(f"ln -s {asset} {public}/asset.txt; ln -s {HOME}/current/public {public}/all")
-    host.ssh(f"chown -h {STAGING}: {public}/asset.txt {public}/all")
-    own = host.web.get(f"{URLS[PRODUCTION]}/asset.txt").text
-    paths = ("asset.txt", "all/asset.txt")
-    answers = [host.web.get(f"{URLS[STAGING]}/{path}", login=host.qa) for path in paths]
-    host.ssh(f"rm {asset} {public}/asset.txt {public}/all")
-    assert own == "production\n"
-    return any(answer.status not in (403, 404) for answer in answers)
+    """From where staging's app may store what everybody shall see; a file of its own is served."""
+    stored, asset = f"/var/www/{STAGING}/shared/storage/app/public", "current/public/asset.txt"
+    host.ssh(f"echo production > {HOME}/{asset}")
+    planted = f"echo own > own.txt; ln -s {HOME}/{asset} asset.txt; ln -s {HOME}/current/public all"
+    as_user(host, STAGING, f"cd {stored}; {planted}")
+    served = host.web.get(f"{URLS[PRODUCTION]}/asset.txt").text
+    own, *answers = (
+        host.web.get(f"{URLS[STAGING]}/storage/{path}", login=host.qa).text
+        for path in ("own.txt", "asset.txt", "all/asset.txt")
+    )
+    as_user(host, STAGING, f"mv {stored} {stored}.away && ln -s {HOME}/current/public {stored}")
+    answers.append(host.web.get(f"{URLS[STAGING]}/storage/asset.txt", login=host.qa).text)
+    host.ssh(f"[ ! -L {stored} ] || {{ rm {stored}; mv {stored}.away {stored}; }}")
+    host.ssh(f"cd {stored} && rm own.txt asset.txt all; rm {HOME}/{asset}")
+    assert (served, own) == ("production\n", "own\n")
+    return "production\n" in answers
 
 
 def cost_it_a_request(host: Provisioned, who: str) -> bool:
@@ -274,24 +325,83 @@ def cost_it_a_request(host: Provisioned, who: str) -> bool:
     socket = f"/run/redis-{STAGING}/redis-server.sock"
     flush = f"REDISCLI_AUTH={quote(password)} redis-cli -s {socket} --user {STAGING} FLUSHDB"
     disturb = f"for n in $(seq 8); do {flush}; systemctl reload php-fpm@{STAGING}; sleep 0.3; done"
-    over = Event()
-
-    def load(_: int) -> list[int]:
-        statuses = []
-        while not over.is_set():
-            statuses.append(host.web.get(f"{URLS[PRODUCTION]}/health").status)
-        return statuses
-
-    with ThreadPoolExecutor(4) as threads:
-        loads = threads.map(load, range(4))
-        try:
-            flushed = host.ssh(disturb, timeout=60)
-        finally:
-            over.set()
-        statuses = list(chain.from_iterable(loads))
+    with under_load(host.web, f"{URLS[PRODUCTION]}/health") as statuses:
+        flushed = host.ssh(disturb, timeout=60)
     assert flushed.split() == ["OK"] * 8
     assert len(statuses) > 50
     return any(status not in range(200, 300) for status in statuses)
+
+
+WRITE_ON = """
+$journal = readlink('/proc/' . posix_getppid() . '/fd/2');
+foreach (range(3, 9) as $fd) {
+    if (@readlink("/proc/self/fd/$fd") === $journal) break;
+}
+exec('for p in 3 4 5 7; do seq -f "<$p>flood %g" 5000; done >&' . $fd, result_code: $failed);
+return !$failed;
+"""
+"""Into what PHP-FPM has inherited from systemd, and PHP's children from PHP-FPM; each priority has
+a limit of its own."""
+
+
+GUESS = """
+for ($n = 0; $n < 10000; $n++) {
+    try { @new PDO("mysql:host=localhost", "flood", ""); } catch (PDOException) {}
+}
+"""
+"""Logins to the database that it refuses."""
+
+
+def fill_the_journal(host: Provisioned, who: str) -> bool:
+    """By what the site has services say. journald admits a few times the limit, by the
+    space that is left."""
+    assert run_php(host, STAGING, WRITE_ON)
+    script = 'for n = 1, 5000 do redis.log(redis.LOG_WARNING, "flood") end'
+    assert redis_cli(host, STAGING, f"EVAL {quote(script)} 0") == ""
+    assert as_user(host, STAGING, f"php -r {quote(GUESS)}")
+    said = "journalctl --sync; journalctl -q -u {} | grep -c flood || true"
+    limits = {f"php-fpm@{STAGING}": 500, f"redis-server@{STAGING}": 500, "mariadb": 5000}
+    return any(int(host.ssh(said.format(unit))) > limit for unit, limit in limits.items())
+
+
+LISTEN_BY_OTHERS_NAMES = """
+chdir('/var/www/askpro-staging/shared/storage');
+@mkdir("x\nu 0 0 0 /run/mysqld", recursive: true);
+$server = stream_socket_server("unix://x\nu 0 0 0 /run/mysqld/mysqld.sock");
+exec("mount -t tmpfs tmpfs /run/mysqld");
+$socket = stream_socket_server("unix:///run/mysqld/mysqld.sock");
+while (!($port = @stream_socket_server("tcp://127.0.0.1:3306"))) usleep(1000);
+sleep(120);
+"""
+"""What `ss` prints of it has lines for a database server that is not ours: by its path, once in a
+name of two lines and once in a mount namespace of its own; and by its port, once that is free."""
+
+
+@contextmanager
+def listening_by_others_names(host: Provisioned) -> Iterator[None]:
+    become = f"setpriv --reuid {STAGING} --regid {STAGING} --clear-groups unshare -rm"
+    listen = f"{become} php -r {quote(LISTEN_BY_OTHERS_NAMES)}"
+    host.ssh(f"systemd-run --quiet --unit=listener {listen}; sleep 1")
+    try:
+        assert host.ssh("ss -Hlx | grep -c /run/mysqld/mysqld.sock") == "3"
+        assert host.ssh("ss -Hltn | grep -c 127.0.0.1:3306") == "1"
+        yield
+    finally:
+        host.ssh(f"systemctl stop listener; rm -r /var/www/{STAGING}/shared/storage/x*")
+
+
+def keep_it_from_its_next_run(host: Provisioned, who: str) -> bool:
+    with listening_by_others_names(host):
+        return host.project.pyinfra("production", "--dry").code != 0
+
+
+def take_the_database_s_place(host: Provisioned, who: str) -> bool:
+    """While it restarts, as it does for an upgrade."""
+    with listening_by_others_names(host):
+        host.ssh("systemctl restart mariadb || true")
+        served = healthy(host)
+    host.ssh("systemctl is-active mariadb || systemctl restart mariadb")
+    return not served
 
 
 def have_no_limits(host: Provisioned, who: str) -> bool:
@@ -316,8 +426,12 @@ LIVE: dict[str, Callable[[Provisioned, str], bool]] = {
     "use up the connections": use_up_the_connections,
     "fill its own Redis": fill_redis,
     "swell its own Redis": swell_redis,
+    "become it": become_it,
+    "fill the journal": fill_the_journal,
     "link to its files": serve_it_through_a_link,
     "cache:clear and reload": cost_it_a_request,
+    "listen by others' names": keep_it_from_its_next_run,
+    "take the database's place": take_the_database_s_place,
     "have no limits": have_no_limits,
 }
 
@@ -343,17 +457,57 @@ MATRIX = {
         ),
     ),
     "connect to its PHP or its Redis": row(
-        "sockets with an ACL, in directories of their own",
+        "sockets that nginx alone opens, or the site's own group",
+        shell(f"redis-cli -s {SOCKET} PING"),
         shell(
             f"php -r 'exit((int) !@fsockopen(\"unix:///run/php-fpm-{PRODUCTION}/php-fpm.sock\"));'",
-            f"redis-cli -s {SOCKET} PING",
             f"ls /var/lib/redis-{PRODUCTION}",
+            works_for=ROOT,
         ),
+    ),
+    "become it by a link in the place of what nginx or root follows": row(
+        "releases are root's; systemd makes the sockets, in directories that are not the site's",
+        shell(
+            *(
+                f"mv {place} {place}.away && mv {place}.away {place}"
+                for place in (
+                    f"/run/php-fpm-{STAGING}/php-fpm.sock",
+                    f"/run/redis-{STAGING}/redis-server.sock",
+                    f"/var/lib/redis-{STAGING}/appendonlydir",
+                    f"/var/www/{STAGING}/current",
+                    f"/var/www/{STAGING}/releases",
+                    f"/var/www/{STAGING}/releases/placeholder",
+                    f"/var/www/{STAGING}/releases/placeholder/public",
+                    f"/var/www/{STAGING}/releases/placeholder/public/index.php",
+                    f"/var/www/{STAGING}/shared/storage",
+                )
+            ),
+            works_for=ROOT,
+        ),
+        Attempt("live", "become it", works_for=ROOT),
     ),
     "read its processes' environment or memory, signal them, see them at all": row(
         "the same; PHP's sandbox hides other processes",
         shell(f"cat /proc/{PID}/environ", f"cat /proc/{PID}/maps", f"kill -0 {PID}"),
         Attempt("PHP", exit_code(f"test -e /proc/{PID}/status")),
+    ),
+    "connect to a neighbour's port or sshd by TCP, or to a cloud's metadata": row(
+        "nftables by the user's id, and again by unit; `reach:` opens what an app needs",
+        connections(
+            '"127.0.0.1", 22',
+            '"127.0.0.1", 6400',
+            '"127.0.0.1", 443',
+            '"0.0.0.0", 6400',
+            '"[::1]", 6400',
+            '"[::ffff:127.0.0.1]", 6400',
+            f"{OWN}, 6400",
+            f"{OWN}, 22",
+            '"[2001:db8::7]", 6400',
+            '"169.254.169.254", 6400',
+            '"[fd00:ec2::254]", 6400',
+        ),
+        Attempt("PHP", 'return (bool) @fsockopen("unix:///run/ssh-unix-local/socket");', ROOT),
+        datagrams("127.0.0.1:6401", "[::1]:6401", "224.0.0.251:5353"),
     ),
     "see or empty its opcache": row(
         "an own FPM master, and so an own opcache",
@@ -386,11 +540,14 @@ MATRIX = {
         ),
         sql(
             "SELECT 1 FROM mysql.user LIMIT 1",
-            "SELECT 1 FROM (SELECT LOAD_FILE('/etc/passwd') AS text) AS t WHERE text IS NOT NULL",
             "CREATE DATABASE planted; DROP DATABASE planted; SELECT 1",
             "CREATE USER planted@localhost; DROP USER planted@localhost; SELECT 1",
             "SET GLOBAL max_connections = @@max_connections; SELECT 1",
             works_for=ROOT,
+        ),
+        sql(
+            "SELECT 1 FROM (SELECT LOAD_FILE('/etc/passwd') AS text) AS t WHERE text IS NOT NULL",
+            works_for="nobody",
         ),
     ),
     "use up the database's connections": row(
@@ -413,8 +570,26 @@ MATRIX = {
         Attempt("live", "fill its own Redis", works_for="nobody"),
         Attempt("live", "swell its own Redis", works_for="nobody"),
     ),
+    "push its entries, or root's, out of the journal": row(
+        "PHP reaches none of journald, systemd and D-Bus; each unit has a limit of messages",
+        *(
+            Attempt("PHP", f'return (bool) @stream_socket_client("{socket}");', "nobody")
+            for socket in (
+                "udg:///run/systemd/journal/socket",
+                "udg:///run/systemd/journal/dev-log",
+                "udg:///dev/log",
+                "unix:///run/systemd/journal/stdout",
+                "udg:///run/systemd/notify",
+                "unix:///run/systemd/io.systemd.Credentials",
+                "unix:///run/systemd/io.systemd.Hostname",
+                "unix:///run/systemd/userdb/io.systemd.DynamicUser",
+                "unix:///run/dbus/system_bus_socket",
+            )
+        ),
+        Attempt("live", "fill the journal", works_for="nobody"),
+    ),
     "have nginx serve its files through a link": row(
-        "`disable_symlinks if_not_owner`",
+        "nginx follows no link where the site can put one",
         Attempt("live", "link to its files", works_for="nobody"),
     ),
     "reload nginx, restart its services, become its user": row(
@@ -431,18 +606,30 @@ MATRIX = {
         "an own Redis and an own FPM master",
         Attempt("live", "cache:clear and reload", works_for="nobody"),
     ),
+    "keep it from its next run": row(
+        "its names of processes and sockets are believed nowhere; root's locks are root's alone",
+        Attempt("live", "listen by others' names", works_for="nobody"),
+        shell(
+            *(f"flock --nonblock /run/stagecraft/{lock} true" for lock in ("lock", "taking")),
+            works_for=ROOT,
+        ),
+    ),
+    "take the database's place while it restarts": row(
+        "it has no port, and its socket's directory is its own",
+        Attempt("live", "take the database's place", works_for="nobody"),
+    ),
     "take its memory or its CPU": row(
         "limits for each unit; staging weighs less",
         Attempt("live", "have no limits", works_for="nobody"),
     ),
-    "change its own `.env`, or while it runs its own code": row(
-        "root's alone, and read-only in the sandbox",
+    "change its own `.env` or its own code": row(
+        "root's alone",
         shell(
             f"touch /var/www/{STAGING}/shared/.env",
-            f"ln -sfn releases/placeholder /var/www/{STAGING}/current",
+            f"cd /var/www/{STAGING}/releases && mkdir planted && rmdir planted",
+            f"touch /var/www/{STAGING}/releases/placeholder/public/index.php",
             works_for=ROOT,
         ),
-        Attempt("PHP", exit_code(f"touch /var/www/{STAGING}/releases/planted"), works_for="nobody"),
     ),
 }
 

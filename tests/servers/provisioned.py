@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -76,6 +78,27 @@ class Provisioned:
             check=False,
         )
 
+    @contextmanager
+    def released(self, site: Site, **public: str) -> Iterator[str]:
+        """A release with these files in its public directory, by name without `.php`, is the
+        current one while this lasts."""
+        name = f"test-{sum(map(hash, public.values())) % 10**8}"
+        directory = f"{site.home}/releases/{name}/public"
+        self.ssh(f"umask 022; mkdir -p {directory}")
+        for file, content in public.items():
+            self.ssh(f"umask 022; cat > {directory}/{file}.php", input=content)
+        before = self.ssh(f"readlink {site.home}/current")
+        self.switch(site, f"releases/{name}")
+        try:
+            yield directory
+        finally:
+            self.switch(site, before)
+            self.ssh(f"rm -r {site.home}/releases/{name}")
+
+    def switch(self, site: Site, release: str) -> None:
+        """Makes it the current one, as a deployment does."""
+        self.ssh(f"cd {site.home} && ln -s {release} next && mv -T next current")
+
     def reboot(self) -> None:
         """As a provider's reset button does."""
         self.hang_up()
@@ -92,6 +115,12 @@ class Provisioned:
 
 def quote(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
+
+
+def bound(port: int, protocol: str = "tcp") -> str:
+    """A command that waits until a program has the port; it fails after ten seconds."""
+    listens = f"ss -Hl{protocol[0]}n 'sport = :{port}' | grep -q ."
+    return f"timeout 10 sh -c {quote(f'until {listens}; do sleep 0.05; done')}"
 
 
 def provision(server: Server, project: Project, environments: list[str]) -> Provisioned:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from pebble import REFUSED, Pebble
 from provisioned import Provisioned
 from web import Web
@@ -88,6 +89,20 @@ def test_a_name_that_does_not_lead_here_is_found_before_the_ca_is_asked(
     assert host.web.get(f"https://{DOMAIN}/health").status == 200
     host.project.apply("staging")
     assert host.project.plan("staging") == []
+
+
+def test_certbot_gives_up_what_becomes_self_signed(bookworm: Provisioned) -> None:
+    settings = bookworm.project.directory / "group_data/staging.yml"
+    before = settings.read_text()
+    declared = yaml.safe_load(before)
+    declared["sites"]["shop"]["tls"]["issuer"] = "selfsigned"
+    settings.write_text(yaml.safe_dump(declared, sort_keys=False))
+    changed = bookworm.project.apply("staging")
+    assert any(name.endswith("certbot give up the certificate of shop-staging") for name in changed)
+    assert "shop" not in bookworm.ssh("ls /etc/letsencrypt/renewal /etc/letsencrypt/live")
+    assert bookworm.project.plan("staging") == []
+    settings.write_text(before)
+    bookworm.project.apply("staging")
 
 
 # --- The CA is down, or refuses ---

@@ -59,16 +59,23 @@ def test_secrets_of_two_sites_differ(host: Provisioned) -> None:
 def test_nginx_reads_public_and_nothing_else(host: Provisioned) -> None:
     read = "setpriv --reuid www-data --regid www-data --clear-groups"
     release = f"{HOME}/releases/placeholder"
-    host.ssh(f"install -d -o askpro-staging -g askpro-staging -m 750 {release}/app")
-    host.ssh(f"install -o askpro-staging -g askpro-staging -m 640 /dev/null {release}/app/x.php")
+    host.ssh(f"install -d -g askpro-staging -m 750 {release}/app")
+    host.ssh(f"install -g askpro-staging -m 640 /dev/null {release}/app/x.php")
     asset = f"{HOME}/current/public/robots.txt"
-    host.ssh(f"setpriv --reuid askpro-staging --regid askpro-staging --clear-groups touch {asset}")
+    host.ssh(f"touch {asset}")
     assert host.succeeds(f"{read} cat {asset}")
     for path in (f"{release}/app/x.php", f"{HOME}/shared/.env", f"{release}/.env"):
         assert not host.succeeds(f"{read} cat {path}"), path
     for directory in (HOME, f"{HOME}/releases", f"{HOME}/shared", release):
         assert not host.succeeds(f"{read} ls {directory}"), directory
     host.ssh(f"rm -r {release}/app {asset}")
+
+
+def test_the_site_writes_its_storage_and_nothing_else(host: Provisioned) -> None:
+    become = "setpriv --reuid askpro-staging --regid askpro-staging --clear-groups"
+    writable = host.ssh(f"cd /; {become} find {HOME} -writable ! -type l")
+    assert writable.splitlines()[0] == f"{HOME}/shared/storage"
+    assert all(path.startswith(f"{HOME}/shared/storage") for path in writable.splitlines())
 
 
 def test_a_neighbour_enters_nothing(host: Provisioned) -> None:

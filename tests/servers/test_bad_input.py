@@ -53,6 +53,16 @@ def edit(project: Project, name: str, old: str, new: str) -> None:
             ["group_data/staging.yml:", "askpro_staging_"],
         ),
         ("domain: shop.test", "domain: staging.askpro.test", ["group_data/staging.yml:"]),
+        (
+            "domain: shop.test",
+            "domain: shop.test\n    php_fpm: {process_size: 64G}",
+            ["group_data/staging.yml: sites: shop: php_fpm: process_size: 64G", "at most"],
+        ),
+        (
+            "domain: shop.test",
+            "domain: shop.test\n    php_extensions: [nonsense]",
+            ["Unable to locate package php8.2-nonsense", "Nothing was changed"],
+        ),
     ],
 )
 def test_a_wrong_setting_is_refused_by_name_before_anything_changes(
@@ -73,7 +83,7 @@ def test_a_missing_secret_is_named_with_the_command_that_makes_it(project: Proje
     run = project.pyinfra("staging", "-y")
     assert run.code == 1
     assert "secrets/staging.yml" in run.output
-    assert "secret.py staging" in run.output
+    assert "stagecraft secret staging" in run.output
 
 
 def test_an_inventory_that_does_not_exist_is_an_error(project: Project) -> None:
@@ -121,6 +131,26 @@ def test_a_database_that_others_made_is_not_taken_over(trixie: Provisioned, lab:
         assert not trixie.succeeds("id other-qa")
     finally:
         trixie.ssh("mariadb", input="DROP DATABASE other_qa")
+
+
+@pytest.mark.parametrize("server", ["trixie", "mysql"])
+def test_a_collation_that_the_engine_does_not_have(
+    request: pytest.FixtureRequest, lab: Lab, server: str
+) -> None:
+    host: Provisioned = request.getfixturevalue(server)
+    path = host.project.directory / "group_data/staging.yml"
+    declared, settings = path.read_text(), "sha256sum /var/www/askpro-staging/shared/.env"
+    before = host.ssh(settings)
+    edit(host.project, "staging", "database:", "database:\n      collation: utf8mb4_nonsense_ci")
+    try:
+        runs = [host.project.pyinfra("staging", option) for option in ("--dry", "-y")]
+    finally:
+        path.write_text(declared)
+    for run in runs:
+        assert run.code == 1
+        assert "has no utf8mb4_nonsense_ci for the charset utf8mb4; nothing was" in run.output
+        assert "Traceback" not in run.output
+    assert host.ssh(settings) == before
 
 
 def test_the_diff_of_a_bare_server_shows_every_file_and_no_secret(

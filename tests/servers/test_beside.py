@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from project import Project, Run
-from provisioned import Provisioned, machine, quote, staging
+from provisioned import Provisioned, bound, machine, quote, staging
 from web import Web
 
 from stagecraft.nspawn.lab import Lab
+from stagecraft.operations.packages import INSTALL_PACKAGES
 
 PRODUCTION = "https://www.askpro.test/calls"
 ANSWER = "from the database, from the cache\n"
@@ -57,7 +58,7 @@ def refused(host: Provisioned) -> str:
     runs = [host.project.pyinfra("staging", option) for option in ("--dry", "-y")]
     for run in runs:
         assert run.code == 1, run.output
-        assert "nothing was changed" in run.output
+        assert "nothing was changed" in run.output.lower()
         assert "Traceback" not in run.output
     assert fingerprint(host) == before
     return runs[0].output
@@ -129,7 +130,8 @@ def test_a_group_with_others_in_it_is_named(by_hand: Provisioned) -> None:
 def test_who_has_nginx_s_ports_is_named(by_hand: Provisioned) -> None:
     hold = "@held = map { IO::Socket::INET->new(LocalPort => $_, Listen => 1) } 80, 443; sleep 60"
     by_hand.ssh("systemctl stop nginx")
-    by_hand.ssh(f"systemd-run -q --unit=caddy perl -MIO::Socket::INET -e {quote(hold)}; sleep 0.5")
+    by_hand.ssh(f"systemd-run -q --unit=caddy perl -MIO::Socket::INET -e {quote(hold)}")
+    by_hand.ssh(bound(443))
     try:
         output = refused(by_hand)
     finally:
@@ -149,6 +151,63 @@ def test_a_server_of_the_other_engine_is_named(by_hand: Provisioned) -> None:
         path.write_text(before)
     assert "mariadb-server and mariadb-server-core would have to go for mysql-server" in output
     assert "/run/mysqld/mysqld.sock belongs to mariadbd (process" in output
+
+
+NEWER_PHP = Path(__file__).with_name("newer_php.sh").read_text()
+
+UPGRADES = [f"php8.4-{name}" for name in ("cli", "common", "fpm", "mysql", "opcache", "readline")]
+"""What production has of PHP, all of which its archives bind to one version."""
+
+
+@pytest.fixture(scope="class")
+def newer_php(by_hand: Provisioned) -> Iterator[None]:
+    by_hand.ssh("sh -s", input=NEWER_PHP)
+    yield
+    by_hand.ssh("rm -r /srv/newer /etc/apt/sources.list.d/newer.list /var/lib/apt/lists/*newer*")
+
+
+@pytest.mark.usefixtures("newer_php")
+class TestUpgrades:
+    def test_no_package_of_production_is_upgraded_unasked(self, by_hand: Provisioned) -> None:
+        output = refused(by_hand)
+        for package in UPGRADES:
+            installed = by_hand.ssh(f"dpkg-query -W -f='${{Version}}' {package}")
+            assert f"{package} {installed} → 99" in output
+        assert "/etc/nginx/sites-enabled/www.askpro.test and mariadb may use" in output
+        assert "--data upgrade=true" in output
+
+    def test_the_plan_of_an_upgrade_that_is_asked_for_names_it(self, by_hand: Provisioned) -> None:
+        run = by_hand.project.pyinfra("staging", "--dry", "--data", "upgrade=true")
+        assert run.code == 0, run.output
+        _, _, upgrades = run.output.partition("Packages to upgrade:")
+        for package in UPGRADES:
+            assert f"{package} " in upgrades
+            assert "→ 99" in upgrades
+
+    def test_a_newer_version_that_only_the_run_sees_is_refused_by_the_run(
+        self, by_hand: Provisioned
+    ) -> None:
+        """The run fetches lists that the plan could not know."""
+        before = by_hand.ssh("dpkg-query -W | sha256sum")
+        said = by_hand.ssh(
+            "sh -s /tmp/manifest '' keep php8.4-mbstring 2>&1 || echo refused",
+            input=INSTALL_PACKAGES,
+        )
+        assert said.endswith("refused")
+        for package in UPGRADES:
+            assert f"{package} " in said
+        assert by_hand.ssh("dpkg-query -W | sha256sum") == before
+
+
+def test_a_package_that_no_archive_has_is_refused_by_the_plan(by_hand: Provisioned) -> None:
+    path = by_hand.project.directory / "group_data/staging.yml"
+    before = path.read_text()
+    path.write_text(before.replace("aliases:", "php_extensions: [nonsense]\n    aliases:", 1))
+    try:
+        output = refused(by_hand)
+    finally:
+        path.write_text(before)
+    assert "Unable to locate package php8.4-nonsense" in output
 
 
 # --- Nothing of production changes, and it serves on ---
@@ -275,6 +334,13 @@ def test_staging_serves(by_hand: Provisioned, beside: Beside) -> None:
     assert by_hand.ssh("systemctl --failed --no-legend --plain") == ""
 
 
+def test_the_plan_names_each_package_that_comes(by_hand: Provisioned, beside: Beside) -> None:
+    _, _, listed = beside.plan.stderr.partition("Packages to install:")
+    for package in (*LACKING, "libonig5"):
+        version = by_hand.ssh(f"dpkg-query -W -f='${{Version}}' {package}")
+        assert f"{package} {version}" in listed
+
+
 def test_the_plan_is_what_the_run_does_and_then_empty(beside: Beside) -> None:
     assert beside.plan.planned == beside.apply.changed
     assert beside.second_plan.planned == []
@@ -285,7 +351,21 @@ def test_the_database_server_stays_as_others_configured_it(beside: Beside) -> No
     assert "mariadb listens on 0.0.0.0:3306" in beside.plan.stderr
 
 
+def test_the_plan_names_whose_php_could_open_our_sockets(beside: Beside) -> None:
+    pool = "the PHP-FPM pool www of php8.4-fpm.service runs as www-data, as nginx does"
+    assert pool in beside.plan.stderr
+
+
 def test_unknown_names_stay_with_who_answered_them(beside: Beside) -> None:
     assert (
         "Unknown names are left to /etc/nginx/sites-enabled/www.askpro.test" in beside.plan.stderr
     )
+
+
+def test_staging_answers_to_its_own_names_alone(by_hand: Provisioned, beside: Beside) -> None:
+    request = b"GET / HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n"
+    staging = b"staging.askpro.test"
+    over_theirs = by_hand.web.raw("www.askpro.test", request % staging)
+    assert over_theirs.startswith(b"HTTP/1.1 421 ")
+    unknown = by_hand.web.raw(staging.decode(), request % b"evil.example")
+    assert unknown.endswith(ANSWER.encode() + b"\r\n0\r\n\r\n")

@@ -6,6 +6,7 @@ The tests of a server build on each other, as the runs of its operator would.
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -21,15 +22,17 @@ import paramiko
 import pytest
 from project import Project
 from provisioned import STATE
-from watcher import Seen, Way, one_login, own_sources, sources, watching
+from tampering import Guarded
+from watcher import Seen, Way, lets_in, one_login, own_sources, sources, watching
 
+from stagecraft.drift.findings import Cause, Class, Finding
 from stagecraft.nspawn import containers, network
 from stagecraft.nspawn.lab import Lab
 from stagecraft.nspawn.server import Server
-from stagecraft.operations.access import REVERT_AFTER
+from stagecraft.operations.access import ARM, CONFIRM, REVERT, REVERT_AFTER
 
 FIRST_CONTACT = ("--user", "root", "--ssh-port", "22")
-ROOT, DEPLOY, MOVED = Way("root"), Way("deploy"), Way("deploy", 2222)
+ROOT, DEPLOY, MOVED = Way("root"), Way("deploy"), Way("deploy", 822)
 DROP_IN = "etc/ssh/sshd_config.d/00-stagecraft.conf"
 VERB = "bootstrap.py"
 
@@ -48,8 +51,15 @@ class Bare:
 
     def project(self, name: str, ssh_port: int = 22, **settings: Any) -> Project:
         project = Project(STATE / "projects" / f"{self.server.name}-{name}")
+        self.remembered.mkdir(exist_ok=True)
+        (project.directory / ".stagecraft").symlink_to(self.remembered)
         self.declare(project, ssh_port, **settings)
         return project
+
+    @property
+    def remembered(self) -> Path:
+        """What a checkout knows of the server, the same in all of the operator's projects."""
+        return STATE / "projects" / f"{self.server.name}-remembered"
 
     def declare(
         self,
@@ -97,7 +107,7 @@ class Bare:
         """A command as root, by no way that a run could close; what it printed."""
         into = ["nsenter", f"--target={containers.leader(self.server.root)}", "--all"]
         done = subprocess.run(
-            [*into, "sh", "-c", command], capture_output=True, text=True, timeout=300
+            [*into, "sh", "-c", command], capture_output=True, text=True, timeout=500
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -186,7 +196,8 @@ def test_a_password_is_enough_for_the_first_contact(bare: Bare) -> None:
     arguments = ("--json", "--dry", "--ssh-password-prompt", *FIRST_CONTACT)
     run = project.start("staging", *arguments, verb=VERB)
     output, errors = run.communicate("initial\n", timeout=60)
-    bare.shell("mv /root/.ssh.away /root/.ssh")
+    bare.shell("mv /root/.ssh.away /root/.ssh; rm /etc/ssh/sshd_config.d/50-provider.conf")
+    bare.shell("systemctl reload ssh")
     assert run.returncode == 0, output + errors
     assert "initial" not in output + errors
 
@@ -200,7 +211,8 @@ def test_without_our_key_everything_stays_open(bare: Bare, other_key: str) -> No
     with bare.watch(ROOT) as seen:
         run = project.pyinfra("staging", "-y", *FIRST_CONTACT, verb=VERB)
     assert run.code == 1
-    assert "None of your SSH keys opens deploy" in run.output
+    assert f"None of your SSH keys opens deploy; tried: {bare.key}." in run.output
+    assert re.search(r"The keys that open it: SHA256:\S+ anna@old\.", run.output)
     assert "the old way in is open" in run.output
     assert "Traceback" not in run.output
     assert seen.logins > 5
@@ -211,11 +223,11 @@ def test_without_our_key_everything_stays_open(bare: Bare, other_key: str) -> No
 
 @suite_of(12)
 def test_a_port_that_the_provider_closes_is_not_moved_to(bare: Bare) -> None:
-    project = bare.project("closed-port", 2222)
-    with provider_firewall(bare.server.address, 2222), bare.watch(ROOT) as seen:
+    project = bare.project("closed-port", 822)
+    with provider_firewall(bare.server.address, 822), bare.watch(ROOT) as seen:
         run = project.pyinfra("staging", "-y", *FIRST_CONTACT, verb=VERB)
     assert run.code == 1
-    assert "no login as deploy on port 2222: Could not connect" in run.output
+    assert "no login as deploy on port 822: Could not connect" in run.output
     assert "Does a firewall of the provider" in run.output
     assert not seen.outages
     assert undone(bare)
@@ -248,7 +260,7 @@ def test_a_configuration_that_turns_us_away_is_taken_back(bare: Bare) -> None:
 @suite_of(12)
 def test_rules_that_close_our_own_port_are_taken_back(bare: Bare) -> None:
     project = bare.project("own-firewall")
-    project.spoil("templates/firewall/rules.nft.j2", '{{ ssh_ports | join(", ") }}', "2299")
+    project.spoil("templates/firewall/rules.nft.j2", '{{ ssh_ports | join(", ") }}', "829")
     with bare.watch(ROOT, DEPLOY) as seen:
         run = project.pyinfra("staging", "-y", *FIRST_CONTACT, verb=VERB)
     assert run.code == 1
@@ -262,11 +274,7 @@ def test_what_a_killed_run_has_closed_the_server_opens_again(bare: Bare) -> None
     project = bare.project("killed")
     project.spoil("tasks/sshd.py", "accounts=settings.accounts", 'accounts=["anna"]')
     seconds = 15
-    project.spoil(
-        "stagecraft/operations/access.py",
-        f"REVERT_AFTER = {REVERT_AFTER}\n",
-        f"REVERT_AFTER = {seconds}\n",
-    )
+    revert_after(project, seconds)
     bare.kill_when_closed(project)
     if bare.server.suite == "bookworm":
         bare.server.reboot()
@@ -275,15 +283,111 @@ def test_what_a_killed_run_has_closed_the_server_opens_again(bare: Bare) -> None
     assert undone(bare)
 
 
+def revert_after(project: Project, seconds: int) -> None:
+    project.spoil(
+        "stagecraft/operations/access.py",
+        f"REVERT_AFTER = {REVERT_AFTER}\n",
+        f"REVERT_AFTER = {seconds}\n",
+    )
+
+
+def test_a_run_that_sleeps_too_long_goes_no_further(bare: Bare) -> None:
+    """On Debian 13 it falls asleep before it changes anything, on Debian 12 when root is out."""
+    project = bare.project("asleep")
+    revert_after(project, 5)
+    run = project.start("staging", "-y", *FIRST_CONTACT, verb=VERB, stdin=subprocess.DEVNULL)
+    asleep = (lambda: bare.closed) if bare.server.suite == "bookworm" else (lambda: bare.armed)
+    await_(lambda: asleep() or run.poll() is not None, 200)
+    run.send_signal(signal.SIGSTOP)
+    await_(lambda: nothing_armed(bare), 20)
+    run.send_signal(signal.SIGCONT)
+    output = "".join(run.communicate(timeout=60))
+    assert run.returncode == 1
+    assert "the server has put sshd and the" in output
+    assert "None of your SSH keys" not in output
+    assert undone(bare)
+
+
 def assert_no_longer_than(seen: Seen, seconds: float) -> None:
     assert max(seen.outages, default=0) < seconds
+
+
+# --- What undoes a change ---
+
+EARLIER = "/etc/ssh/sshd_config.d/98-watched.conf"
+WATCHED = "/etc/ssh/sshd_config.d/99-watched.conf"
+REVERTS = "systemctl start stagecraft-revert.service"
+
+
+def script(text: str, *arguments: str) -> str:
+    return shlex.join(["sh", "-c", text, "access", *arguments])
+
+
+@pytest.fixture
+def armed(bare: Bare) -> Iterator[None]:
+    """A change of files that sshd reads, which nobody has confirmed yet."""
+    files = f"for file in {EARLIER} {WATCHED}; do"
+    bare.shell(f"{files} echo '# before' > $file; done")
+    bare.shell(script(ARM, "120", REVERT, EARLIER, WATCHED))
+    bare.shell(f"{files} echo '# after' > $file.new; mv $file.new $file; done")
+    yield
+    bare.shell(f"{REVERTS} 2>/dev/null; rm -f {EARLIER} {WATCHED}; systemctl reload ssh")
+    assert nothing_armed(bare)
+
+
+@pytest.mark.usefixtures("armed")
+@pytest.mark.parametrize("first", ["confirmed", "undone"])
+def test_a_change_is_confirmed_or_undone_whoever_comes_first(bare: Bare, first: str) -> None:
+    """Both wait for the lock, in this order."""
+    commands = [f"{script(CONFIRM)} && echo confirmed", f"{REVERTS}; true"]
+    one, other = commands if first == "confirmed" else reversed(commands)
+    held = "(exec 9</var/lib/stagecraft; flock 9; sleep 1) & sleep 0.2"
+    said = bare.shell(f"{held}; ({one}) 2>&1 & sleep 0.2; ({other}) 2>&1 & wait")
+    stands = bare.file(WATCHED[1:])
+    assert stands == ("# after\n" if "confirmed" in said.splitlines() else "# before\n")
+    assert ("has put sshd and the" in said) == (stands == "# before\n")
+    assert nothing_armed(bare)
+
+
+@pytest.mark.usefixtures("armed")
+def test_a_dead_sshd_is_started(bare: Bare) -> None:
+    bare.shell("systemctl stop ssh")
+    bare.shell(REVERTS)
+    assert bare.lets_in(ROOT)
+    assert bare.file(WATCHED[1:]) == "# before\n"
+
+
+@pytest.mark.usefixtures("armed")
+def test_what_cannot_be_put_back_is_kept_until_the_next_boot(bare: Bare) -> None:
+    bare.shell(f"mount --bind {WATCHED} {WATCHED}")  # nothing can be renamed over it
+    for _ in range(2):
+        assert "failed" in bare.shell(f"{REVERTS} 2>&1; true")
+        assert bare.armed
+    assert bare.file(EARLIER[1:]) == "# before\n"
+    assert "has put sshd and the" in bare.shell(f"{script(CONFIRM)} 2>&1 || true")
+    bare.server.reboot()
+    assert bare.file(WATCHED[1:]) == "# before\n"
+    assert nothing_armed(bare)
+
+
+@suite_of(13)
+@pytest.mark.usefixtures("armed")
+def test_what_a_full_disk_prevents_is_done_when_it_has_room_again(bare: Bare) -> None:
+    directory = Path(WATCHED).parent
+    bare.shell(f"cp -a {directory} /root/kept && mount -t tmpfs -o size=16k none {directory}")
+    bare.shell(f"cp -a /root/kept/. {directory}; cat /dev/zero > {directory}/full || true")
+    assert "failed" in bare.shell(f"{REVERTS} 2>&1; true")
+    assert bare.shell(f"cat {WATCHED}") == "# after"
+    bare.shell(f"rm {directory}/full; {REVERTS}")
+    assert bare.shell(f"cat {WATCHED}") == "# before"
+    bare.shell(f"umount {directory}; rm -r /root/kept")
 
 
 # --- What goes right ---
 
 
 def test_the_run_after_a_killed_one_finishes_and_nothing_undoes_it(bare: Bare) -> None:
-    project = bare.project("project", 2222)
+    project = bare.project("project", 822)
     with bare.watch(ROOT, DEPLOY, MOVED) as seen:
         bare.kill_when_closed(project)
         run = project.pyinfra("staging", "-y", verb=VERB)
@@ -295,21 +399,44 @@ def test_the_run_after_a_killed_one_finishes_and_nothing_undoes_it(bare: Bare) -
 
 
 def test_the_plan_of_a_bare_server_was_complete_and_the_next_is_empty(bare: Bare) -> None:
-    project = bare.project("converged", 2222)
+    project = bare.project("converged", 822)
     assert project.plan("staging", verb=VERB) == []
     names = {name.split(" | ")[1].split(":")[0] for name in bare.planned}
     assert {"Install the machine's packages", "Add the account anna"} <= names
     assert any(name.startswith("Let anna, deploy in by SSH on port 22,") for name in names)
 
 
+def test_the_check_knows_what_bootstrap_has_installed(bare: Bare) -> None:
+    """What deploy.py has yet to do is all that differs; nothing of ours is to be taken away."""
+    findings = yet_to_do(bare, bare.project("checked", 822))
+    assert {finding.cause for finding in findings} == {Cause.FILES}
+
+
+def yet_to_do(bare: Bare, project: Project) -> list[Finding]:
+    """What the check finds, where that is nothing but what a run of deploy.py would change."""
+    report = Guarded(bare.server, project, bare.lab).check("staging")
+    assert [finding.id for finding in report.findings if finding.class_ != Class.MANAGED] == []
+    assert report.findings
+    return report.findings
+
+
 def test_the_port_moves_back_and_nobody_notices(bare: Bare) -> None:
     project = bare.project("moved-back")
     with bare.watch(DEPLOY, MOVED) as seen:
-        changed = project.apply("staging", "--ssh-port", "2222", verb=VERB)
+        changed = project.apply("staging", "--ssh-port", "822", verb=VERB)
     assert not seen.outages
-    assert len(changed) == 3, changed  # fail2ban's jail names the port, too
+    assert len(changed) == 4, changed  # fail2ban's jail and the manifest name the port, too
     assert bare.lets_in(DEPLOY)
     assert not bare.lets_in(MOVED)
+
+
+def test_a_change_that_was_undone_leaves_nothing_to_do(bare: Bare) -> None:
+    project = bare.project("undone", 822)
+    with provider_firewall(bare.server.address, 822):
+        run = project.pyinfra("staging", "-y", "--ssh-port", "22", verb=VERB)
+    assert "the old way in is open" in run.output
+    bare.declare(project)
+    assert project.plan("staging", verb=VERB) == []
 
 
 def test_an_account_and_a_key_taken_out_go_after_the_plan_named_them(
@@ -321,15 +448,27 @@ def test_an_account_and_a_key_taken_out_go_after_the_plan_named_them(
     project.apply("staging", verb=VERB)
     assert bare.lets_in(Way("bob"))
     assert "anna@old" in bare.file("etc/ssh/authorized_keys.d/anna")
+    bare.shell("install -d /home/shared && install -d -o www-data /home/shared/data")
+    await_(lambda: bare.shell("pgrep -u bob || true") == "", 10)
+    bare.shell("usermod --move-home --home /home/shared/bob bob && usermod --home /home/shared bob")
     bare.declare(project, admins={"anna": [ours]})
     planned = " ".join(project.plan("staging", verb=VERB))
     assert "taken away: anna's key anna@old, bob's key" in planned
     assert "Remove the account bob" in planned
     project.apply("staging", verb=VERB)
     assert not bare.lets_in(Way("bob"))
-    assert bare.shell("! id bob 2>&1; stat -c '%U %a' /home/bob").endswith("root 700")
+    assert bare.shell("! id bob 2>&1; stat -c '%U %a' /home/shared/bob").endswith("root 700")
+    assert bare.shell("stat -c '%U %a' /home/shared /home/shared/data") == "root 755\nwww-data 755"
     assert "anna@old" not in bare.file("etc/ssh/authorized_keys.d/deploy")
     assert project.plan("staging", verb=VERB) == []
+
+
+def test_a_locale_that_debian_does_not_have_is_refused(bare: Bare) -> None:
+    project = bare.project("locale", locale="xx_XX.UTF-8")
+    run = project.pyinfra("staging", "-y", verb=VERB)
+    assert run.code == 1
+    assert "Debian has no locale xx_XX.UTF-8" in run.output
+    assert "xx_XX" not in bare.file("etc/locale.gen") + bare.file("etc/locale.conf")
 
 
 def test_what_somebody_loosens_is_seen_and_closed_again(bare: Bare) -> None:
@@ -365,6 +504,13 @@ def test_from_outside_ssh_http_and_https_and_nothing_else(bare: Bare) -> None:
     bare.shell("systemctl stop 'listener-*'")
 
 
+def test_sshd_listens_on_tcp_alone(bare: Bare) -> None:
+    """systemd from 256 on would listen for every process of the machine, too."""
+    assert bare.shell("ss -Hlx | grep -F ssh || true") == ""
+    bare.shell("systemctl daemon-reload; systemctl start sockets.target")
+    assert bare.shell("ss -Hlx | grep -F ssh || true") == ""
+
+
 def link_local(bare: Bare) -> str:
     """The server's IPv6 address on the network that all throwaway servers share."""
     shown = bare.shell("ip -6 -oneline address show dev host0 scope link")
@@ -393,8 +539,39 @@ def test_who_guesses_is_shut_out(bare: Bare) -> None:
     for _ in range(7):
         guess(bare.server.address, source)
     await_(lambda: source in bare.shell("fail2ban-client status sshd"), 20)
-    assert source in bare.shell("nft list table inet f2b-table")
+    await_(lambda: source in bare.shell("nft list table inet f2b-table"), 10)
     assert bare.lets_in(DEPLOY)
+
+
+def test_who_got_in_is_not_shut_out(bare: Bare) -> None:
+    """An agent's other keys are refused before the right one has its turn, at every login; and who
+    takes a new server for a bootstrapped one is refused before fail2ban starts. That somebody got
+    in, sshd alone says: what an account writes is not believed."""
+    address, key = bare.server.address, paramiko.Ed25519Key.from_private_key_file(str(bare.key))
+    operator, stranger = (f"{sources(address)}.{n}" for n in (251, 252))
+    ignored = f"grep -c 'Ignore {operator}' /var/log/fail2ban.log || true"
+    bare.shell("systemctl stop fail2ban && rm -f /var/lib/fail2ban/*")
+    for source in (stranger, operator):
+        for _ in range(7):
+            guess(address, source)
+    assert lets_in(address, key, DEPLOY, operator)
+    claim(bare, operator, f"Accepted publickey for root from {stranger} port 1 ssh2")
+    bare.shell("systemctl start fail2ban")
+    await_(lambda: stranger in bare.shell("fail2ban-client status sshd || true"), 20)
+    for _ in range(7):
+        guess(address, operator)
+    await_(lambda: bare.shell(ignored) == "14", 20)
+    assert operator not in bare.shell("fail2ban-client status sshd")
+    assert lets_in(address, key, DEPLOY, operator)
+
+
+def claim(bare: Bare, source: str, text: str) -> None:
+    """Has an account write to the journal from sshd's unit, by a process that stays until its unit
+    was noted."""
+    ssh = ["ssh", "-i", str(bare.key), "-b", source, "-o", "StrictHostKeyChecking=no"]
+    ssh += ["-o", "UserKnownHostsFile=/dev/null", f"{DEPLOY.user}@{bare.server.address}"]
+    subprocess.run([*ssh, f"(echo '{text}'; sleep 1) | logger"], check=True, timeout=20)
+    assert text in bare.shell("journalctl --quiet --output=cat _SYSTEMD_UNIT=ssh.service")
 
 
 def guess(address: str, source: str) -> None:
@@ -406,6 +583,13 @@ def guess(address: str, source: str) -> None:
 
 
 # --- With a site on it ---
+
+
+def test_what_a_killed_deploy_has_made_is_ours(bare: Bare) -> None:
+    project = bare.project("interrupted")
+    for operation in ("Redis | Write", "nginx | Write what all sites share"):
+        project.kill_after(operation, "staging")
+        assert yet_to_do(bare, project)
 
 
 def test_deploy_keeps_what_bootstrap_set(bare: Bare) -> None:
@@ -497,7 +681,8 @@ def ssh_audit(bare: Bare) -> subprocess.CompletedProcess[str]:
         "bookworm": "Hardened Debian 12 (version 3)",
         "trixie": str(Path(__file__).with_name("ssh-audit-debian-13.policy")),
     }[bare.server.suite]
-    command = [str(Path(sys.executable).with_name("ssh-audit")), "--no-colors", "--policy", policy]
+    program = str(Path(sys.prefix, "judges/bin/ssh-audit"))
+    command = [program, "--no-colors", "--policy", policy]
     return subprocess.run(
         [*command, bare.server.address], capture_output=True, text=True, check=False, timeout=60
     )

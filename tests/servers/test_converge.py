@@ -30,14 +30,14 @@ EDITS = {
         "usermod --shell /bin/bash askpro-staging",
         ["App home | Add the user askpro-staging"],
     ),
-    "mode": (
-        "chmod o+r /var/www/askpro-staging/shared/.env",
-        ["App home | Write /var/www/askpro-staging"],
-    ),
     "grant": (
         'echo "GRANT DROP ON askproai_staging.* TO askproai_staging@localhost" | $(command -v'
         " mariadb || echo mysql)",
         ["Database | Create the database askproai_staging and its accounts"],
+    ),
+    "mode": (
+        "chmod o+r /var/www/askpro-staging/shared/.env",
+        ["App settings | Write /var/www/askpro-staging/shared/.env"],
     ),
     "stopped": (
         "systemctl stop php-fpm@askpro-staging",

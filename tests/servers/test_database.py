@@ -100,10 +100,10 @@ def test_the_apps_connections_are_limited(host: Provisioned) -> None:
     assert sql(host, query) == "60"
 
 
-def test_nothing_listens_beyond_localhost(host: Provisioned) -> None:
+def test_the_server_has_no_port(host: Provisioned) -> None:
     daemon = "mariadbd" if client(host) == "mariadb" else "mysqld"
-    addresses = host.ssh(f"ss -Hltnp | grep {daemon} | awk '{{print $4}}'").split()
-    assert addresses == ["127.0.0.1:3306"]
+    assert host.ssh(f"ss -Hltunp | grep {daemon} || true") == ""
+    assert host.succeeds(f"ss -Hlxp | grep -F 'mysqld.sock ' | grep {daemon}")
 
 
 def test_no_account_can_come_from_elsewhere(host: Provisioned) -> None:
@@ -121,6 +121,23 @@ def test_the_servers_defaults_are_ours(host: Provisioned) -> None:
     memory_kb = int(host.ssh("awk '/^MemTotal:/ {print $2}' /proc/meminfo"))
     declared = memory_kb // 1024 // 256 * 256 * 5 // 100
     assert abs(int(sql(host, "SELECT @@innodb_buffer_pool_size")) / 2**20 - declared) < 130
+
+
+def test_the_server_reads_and_writes_nobody_s_files_even_for_root(host: Provisioned) -> None:
+    assert sql(host, "SELECT LOAD_FILE('/etc/passwd') IS NULL") == "1"
+    for statement in (
+        "SELECT 1 INTO OUTFILE '/tmp/written'",
+        f"CREATE TEMPORARY TABLE {SCHEMA}.t (l TEXT);"
+        f" LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE {SCHEMA}.t",
+    ):
+        with pytest.raises(AssertionError, match=r"ERROR (1290|3948|4166) "):
+            host.ssh(f"{client(host)} --local-infile=1", input=statement)
+    assert not host.succeeds("test -e /tmp/written")
+
+
+def test_an_idle_connection_is_closed_within_an_hour(host: Provisioned) -> None:
+    waits = sql(host, "SELECT @@GLOBAL.wait_timeout, @@GLOBAL.interactive_timeout")
+    assert waits.split() == ["3600", "3600"]
 
 
 DAMAGE = f"""
@@ -170,9 +187,9 @@ def test_a_new_password_in_the_secrets_reaches_server_and_app(trixie: Provisione
     rotate(trixie, "DB_PASSWORD")
     planned = trixie.project.plan("staging")
     assert planned == [
-        "App home | Write /var/www/askpro-staging",
         f"Database | Write the logins of {SCHEMA}",
         f"Database | Create the database {SCHEMA} and its accounts",
+        "App settings | Write /var/www/askpro-staging/shared/.env",
         "Manifest | Record what staging consists of",
     ]
     assert trixie.project.apply("staging") == planned

@@ -1,4 +1,4 @@
-"""drift.py on a real server: what it ends with, and what it says when it cannot look."""
+"""`stagecraft drift` on a real server: what it ends with, and what it says when it cannot look."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ from typing import Any
 
 import pytest
 import yaml
-from project import REPOSITORY, Project
+from project import Project
 from tampering import Guarded, machine, site
 
-PRODUCTION, STAGING = "inventories/production.py", "inventories/staging.py"
+PRODUCTION, STAGING = "production", "staging"
+DRIFT = [sys.executable, "-m", "stagecraft", "drift"]
+NOBODY_S = 1
+"""A port where nothing listens."""
+
 MONTH = timedelta(days=30)
 SYSCTL = "/etc/sysctl.d/60-stagecraft.conf"
 
@@ -43,12 +47,12 @@ def without_sysctl(guarded: Guarded) -> Iterator[None]:
 
 @pytest.fixture
 def drift(guarded: Guarded, tmp_path: Path) -> Callable[..., tuple[int, dict[str, Any], str]]:
-    """Runs drift.py with a history of the test's own: its exit code, its JSON, and what it says on
+    """Runs it with a history of the test's own: its exit code, its JSON, and what it says on
     standard error."""
 
-    def run(*inventories: str) -> tuple[int, dict[str, Any], str]:
+    def run(*environments: str) -> tuple[int, dict[str, Any], str]:
         history = str(tmp_path / "drift.jsonl")
-        ended = guarded.drift("--json", "--history", history, *inventories)
+        ended = guarded.drift("--json", "--history", history, *environments)
         assert ended.stdout, ended.stderr
         verdict = json.loads(ended.stdout)
         assert verdict["exit_code"] == ended.returncode
@@ -141,9 +145,9 @@ def beside(guarded: Guarded, tmp_path: Path) -> Callable[..., Project]:
 Beside = Callable[..., Project]
 
 
-def check(project: Project, *inventories: str) -> tuple[int, dict[str, Any]]:
+def check(project: Project, *environments: str) -> tuple[int, dict[str, Any]]:
     ended = subprocess.run(
-        [sys.executable, str(REPOSITORY / "drift.py"), "--json", *inventories],
+        [*DRIFT, "--json", *environments],
         cwd=project.directory,
         capture_output=True,
         text=True,
@@ -161,7 +165,7 @@ def closed_port() -> int:
 
 @pytest.mark.usefixtures("without_sysctl")
 def test_a_server_that_is_away_is_unknown_and_the_others_are_told(beside: Beside) -> None:
-    project = beside(address="127.0.0.1", ssh_config=None, ssh_port=closed_port())
+    project = beside(address="127.0.0.1", ssh_config=None, ssh_port=NOBODY_S)
     code, verdict = check(project, STAGING, PRODUCTION)
     assert code == 1
     [gap] = verdict["unknown"]
@@ -268,18 +272,18 @@ def test_a_dead_notifier_changes_neither_report_nor_code(
     assert code == 2
     assert kernel_settings(verdict)
     assert verdict["problems"] == ["notification 1 of 1 (JSON) was not accepted"]
-    assert said == "drift.py: notification 1 of 1 (JSON) was not accepted\n"
+    assert said == "Error: notification 1 of 1 (JSON) was not accepted\n"
 
 
 def test_ctrl_c(guarded: Guarded, tmp_path: Path) -> None:
     history = tmp_path / "drift.jsonl"
-    command = [sys.executable, str(REPOSITORY / "drift.py"), "--history", str(history), PRODUCTION]
+    command = [*DRIFT, "--history", str(history), PRODUCTION]
     process = subprocess.Popen(
         command, cwd=guarded.project.directory, stderr=subprocess.PIPE, text=True
     )
     time.sleep(1.5)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=5)
+    _, said = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "Traceback" not in said
     assert not history.exists()
@@ -287,10 +291,10 @@ def test_ctrl_c(guarded: Guarded, tmp_path: Path) -> None:
 
 def test_two_checks_at_once(guarded: Guarded, tmp_path: Path) -> None:
     history = tmp_path / "drift.jsonl"
-    command = [sys.executable, str(REPOSITORY / "drift.py"), "--history", str(history)]
+    command = [*DRIFT, "--history", str(history)]
     both = [
-        subprocess.Popen([*command, inventory], cwd=guarded.project.directory)
-        for inventory in (PRODUCTION, STAGING)
+        subprocess.Popen([*command, environment], cwd=guarded.project.directory)
+        for environment in (PRODUCTION, STAGING)
     ]
     assert [process.wait(timeout=120) for process in both] == [0, 0]
     nights = [json.loads(line) for line in history.read_text().splitlines()]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
-from tampering import Guarded, Tamper, expect_alone
+from tampering import Finder, Guarded, Tamper, expect_alone, in_rounds
 
 from stagecraft.drift import CHECK
 from stagecraft.drift.findings import Cause
@@ -32,6 +32,13 @@ def edited(path: str, line: str = "# by hand") -> Tamper:
     return Tamper(f"echo '{line}' >> {path}", high("file", path))
 
 
+def blocked(
+    path: str, expected: Callable[[str, str], tuple[str, str, str, str]], kind: str = "file"
+) -> Tamper:
+    """A directory in its place, with something in it that nobody shall lose."""
+    return Tamper(f"rm {path} && mkdir -p {path}/kept", expected(kind, path))
+
+
 def mariadb(statement: str) -> str:
     return f"mariadb <<'END'\n{statement}\nEND"
 
@@ -45,6 +52,16 @@ def stopped(unit: str) -> Tamper:
 
 
 TAMPERS = [
+    Tamper(f"nft delete table inet stagecraft-{SITE}", critical("reach", SITE)),
+    Tamper(
+        f"nft insert rule inet stagecraft-{SITE} site tcp dport 6379 accept",
+        critical("reach", SITE),
+    ),
+    edited(f"/etc/stagecraft/reach/{SITE}.nft"),
+    Tamper(
+        f"systemctl stop stagecraft-reach@{SITE}",
+        high("service", f"stagecraft-reach@{SITE}.service"),
+    ),
     Tamper(
         f"sed -i 's/client_max_body_size .*/client_max_body_size 9G;/' "
         f"/etc/nginx/sites-available/{SITE}.conf",
@@ -74,11 +91,30 @@ TAMPERS = [
         f"chmod 777 /var/www/{SITE}/shared/storage/logs",
         high("directory", f"/var/www/{SITE}/shared/storage/logs"),
     ),
+    Tamper(
+        f"cd /var/www/{SITE}/releases && cp -a placeholder own && chown -R {SITE}: own",
+        high("releases", f"/var/www/{SITE}/releases"),
+    ),
+    Tamper(
+        f"ln -s /etc/nginx /var/www/{SITE}/releases/placeholder/public/out",
+        high("releases", f"/var/www/{SITE}/releases"),
+    ),
+    Tamper(
+        f"cd /var/www/{SITE}/shared/storage && rmdir app/public && ln -s /etc app/public",
+        high("directory", f"/var/www/{SITE}/shared/storage/app/public"),
+    ),
+    Tamper(
+        f"cd /var/www/{SITE}/shared/storage && rm -r logs && touch logs && chown {SITE}: logs",
+        high("directory", f"/var/www/{SITE}/shared/storage/logs"),
+    ),
+    blocked(f"/etc/nginx/sites-enabled/zz-{SITE}.conf", high, "link"),
+    blocked(f"/etc/systemd/system/php-fpm@{SITE}.service", high),
     edited(f"/etc/systemd/system/php-fpm@{SITE}.service"),
     edited(f"/etc/systemd/system/redis-server@{SITE}.service.d/stagecraft.conf"),
     edited(f"/etc/php/8.4/fpm/{SITE}/php-fpm.conf", "; by hand"),
     edited(f"/etc/redis/redis-{SITE}.conf"),
     edited(f"/etc/redis/redis-{SITE}.acl", "user evil on nopass ~* +@all"),
+    blocked(f"/etc/redis/redis-{SITE}.acl", high),
     edited("/etc/fail2ban/jail.d/stagecraft.local"),
     edited("/etc/sysctl.d/60-stagecraft.conf"),
     edited("/etc/apt/apt.conf.d/52stagecraft", "// by hand"),
@@ -87,6 +123,7 @@ TAMPERS = [
         "echo 'anna ALL=(ALL) ALL' >> /etc/sudoers.d/stagecraft",
         critical("file", "/etc/sudoers.d/stagecraft"),
     ),
+    blocked("/etc/stagecraft/firewall/rules.nft", critical),
     Tamper(
         "sed -i 's/^PasswordAuthentication .*/PasswordAuthentication yes/'"
         " /etc/ssh/sshd_config.d/00-stagecraft.conf",
@@ -156,15 +193,25 @@ TAMPERS = [
 ]
 
 
+APART = ("php-fpm@", "nft .* inet|/reach/|reach@", "needrestart|/etc/localtime")
+
+
 def test_a_converged_server_is_clean(guarded: Guarded) -> None:
     for environment in ("staging", "production"):
         report = guarded.check(environment)
         assert (report.findings, report.unchecked) == ([], [])
 
 
-@pytest.mark.parametrize("tamper", TAMPERS, ids=lambda tamper: tamper.name)
-def test_what_somebody_changes_is_found_alone(guarded: Guarded, tamper: Tamper) -> None:
-    assert expect_alone(guarded, tamper).cause == Cause.SERVER
+@pytest.mark.parametrize(("together", "tamper"), in_rounds(TAMPERS, *APART))
+def test_what_somebody_changes_is_found_alone(
+    find: Finder, together: tuple[Tamper, ...], tamper: Tamper
+) -> None:
+    assert find(together).alone(tamper).cause == Cause.SERVER
+
+
+def test_what_stood_in_the_way_is_kept(guarded: Guarded) -> None:
+    expect_alone(guarded, blocked("/etc/nginx/conf.d/stagecraft.conf", high))
+    assert guarded.shell("ls -d /root/found.*/stagecraft.conf/kept")
 
 
 def test_a_release_is_no_difference(guarded: Guarded) -> None:
@@ -224,13 +271,36 @@ def test_a_difference_in_secrets_has_names_and_no_values(
         guarded.shell(f"mv /root/kept {env}")
     assert found.diff == (
         f"change {env}",
-        " APP_NAME differs (secret)",
-        "-MINE (secret)",
-        "+QUEUE_CONNECTION (secret)",
+        "-APP_NAME (not shown)",
+        '+APP_NAME="AskPro (production)"',
+        "-MINE (not shown)",
+        "+QUEUE_CONNECTION=redis",
     )
     assert hidden.diff[1:] == (" one of APP_KEY, DB_PASSWORD, REDIS_PASSWORD differs (secret)",)
     for secret in ("hunter2", "tr0ub4dor", key):
         assert secret not in found.model_dump_json()
+
+
+def test_a_diff_shows_no_secret_behind_a_link_and_steers_no_terminal(guarded: Guarded) -> None:
+    """Neither in a plan nor in the check."""
+    vhost, env = f"/etc/nginx/sites-available/{SITE}.conf", f"/var/www/{SITE}/shared/.env"
+    snippet = "/etc/nginx/snippets/stagecraft/fastcgi.conf"
+    key = guarded.shell(f"sed -n 's/^APP_KEY=//p' {env}")
+    guarded.shell(f"cp -a {vhost} {snippet} /root/")
+    guarded.shell(f"ln -sf {env} {vhost} && printf '# \\033]0;owned\\007\\377\\n' >>{snippet}")
+    try:
+        plan = guarded.project.pyinfra("production", "--dry", "--diff").stderr
+        report = guarded.check().model_dump_json()
+    finally:
+        guarded.shell(
+            f"mv -f /root/{SITE}.conf {vhost} && mv -f /root/fastcgi.conf {snippet}"
+            " && systemctl reload nginx"
+        )
+    assert "a link stands there, which is not read" in plan
+    for shown in (plan, report.replace("\\\\", "\\")):
+        assert r"-# \x1b]0;owned\x07\xff" in shown
+        assert "\x1b]" not in shown
+        assert key not in shown
 
 
 def test_the_check_is_never_carried_out(guarded: Guarded) -> None:

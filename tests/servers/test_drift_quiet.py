@@ -11,9 +11,7 @@ from stagecraft.nspawn.lab import Lab
 
 NEW_RELEASE = """
 cd /var/www/askpro-production
-setpriv --reuid askpro-production --regid askpro-production --clear-groups sh -ec '
-    mkdir releases/next && cp -a releases/placeholder/. releases/next/'
-setfacl --modify user:www-data:--x releases/next
+cp -a releases/placeholder releases/next
 ln -sfn releases/next current.new && mv -fT current.new current
 systemctl reload php-fpm@askpro-production
 """
@@ -26,7 +24,9 @@ REINSTALLED = (
 NIGHTS = {
     "apt's index refreshed": "apt-get update -q",
     "logs rotated": "logrotate --force /etc/logrotate.conf",
-    "logrotate's timer": "systemctl start logrotate.service",
+    "logs rotated by their timers": (
+        "systemctl start logrotate.service logrotate@askpro-production.service"
+    ),
     "a library upgraded, and what uses it restarted": REINSTALLED.format("'libssl3*' openssl"),
     "PHP upgraded": REINSTALLED.format("'php8*'"),
     "nginx, Redis and MariaDB upgraded": (

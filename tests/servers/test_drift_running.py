@@ -6,7 +6,7 @@ import platform
 import re
 
 import pytest
-from tampering import Guarded, Tamper, expect_alone
+from tampering import Finder, Guarded, Tamper, expect_alone, in_rounds
 
 REDIS = "redis-server@askpro-production.service"
 FPM = "php-fpm@askpro-production.service"
@@ -31,12 +31,140 @@ TOUCH_AND_REVERT = (
 )
 """Edited, taken up, and put back by hand: the process still has the edit."""
 
+ADD_AND_REMOVE = "echo '{1}' > {0} && {2}; sleep 3; rm {0}"
+"""Loaded, and gone from the disk: the process alone has it still."""
+
+SIGNAL = "kill -{} $(systemctl show --property=MainPID --value {})"
+"""A reload that systemd hears nothing of."""
+
+PREPENDED = "auto_prepend_file = /usr/share/php/PEAR.php"
+
+REPLACE_WORKERS = (
+    " && kill $(pgrep --parent $(systemctl show --property=MainPID --value {})); sleep 0.5"
+)
+"""The new ones run what the master has loaded long ago."""
+
+
+OVER = "other=$(mktemp -d)/other && cp -a {0} $other && {1} && mount --bind $other {0}"
+"""Hides what is at a path behind a changed copy of it."""
+
+
+FAIL2BAN = (
+    "for attempt in $(seq 50); do ! fail2ban-client status sshd || break; sleep 0.1; done;"
+    " fail2ban-client {}"
+)
+"""It may have been restarted right before."""
+
+DROPPED_IN = """
+directory=/run/systemd/system/{0}.d
+mkdir $directory && printf '[Service]\\n%s\\n' "{1}" >$directory/x.conf
+cp $(readlink -f /usr/lib/*/libz.so.1) /root/x.so
+systemctl daemon-reload && systemctl restart {0} && sleep 1
+rm -r $directory /root/x.so && systemctl daemon-reload
+"""
+"""What a service has loaded once, it keeps."""
+
+
+def mounted(severity: str, path: str, change: str, loaded: str = "true") -> Tamper:
+    """What is loaded from it stays loaded when it is unmounted: the remedy must know."""
+    return Tamper(f"{OVER.format(path, change)} && {loaded}", running(severity, "mount", path))
+
 
 def running(severity: str, kind: str, thing: str) -> tuple[str, str, str, str]:
     return "running", severity, kind, thing
 
 
+def loaded_and_removed(unit: str, text: str) -> Tamper:
+    """A unit that somebody starts, and whose file is gone."""
+    path = f"/run/systemd/system/{unit}"
+    return Tamper(
+        f"printf '{text}\\n' >{path} && systemctl start {unit} && rm {path}",
+        running("high", "unit", unit),
+    )
+
+
+MOUNTS = [
+    mounted(
+        "critical",
+        "/etc/nginx/conf.d/stagecraft.conf",
+        "echo '# by hand' >>$other",
+        "systemctl reload nginx",
+    ),
+    mounted(
+        "critical",
+        f"/etc/systemd/system/{FPM}",
+        "sed -i '/^.Service/a Environment=LD_BIND_NOW=1' $other",
+        f"systemctl daemon-reload && systemctl restart {FPM}",
+    ),
+    mounted(
+        "critical",
+        "/etc/php/8.4/fpm/askpro-production",
+        f"echo '{PREPENDED}' >$other/99-debug.ini",
+        f"systemctl reload {FPM}",
+    ),
+    mounted(
+        "critical",
+        "/etc/nginx/sites-enabled",
+        "echo 'server { listen 80; server_name shop.test; }' >$other/shop",
+        "systemctl reload nginx",
+    ),
+    Tamper(
+        "mount -t tmpfs tmpfs /etc/fail2ban/jail.d && mount -t tmpfs tmpfs /etc/fail2ban/jail.d",
+        running("critical", "mount", "/etc/fail2ban/jail.d"),
+    ),
+    Tamper(
+        "mount -t tmpfs tmpfs /var/www/askpro-production/shared/storage/app/public",
+        running("critical", "mount", "/var/www/askpro-production/shared/storage/app/public"),
+    ),
+    mounted(
+        "high",
+        "/etc/php/8.4/fpm/php.ini",
+        f"echo '{PREPENDED}' >>$other",
+        f"systemctl reload {FPM}",
+    ),
+    mounted("high", "/etc/redis/redis.conf", "echo >>$other"),
+    Tamper("mount --bind /usr/bin/false /usr/bin/wall", running("high", "mount", "/usr/bin/wall")),
+]
+
+REMOVED = [
+    loaded_and_removed("miner.service", "[Service]\\nExecStart=sleep infinity"),
+    loaded_and_removed(
+        "logrotate2.timer", "[Timer]\\nOnCalendar=minutely\\nUnit=logrotate.service"
+    ),
+]
+"""The timer ends with what else has systemd read its units again."""
+
 TAMPERS = [
+    Tamper(
+        "systemctl set-environment LD_PRELOAD=/dev/shm/x.so",
+        running("high", "environment of all services", "LD_PRELOAD"),
+    ),
+    Tamper(
+        DROPPED_IN.format("fail2ban.service", "Environment=LD_PRELOAD=/root/x.so"),
+        running("critical", "loaded code", "fail2ban.service"),
+    ),
+    Tamper(
+        DROPPED_IN.format("fail2ban.service", "Environment=PATH=/run/bin:/usr/bin:/usr/sbin"),
+        running("critical", "loaded code", "fail2ban.service"),
+    ),
+    Tamper(
+        "libz=$(readlink -f /usr/lib/*/libz.so.1) && cp $libz /root/libz.so"
+        + DROPPED_IN.format("nginx.service", "BindReadOnlyPaths=/root/libz.so:$libz"),
+        running("critical", "loaded code", "nginx.service"),
+    ),
+    Tamper(
+        FAIL2BAN.format("set sshd addignoreip 192.0.2.7"),
+        running("high", "jail", "sshd ignoreip"),
+    ),
+    Tamper(
+        FAIL2BAN.format("set sshd action nftables actionban true"),
+        running("high", "jail", "sshd action nftables actionban"),
+    ),
+    Tamper(FAIL2BAN.format("stop sshd"), running("high", "jail", "sshd")),
+    Tamper(
+        TOUCH_AND_REVERT.format("/etc/default/ssh", "systemctl restart ssh"),
+        running("high", "service", "ssh.service"),
+    ),
     Tamper(
         "mariadb -e 'SET GLOBAL max_connections = 10'",
         running("high", "database variable", "max_connections"),
@@ -44,6 +172,10 @@ TAMPERS = [
     Tamper(
         "mariadb -e 'SET GLOBAL innodb_flush_log_at_trx_commit = 0'",
         running("high", "database variable", "innodb_flush_log_at_trx_commit"),
+    ),
+    Tamper(
+        "mariadb -e 'SET GLOBAL slow_query_log_file = \"/tmp/slow.log\"'",
+        running("high", "database variable", "slow_query_log_file"),
     ),
     Tamper(
         "mariadb -e 'SET GLOBAL init_connect = \"SET @password = 1\"'",
@@ -96,6 +228,43 @@ TAMPERS = [
         TOUCH_AND_REVERT.format("/etc/php/8.4/mods-available/redis.ini", "true"),
         running("high", "service", FPM),
         f"systemctl reload {FPM} php-fpm@askpro-staging",
+    ),
+    Tamper(
+        ADD_AND_REMOVE.format(
+            "/etc/php/8.4/fpm/conf.d/99-debug.ini", PREPENDED, SIGNAL.format("USR2", FPM)
+        )
+        + REPLACE_WORKERS.format(FPM),
+        running("high", "service", FPM),
+        f"systemctl reload {FPM} php-fpm@askpro-staging",
+    ),
+    Tamper(
+        ADD_AND_REMOVE.format(
+            "/etc/nginx/sites-enabled/shop",
+            "server { listen 80; server_name shop.test; }",
+            SIGNAL.format("HUP", "nginx"),
+        )
+        + REPLACE_WORKERS.format("nginx"),
+        running("high", "service", "nginx.service"),
+    ),
+    Tamper(
+        ADD_AND_REMOVE.format(
+            "/etc/mysql/mariadb.conf.d/99-debug.cnf",
+            "[mariadbd]\nlog_warnings = 9",
+            "systemctl restart mariadb",
+        ),
+        running("high", "service", "mariadb.service"),
+    ),
+    Tamper(
+        ADD_AND_REMOVE.format(
+            "/etc/fail2ban/action.d/debug.local", "[Definition]", "systemctl restart fail2ban"
+        ),
+        running("high", "service", "fail2ban.service"),
+    ),
+    Tamper(
+        ADD_AND_REMOVE.format(
+            "/etc/ssh/sshd_config.d/99-debug.conf", "LogLevel DEBUG", SIGNAL.format("HUP", "ssh")
+        ),
+        running("high", "service", "ssh.service"),
     ),
     Tamper(
         TOUCH_AND_REVERT.format(
@@ -152,12 +321,40 @@ TAMPERS = [
         " systemctl restart redis-server@askpro-staging",
         running("high", "replaced files", REDIS),
     ),
+    *MOUNTS,
 ]
 
+APART = (
+    "nginx",
+    "php-fpm@",
+    "redis",
+    "mariadb",
+    "fail2ban",
+    "ssh",
+    "inet stagecraft",
+    "logrotate",
+)
+"""A restart of a service ends what else was made of it."""
 
-@pytest.mark.parametrize("tamper", TAMPERS, ids=[tamper.name for tamper in TAMPERS])
-def test_it_is_found_alone(guarded: Guarded, tamper: Tamper) -> None:
-    expect_alone(guarded, tamper)
+IN_ROUNDS = [*in_rounds(REMOVED), *in_rounds(TAMPERS, *APART)]
+
+
+@pytest.mark.parametrize(("together", "tamper"), IN_ROUNDS)
+def test_it_is_found_alone(find: Finder, together: tuple[Tamper, ...], tamper: Tamper) -> None:
+    find(together).alone(tamper)
+
+
+ON_BOOKWORM = [
+    tamper
+    for tamper in TAMPERS
+    if "sites-enabled/shop" in tamper.change or "actionban" in tamper.change
+]
+"""What an older nginx and an older fail2ban must tell as well."""
+
+
+@pytest.mark.parametrize("tamper", ON_BOOKWORM, ids=lambda tamper: tamper.name)
+def test_it_is_found_on_bookworm(guarded_12: Guarded, tamper: Tamper) -> None:
+    expect_alone(guarded_12, tamper)
 
 
 def test_nothing_is_left_of_it(guarded: Guarded) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
-from tampering import Guarded, Tamper, expect_alone
+from provisioned import bound
+from tampering import Finder, Guarded, Tamper, expect_alone, in_rounds
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBkh8OvA2kGLyuPNCAcLMKd4sLFpkV1jgPVqjxyTtYWb"
 FINGERPRINT = "SHA256:Nqc+eIsoIjgUN8VR7UHKsPx6V/xtkBOeeNjCM20otA8"
@@ -37,12 +41,14 @@ def sql(statements: str, severity: str, kind: str, thing: str) -> Tamper:
     return Tamper(f'mariadb -e "{statements}"', unmanaged(severity, kind, thing))
 
 
-def listening(address: str, severity: str, thing: str) -> Tamper:
+def listening(address: str, severity: str, thing: str, called: str = "perl") -> Tamper:
     """A program that somebody starts from a shell and leaves running."""
-    program = f'$s = IO::Socket::INET->new(LocalAddr => "{address}", Listen => 1) or die; sleep 600'
+    open_port = f'IO::Socket::INET->new(LocalAddr => "{address}", Listen => 1)'
+    program = f'$0 = "{called}"; $s = {open_port} or die; sleep 600'
     port = address.rpartition(":")[2]
     return Tamper(
-        f"setsid -f perl -MIO::Socket::INET -e '{program}' >/dev/null 2>&1 </dev/null; sleep 0.5",
+        f"setsid -f perl -MIO::Socket::INET -e '{program}' >/dev/null 2>&1 </dev/null;"
+        f" {bound(int(port))}",
         unmanaged(severity, "port", thing),
         f"kill $(ss -Hltnp '( sport = :{port} )' | sed 's/.*pid=\\([0-9]*\\).*/\\1/')",
     )
@@ -55,7 +61,10 @@ WEB = [
         unmanaged("high", "vhost", "/etc/nginx/sites-enabled/shop"),
         f"rm {VHOST} /etc/nginx/sites-enabled/shop && systemctl reload nginx",
     ),
+    file("/etc/nginx/sites-enabled/shop.dpkg-old", "# by hand", "high", "vhost"),
+    file("/etc/nginx/modules-enabled/x.conf", "# by hand", "high", "nginx module", "x.conf"),
     file("/etc/php/8.4/fpm/pool.d/shop.conf", "[shop]", "high", "FPM pool"),
+    file("/etc/php/8.4/fpm/conf.d/99-local.ini", "memory_limit = 1G", "high", "PHP settings"),
     Tamper(
         "cp /etc/redis/redis.conf /etc/redis/redis-cache.conf"
         " && ln -s /usr/lib/systemd/system/redis-server@.service"
@@ -144,6 +153,7 @@ JOBS = [
 NETWORK = [
     listening("0.0.0.0:8081", "high", "8081/tcp"),
     listening("127.0.0.1:8082", "low", "8082/tcp"),
+    listening("0.0.0.0:5355", "high", "5355/tcp", called="systemd-resolve"),
     Tamper(
         "nft add table ip office"
         " && nft 'add chain ip office in { type filter hook input priority 0; }'"
@@ -168,6 +178,12 @@ ACCESS = [
     Tamper(
         "usermod --shell /bin/bash www-data",
         unmanaged("high", "account", "www-data"),
+    ),
+    Tamper(
+        "setsid -f setpriv --reuid www-data --regid www-data --clear-groups bash -c"
+        " 'exec -a \"nginx: worker process\" sleep 600' >/dev/null 2>&1 </dev/null; sleep 0.5",
+        unmanaged("high", "process as www-data", "nginx:"),
+        "pkill -u www-data -x sleep",
     ),
     Tamper(
         "gpasswd --add askpro-staging askpro-production",
@@ -216,6 +232,7 @@ PACKAGES = [
     ),
     file("/etc/apt/trusted.gpg.d/tools.asc", "a key", "high", "apt key"),
     file("/etc/apt/preferences.d/sid", "Package: *", "low", "apt pin"),
+    file("/etc/apt/apt.conf.d/99proxy", "// by hand", "high", "file"),
     Tamper(
         "apt-mark hold nginx",
         unmanaged("high", "package hold", "nginx"),
@@ -233,33 +250,247 @@ PACKAGES = [
         unmanaged("high", "package file", "/etc/sudoers"),
     ),
     Tamper(
+        "echo 'memory_limit = 1G' >>/etc/php/8.4/fpm/php.ini",
+        unmanaged("high", "package file", "/etc/php/8.4/fpm/php.ini"),
+    ),
+    Tamper(
+        "echo 'LogLevel QUIET' >>/etc/ssh/sshd_config",
+        unmanaged("high", "package file", "/etc/ssh/sshd_config"),
+    ),
+    Tamper(
+        "rm /etc/apt/apt.conf.d/50unattended-upgrades",
+        unmanaged("low", "package file", "/etc/apt/apt.conf.d/50unattended-upgrades"),
+    ),
+    Tamper(
+        "rm /etc/redis/redis.conf && mkdir -p /etc/redis/redis.conf/sub",
+        unmanaged("low", "package file", "/etc/redis/redis.conf"),
+    ),
+    Tamper(
         "printf 'x' >>/usr/bin/wall",
         unmanaged("critical", "package file", "/usr/bin/wall"),
     ),
 ]  # fmt: skip
 
 FILES = [
+    file("/etc/ld.so.preload", "", "critical", "preloaded library"),
+    file("/var/spool/cron/atjobs/a0000101a", "#!/bin/sh", "high", "at job", "a0000101a"),
     file("/etc/profile.d/proxy.sh", "export http_proxy=http://proxy.test", "low", "file"),
+    file("/etc/fail2ban/jail.d/local.local", "[DEFAULT]", "high", "file"),
+    file("/etc/mysql/conf.d/local.cnf", "[mysqld]", "high", "database settings"),
     file("/etc/sysctl.d/99-local.conf", "vm.overcommit_memory = 1", "low", "file"),
     file("/etc/logrotate.d/app", "/var/log/app.log {}", "low", "file"),
     file("/usr/local/bin/deploy.sh", "#!/bin/sh", "low", "program", mode="755"),
 ]
 
-TAMPERS = [*WEB, *DATABASES, *JOBS, *NETWORK, *ACCESS, *PACKAGES, *FILES]
+FORGERY = r"/dev/shm/a\n0\n\tf\t4755\troot:root\t1\t"
+"""A directory whose name would be another record wherever lines or tabs divide them."""
+
+ENABLED = "/var/lib/systemd/deb-systemd-helper-enabled"
+
+HIDING = [
+    Tamper(
+        "printf '[Service]\\nExecStart=true\\n' >/etc/systemd/system/miner.service"
+        f" && touch {ENABLED}/miner.service",
+        unmanaged("high", "unit", "miner.service"),
+        f"rm /etc/systemd/system/miner.service {ENABLED}/miner.service",
+    ),
+    Tamper(
+        "printf '# x\\n' >/etc/cron.d/sync"
+        " && printf 'cron /etc/cron.d/sync\\n' >>/var/lib/ucf/registry"
+        ' && echo "$(md5sum /etc/cron.d/sync)" >>/var/lib/ucf/hashfile',
+        unmanaged("high", "cron job", "/etc/cron.d/sync"),
+        "rm /etc/cron.d/sync; sed -i '$d' /var/lib/ucf/registry /var/lib/ucf/hashfile",
+    ),
+    Tamper(
+        "printf '# x\\n' >/etc/alternatives/x && ln -s /etc/alternatives/x /etc/sudoers.d/x",
+        unmanaged("critical", "sudo rules", "/etc/sudoers.d/x"),
+        "rm /etc/alternatives/x /etc/sudoers.d/x",
+    ),
+    Tamper(
+        "ln -sf /dev/shm/x /etc/alternatives/pager",
+        unmanaged("low", "file", "/etc/alternatives/pager"),
+        "update-alternatives --auto pager",
+    ),
+    Tamper(
+        "mkdir -p /root/.local/share/systemd/user"
+        " && printf '[Service]\\nExecStart=true\\n' >/root/.local/share/systemd/user/x.service",
+        unmanaged("high", "unit", "/root/.local/share/systemd/user/x.service"),
+    ),
+    Tamper(
+        "nft add table inet f2b-table; nft 'add chain inet f2b-table f2b-chain"
+        " { type nat hook prerouting priority -100; }'"
+        " && nft add rule inet f2b-table f2b-chain tcp dport 8999 redirect to :22",
+        unmanaged("high", "firewall table", "inet f2b-table"),
+    ),
+    Tamper(
+        "mariadb -e \"CREATE USER ghost@'%'; DELETE FROM mysql.global_priv WHERE User = 'ghost'\"",
+        unmanaged("high", "database account", "ghost@%"),
+    ),
+    Tamper(
+        f"d=$(printf '{FORGERY}') && mkdir -p \"$d\"/etc/cron.d"
+        ' && cp /usr/bin/true "$d/etc/cron.d/x" && chmod 4755 "$d/etc/cron.d/x"',
+        unmanaged("critical", "unprintable name", f"{FORGERY}/etc/cron.d/x"),
+        "rm -r /dev/shm/a*",
+    ),
+    Tamper(
+        "printf 'x' >\"$(printf '/etc/cron.d/.\\377\\nplaceholder\\t')\"",
+        unmanaged("critical", "unprintable name", r"/etc/cron.d/.\xff\nplaceholder\t"),
+    ),
+    listening("0.0.0.0:8083", "high", "8083/tcp", called=r"sshd\t1"),
+]
+
+TAMPERS = [*WEB, *DATABASES, *JOBS, *NETWORK, *ACCESS, *PACKAGES, *FILES, *HIDING]
 
 
-ON_BOOKWORM = [DATABASES[1], JOBS[0], JOBS[4], ACCESS[0], ACCESS[7], PACKAGES[0], PACKAGES[8]]
+ON_BOOKWORM = [
+    *(DATABASES[1], JOBS[0], JOBS[4], ACCESS[0], ACCESS[7], PACKAGES[0], PACKAGES[8]),
+    *HIDING,
+]
 """What is read of something that Debian 12 has in another version or place."""
 
 
-@pytest.mark.parametrize("tamper", TAMPERS, ids=lambda tamper: tamper.name)
-def test_what_somebody_adds(guarded: Guarded, tamper: Tamper) -> None:
-    expect_alone(guarded, tamper)
+@pytest.mark.parametrize(("together", "tamper"), in_rounds(TAMPERS, "www-data sudo|bash www-data"))
+def test_what_somebody_adds(find: Finder, together: tuple[Tamper, ...], tamper: Tamper) -> None:
+    find(together).alone(tamper)
 
 
-@pytest.mark.parametrize("tamper", ON_BOOKWORM, ids=lambda tamper: tamper.name)
-def test_what_somebody_adds_to_bookworm(guarded_12: Guarded, tamper: Tamper) -> None:
-    expect_alone(guarded_12, tamper)
+@pytest.mark.parametrize(("together", "tamper"), in_rounds(ON_BOOKWORM))
+def test_what_somebody_adds_to_bookworm(
+    find_12: Finder, together: tuple[Tamper, ...], tamper: Tamper
+) -> None:
+    find_12(together).alone(tamper)
+
+
+def test_who_did_it_is_nobody_s_to_say(guarded: Guarded) -> None:
+    expect_no_word_of_others(guarded)
+
+
+def test_who_did_it_is_nobody_s_to_say_on_bookworm(guarded_12: Guarded) -> None:
+    expect_no_word_of_others(guarded_12)
+
+
+def expect_no_word_of_others(guarded: Guarded) -> None:
+    """A page of the site tells the system's log that anna has written the file; then she does."""
+    path = "/etc/cron.d/sync"
+    said = f"  anna : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/tee {path}"
+    php = f'openlog("sudo", LOG_PID, LOG_AUTHPRIV); syslog(LOG_NOTICE, "{said}");'
+    as_site = "setpriv --reuid askpro-production --regid askpro-production --clear-groups"
+    guarded.shell(f"{as_site} php -r '{php}' && touch {path}")
+    [found] = guarded.check().findings
+    assert (found.thing, "sudo tee" in found.who) == (path, False)
+    guarded.shell(f"su anna -s /bin/sh -c 'sudo -n rm {path} && sudo -n touch {path}'")
+    [found] = guarded.check().findings
+    guarded.shell(f"rm {path}")
+    assert found.who == f"anna (sudo touch … {path})"
+
+
+def test_no_record_on_the_server_hides_what_nobody_declared(
+    guarded: Guarded, tmp_path: Path
+) -> None:
+    """Whoever has put the job there writes it into every manifest, and makes one of nobody's."""
+    path, manifests = "/etc/cron.d/forged", "/var/lib/stagecraft/manifests"
+    lines = "".join(
+        f"{tree}\\tfile\\t{path}\\troot\\troot\\t644\\t-\\n" for tree in ("cron", "app-forged")
+    )
+    guarded.shell(
+        f"cp -a {manifests} /root/ && touch {path} && cd {manifests}"
+        f" && for name in staging production qa; do printf '{lines}' >>$name; done"
+        " && useradd --shell /bin/bash forged"
+    )
+    try:
+        history = str(tmp_path / "drift.jsonl")
+        ended = guarded.drift("--json", "--history", history, "production", "staging")
+    finally:
+        guarded.shell(f"userdel forged; rm -r {path} {manifests} && mv /root/manifests {manifests}")
+    verdict = json.loads(ended.stdout)
+    assert {(found["kind"], found["thing"]) for found in verdict["findings"]} == {
+        ("account", "forged"),
+        ("cron job", path),
+        ("record", f"{manifests}/qa"),
+    }
+    assert (verdict["unknown"], verdict["believed"]) == ([], [])
+
+
+def test_a_clash_keeps_a_run_from_the_server_and_the_check_from_nothing_else(
+    guarded: Guarded,
+) -> None:
+    """With its record emptied, production has not made the certificate that bears its name."""
+    record = "/var/lib/stagecraft/manifests/production"
+    renewal = "/etc/letsencrypt/renewal"
+    guarded.shell(
+        f"cp -a {record} /root/record && : >{record}"
+        f" && mkdir -p {renewal} && touch {renewal}/askpro-production.conf"
+    )
+    try:
+        report = guarded.check()
+    finally:
+        guarded.shell(
+            f"mv /root/record {record}; rm {renewal}/askpro-production.conf"
+            f"; rmdir -p --ignore-fail-on-non-empty {renewal}"
+        )
+    assert [(gap.area, "would clash with" in gap.reason) for gap in report.unchecked] == [
+        ("managed", True)
+    ]
+    assert report.findings == []
+
+
+def test_without_a_plan_nothing_is_to_be_removed(guarded: Guarded) -> None:
+    """With its record emptied all of production looks as if nobody had declared it."""
+    record = "/var/lib/stagecraft/manifests/production"
+    deploy = guarded.project.directory / "deploy.py"
+    target = deploy.readlink()
+    guarded.shell(f"cp -a {record} /root/record && : >{record}")
+    deploy.unlink()
+    deploy.write_text("from stagecraft.errors import ServerError\n\nraise ServerError('no plan')\n")
+    try:
+        report = guarded.check()
+    finally:
+        deploy.unlink()
+        deploy.symlink_to(target)
+        guarded.shell(f"mv /root/record {record}")
+    assert {"managed", "services"} <= {gap.area for gap in report.unchecked}
+    remedies = {found.remedy for found in report.findings if found.class_ == "unmanaged"}
+    assert remedies == {"# deploy.py cannot be planned: settle that first"}
+    assert not guarded.check().findings
+
+
+def test_nobody_adds_to_what_the_image_brought(guarded: Guarded) -> None:
+    unit, record = "/etc/systemd/system/forged.service", "/var/lib/stagecraft/as-found"
+    guarded.shell(
+        f"cp -a {record} /root/ && printf 'file\\t{unit}\\npackage\\tlibgd3\\n' >>{record}"
+        f" && printf '[Service]\\nExecStart=true\\n' >{unit} && apt-mark manual libgd3"
+    )
+    try:
+        report = guarded.check()
+    finally:
+        guarded.shell(
+            f"rm {unit} && systemctl daemon-reload && apt-mark auto libgd3"
+            f" && mv /root/as-found {record}"
+        )
+    found = {(f.kind, f.thing, f.severity) for f in report.findings}
+    assert {
+        ("record", record, "critical"),
+        ("unit", "forged.service", "high"),
+        ("package", "libgd3", "low"),
+    } <= found
+
+
+OLD_FIREWALL = Tamper(
+    "iptables-legacy --policy FORWARD DROP && iptables-legacy --new-chain office"
+    " && iptables-legacy --append office --protocol tcp --dport 25 --jump DROP",
+    unmanaged("high", "firewall table", "legacy filter"),
+)
+
+
+def test_rules_of_the_old_iptables(guarded: Guarded) -> None:
+    """Its tables stay when they are emptied; the program is in a package that no run installs."""
+    guarded.shell("apt-get install -q -y --mark-auto iptables")
+    try:
+        expect_alone(guarded, OLD_FIREWALL)
+        assert guarded.check().findings == []
+    finally:
+        guarded.shell("apt-get purge -q -y --autoremove iptables")
+        guarded.server.reboot()  # without it nobody can tell that the tables are empty
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tampering import Guarded, Tamper, expect_alone
+from tampering import Finder, Guarded, Tamper, in_rounds
 
 SELF_SIGNED = "/var/lib/stagecraft/self-signed/askpro-production"
 
@@ -40,6 +40,8 @@ def full(percent: int) -> str:
     )
 
 
+ROTATED = "/var/log/php-fpm-askpro-staging/logrotate.state"
+
 EMPTIED = "umount /mnt/full && rmdir /mnt/full"
 
 
@@ -66,6 +68,10 @@ TAMPERS = [
         wearing("high", "failed unit", "logrotate.service"),
     ),
     Tamper(
+        f"echo broken > {ROTATED}; ! systemctl start logrotate@askpro-staging; rm {ROTATED}",
+        wearing("high", "failed unit", "logrotate@askpro-staging.service"),
+    ),
+    Tamper(
         "touch -d '4 days ago' /var/lib/apt/periodic/unattended-upgrades-stamp"
         " /etc/apt/apt.conf.d/52stagecraft",
         wearing("high", "unattended upgrades", "success"),
@@ -88,9 +94,9 @@ TAMPERS = [
 ]
 
 
-@pytest.mark.parametrize("tamper", TAMPERS, ids=[tamper.name for tamper in TAMPERS])
-def test_it_is_found_alone(guarded: Guarded, tamper: Tamper) -> None:
-    expect_alone(guarded, tamper)
+@pytest.mark.parametrize(("together", "tamper"), in_rounds(TAMPERS, "upgrades-stamp"))
+def test_it_is_found_alone(find: Finder, together: tuple[Tamper, ...], tamper: Tamper) -> None:
+    find(together).alone(tamper)
 
 
 @pytest.fixture

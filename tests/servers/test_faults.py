@@ -20,14 +20,22 @@ from stagecraft.nspawn.server import Server
 OPERATIONS = [
     "App home | Add the user app-{}",
     "App home | Write /var/www/app-{}",
-    "App home | Write /var/www/app-{}'s storage and placeholder release",
+    "App home | Write /var/www/app-{}'s storage",
+    "Reach | Write /etc/stagecraft/reach/app-{}.nft",
+    "Reach | Limit what app-{} connects to",
     "Database | Write the logins of app_{}",
     "Database | Create the database app_{} and its accounts",
+    "Redis | Add the user redis-app-{}",
     "Redis | Write /etc/redis/redis-app-{}.conf",
     "Redis | Run Redis of app-{}",
-    "PHP-FPM | Make /var/log/php-fpm-app-{}",
+    "App settings | Write /var/www/app-{}/shared/.env",
+    "Logs | Make /var/log/php-fpm-app-{}",
+    "Logs | Write /etc/systemd/system/logrotate@app-{}.service and its timer",
+    "Logs | Rotate the logs of app-{}",
+    "PHP-FPM | Write /etc/systemd/system/php-fpm@app-{}.socket",
     "PHP-FPM | Write /etc/php/8.4/fpm/app-{}",
     "PHP-FPM | Run PHP-FPM of app-{}",
+    "PHP-FPM | Listen for PHP-FPM of app-{}",
     "Certificates to start with | Point /etc/ssl/stagecraft/app-{} at a certificate",
     "nginx | Write the vhost of app-{}",
     "nginx | Run nginx",
@@ -101,6 +109,14 @@ def test_interrupted_packages_are_completed(host: Provisioned) -> None:
     assert host.ssh("dpkg --audit") == ""
     assert host.project.plan("first") == []
     assert host.web.get("https://first.test/health").status == 200
+
+
+def test_a_package_cut_off_in_the_middle_of_unpacking_comes_again(host: Provisioned) -> None:
+    of_acl, cut_off = "/^Package: acl$/,/^$/", "Status: install reinstreq half-installed"
+    host.ssh(f"sed -i '{of_acl} s/^Status: .*/{cut_off}/' /var/lib/dpkg/status")
+    assert host.project.apply("first")
+    assert host.ssh("dpkg --audit") == ""
+    assert host.project.plan("first") == []
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -292,6 +308,27 @@ def test_what_a_service_does_not_start_with_is_put_back(
     assert host.ssh(files) == before
     assert host.web.get("https://first.test/health").status == 200
     assert host.project.plan("first") == []
+
+
+def test_a_site_keeps_its_settings_when_a_service_that_they_name_fails(
+    host: Provisioned, broken: Any
+) -> None:
+    path = host.project.directory / "group_data/first.yml"
+    declared = path.read_text()
+    settings = "sha256sum /var/www/app-first/shared/.env"
+    before = host.ssh(settings)
+    path.write_text(declared.replace("domain:", "env: {NEW: value}\n    domain:", 1))
+    try:
+        run = broken("redis/redis.conf.j2", "nonsense 1", "-y")
+        assert run.code == 1
+        assert "refused by redis-server" in run.output
+        assert host.ssh(settings) == before
+        assert host.project.apply("first")
+        assert host.ssh(settings) != before
+    finally:
+        path.write_text(declared)
+    host.project.apply("first")
+    assert host.ssh(settings) == before
 
 
 @pytest.mark.parametrize(

@@ -77,8 +77,20 @@ def by_password(lab: Lab) -> Rented:
 
 
 def by_sudo(lab: Lab) -> Rented:
+    """The provider was given another key than the ones that the team logs in with."""
     server = lab.boot("rented-bookworm", "bookworm", sudo_account=True)
-    return Rented(server, lab, arguments=("--user", "debian"))
+    key = make_key(STATE / "provider-key", "provider")
+    rented = Rented(server, lab, arguments=("--user", "debian", "--key", str(key)))
+    rented.shell(
+        f"echo '{key.with_suffix('.pub').read_text()}' > /home/debian/.ssh/authorized_keys"
+    )
+    return rented
+
+
+def make_key(path: Path, comment: str) -> Path:
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)]
+    subprocess.run(command, check=True)
+    return path
 
 
 @pytest.fixture(scope="module", params=["trixie", "bookworm"])
@@ -96,10 +108,7 @@ def project(bare: Rented) -> Project:
 
 @pytest.fixture(scope="module")
 def new_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    key = tmp_path_factory.mktemp("keys") / "key"
-    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "anna@new", "-f", str(key)]
-    subprocess.run(command, check=True)
-    return key
+    return make_key(tmp_path_factory.mktemp("keys") / "key", "anna@new")
 
 
 # --- Before ---
@@ -122,6 +131,14 @@ def test_an_expired_password_ends_the_run_before_it_begins(bare: Rented, project
     assert "Starting operation" not in run.output
     assert "Traceback" not in run.output
     assert PASSWORD not in run.output
+
+
+def test_a_run_before_the_first_contact_says_what_a_new_server_needs(
+    bare: Rented, project: Project
+) -> None:
+    run = project.pyinfra("staging", "--dry", verb=VERB)
+    assert run.code == 1
+    assert "A new server needs bootstrap.py first (README, `A new server`)" in run.output
 
 
 # --- First contact ---
@@ -163,8 +180,7 @@ def test_the_same_command_again_changes_nothing(bare: Rented, project: Project) 
     run = bare.first_contact(project, "-y", "--json")
     assert run.code == 0, run.output
     assert run.changed == []
-    assert "The way that you named is closed" in run.stderr
-    assert "going on as deploy" in run.stderr
+    assert "was refused: this server is already bootstrapped. Continuing as deploy" in run.stderr
 
 
 # --- Another host key ---
@@ -255,6 +271,28 @@ def test_a_run_does_not_remove_the_account_that_it_is_logged_in_as(
     assert bare.lets_in(Way("bob"))
     project.apply("staging", verb=VERB)
     assert not bare.lets_in(Way("bob"))
+
+
+@suite_of(12)
+def test_an_account_that_was_there_before_loses_our_rights_alone(
+    bare: Rented, project: Project
+) -> None:
+    ours = f"{bare.key}.pub"
+    theirs = "getent passwd debian; find /home/debian -printf '%p %u %m\\n'; id -Gn debian"
+    before = bare.shell(theirs)
+    bare.declare_by_address(project, admins={"anna": [ours], "debian": [ours]})
+    adopted = "Accounts | Let the account debian, which is there already, become root"
+    assert adopted in project.apply("staging", verb=VERB)
+    assert bare.lets_in(Way("debian"))
+    bare.declare_by_address(project, admins={"anna": [ours]})
+    let_go = (
+        "Accounts taken out | Take our rights from the account debian, which was there before"
+        " and stays"
+    )
+    assert let_go in project.apply("staging", verb=VERB)
+    assert not bare.lets_in(Way("debian"))
+    assert bare.shell(theirs) == before
+    assert project.plan("staging", verb=VERB) == []
 
 
 # --- Ports for others ---
@@ -348,7 +386,7 @@ def test_an_admin_s_key_is_rotated_as_the_readme_says(
     assert nothing_armed(bare)
     assert bare.lets_in(DEPLOY)
     with_new = ("--key", str(new_key))
-    (planned,) = project.plan("staging", *with_new, verb=VERB)
+    planned, _ = project.plan("staging", *with_new, verb=VERB)
     assert "taken away: anna's key" in planned
     project.apply("staging", *with_new, verb=VERB)
     assert project.plan("staging", *with_new, verb=VERB) == []

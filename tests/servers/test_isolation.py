@@ -17,7 +17,22 @@ from isolation import (
     run_php,
     unit_limits,
 )
-from provisioned import Provisioned, quote
+from provisioned import Provisioned, bound, quote
+
+ADDRESSES = "169.254.169.254/32 fd00:ec2::254/128 2001:db8::7/128"
+"""A cloud's metadata, and a public address of the machine."""
+
+LISTEN = f"""
+for address in {ADDRESSES}; do ip address add $address dev lo; done
+systemd-run --quiet --unit=neighbour redis-server --port 6400 --bind 0.0.0.0 :: \
+    --protected-mode no --save ''
+"""
+"""A Redis without a password, on every address of the machine."""
+
+HUSH = f"""
+systemctl stop neighbour
+for address in {ADDRESSES}; do ip address del $address dev lo; done
+"""
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +42,15 @@ def broken_into(trixie: Provisioned) -> Iterator[Provisioned]:
     for name, index in indexes.items():
         insert = f"sed -i '/^declare/r /dev/stdin' {index}"
         trixie.ssh(f"cp -p {index} /root/{name}.php; {insert}", input=BREAK_IN)
-        trixie.ssh(f"chown {name}: {index}; systemctl reload php-fpm@{name}")
+        trixie.ssh(f"chown root:{name} {index}; systemctl reload php-fpm@{name}")
     query(
         trixie,
         "CREATE TABLE askproai_db.isolation (id INT); INSERT INTO askproai_db.isolation VALUES (1)",
     )
-    trixie.ssh("sleep 1")
+    trixie.ssh(LISTEN)
+    trixie.ssh(bound(6400))
     yield trixie
+    trixie.ssh(HUSH)
     for name, index in indexes.items():
         trixie.ssh(f"cp -p /root/{name}.php {index}; systemctl reload php-fpm@{name}")
     query(trixie, "DROP TABLE askproai_db.isolation")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 from base64 import encodebytes
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from project import REPOSITORY
@@ -26,19 +27,44 @@ def artisan(host: Provisioned, command: str, **environment: str) -> tuple[bool, 
     return not output.endswith("FAILED"), output
 
 
-def install_release(host: Provisioned, version: str) -> None:
-    """As tests/app/README.md says: unpacked, linked, owned, warmed up, and then switched to."""
-    release = f"{HOME}/releases/{version}"
-    become = f"setpriv --reuid {NAME} --regid {NAME} --clear-groups"
-    host.ssh(f"rm -rf {release}; install -d {release}")
-    host.ssh(f"base64 -d | tar -xz -C {release}", input=application())
-    host.ssh(
-        f"ln -s ../../shared/.env {release}/.env && ln -s ../../shared/storage {release}/storage"
-        f" && chown -R {NAME}:{NAME} {release} && chmod -R o= {release}"
-        f" && setfacl -m u:www-data:x {release} && setfacl -R -m u:www-data:rX {release}/public"
-        f" && cd {release} && {become} php artisan package:discover"
-    )
-    switch_to(host, version)
+def commands(version: str) -> str:
+    """The README's, as they stand there for release 1."""
+    text = (REPOSITORY / "README.md").read_text()
+    (block,) = re.findall(r"To release your app by hand.*?```sh\n(.*?)```", text, re.DOTALL)
+    return str(block).replace("releases/1", f"releases/{version}")
+
+
+def release(host: Provisioned, version: str, **links: str) -> tuple[bool, str]:
+    """Follows the README with an archive of tests/app and these links in its public/; whether it
+    worked, and what was said."""
+    host.ssh("base64 -d > /root/app.tar.gz", input=application(links))
+    said = host.ssh("sh -e 2>&1 || echo FAILED", input=commands(version))
+    return not said.endswith("FAILED"), said
+
+
+TYPE = r"""
+foreach my $letter (split //, "touch /root/typed\n") {
+    ioctl(STDIN, 0x5412, $letter);  # TIOCSTI
+}
+"""
+
+
+def types(host: Provisioned, as_site: str) -> bool:
+    """Whether a program that root starts like this, in a shell on a terminal, types a command of
+    its own there."""
+    host.ssh("cat > /run/type.pl", input=TYPE)
+    typed = f"site={NAME}; {as_site}; $as_site perl /run/type.pl"
+    lines = f"echo {quote(typed)}; sleep 2; echo exit; sleep 1"
+    host.ssh(f"({lines}) | script --quiet --command 'sh -i' /dev/null")
+    return host.succeeds("rm /root/typed")
+
+
+def test_what_runs_as_the_site_types_nothing_into_root_s_terminal(host: Provisioned) -> None:
+    """Linux before 6.2, and so Debian 12, lets every program; later ones have a setting."""
+    (as_site,) = re.findall("^as_site=.*", commands("1"), re.MULTILINE)
+    assert not types(host, as_site)
+    allowed = host.ssh("cat /proc/sys/dev/tty/legacy_tiocsti || echo 1") == "1"
+    assert types(host, as_site.replace("setsid --wait ", "")) == allowed
 
 
 def switch_to(host: Provisioned, version: str) -> None:
@@ -46,10 +72,14 @@ def switch_to(host: Provisioned, version: str) -> None:
     host.ssh(f"systemctl reload php-fpm@{NAME}.service")
 
 
-def application() -> str:
+def application(links: Mapping[str, str]) -> str:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         archive.add(REPOSITORY / "tests/app", arcname=".")
+        for name, target in links.items():
+            link = tarfile.TarInfo(f"./public/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, target
+            archive.addfile(link)
     return encodebytes(buffer.getvalue()).decode()
 
 
@@ -62,20 +92,17 @@ def host(request: pytest.FixtureRequest) -> Iterator[Provisioned]:
         " php-laravel-framework",
         timeout=300,
     )
-    install_release(host, "v1")
-    worked, output = artisan(
-        host,
-        "migrate --force",
-        DB_USERNAME="askproai_staging_migrator",
-        DB_PASSWORD=host.secret("DB_MIGRATOR_PASSWORD"),
-    )
-    assert worked, output
+    worked, said = release(host, "1")
+    assert worked, said
     yield host
+    migrator = {
+        "DB_USERNAME": "askproai_staging_migrator",
+        "DB_PASSWORD": host.secret("DB_MIGRATOR_PASSWORD"),
+    }
+    worked, said = artisan(host, "migrate:reset --force", **migrator)
     switch_to(host, "placeholder")
-    artisan(
-        host, "migrate:reset --force", DB_USERNAME="askproai_staging_migrator",
-        DB_PASSWORD=host.secret("DB_MIGRATOR_PASSWORD"),
-    )  # fmt: skip
+    host.ssh(f"rm -r {HOME}/releases/[12]")
+    assert worked, said
 
 
 def redis(host: Provisioned, command: str, database: int = 0) -> str:
@@ -100,7 +127,7 @@ def test_health_is_the_apps_own_now(host: Provisioned) -> None:
         "environment": "staging",
         "database": "connected",
         "cache": "connected",
-        "version": "v1",
+        "version": "1",
     }
 
 
@@ -171,7 +198,7 @@ def test_the_portal_is_404_while_its_flag_is_off(host: Provisioned) -> None:
     before = settings.read_text()
     settings.write_text(before.replace("customer_portal: true", "customer_portal: false"))
     assert host.project.plan("staging") == [
-        f"App home | Write {HOME}",
+        f"App settings | Write {HOME}/shared/.env",
         "Manifest | Record what staging consists of",
     ]
     host.project.apply("staging")
@@ -205,12 +232,23 @@ def test_an_upload_just_below_the_limit_passes_and_just_above_is_refused(
 
 
 def test_a_switched_release_is_served_at_once(host: Provisioned) -> None:
-    install_release(host, "v2")
-    assert host.web.get(f"{SITE}/health").json["version"] == "v2"
-    switch_to(host, "v1")
-    assert host.web.get(f"{SITE}/health").json["version"] == "v1"
+    assert release(host, "2")[0]
+    assert host.web.get(f"{SITE}/health").json["version"] == "2"
+    switch_to(host, "1")
+    assert host.web.get(f"{SITE}/health").json["version"] == "1"
+
+
+@pytest.mark.parametrize("target", ["/etc/nginx", "../../../shared", "../storage/app/public"])
+def test_a_release_with_a_link_that_leads_out_is_not_switched_to(
+    host: Provisioned, target: str
+) -> None:
+    worked, said = release(host, "3", within="../public/robots.txt", out=target)
+    host.ssh(f"rm -r {HOME}/releases/3")
+    assert not worked
+    assert "these links lead out of the release: ./public/out\n" in said
+    assert host.ssh(f"readlink {HOME}/current") == "releases/1"
 
 
 def test_a_run_leaves_the_apps_release_alone(host: Provisioned) -> None:
     assert host.project.apply("staging") == []
-    assert host.ssh(f"readlink {HOME}/current") == "releases/v1"
+    assert host.ssh(f"readlink {HOME}/current") == "releases/1"

@@ -4,26 +4,36 @@ other."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
-from provisioned import Provisioned
+from provisioned import Provisioned, bound
 
 SHOP = "shop-staging"
+CRONTAB = Path("/var/spool/cron/crontabs", SHOP)
 GONE = [
     "/etc/nginx/sites-enabled/zz-shop-staging.conf",
     "/etc/nginx/sites-available/shop-staging.conf",
     "/etc/php/8.4/fpm/shop-staging",
     "/etc/systemd/system/php-fpm@shop-staging.service",
+    "/etc/systemd/system/php-fpm@shop-staging.socket",
+    "/run/php-fpm-shop-staging",
     "/etc/systemd/system/redis-server@shop-staging.service.d",
     "/etc/redis/redis-shop-staging.conf",
     "/etc/redis/redis-shop-staging.acl",
-    "/etc/logrotate.d/php-fpm-shop-staging",
+    "/etc/stagecraft/logrotate/shop-staging.conf",
+    "/etc/systemd/system/logrotate@shop-staging.service",
+    "/etc/systemd/system/logrotate@shop-staging.timer",
+    "/etc/stagecraft/reach/shop-staging.nft",
+    "/etc/systemd/system/stagecraft-reach@shop-staging.service",
     "/etc/ssl/stagecraft/shop-staging",
+    str(CRONTAB),
 ]
 STAYS = [
     "/var/www/shop-staging/shared/.env",
     "/var/www/shop-staging/shared/storage/app/invoice.pdf",
+    "/var/www/shop-staging/crontab",
     "/var/lib/redis-shop-staging",
     "/etc/stagecraft/database/shop_staging.cnf",
     "/etc/nginx/conf.d/stagecraft.conf",
@@ -60,11 +70,17 @@ def test_a_removed_site_goes_after_the_plan_named_it_and_its_data_stays(host: Pr
     host.ssh(
         "mariadb shop_staging -e 'CREATE TABLE orders (id int); INSERT INTO orders VALUES (7)'"
     )
+    host.ssh(f"systemd-run --quiet --unit=worker --uid={SHOP} -p Restart=always sleep infinity")
+    host.ssh(f"mkdir -p {CRONTAB.parent}; echo '* * * * * artisan' >{CRONTAB}")
     declare(host, {}, without="shop")
     plan = host.project.plan("staging")
+    ended = f"End what else runs as {SHOP}: sleep of worker.service, its crontab"
+    assert f"Removed sites | {ended}" in plan
     assert f"Removed sites | Stop PHP-FPM of {SHOP}" in plan
     assert f"Removed sites | Stop Redis of {SHOP}" in plan
-    for path in GONE[:-1]:
+    assert f"Removed sites | Lock the database accounts of {SHOP}" in plan
+    assert f"Removed sites | Lift the limits of {SHOP}" in plan
+    for path in GONE[:-2]:
         assert any(f" {path}" in operation for operation in plan), path
     assert not any("askpro-staging" in operation for operation in plan)
     assert host.project.apply("staging") == plan
@@ -72,8 +88,20 @@ def test_a_removed_site_goes_after_the_plan_named_it_and_its_data_stays(host: Pr
         assert not there(host, path), path
     for path in STAYS:
         assert there(host, path), path
-    for unit in (f"php-fpm@{SHOP}", f"redis-server@{SHOP}"):
+    units = (
+        "php-fpm@{}",
+        "php-fpm@{}.socket",
+        "redis-server@{}",
+        "stagecraft-reach@{}",
+        "logrotate@{}.timer",
+    )
+    for unit in (unit.format(SHOP) for unit in units):
         assert not host.succeeds(f"systemctl is-active {unit} || systemctl is-enabled {unit}")
+    assert SHOP not in host.ssh("nft list tables")
+    assert not host.succeeds(f"pgrep -U {SHOP}")
+    for user in ("shop_staging", "shop_staging_migrator"):
+        login = f"mariadb --defaults-file=/etc/stagecraft/database/{user}.cnf -e 'DO 0' 2>&1"
+        assert "this account is locked" in host.ssh(f"{login} || true")
     assert host.project.plan("staging") == []
     assert host.project.plan("production") == []
     with pytest.raises(OSError):
@@ -149,8 +177,9 @@ def test_what_nginx_cannot_take_up_is_put_back(host: Provisioned) -> None:
     path.write_text(path.read_text().replace("upload_limit: 2M", "upload_limit: 3M"))
     host.ssh(
         "systemd-run --quiet --unit=taken python3 -m http.server 8081 || "
-        "systemd-run --quiet --unit=taken php8.4 -S 0.0.0.0:8081; sleep 0.5"
+        "systemd-run --quiet --unit=taken php8.4 -S 0.0.0.0:8081"
     )
+    host.ssh(bound(8081))
     host.ssh("echo 'server { listen 8081; }' >/etc/nginx/conf.d/foreign.conf")
     run = host.project.pyinfra("staging", "-y")
     host.ssh("rm /etc/nginx/conf.d/foreign.conf; systemctl stop taken")
@@ -175,7 +204,7 @@ def test_the_plan_names_whom_the_restart_of_a_shared_service_interrupts(host: Pr
 
 def test_one_bad_site_leaves_the_others_applied(host: Provisioned) -> None:
     """Another's directory stands where a file of shop's instance is to be."""
-    taken = f"/etc/logrotate.d/php-fpm-{SHOP}"
+    taken = f"/etc/php/8.4/fpm/{SHOP}/php-fpm.conf"
     host.ssh(f"rm {taken} && mkdir {taken}")
     path = host.project.directory / "group_data/staging.yml"
     data = yaml.safe_load(path.read_text())

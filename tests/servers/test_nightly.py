@@ -22,6 +22,7 @@ from stagecraft.nspawn.server import Server
 from tasks.nightly import ACCOUNT, HOME, KEY, NOTIFY
 
 CHECKOUT = "/srv/stagecraft"
+ENVIRONMENTS = ("production", "staging")
 SERVICE = f"{ACCOUNT}.service"
 SUITES = {(3, 11): "bookworm", (3, 13): "trixie"}
 """Whose Python runs what this one's .venv holds."""
@@ -79,7 +80,7 @@ def checker(lab: Lab, guarded: Guarded) -> Iterator[Checker]:
     checker = Checker(server)
     checker.shell("apt-get install --quiet --yes --no-install-recommends python3 </dev/null")
     unpack(checker)
-    checker.nightly("-y")
+    checker.nightly("-y", f"--data environments={','.join(ENVIRONMENTS)}")
     write(guarded, checker.checkout, settings(guarded, checker))
     yield checker
     lab.down("checker")
@@ -89,20 +90,25 @@ def unpack(checker: Checker) -> None:
     """What `git clone` and `make .venv/complete` leave, without asking anybody for packages."""
     checkout = checker.checkout
     checkout.mkdir(parents=True)
-    for name in ("config.py", "deploy.py", "drift.py", "nightly.py"):
+    for name in ("config.py", "deploy.py", "nightly.py"):
         shutil.copy(REPOSITORY / name, checkout)
-    for name in ("group_data", "inventories", "stagecraft", "tasks", "templates"):
+    for name in ("stagecraft", "tasks", "templates"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(REPOSITORY / name, checkout / name, ignore=ignored)
+    (checkout / "inventories").mkdir()
+    for name in ENVIRONMENTS:
+        inventory = f'from stagecraft.inventory import load\n\n{name} = load("{name}")\n'
+        (checkout / f"inventories/{name}.py").write_text(inventory)
     checker.shell(f"python3 -m venv --without-pip {CHECKOUT}/.venv")
     packages = next(checkout.glob(".venv/lib/python3.*/site-packages"))
     ours = REPOSITORY / packages.relative_to(checkout)
     shutil.copytree(ours, packages, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__edit*"))
     (packages / "stagecraft.pth").write_text(f"{CHECKOUT}\n")
-    pyinfra = (REPOSITORY / ".venv/bin/pyinfra").read_text().splitlines()
-    program = checkout / ".venv/bin/pyinfra"
-    program.write_text("\n".join([f"#!{CHECKOUT}/.venv/bin/python", *pyinfra[1:], ""]))
-    program.chmod(0o755)
+    for name in ("pyinfra", "stagecraft"):
+        lines = (REPOSITORY / ".venv/bin" / name).read_text().splitlines()
+        program = checkout / ".venv/bin" / name
+        program.write_text("\n".join([f"#!{CHECKOUT}/.venv/bin/python", *lines[1:], ""]))
+        program.chmod(0o755)
     checker.shell(f"chmod -R go+rX {CHECKOUT}")
 
 
@@ -117,11 +123,7 @@ def settings(guarded: Guarded, checker: Checker) -> dict[str, Any]:
 
 
 def write(guarded: Guarded, checkout: Path, all: dict[str, Any]) -> None:
-    shutil.rmtree(checkout / "group_data")
     (checkout / "group_data").mkdir()
-    for path in (checkout / "inventories").glob("*.py"):
-        if path.stem not in ("production", "staging"):
-            path.unlink()
     files = {"all": all}
     for name in ("production", "staging"):
         files[name] = {"server": guarded.server.name, "sites": {"askpro": site(name)}}
@@ -129,6 +131,7 @@ def write(guarded: Guarded, checkout: Path, all: dict[str, Any]) -> None:
         (checkout / f"group_data/{name}.yml").write_text(yaml.safe_dump(data))
     key = (guarded.server.root / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
     (checkout / "known_hosts").write_text(f"{guarded.server.address} {key}")
+    shutil.copy(guarded.known_records.path, checkout / "known_records")
 
 
 @pytest.fixture(scope="module")
@@ -156,14 +159,24 @@ def test_a_second_run_changes_nothing(checker: Checker) -> None:
     assert [o["name"] for o in results if o["success"]] == []
 
 
+def test_a_checkout_that_others_can_change_is_refused(checker: Checker) -> None:
+    checker.shell(f"chmod g+w {CHECKOUT}/tasks && chown nobody {CHECKOUT}/config.py")
+    command = ".venv/bin/pyinfra -y @local nightly.py 2>&1 || true"
+    said = checker.shell(f"cd {CHECKOUT} && PYINFRA_PROGRESS=off {command}")
+    assert f"{CHECKOUT}/" in said
+    assert "(and 1 more): who can write there decides what the check runs" in said
+    assert "Starting operation" not in said
+    checker.shell(said.partition("As root: ")[2].splitlines()[0])
+    assert [o["name"] for o in checker.nightly("--dry")["plan"] if o["hosts_with_change"]] == []
+
+
 def test_the_timer_waits_for_the_night(checker: Checker) -> None:
     timers = checker.shell("systemctl list-timers --all --no-pager")
     assert f"{ACCOUNT}.timer" in timers
     assert checker.shell(f"systemctl is-enabled {ACCOUNT}.timer") == "enabled"
     unit = checker.shell(f"systemctl show {ACCOUNT}.timer")
     assert "RandomizedDelayUSec=30min" in unit and "Persistent=yes" in unit
-    inventories = "inventories/production.py inventories/staging.py"
-    assert inventories in checker.shell(f"systemctl cat {SERVICE}")
+    assert " ".join(ENVIRONMENTS) in checker.shell(f"systemctl cat {SERVICE}")
 
 
 def test_it_has_least_rights(checker: Checker) -> None:

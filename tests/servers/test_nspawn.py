@@ -1,5 +1,6 @@
 """Throwaway servers, for real: both suites boot, and what a killed run leaves breaks nothing."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stagecraft.nspawn import Lab, NspawnError, Server, containers, network
+from stagecraft.nspawn import Lab, NspawnError, Server, containers, images, network
 from stagecraft.nspawn.locked import locked
 from stagecraft.nspawn.server import NETWORK_LOCK
 
@@ -159,6 +160,76 @@ def test_a_boot_that_was_killed_breaks_nothing(lab: Lab, seconds: float) -> None
         boot.kill()
     lab.boot("killed").ssh("systemctl is-system-running")
     lab.down("killed")
+
+
+PLANTED = ("etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/ssh/ssh_host_rsa_key")
+UNIT = "etc/systemd/system/host0.service"
+
+
+def test_nothing_is_written_through_links_that_a_server_planted(lab: Lab, tmp_path: Path) -> None:
+    """Root on the server leads files that this machine writes to, at its next start and in copies
+    of it, to files of this machine."""
+    server = lab.boot("rogue")
+    for path in (*PLANTED, UNIT):
+        (tmp_path / Path(path).name).write_text("this machine's")
+        server.ssh(f"ln -sf {tmp_path / Path(path).name} /{path}")
+    (tmp_path / "archives").mkdir()
+    (tmp_path / "archives/hello_2_amd64.deb").write_text("this machine's")
+    server.ssh(f"rm -r /var/cache/apt/archives && ln -s {tmp_path}/archives /var/cache/apt/")
+
+    image = server.snapshot(tmp_path / "image")
+    copy = lab.boot("copy-of-rogue", image=image)
+    assert copy.ssh("hostname; cat /etc/hostname").stdout.split() == ["copy-of-rogue"] * 2
+    assert copy.ssh("ssh-keygen -l -f /etc/ssh/ssh_host_rsa_key").stdout
+    lab.down("rogue", "copy-of-rogue")
+    left = [tmp_path / Path(path).name for path in (*PLANTED, UNIT)]
+    left.append(tmp_path / "archives/hello_2_amd64.deb")
+    assert {path.read_text() for path in left} == {"this machine's"}
+    assert [path.name for path in (tmp_path / "archives").iterdir()] == ["hello_2_amd64.deb"]
+
+
+def test_a_server_cannot_change_what_the_next_one_installs(lab: Lab) -> None:
+    """Of a package in its cache apt looks at the size alone: so the cache of this machine takes
+    only what Debian signed, and gives away copies."""
+    server = lab.boot("poisoner")
+    cache = images._packages("trixie")
+    for path in cache.glob("hello_*.deb"):
+        path.unlink()
+    download = "apt-get clean; apt-get install --quiet --yes --download-only hello"
+    poison = "printf poison | dd of=$(ls /var/cache/apt/archives/hello_*.deb) conv=notrunc"
+    server.ssh(f"{download} && {poison}", timeout=300)
+    server.harvest()
+    assert not list(cache.glob("hello_*.deb"))
+
+    server.ssh(download, timeout=300)
+    server.harvest()
+    (kept,) = cache.glob("hello_*.deb")
+    checksum = hashlib.sha256(kept.read_bytes()).digest()
+    lab.boot("poisoned").ssh(poison)
+    server.ssh(poison)
+    assert hashlib.sha256(kept.read_bytes()).digest() == checksum
+
+
+FORWARDS = """
+from stagecraft.nspawn import kernel, network
+network.ensure()
+print(network.FORWARDING.read_text().strip())
+network.remove()
+kernel.restore()
+print(network.FORWARDING.read_text().strip())
+"""
+
+
+@pytest.mark.parametrize("before", ["0", "1"])
+def test_forwarding_is_what_it_was_once_the_last_server_is_gone(before: str) -> None:
+    """In a network of its own, since other servers of this machine may run."""
+    mounts = "mount -t sysfs none /sys; mount -t tmpfs none /run"
+    script = f'{mounts}; echo {before} > {network.FORWARDING}; exec "$@"'
+    alone = ["unshare", "--net", "--mount", "sh", "-ec", script, "sh"]
+    done = subprocess.run(
+        [*alone, sys.executable, "-c", FORWARDS], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout.split(), done.stderr) == (["1", before], "")
 
 
 def test_the_network_goes_with_the_last_server(lab: Lab) -> None:

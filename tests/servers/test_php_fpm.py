@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from posixpath import dirname
+
 import pytest
 from provisioned import Provisioned
+from web import under_load
 
 UNIT = "php-fpm@askpro-staging.service"
 
@@ -44,14 +47,29 @@ def test_every_site_has_a_master_and_so_an_opcache_of_its_own(host: Provisioned)
     assert len(masters) == 2 and "0" not in masters
 
 
-def test_the_socket_admits_the_site_and_nginx_alone(host: Provisioned) -> None:
+def test_php_takes_no_port_of_a_neighbour_that_restarts(host: Provisioned) -> None:
+    """Declared: the kernel of these containers does not enforce it."""
+    assert property_of(host, UNIT, "SocketBindDeny") == "1-65535"
+
+
+def test_the_socket_is_root_s_and_admits_nginx_alone(host: Provisioned) -> None:
     socket = "/run/php-fpm-askpro-staging/php-fpm.sock"
-    acl = host.ssh(f"getfacl -cp {socket}").split()
-    assert acl == [
-        "user::rw-", "user:www-data:rw-", "group::---", "mask::rw-", "other::---",
-    ]  # fmt: skip
-    assert not host.succeeds(f"setpriv --reuid shop-staging --clear-groups test -w {socket}")
-    assert host.succeeds(f"setpriv --reuid www-data --clear-groups test -w {socket}")
+    assert host.ssh(f"stat -c '%U:%G %a' {socket} {dirname(socket)}").splitlines() == [
+        "root:www-data 660",
+        "root:root 755",
+    ]
+    for user in ("askpro-staging", "shop-staging", "www-data"):
+        become = f"setpriv --reuid {user} --regid {user} --clear-groups"
+        assert host.succeeds(f"{become} test -w {socket}") == (user == "www-data")
+
+
+def test_no_request_fails_while_php_fpm_reloads_and_restarts(host: Provisioned) -> None:
+    """The socket stays, and requests wait in it."""
+    with under_load(host.web, "https://staging.askpro.test/health") as statuses:
+        for verb in ("reload", "restart", "reload", "restart"):
+            host.ssh(f"systemctl {verb} {UNIT}; sleep 1")
+    assert len(statuses) > 20
+    assert set(statuses) == {200}
 
 
 def test_limits_come_from_memory_and_settings(host: Provisioned) -> None:
@@ -69,6 +87,24 @@ def test_upload_and_opcache_settings_reach_the_instance(host: Provisioned) -> No
     assert ini(host, "post_max_size") == "6M"
     assert ini(host, "upload_max_filesize") == "6M"
     assert ini(host, "opcache.validate_timestamps") == "0"
+
+
+def test_a_user_ini_among_the_files_runs_nothing(host: Provisioned) -> None:
+    """Whoever can put one into `public/` would have code run before every request."""
+    home = host.site("shop").home
+    planted, settings = f"{home}/shared/storage/planted.php", f"{home}/current/public/.user.ini"
+    become = "setpriv --reuid shop-staging --regid shop-staging --clear-groups"
+    host.ssh(f"{become} tee {planted}", input="<?php header('X-Planted: yes');")
+    host.ssh(f"install --owner shop-staging /dev/stdin {settings}", input=prepend(planted))
+    try:
+        host.ssh(RELOAD)
+        assert "x-planted" not in host.web.get("https://shop.test/health").headers
+    finally:
+        host.ssh(f"rm {planted} {settings}; {RELOAD}")
+
+
+def prepend(path: str) -> str:
+    return f"auto_prepend_file = {path}\n"
 
 
 @pytest.mark.parametrize(
@@ -91,6 +127,10 @@ def test_a_slow_request_is_logged_with_its_stack(host: Provisioned) -> None:
             f"sed -i 's/^request_slowlog_timeout = .*/request_slowlog_timeout = 1s/' {override}"
         )
         host.ssh(RELOAD)
+        # As its rotation does: PHP-FPM opens it for every entry.
+        host.ssh(
+            "mv /var/log/php-fpm-shop-staging/slow.log /var/log/php-fpm-shop-staging/slow.log.1"
+        )
         assert host.web.get("https://shop.test/slow").status == 200
         assert "snail()" in host.ssh("cat /var/log/php-fpm-shop-staging/slow.log")
     finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from posixpath import dirname
+
 import pytest
 from provisioned import Provisioned
 
@@ -22,7 +24,10 @@ def redis(host: Provisioned, *command: str, login: bool = True) -> str:
 
 def test_it_listens_on_a_socket_alone(host: Provisioned) -> None:
     assert not host.succeeds("ss -Hltnp | grep -q redis")
-    assert host.ssh(f"stat -c '%U %a' {SOCKET}") == "askpro-staging 700"
+    assert host.ssh(f"stat -c '%U:%G %a' {SOCKET} {dirname(SOCKET)}").splitlines() == [
+        "redis-askpro-staging:askpro-staging 770",
+        "redis-askpro-staging:askpro-staging 750",
+    ]
 
 
 def test_without_a_login_nothing_is_answered(host: Provisioned) -> None:
@@ -90,7 +95,7 @@ def test_queued_jobs_survive_a_restart(host: Provisioned) -> None:
 
 def test_the_instances_are_apart(host: Provisioned) -> None:
     """Own user, own directory, own socket: a neighbour's user cannot even reach the socket."""
-    assert host.ssh("stat -c '%U %a' /var/lib/redis-askpro-staging") == "askpro-staging 700"
+    assert host.ssh("stat -c '%U %a' /var/lib/redis-askpro-staging") == "redis-askpro-staging 700"
     reach = f"setpriv --reuid shop-staging --regid shop-staging --clear-groups test -e {SOCKET}"
     assert not host.succeeds(reach)
 

@@ -22,6 +22,12 @@ def test_tls_1_2_is_spoken_with_a_forward_secret_cipher(host: Provisioned) -> No
         assert cipher and cipher[0].startswith("ECDHE-ECDSA-")
 
 
+def test_no_key_of_a_ticket_opens_what_was_said(host: Provisioned) -> None:
+    """In TLS 1.2 a ticket holds the session's keys; in 1.3 it does where the server keeps none."""
+    with host.web.handshake(NAME, maximum_version=ssl.TLSVersion.TLSv1_2) as connection:
+        assert connection.session and not connection.session.has_ticket
+
+
 def test_tls_1_1_is_refused(host: Provisioned) -> None:
     with pytest.raises((ssl.SSLError, OSError)), pytest.warns(DeprecationWarning):
         host.web.handshake(

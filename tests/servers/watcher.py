@@ -49,10 +49,10 @@ class Seen:
 
 def watch(address: str, key: paramiko.PKey, ways: Iterable[Way]) -> Seen:
     """Tries the ways in turn, the last one that led in first, until stdin ends."""
-    seen, attempts, last = Seen(), fresh_attempts(), time.monotonic()
+    seen, fresh, last = Seen(), fresh_sources(address), time.monotonic()
     ways = list(ways)
     while not select.select([sys.stdin], [], [], 0.4)[0]:
-        way = next((way for way in ways if lets_in(address, key, way, next(attempts))), None)
+        way = next((way for way in ways if lets_in(address, key, way, next(fresh))), None)
         if way:
             ways.sort(key=lambda other: other != way)
             seen.logins += 1
@@ -62,15 +62,15 @@ def watch(address: str, key: paramiko.PKey, ways: Iterable[Way]) -> Seen:
     return seen
 
 
-def fresh_attempts() -> Iterator[int]:
-    """Numbers for attempts of which the last minute has seen none."""
-    return count(int(time.time() * 5))
+def fresh_sources(address: str) -> Iterator[str]:
+    """From which the last minute has seen no attempt. Those from 251 on are left to tests: nobody
+    has got in from there, which fail2ban would remember for an hour."""
+    return (f"{sources(address)}.{n % 250 + 1}" for n in count(int(time.time() * 5)))
 
 
-def lets_in(address: str, key: paramiko.PKey, way: Way, attempt: int) -> bool:
-    source = (f"{sources(address)}.{attempt % 254 + 1}", 0)
+def lets_in(address: str, key: paramiko.PKey, way: Way, source: str) -> bool:
     with suppress(OSError, EOFError, paramiko.SSHException):
-        plain = socket.create_connection((address, way.port), 0.5, source_address=source)
+        plain = socket.create_connection((address, way.port), 0.5, source_address=(source, 0))
         with plain, paramiko.Transport(plain) as transport:
             transport.start_client(timeout=3)
             transport.auth_publickey(way.user, key)
@@ -104,9 +104,9 @@ def watching(address: str, key: Path, *ways: Way) -> Iterator[Seen]:
 def one_login(address: str, key: Path, way: Way) -> bool:
     """Whether a client gets in, now or as soon as sshd has read its files."""
     private = paramiko.Ed25519Key.from_private_key_file(str(key))
-    attempts, until = fresh_attempts(), time.monotonic() + PATIENCE
+    fresh, until = fresh_sources(address), time.monotonic() + PATIENCE
     while time.monotonic() < until:
-        if lets_in(address, private, way, next(attempts)):
+        if lets_in(address, private, way, next(fresh)):
             return True
         time.sleep(0.4)
     return False

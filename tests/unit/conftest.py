@@ -99,6 +99,7 @@ class Written:
     checks: list[Check] = field(default_factory=list)
     calls: list[SimpleNamespace] = field(default_factory=list)
     writers: dict[str, str] = field(default_factory=dict)
+    trees: list[str] = field(default_factory=list)
 
     @property
     def files(self) -> list[File]:
@@ -108,8 +109,15 @@ class Written:
         return next(file for file in self.files if file.path == path)
 
     def tree(
-        self, *, nodes: list[Node], check: Check | None = None, user: str = "root", **_: Any
+        self,
+        *,
+        nodes: list[Node],
+        tree: str = "",
+        check: Check | None = None,
+        user: str = "root",
+        **_: Any,
     ) -> None:
+        self.trees += [tree] if tree else []
         self.nodes += nodes
         self.checks += [check] if check else []
         self.writers |= {node.path: user for node in nodes}
@@ -134,7 +142,8 @@ class TakesNotes:
 def is_operation(value: Any) -> bool:
     if not isfunction(value) or not value.__module__.startswith("stagecraft.operations"):
         return False
-    return hasattr(value, "_inner") or value.__name__ in ("tree", "running")
+    plain = ("tree", "running", "installed", "root_owns_releases")
+    return hasattr(value, "_inner") or value.__name__ in plain
 
 
 HOST = ("access", "accounts", "fail2ban", "sshd", "system", "upgrades")
@@ -146,7 +155,19 @@ def write(
     monkeypatch: pytest.MonkeyPatch, make_secrets: Callable[[Site], dict[str, Secret]]
 ) -> Callable[[Environment, Machine], Written]:
     """Runs the tasks in deploy.py's order, with operations that only take notes."""
-    names = ("app", "database", "nginx", "nightly", "packages", "php_fpm", "redis", "tls", *HOST)
+    names = (
+        "app",
+        "database",
+        "logs",
+        "nginx",
+        "nightly",
+        "packages",
+        "php_fpm",
+        "reach",
+        "redis",
+        "tls",
+        *HOST,
+    )
     tasks = {name: importlib.import_module(f"tasks.{name}") for name in names}
 
     def listen(module: ModuleType, written: Written) -> None:
@@ -162,7 +183,9 @@ def write(
     def keep_host(server: Server, settings: Host, machine: Machine) -> None:
         bare = SimpleNamespace(
             name=server.name,
-            data=SimpleNamespace(login={"ssh_port": server.ssh_port}),
+            data=SimpleNamespace(
+                login={"ssh_port": server.ssh_port, "ssh_keys": [""]}, only_plans=True
+            ),
             get_fact=lambda fact, **_: fact.default(),
         )
         for name in HOST:
@@ -170,6 +193,7 @@ def write(
         monkeypatch.setattr(tasks["access"], "manifest", lambda: Manifest("staging"))
         tasks["accounts"].admit._inner(settings)
         tasks["sshd"].host_keys._inner(machine)
+        tasks["sshd"].unix_sockets._inner()
         tasks["access"].access._inner(server, settings, machine)
         tasks["accounts"].turn_away._inner(settings)
         tasks["fail2ban"].fail2ban._inner(server.ssh_port)
@@ -185,17 +209,21 @@ def write(
         monkeypatch.undo()
         for module in tasks.values():
             listen(module, written)
-        monkeypatch.setattr(tasks["database"], "manifest", lambda: Manifest(environment.name))
+        for name in ("database", "packages"):
+            monkeypatch.setattr(tasks[name], "manifest", lambda: Manifest(environment.name))
         neighbours = Neighbours()
         secrets = {site.key: make_secrets(site) for site in environment.sites}
-        tasks["packages"].packages._inner(environment, machine)
+        tasks["packages"].packages._inner(environment, machine, neighbours)
         if environment.server.host:
             keep_host(environment.server, environment.server.host, machine)
         tasks["database"].database_server._inner(environment.server.database, machine, neighbours)
         for site in environment.sites:
-            tasks["app"].app._inner(site, secrets[site.key])
+            tasks["app"].app._inner(site)
+            tasks["app"].app_settings._inner(site, secrets[site.key], [])
+            tasks["reach"].reach._inner(site, environment.server)
             tasks["database"].database._inner(environment, site, secrets[site.key])
             tasks["redis"].redis._inner(site, secrets[site.key])
+            tasks["logs"].logs._inner(site)
             tasks["php_fpm"].php_fpm._inner(site, machine)
         tasks["tls"].first_certificates._inner(environment)
         tasks["nginx"].nginx._inner(machine, neighbours)

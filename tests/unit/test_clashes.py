@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,8 @@ NAME = "askpro-staging"
 HOME = f"/var/www/{NAME}"
 
 NGINX = Listener("0.0.0.0:80", "nginx", "7", "nginx.service")
-MARIADB = [
-    Listener("127.0.0.1:3306", "mariadbd", "8", "mariadb.service"),
-    Listener("/run/mysqld/mysqld.sock", "mariadbd", "8", "mariadb.service"),
-]
+MARIADB = Listener("/run/mysqld/mysqld.sock", "mariadbd", "8", "mariadb.service")
+MARIADB_S_PORT = Listener("127.0.0.1:3306", "mariadbd", "8", "mariadb.service")
 
 
 @pytest.fixture
@@ -151,7 +150,7 @@ def directives(shell: Any, tmp_path: Path) -> Callable[..., list[Vhost]]:
     def read(**files: str) -> list[Vhost]:
         (tmp_path / "sites-enabled").mkdir()
         for name, text in files.items():
-            (tmp_path / "sites-enabled" / name).write_text(text)
+            (tmp_path / "sites-enabled" / name).write_bytes(os.fsencode(text))
         output = shell(READ_NEIGHBOURS.replace("/etc/nginx", str(tmp_path))).stdout
         return parse_neighbours(output.splitlines()).vhosts
 
@@ -167,6 +166,21 @@ def test_directives_are_read_however_they_are_written(directives: Any) -> None:
     )
     assert found.names == ["a.test", "b.test"]
     assert found.addresses == ["127.0.0.1:80", "[::]:443"]
+
+
+@pytest.mark.parametrize(
+    "name", ["two\nlines", "a\tb", "back\\slash", "latin-1 \udcfc", "-n", "x=y"]
+)
+def test_a_file_of_any_name_is_read(directives: Any, name: str) -> None:
+    (found,) = directives(**{name: "server { listen; server_name a.test; }"})
+    assert found.names == ["a.test"]
+    assert found.sha256
+    assert found.path.isprintable()
+
+
+def test_a_name_in_another_encoding_is_read(directives: Any) -> None:
+    (found,) = directives(a="server { listen 80; server_name m\udcfcller.test a.test; }")
+    assert "a.test" in found.names
 
 
 @pytest.mark.parametrize(
@@ -204,7 +218,7 @@ def test_a_converged_server_has_no_clash(find: Any, site: Site) -> None:
     )
     assert not find(
         database,
-        listeners=[NGINX, *MARIADB],
+        listeners=[NGINX, MARIADB],
         packages={"mariadb-server", "mariadb-server-core"},
         users={NAME: HOME},
         groups={NAME: Group(990)},
@@ -252,17 +266,35 @@ def test_a_server_of_another_engine_is_not_replaced(find: Any, package: str) -> 
     assert "servers: askpro-1: database: {engine:" in clash
 
 
-@pytest.mark.parametrize(
-    "address", ["127.0.0.1:3306", "0.0.0.0:3306", "*:3306", "/run/mysqld/mysqld.sock"]
-)
-def test_another_owner_of_the_database_s_addresses_is_named(find: Any, address: str) -> None:
-    (clash,) = find(listeners=[Listener(address, "mysqld", "9", "docker-1.scope")])
-    assert f"{address} belongs to mysqld (process 9 of docker-1.scope)" in clash
+def test_another_owner_of_the_database_s_socket_is_named(find: Any) -> None:
+    (clash,) = find(listeners=[Listener(MARIADB.address, "mysqld", "9", "docker-1.scope")])
+    assert f"{MARIADB.address} belongs to mysqld (process 9 of docker-1.scope)" in clash
     assert "mariadb.service needs it" in clash
 
 
-def test_a_database_server_on_another_address_is_no_clash(find: Any) -> None:
-    assert find(listeners=[Listener("203.0.113.1:3306", "mysqld", "9", "docker.service")]) == []
+def test_a_database_server_on_a_port_is_no_clash(find: Any) -> None:
+    assert find(listeners=[Listener("127.0.0.1:3306", "mysqld", "9", "docker.service")]) == []
+
+
+OURS = dict.fromkeys([CONFIGURATION["mariadb"][0]], True)
+"""The file that makes a server ours."""
+
+
+def test_a_login_by_tcp_is_not_cut_off_by_a_server_of_ours(find: Any) -> None:
+    there = Database(reachable=True, by_tcp={"reports@127.0.0.1", "crm@%"})
+    listeners = [MARIADB, MARIADB_S_PORT]
+    first, second = find(there, listeners=listeners, files=OURS, packages={"mariadb-server"})
+    assert "the database account crm@% logs in by TCP" in first
+    assert "the database account reports@127.0.0.1 logs in by TCP" in second
+    assert "/run/mysqld/mysqld.sock alone" in second
+    assert find(listeners=listeners, files=OURS, packages={"mariadb-server"}) == []
+
+
+def test_a_login_by_tcp_does_not_matter_where_there_is_none(find: Any) -> None:
+    """Where others configure the server, that stays; ours without a port lets nobody in by it."""
+    there = Database(reachable=True, by_tcp={"reports@127.0.0.1"})
+    assert find(there, listeners=[MARIADB], files=OURS, packages={"mariadb-server"}) == []
+    assert find(there, listeners=[MARIADB, MARIADB_S_PORT], packages={"mariadb-server"}) == []
 
 
 def test_a_server_of_others_whose_databases_cannot_be_seen_is_refused(find: Any) -> None:
@@ -279,6 +311,8 @@ def test_our_own_server_that_is_stopped_is_none(find: Any) -> None:
     ("found", "words"),
     [
         ({"users": {NAME: "/home/x"}}, [f"the user {NAME} lives in /home/x", HOME]),
+        ({"users": {f"redis-{NAME}": "/home/x"}}, [f"the user redis-{NAME} lives", "/var/lib/"]),
+        ({"groups": {f"redis-{NAME}": Group(1001)}}, [f"the group redis-{NAME} is there"]),
         ({"groups": {NAME: Group(1001)}}, [f"the group {NAME} is there"]),
         ({"groups": {NAME: Group(990, ("eve", "bob"))}}, [f"the group {NAME} has eve, bob in it"]),
         ({"homes": {HOME: Home("directory", "www-data:www-data")}}, [f"{HOME} is a directory"]),
@@ -365,7 +399,8 @@ def test_a_database_server_that_others_installed_is_theirs(
 
 def test_a_database_server_beyond_localhost_is_exposed() -> None:
     open_to_all = Listener("*:3306", "mariadbd", "8", "mariadb.service")
-    assert exposed(MARIADB_SETTINGS, Neighbours([NGINX, *MARIADB, open_to_all])) == [open_to_all]
+    there = Neighbours([NGINX, MARIADB, MARIADB_S_PORT, open_to_all])
+    assert exposed(MARIADB_SETTINGS, there) == [open_to_all]
 
 
 WELCOME = Vhost("/etc/nginx/sites-enabled/default", WELCOME_PAGE, ["80"], ["_"])

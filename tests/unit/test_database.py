@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import shlex
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from stagecraft.errors import ServerError
 from stagecraft.facts.database import (
     Account,
     Database,
     DatabaseFact,
+    columns,
     grant_level,
     identifier,
     parse_database,
@@ -28,6 +31,14 @@ from stagecraft.operations.database import (
     pattern,
     schema_statements,
 )
+from tasks import database as task
+
+
+def test_a_name_is_one_value_whatever_is_in_it() -> None:
+    """As the clients print it in batch mode."""
+    row = r"a\tb\nschema\\n"
+    assert columns(f"schema\t{row}\tutf8") == ["schema", "a\tb\nschema\\n", "utf8"]
+
 
 OWN = r"`askpro\_staging`.*"
 
@@ -37,8 +48,8 @@ account	askpro	localhost	60
 account	askpro	%	0
 account	root	localhost	0
 privilege	'askpro'@'localhost'	*	*	USAGE		NO
-privilege	'askpro'@'localhost'	askpro\\_staging	*	SELECT		NO
-privilege	'askpro'@'localhost'	askpro\\_staging	*	INSERT		NO
+privilege	'askpro'@'localhost'	askpro\\\\_staging	*	SELECT		NO
+privilege	'askpro'@'localhost'	askpro\\\\_staging	*	INSERT		NO
 privilege	'askpro'@'%'	*	*	SUPER		YES
 login	askpro	works""".splitlines()
 
@@ -84,7 +95,7 @@ def test_a_server_that_is_down_is_a_finding_and_no_crash() -> None:
     ("row", "held"),
     [
         ("*\t*\tSUPER\t\tNO", {"*.*": {"SUPER"}}),
-        ("a\\_b\t*\tSELECT\t\tYES", {r"`a\_b`.*": {"SELECT", "GRANT OPTION"}}),
+        ("a\\\\_b\t*\tSELECT\t\tYES", {r"`a\_b`.*": {"SELECT", "GRANT OPTION"}}),
         ("a\t*\tUSAGE\t\tYES", {"`a`.*": {"GRANT OPTION"}}),
         ("a\tt\tDELETE\t\tNO", {"`a`.`t`": {"DELETE"}}),
         ("a\tt\tSELECT\tc\tNO", {"`a`.`t`": {"SELECT (`c`)"}}),
@@ -185,6 +196,39 @@ def a_server(charset: str = "utf8mb4", collation: str = "utf8mb4_unicode_ci") ->
 
 def statements_for(found: Database) -> list[str]:
     return schema_statements("askpro", "utf8mb4", "utf8mb4_unicode_ci", found)
+
+
+def test_the_collations_of_the_server_are_asked_for_by_name() -> None:
+    for engine, column in (("mariadb", "FULL_COLLATION_NAME"), ("mysql", "COLLATION_NAME")):
+        command = DatabaseFact().command(engine=engine, logins={}, collations=["utf8mb4_bin", "a"])
+        _, _, condition = command.partition(f"WHERE {column} IN (")
+        assert re.findall(r"\w+", condition.partition(")")[0]) == ["utf8mb4_bin", "a"]
+    assert "collation" not in DatabaseFact().command(engine="mysql", logins={})
+
+
+@pytest.mark.parametrize(
+    ("present", "refused"),
+    [
+        ("schema\taskpro\tutf8mb4\tutf8mb4_bin\ncollation\tutf8mb4\tutf8mb4_unicode_ci", False),
+        ("schema\taskpro\tutf8mb4\tutf8mb4_bin\ncollation\tutf8mb3\tutf8mb4_unicode_ci", True),
+        ("schema\taskpro\tutf8mb4\tutf8mb4_bin", True),
+        ("", False),
+    ],
+    ids=["there", "of another charset", "not there", "no server yet"],
+)
+def test_a_collation_that_the_server_does_not_have_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    make_site: Any,
+    make_environment: Any,
+    present: str,
+    refused: bool,
+) -> None:
+    monkeypatch.setattr(task, "host", SimpleNamespace(name="askpro-1"))
+    database = parse_database(present.splitlines())
+    environment = make_environment(make_site())
+    error = pytest.raises(ServerError, match="has no utf8mb4_unicode_ci for the charset utf8mb4")
+    with error if refused else nullcontext():
+        task.refuse_unknown_collations(environment, database)
 
 
 def test_a_missing_schema_is_made_with_charset_and_collation() -> None:

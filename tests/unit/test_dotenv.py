@@ -34,6 +34,13 @@ def variables(make_site: Any, make_secrets: Any) -> Any:
     return of
 
 
+def test_what_no_secret_decides_is_public(make_site: Any, make_secrets: Any) -> None:
+    site = make_site(secrets=["API_KEY"], env={"APP_NAME": "Shop"}, features={"portal": True})
+    secrets = make_secrets(site) | {"API_KEY": Secret('quoted "$x"')}
+    secret = dotenv.variables(site, secrets).keys() - dotenv.public(site, secrets)
+    assert secret == {"APP_KEY", "DB_PASSWORD", "REDIS_PASSWORD", "API_KEY"}
+
+
 DERIVED = {
     "APP_ENV": "staging",
     "APP_KEY": "the-app_key-of-askpro-staging",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from stagecraft.drift import plan as planning
 from stagecraft.drift.declared import Declared
-from stagecraft.drift.findings import Severity
+from stagecraft.drift.findings import Cause, Severity
 from stagecraft.drift.managed import (
     by_name,
     diff,
@@ -18,6 +19,7 @@ from stagecraft.drift.managed import (
     name_of,
     owner,
     read_texts,
+    replacement,
     severity,
     wanted,
 )
@@ -37,6 +39,7 @@ from stagecraft.settings import Environment, Site
 FILE = File("/etc/nginx/shop.conf", "x", origin="nginx/site.conf.j2")
 EDITED = Place("nginx", FILE, Entry("file", "644", "root", "root", "0"), "root")
 RUNS = "runs, starts at boot"
+RUN = "pyinfra inventories/production.py deploy.py"
 
 
 def stopped(unit: str, was: str = "is inactive, starts at boot") -> State:
@@ -52,6 +55,47 @@ def things(*steps: Step) -> list[tuple[str, str]]:
 
 
 # --- Causes, not consequences ---
+
+
+def test_a_link_in_a_directory_s_place_has_a_remedy_that_a_run_is_not() -> None:
+    """A run refuses; the site's own user can make it where it may write, and so unmakes it."""
+    logs = Directory("/home/logs", "shop", "shop", "750", ("user:www-data:r-x",))
+    link = Entry("link", "777", "shop", "shop", target="/tmp")
+    made = "rm /home/logs && install -d -o shop -g shop -m 750 /home/logs"
+    made += " && setfacl -m user:www-data:r-x /home/logs"
+    assert replacement(Place("storage", logs, link, "shop"), RUN) == (
+        f"setpriv --reuid shop --regid shop --clear-groups sh -c '{made}'"
+    )
+    changed = Entry("directory", "777", "shop", "shop")
+    assert replacement(Place("app", logs, changed, "root"), RUN) == ""
+    assert replacement(EDITED, RUN) == ""
+
+
+@pytest.mark.parametrize(
+    ("node", "kind"),
+    [
+        (FILE, "directory"),
+        (Link(FILE.path, "/x"), "directory"),
+        (Absent(FILE.path), "directory"),
+        (Directory(FILE.path), "file"),
+        (Directory(FILE.path), "fifo"),
+    ],
+)
+def test_what_a_run_would_refuse_to_replace_is_kept(node: Node, kind: str) -> None:
+    place = Place("nginx", node, Entry(kind, "755", "root", "root"), "root")
+    assert (
+        replacement(place, RUN) == f'mv {FILE.path} "$(mktemp -d /root/found.XXXXXX)", then {RUN}'
+    )
+    as_shop = replacement(replace(place, user="shop"), RUN)
+    assert as_shop.startswith("setpriv --reuid shop --regid shop --clear-groups sh -c 'mv ")
+    assert f"$(mktemp -d {FILE.path}.found.XXXXXX)" in as_shop
+
+
+@pytest.mark.parametrize(
+    ("node", "kind"), [(FILE, "link"), (Absent(FILE.path), "file"), (Vacant("/x"), "directory")]
+)
+def test_what_a_run_replaces_needs_nothing_else(node: Node, kind: str) -> None:
+    assert replacement(Place("nginx", node, Entry(kind, "755", "root", "root"), "root"), RUN) == ""
 
 
 def test_a_reload_that_follows_from_a_file_is_no_difference() -> None:
@@ -119,8 +163,16 @@ def in_tree(tree: str) -> Place:
 def test_how_bad_it_is_and_whose(
     declared: Declared, seen: Seen, expected: str, environment: str
 ) -> None:
-    assert severity(seen, declared) == Severity(expected)
+    assert severity(seen, declared, Cause.SERVER) == Severity(expected)
     assert owner(seen, declared.environment) == environment
+
+
+@pytest.mark.parametrize(("tree", "expected"), [("nginx", "low"), ("sudo", "high")])
+def test_that_the_files_moved_on_is_not_believed_of_a_way_in(
+    declared: Declared, tree: str, expected: str
+) -> None:
+    """The record on the server says so, and whoever is root there may have written it."""
+    assert severity(in_tree(tree), declared, Cause.FILES) == Severity(expected)
 
 
 def test_a_step_that_tells_nothing_is_told_by_a_name_that_stays(declared: Declared) -> None:
@@ -193,11 +245,12 @@ def test_they_are_told_by_the_recorded_sum() -> None:
     [
         ("APP_NAME=Mine\nDB_PASSWORD=hunter2\n", [" APP_NAME differs (secret)"]),
         ("APP_NAME=Shop\nDB_PASSWORD=tr0ub4dor\n", [" one of DB_PASSWORD differs (secret)"]),
-        ("APP_NAME=Shop\nDB_PASSWORD=hunter2\nMINE=1\n", ["-MINE (secret)"]),
+        ("APP_NAME=Shop\nDB_PASSWORD=hunter2\nMINE=1\n", ["-MINE (not shown)"]),
     ],
 )
 def test_their_difference_names_keys(text: str, told: list[str]) -> None:
-    described = list(describe(sealed(), stands(text), "", fingerprints(text)))
+    node = sealed()
+    described = list(describe(node, stands(text), {node.path: fingerprints(text)}))
     assert described[1:] == told
 
 
@@ -205,7 +258,12 @@ def test_their_stand_ins_reach_no_server(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(files, "host", SimpleNamespace(get_fact=lambda *_, **__: {}))
     monkeypatch.setattr(files, "state", SimpleNamespace(is_executing=True))
     install = files.install._inner(  # type: ignore[attr-defined]
-        tree="app", nodes=[sealed()], check=None, user="root", manifest=Manifest("staging")
+        tree="app",
+        nodes=[sealed()],
+        check=None,
+        user="root",
+        needs=(),
+        manifest=Manifest("staging"),
     )
     with pytest.raises(ValueError, match="never reach a server"):
         next(install)

@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
 
 import pytest
+from apprise.plugins.discord import NotifyDiscord
+from apprise.plugins.slack import NotifySlack
+from apprise.plugins.telegram import NotifyTelegram
 
 from stagecraft.drift.conclusion import conclude
 from stagecraft.drift.findings import Finding, Report, Unchecked
@@ -35,6 +42,7 @@ class Channel:
                 channel.heard.append(json.loads(body))
                 self.send_response(channel.status)
                 self.end_headers()
+                self.wfile.write(b"ok")  # Slack says so
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -196,3 +204,90 @@ def test_the_urls_may_stand_in_a_file(
     (tmp_path / "urls").write_text(f"{channel.url}\n")
     assert nights.check("htop").problems == ()
     assert len(channel.heard) == 1
+
+
+MARKUP = (
+    "<!channel> <@U123> <https://evil.test|all is well> [all is well](https://evil.test)"
+    " @everyone ||hidden|| ~~gone~~ <b>b</b> &lt;i&gt; <script>"
+)
+
+
+class Mailbox(StreamRequestHandler):
+    """Takes a mail by SMTP, as a relay on this machine does."""
+
+    def handle(self) -> None:
+        self.say("220 here")
+        for line in self.rfile:
+            match line.split()[0].upper():
+                case b"DATA":
+                    self.say("354 go on")
+                    text = b"".join(iter(self.rfile.readline, b".\r\n"))
+                    self.server.mails.append(message_from_bytes(text))  # type: ignore[attr-defined]
+                    self.say("250 taken")
+                case b"QUIT":
+                    self.say("221 bye")
+                    return
+                case _:
+                    self.say("250 well")
+
+    def say(self, answer: str) -> None:
+        self.wfile.write(f"{answer}\r\n".encode())
+
+
+@contextmanager
+def mailbox() -> Iterator[tuple[int, list[Message]]]:
+    """The port where it listens, and what has arrived."""
+    with ThreadingTCPServer(("127.0.0.1", 0), Mailbox) as server:
+        server.mails = []  # type: ignore[attr-defined]
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1], server.mails  # type: ignore[attr-defined]
+        server.shutdown()
+
+
+@pytest.fixture
+def services(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """URLs of Apprise's own plugins, which call the channel in place of the services."""
+    here = f"http://127.0.0.1:{channel.server.server_port}"
+    monkeypatch.setattr(NotifySlack, "webhook_url", here)
+    monkeypatch.setattr(NotifyDiscord, "notify_url", here)
+    monkeypatch.setattr(NotifyTelegram, "notify_url", f"{here}/bot")
+    return {
+        "slack": "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#ops",
+        "discord": "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js",
+        "mattermost": f"mmost://{here.removeprefix('http://')}/abcd1234efgh5678ijkl9012mn",
+        "telegram": "tgram://123456789:abcdefg_hijklmnop/12315544/",
+        "json": channel.url,
+    }
+
+
+@pytest.mark.parametrize("service", ["slack", "discord", "mattermost", "telegram", "json"])
+def test_a_name_is_no_markup_anywhere(
+    service: str,
+    services: dict[str, str],
+    nights: Nights,
+    channel: Channel,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STAGECRAFT_NOTIFY", services[service])
+    assert nights.check(f"{MARKUP} end", "htop").problems == ()
+    said = json.dumps(channel.heard, ensure_ascii=False)
+    for obeyed in ("<!", "<@", "&lt;", "](", "https://evil", "@everyone", "||", "~~", "<b>b"):
+        assert obeyed not in said
+    assert "!channel› ‹@" in said  # noqa: RUF001
+    assert "end (first seen" in said
+    assert "package htop" in said
+
+
+def test_a_mail_is_no_html_of_a_name_s(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
+    with mailbox() as (port, mails):
+        url = f"mailto://127.0.0.1:{port}?mode=insecure&from=a@check.test&to=b@check.test"
+        monkeypatch.setenv("STAGECRAFT_NOTIFY", url)
+        assert nights.check(f"{MARKUP} end").problems == ()
+    [mail] = mails
+    bodies = [part for part in mail.walk() if part.get_content_maintype() == "text"]
+    for part in bodies:
+        text = part.get_payload(decode=True).decode()
+        assert "<script" not in text
+        assert "evil.test|" not in text
+        assert "end (first seen" in text
+    assert bodies

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -10,18 +11,27 @@ from typing import Any
 import pytest
 
 from stagecraft.drift.findings import Finding, Severity
-from stagecraft.drift.running import certificates, database, deleted, redis
-from stagecraft.drift.running.access import other_rules
+from stagecraft.drift.running import certificates, code, database, deleted, fail2ban, redis
+from stagecraft.drift.running.access import other_rules, stale_sshd
 from stagecraft.drift.running.kernel import outdated, set_by_hand
-from stagecraft.drift.running.services import stale_children, stale_nginx, stale_service
-from stagecraft.drift.running.units import overridden, unread
-from stagecraft.facts.access import parse_rules
-from stagecraft.facts.configuration import Configuration, parse_configuration
+from stagecraft.drift.running.services import (
+    displaced,
+    newer,
+    stale_paths,
+    stale_service,
+    with_directories,
+)
+from stagecraft.drift.running.units import handed_on, left_running, overridden, unread
+from stagecraft.facts.access import Ways, parse_rules
+from stagecraft.facts.configuration import parse_configuration
+from stagecraft.facts.jails import parse_jails
 from stagecraft.facts.kernel import Kernel, KernelSetting, assignment, parse_kernel
 from stagecraft.facts.lifetimes import Lifetime
+from stagecraft.facts.manifests import Record
 from stagecraft.facts.processes import Processes, parse_processes
 from stagecraft.facts.redis import parse_instances
 from stagecraft.facts.services import Unit
+from stagecraft.facts.strays import Stray
 from stagecraft.facts.units import Units, parse_units
 from stagecraft.facts.variables import (
     HIDDEN,
@@ -33,6 +43,8 @@ from stagecraft.facts.variables import (
 from stagecraft.operations.services import Service
 
 NGINX_CONF = "/etc/nginx/nginx.conf"
+SITES = "/etc/nginx/sites-enabled/"
+SHOP = "/etc/nginx/sites-available/shop.conf"
 FPM = "php-fpm@askpro-staging.service"
 
 SITE = SimpleNamespace(
@@ -50,60 +62,138 @@ def things(findings: Any) -> list[str]:
 # --- Processes ---
 
 
-def test_the_oldest_worker_counts() -> None:
-    lines = [
-        "worker\t-\t20.5",
-        "worker\t-\t10.25",
-        f"child\t{FPM}\t31.00",
-        f"child\t{FPM}\t30.00",
-        "deleted\tnginx.service\t/usr/lib/libssl.so.3",
-        "deleted\tnginx.service\t/usr/sbin/nginx",
-    ]
-    assert parse_processes(lines) == Processes(
-        nginx=10.25,
-        php_fpm={FPM: 30.0},
+def printed(*rows: tuple[object, ...]) -> list[str]:
+    """As the fact's command does."""
+    return [b64encode("".join(f"{word}\0" for row in rows for word in row).encode()).decode()]
+
+
+def test_what_processes_run_is_told_by_unit() -> None:
+    output = printed(
+        ("loaded", "nginx.service", "10.25"),
+        ("loaded", FPM, "31.00"),
+        ("deleted", "nginx.service", "/usr/lib/libssl.so.3"),
+        ("deleted", "nginx.service", "/usr/sbin/nginx"),
+        ("foreign", FPM, "/root/a\tb.so (deleted)"),
+        ("variable", "cron.service", "LD_PRELOAD=/root/x.so"),
+    )
+    assert parse_processes(output) == Processes(
+        loaded={"nginx.service": 10.25, FPM: 31.0},
         deleted={"nginx.service": frozenset({"/usr/lib/libssl.so.3", "/usr/sbin/nginx"})},
+        foreign={FPM: frozenset({"/root/a\tb.so (deleted)"})},
+        variables={"cron.service": frozenset({"LD_PRELOAD=/root/x.so"})},
     )
 
 
-def test_without_processes_nothing_started() -> None:
+def test_without_processes_nothing_was_loaded() -> None:
     assert parse_processes([]) == Processes()
 
 
-def configuration(changed: float, sum: str = "a") -> Configuration:
-    return parse_configuration([f"nginx\t{changed}\t{NGINX_CONF}", f"sum\t{sum}\t{NGINX_CONF}"])
+STRANGE = Processes(
+    foreign={"nginx.service": frozenset({"/root/x.so"}), "agent@1.service": frozenset({"/opt/a"})},
+    variables={
+        "nginx.service": frozenset({"LD_PRELOAD=/root/x.so"}),
+        "dbus.service": frozenset({"PATH=/root"}),
+    },
+)
+
+
+def test_code_that_a_service_has_loaded_from_nowhere_is_one_finding() -> None:
+    dbus, nginx = code.foreign(STRANGE, {"agent@.service"}, (), DECLARED)
+    assert (dbus.thing, dbus.remedy) == ("dbus.service", "reboot")
+    assert nginx.thing == "nginx.service"
+    assert nginx.found == (
+        "has loaded /root/x.so, which no package has brought;"
+        " runs with LD_PRELOAD=/root/x.so, which its unit does not set"
+    )
+    assert nginx.remedy == "systemctl restart nginx.service"
+
+
+def test_systemd_forgets_what_it_would_have_a_service_load_again() -> None:
+    [*_, nginx] = code.foreign(STRANGE, (), ["LD_PRELOAD"], DECLARED)
+    assert nginx.remedy == (
+        "systemctl unset-environment LD_PRELOAD && systemctl restart nginx.service"
+    )
+
+
+def test_units_that_others_have_brought() -> None:
+    strays = [
+        Stray("/etc/systemd/system/agent@.service"),
+        Stray("/etc/systemd/system/ours.service"),
+        # Says nothing of where the unit comes from.
+        Stray("/etc/systemd/system/multi-user.target.wants/nginx.service", "link"),
+    ]
+    assert code.units_of_others(strays, DECLARED) == {"agent@.service"}
+
+
+def test_what_fail2ban_runs_with_is_told_by_setting() -> None:
+    output = printed(
+        ("sshd", "maxretry", "5", "500"),
+        ("gone", "jail", "True", "False"),
+        ("own", "jail", "False", "True"),
+    )
+    maxretry, gone, own = fail2ban.changed(parse_jails(output))
+    assert (maxretry.thing, maxretry.expected) == ("sshd maxretry", "5, by its files")
+    assert maxretry.found == "was set to 500 while fail2ban runs"
+    assert (gone.thing, gone.found) == ("gone", "somebody has stopped it")
+    assert (own.thing, own.found) == ("own", "somebody has added it")
+
+
+NGINX = parse_configuration(
+    printed(
+        ("nginx.service", 9.5, NGINX_CONF),
+        ("nginx.service", 9.5, f"{SITES}zz-shop.conf"),
+        ("nginx.service", 9.5, SITES),
+        ("sum", "a", NGINX_CONF),
+        ("sum", "a", SHOP),
+    )
+)
+
+
+def recorded(path: str, sum: str = "a") -> Record:
+    kind = "link" if path.startswith(SITES) else "file"
+    return Record("nginx", kind, path, f"nginx\t{kind}\t{path}\troot\troot\t644\t{sum}")
 
 
 @pytest.mark.parametrize(
-    ("changed", "recorded", "found"),
+    ("records", "paths"),
     [
-        (9.99, {}, 0),
-        (10.01, {}, 1),
-        (10.01, {NGINX_CONF: "a"}, 1),
-        # As another text than a run has installed it is a finding of its own.
-        (10.01, {NGINX_CONF: "b"}, 0),
+        ([recorded(SHOP), recorded(f"{SITES}zz-shop.conf")], []),
+        ([recorded(SHOP, "b")], [SHOP]),
+        ([recorded(SHOP, "b"), recorded(SHOP)], []),
+        ([recorded(f"{SITES}zz-other.conf")], [f"{SITES}zz-other.conf"]),
+        ([recorded("/etc/mysql/mariadb.conf.d/90-stagecraft.cnf")], []),
     ],
 )
-def test_nginx_is_stale_when_a_file_is_newer_than_its_workers(
-    changed: float, recorded: dict[str, str], found: int
+def test_what_nginx_does_not_load_as_runs_left_it(records: list[Record], paths: list[str]) -> None:
+    assert displaced(NGINX, records) == set(paths)
+
+
+CONF_D = "/etc/php/8.4/fpm/conf.d/"
+
+
+@pytest.mark.parametrize(
+    ("changed", "others", "found"),
+    [
+        (9.9, {}, False),
+        (10.1, {}, True),
+        # Somebody has put a file there, which is another finding.
+        (10.1, {f"{CONF_D}99-debug.ini": 10.1}, False),
+        # And has taken another one away, after that.
+        (10.2, {f"{CONF_D}99-debug.ini": 10.1}, True),
+    ],
+)
+def test_a_directory_changed_since_it_was_loaded(
+    changed: float, others: dict[str, float], found: bool
 ) -> None:
-    stale = list(stale_nginx(Processes(nginx=10), configuration(changed), recorded))
-    assert things(stale) == ["nginx.service"] * found
+    assert bool(newer({CONF_D: changed}, 10, with_directories(others))) == found
 
 
-def test_nginx_that_does_not_run_is_not_stale() -> None:
-    assert list(stale_nginx(Processes(), configuration(10.01), {})) == []
-
-
-def test_php_fpm_is_stale_by_its_children_and_its_own_version() -> None:
-    processes = Processes(php_fpm={FPM: 10})
-    shared = Configuration(php={"/etc/php/8.4/fpm/php.ini": 11, "/etc/php/8.2/fpm/php.ini": 12})
-    [found] = stale_children(FPM, processes, shared, DECLARED)
+def test_a_service_is_stale_by_what_it_has_not_loaded() -> None:
+    [found] = stale_paths(FPM, {CONF_D: 11, f"{CONF_D}20-gd.ini": 10}, DECLARED)
     assert (found.thing, found.environment) == (FPM, "staging")
-    assert "/etc/php/8.4/fpm/php.ini" in found.found
-    older = Configuration(php={"/etc/php/8.4/fpm/php.ini": 9})
-    assert list(stale_children(FPM, processes, older, DECLARED)) == []
-    assert list(stale_children("ssh.service", processes, shared, DECLARED)) == []
+    assert found.found == f"may still run what was removed from {CONF_D}"
+    assert found.remedy == f"systemctl reload {FPM}"
+    assert list(stale_paths(FPM, {}, DECLARED)) == []
 
 
 def test_a_service_is_told_what_systemd_has_to_read_first() -> None:
@@ -405,8 +495,44 @@ def test_what_changes_a_unit_until_the_next_boot() -> None:
     found = parse_units(UNIT_LINES)
     assert things(overridden(found, set(), DECLARED)) == ["nginx.service"]
     assert things(overridden(found, {"nginx.service"}, DECLARED)) == []
-    ours = Units(until_boot={"/run/systemd/system/stagecraft-revert.timer.d/x.conf": 1.0})
-    assert things(overridden(ours, set(), DECLARED)) == []
+    named_like_ours = "/run/systemd/system.control/nginx.service.d/stagecraft-revert.timer.conf"
+    found = Units(until_boot={named_like_ours: 1.0})
+    assert things(overridden(found, set(), DECLARED)) == ["nginx.service"]
+
+
+def test_what_runs_without_its_file() -> None:
+    lines = [
+        "gone\tsync.timer\t/run/systemd/system/sync.timer",
+        "gone\tminer.service\t-",
+        "gone\tnginx.service\t/etc/systemd/system/nginx.service.d/x.conf",
+        "gone\tphp-fpm@askpro-staging.service\t/etc/x.service",
+    ]
+    gone = parse_units(lines)
+    left = list(left_running(gone, {"php-fpm@askpro-staging.service"}, DECLARED))
+    assert [(f.thing, f.found, f.remedy.split(" && ")[0]) for f in left] == [
+        (
+            "sync.timer",
+            "runs as /run/systemd/system/sync.timer said, which is gone",
+            "systemctl stop sync.timer",
+        ),
+        ("miner.service", "runs as a file said, which is gone", "systemctl stop miner.service"),
+        (
+            "nginx.service",
+            "runs as /etc/systemd/system/nginx.service.d/x.conf said, which is gone",
+            "systemctl daemon-reload",
+        ),
+    ]
+
+
+def test_what_systemd_gives_to_all_that_it_starts() -> None:
+    assert things(handed_on(parse_units(["environment\tLD_PRELOAD"]))) == ["LD_PRELOAD"]
+
+
+def test_sshd_keeps_its_options_over_a_reload() -> None:
+    ways = Ways(sshd=Unit(active="active", restart_due=True))
+    [found] = stale_sshd(ways)
+    assert found.found == "has not taken up /etc/default/ssh since it changed"
+    assert found.remedy == "sshd -t && systemctl restart ssh.service"
 
 
 # --- Certificates ---

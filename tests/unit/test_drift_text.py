@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 from click import unstyle
 
-from stagecraft.drift.findings import Coverage, Finding, Report, Unchecked
+from stagecraft.drift.findings import Coverage, Finding, Hearsay, Report, Unchecked
 from stagecraft.drift.silence import reason
 from stagecraft.drift.text import shown
 from stagecraft.drift.verdict import judge
@@ -47,7 +47,7 @@ def test_a_clean_server_takes_two_lines() -> None:
     ]
     assert text(report(coverage=coverage)) == (
         "askpro-1: as declared\n"
-        "  of 412 things on askpro-1 398 are declared (96%)\n"
+        "  of 412 things on askpro-1 398 are declared, changed or not (96%)\n"
         "\n"
         "Clean: the servers are what the files say\n"
     )
@@ -69,7 +69,9 @@ def test_a_finding_says_all_that_somebody_needs() -> None:
         "    expected  nobody declared it\n"
         "    since     2026-11-20 14:02 by anna, first seen 2026-11-21\n"
         "    because   the server changed\n"
-        "    put right apt-get purge htop\n"
+        "    keep      askpro-1 unmanaged package htop: {reason: '', owner: '', until: 2026-12-21}"
+        "  (in waivers.yml)\n"
+        "    or run    apt-get purge htop\n"
         "      -old\n"
         "      +new\n"
         "\n"
@@ -80,7 +82,7 @@ def test_a_finding_says_all_that_somebody_needs() -> None:
 def test_the_worst_comes_first_and_its_server_too() -> None:
     one = report(finding("a", "low"), finding("b", "high"))
     two = report(finding("c", "critical", "askpro-2"), server="askpro-2")
-    order = [line.split()[-2] for line in text(one, two).splitlines() if " package " in line]
+    order = [line.split()[-2] for line in text(one, two).splitlines() if line.endswith(" new")]
     assert order == ["c", "b", "a"]
 
 
@@ -100,15 +102,34 @@ def test_what_two_inventories_see_is_told_once() -> None:
     assert text(report(shared), staging) == text(report(shared))
 
 
-def test_what_is_waived_is_a_line() -> None:
-    waiver = Waiver.model_validate(
+@pytest.mark.parametrize(("first", "second"), [("low", "high"), ("high", "low")])
+def test_the_worse_of_two_reports_counts(first: str, second: str) -> None:
+    staging = report(finding("htop", second), environment="staging")
+    said = text(report(finding("htop", first)), staging)
+    assert "HIGH      askpro-1 unmanaged package htop new" in said
+    assert said.endswith("Drift: 1 finding\n")
+
+
+def waiver_of(thing: str) -> Waiver:
+    return Waiver.model_validate(
         {
-            "id": "askpro-1 unmanaged package htop",
+            "id": f"askpro-1 unmanaged package {thing}",
             "reason": "debugging",
             "owner": "anna",
             "until": "2026-12-31",
         }
     )
+
+
+def test_no_service_waits_for_what_is_waived() -> None:
+    refresh = "systemctl reload nginx"
+    found = report(finding("a", "high", refresh=refresh), finding("b", "high", refresh=refresh))
+    said = text(found, waivers=(waiver_of("b"),))
+    assert f"or run    apt-get purge a && {refresh}\n" in said
+
+
+def test_what_is_waived_is_a_line() -> None:
+    waiver = waiver_of("htop")
     assert waiver.until == date(2026, 12, 31)
     said = text(report(finding("htop", "high")), waivers=(waiver,))
     assert said == (
@@ -123,6 +144,37 @@ def test_a_name_cannot_steer_the_terminal() -> None:
     evil = finding("\x1b]0;owned\x07\x1b[2J\rclean", "high", diff=["+\x1b[31m"])
     said = text(report(evil))
     assert not [c for c in said if not c.isprintable() and c != "\n"]
+
+
+# --- What neighbours' records explain ---
+
+
+def hearsay(*recorded_by: str) -> Hearsay:
+    given = finding("/etc/cron.d/x", "high").model_dump(by_alias=True)
+    return Hearsay.model_validate(given | {"recorded_by": recorded_by})
+
+
+def test_a_neighbour_s_record_that_its_own_check_confirms_explains() -> None:
+    said = text(report(hearsay=[hearsay("staging")]), report(environment="staging"))
+    assert said == "askpro-1: as declared\n\nClean: the servers are what the files say\n"
+
+
+@pytest.mark.parametrize("how", ["findings", "hearsay"])
+def test_one_that_its_own_check_knows_nothing_of_explains_nothing(how: str) -> None:
+    """Also where each of two records has been made to speak for the other environment."""
+    theirs = {how: [hearsay("production")]}
+    said = text(report(hearsay=[hearsay("staging")]), report(environment="staging", **theirs))
+    assert "HIGH      askpro-1 unmanaged package /etc/cron.d/x new" in said
+    assert said.endswith("Drift: 1 finding\n")
+
+
+def test_one_that_nobody_checks_is_believed_and_that_is_said() -> None:
+    assert text(report(hearsay=[hearsay("staging")])) == (
+        "askpro-1: as declared\n"
+        "  staging was not checked, so what its runs have recorded is believed\n"
+        "\n"
+        "Clean: the servers are what the files say\n"
+    )
 
 
 # --- Why there is no answer ---

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stagecraft.drift.declared import Declared
-from stagecraft.drift.findings import Finding, Severity
+from stagecraft.drift.declared import Declared, text_of
+from stagecraft.drift.findings import Finding, Hearsay, Severity
 from stagecraft.drift.unmanaged import (
     accounts,
     archives,
@@ -19,6 +21,7 @@ from stagecraft.drift.unmanaged import (
     filters,
     listeners,
     packages,
+    records,
 )
 from stagecraft.facts.apt_sources import list_name, parse_sources
 from stagecraft.facts.as_found import AsFound, parse_as_found
@@ -31,7 +34,9 @@ from stagecraft.facts.manifests import Record
 from stagecraft.facts.package_files import parse_package_files
 from stagecraft.facts.packages import Package, parse_packages
 from stagecraft.facts.strays import Stray, parse_strays
+from stagecraft.known_records import AS_FOUND, digest
 from stagecraft.settings import Environment, Firewall, Host, Server, Site
+from tasks.database import CONFIGURATION
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBkh8OvA2kGLyuPNCAcLMKd4sLFpkV1jgPVqjxyTtYWb"
 
@@ -53,8 +58,15 @@ def declared(
 
 def recorded(declared: Declared, *paths: str, tree: str = "nginx") -> Declared:
     """With these files among what another repository's run has installed."""
-    records = [Record(tree, "file", path, "") for path in paths]
-    return replace(declared, records={"other": records})
+    records = [Record(tree, "file", path, path) for path in paths]
+    known = {"other": digest(text_of(records))}
+    return replace(declared, records={"other": records}, known=known)
+
+
+def printed(*fields: str) -> list[str]:
+    """As facts print names."""
+    text = "".join(f"{field}\0" for field in fields)
+    return [b64encode(text.encode("utf-8", "surrogateescape")).decode()]
 
 
 def without_host(declared: Declared) -> Declared:
@@ -109,11 +121,16 @@ class TestFiles:
                   target="/etc/php/8.4/mods-available/gd.ini"),
             Stray("/etc/systemd/system/redis-server.service", "link", target="/dev/null"),
             Stray("/etc/systemd/system/nginx.service", "link", target="/dev/null"),
-            Stray("/etc/nginx/sites-enabled/default", "link"),
+            Stray("/etc/nginx/sites-enabled/default", "link",
+                  target="/etc/nginx/sites-available/default"),
             Stray("/etc/ssl/stagecraft/askpro-production", "link"),
             Stray("/var/lib/stagecraft/self-signed/askpro-staging", "link"),
             Stray("/var/lib/stagecraft/manifests/other"),
             Stray("/etc/systemd/system/sysinit.target.wants/stagecraft-revert.service", "link"),
+            Stray("/etc/systemd/user/sockets.target.wants/ssh-agent.socket", "link",
+                  target="/usr/lib/systemd/user/ssh-agent.socket"),
+            Stray("/etc/systemd/system/dbus-org.freedesktop.timesync1.service", "link",
+                  target="/lib/systemd/system/systemd-timesyncd.service"),
             Stray("/etc/letsencrypt/live/askpro-staging", "directory"),
             Stray("/etc/ssh/authorized_keys.d/mallory"),
         ],
@@ -121,6 +138,27 @@ class TestFiles:
     )  # fmt: skip
     def test_what_debian_or_a_run_makes_is_none(self, declared: Declared, stray: Stray) -> None:
         assert told(files.undeclared([stray], declared)) == []
+
+    @pytest.mark.parametrize(
+        "stray",
+        [
+            Stray("/etc/sudoers.d/x", "link", target="/usr/share/nginx/modules-available/x"),
+            Stray("/usr/share/nginx/modules-available/x"),
+            Stray("/etc/cron.d/x", "link", target="/etc/php/8.4/mods-available/x"),
+            Stray("/etc/nginx/sites-enabled/other", "link", target="../sites-available/default"),
+            Stray("/etc/systemd/system/dbus-org.freedesktop.x.service"),
+            Stray("/etc/systemd/system/multi-user.target.wants/systemd-x.service"),
+            Stray("/etc/systemd/user/default.target.wants/x.service", "link",
+                  target="/opt/x.service"),
+        ],
+        ids=lambda stray: stray.path,
+    )  # fmt: skip
+    def test_what_only_looks_like_it_is_one(self, declared: Declared, stray: Stray) -> None:
+        assert len(told(files.undeclared([stray], declared))) == 1
+
+    def test_sshds_own_file_is_never_removed(self, declared: Declared) -> None:
+        [found] = files.undeclared([Stray("/etc/ssh/sshd_config")], declared)
+        assert found.remedy == "install -m 644 /usr/share/openssh/sshd_config /etc/ssh/sshd_config"
 
     def test_another_environments_file_is_none(self, declared: Declared) -> None:
         stray = Stray("/etc/nginx/sites-enabled/zz-shop-test.conf", "link")
@@ -195,19 +233,43 @@ class TestFiles:
         assert finding.remedy == "rm '/etc/cron.d/a; reboot'"
 
     def test_lines_of_the_fact(self) -> None:
-        lines = [
-            "l\t777\troot:root\t1795000000.5\t/etc/b\t../a",
-            "f\t644\troot:root\t1795000000.5\t/etc/a\t",
-            "f\t644\troot:root\t1795000000.5\t/etc/a\t",
-            "half a line",
-        ]
-        first, second = parse_strays(lines)
+        one = ["l", "777", "root:root", "1795000000.5", "/etc/b", "../a"]
+        other = ["f", "644", "root:root", "1795000000.5", "/etc/a", ""]
+        first, second = parse_strays(printed(*one, *other, *other))
         assert (first.path, first.kind, second.target) == ("/etc/a", "file", "../a")
+
+    @pytest.mark.parametrize(
+        ("name", "shown"),
+        [
+            ("a\nb\t", r"a\nb\t"),
+            ("\udcff\n", r"\xff\n"),
+            ("\u202egnp", r"\u202egnp"),
+            ("'a b'\\0\x1b[2J", r"'a b'\0\x1b[2J"),
+        ],
+    )
+    def test_a_name_to_hide_behind(
+        self, declared: Declared, tmp_path: Path, shell: Any, name: str, shown: str
+    ) -> None:
+        path = f"{tmp_path}/{name}"
+        Path(path).touch()
+        [stray] = parse_strays(printed("f", "644", "root:root", "1.5", path, ""))
+        [finding] = files.undeclared([stray], declared)
+        assert (finding.severity, finding.kind) == ("critical", "unprintable name")
+        assert finding.thing == f"{tmp_path}/{shown}"
+        shell(finding.remedy)
+        assert not list(tmp_path.iterdir())
+
+    def test_what_was_found_at_first_explains_no_name_to_hide_behind(
+        self, declared: Declared
+    ) -> None:
+        stray = Stray("/etc/letsencrypt/archive/a/b\n")
+        assert [f.kind for f in files.undeclared([stray], declared)] == ["unprintable name"]
 
     def test_what_is_remembered_is_read_again(self) -> None:
         found = AsFound(frozenset({"/etc/a b"}), frozenset({"vim"}))
         assert parse_as_found(["found", *found.text.splitlines()]) == found
         assert parse_as_found(["found"]) == AsFound()
+        assert parse_as_found(["found", "file", "", "x\ty\tz", "\t"]) == AsFound()
         assert parse_as_found([]) is None
 
 
@@ -254,6 +316,21 @@ class TestDatabases:
         [public] = databases.public(grants, "mariadb")
         assert public.found == "every account may SELECT on shop.calls (name)"
 
+    def test_an_account_that_is_only_loaded(self) -> None:
+        rows = [
+            "account\tanna\tlocalhost\t0",
+            "privilege\t'ghost'@'%'\t*\t*\tSUPER\t\tNO",
+            "privilege\t'gone'@'localhost'\tshop\tpeek\tExecute\t\tNO",  # of a dropped account
+        ]
+        holders = databases.foreign_holders(parse_grants(rows), {"anna"}, "mariadb")
+        assert [(f.thing, f.found, f.remedy) for f in holders] == [
+            (
+                "ghost@%",
+                "loaded, and no more in its table, may SUPER on *.*",
+                "mariadb --execute='FLUSH PRIVILEGES'",
+            )
+        ]
+
     def test_nobody_can_look_into_one_that_is_down(self) -> None:
         grants = parse_grants(["installed"])
         assert (grants.installed, grants.reachable) == (True, False)
@@ -273,14 +350,84 @@ class TestDatabases:
             "askpro_production", "askpro_production_migrator", "shop",
         }  # fmt: skip
         record = Record("databases", "database", "shop", "")
-        known = replace(declared, records={"other": [record]})
+        known = replace(
+            declared, records={"other": [record]}, known={"other": digest(text_of([record]))}
+        )
         assert databases.declared_schemas(known) == {"askpro_staging", "askpro_production", "shop"}
+
+
+FORGED = "/etc/cron.d/backup"
+
+
+class TestRecords:
+    """What somebody who is root on the server writes into them."""
+
+    @pytest.fixture(autouse=True)
+    def planned(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        paths = frozenset({"/etc/nginx/stagecraft/a"})
+        monkeypatch.setattr("stagecraft.drift.declared.planned", lambda: paths)
+
+    def test_the_plan_counts_and_not_what_earlier_runs_say(self, declared: Declared) -> None:
+        forged = replace(declared, records={"staging": [Record("nginx", "file", FORGED, "")]})
+        strays = [Stray("/etc/nginx/stagecraft/a"), Stray(FORGED)]
+        assert told(files.undeclared(strays, forged)) == [("cron job", FORGED)]
+
+    def test_a_neighbour_s_record_is_hearsay(self, declared: Declared) -> None:
+        record = Record("nginx", "file", FORGED, "")
+        forged = replace(declared, records={"production": [record]})
+        [finding] = files.undeclared([Stray(FORGED)], forged)
+        assert isinstance(finding, Hearsay)
+        assert finding.recorded_by == ("production",)
+
+    def test_a_stranger_s_record_counts_only_as_it_is_known(self, declared: Declared) -> None:
+        known = recorded(declared, FORGED)
+        assert told(files.undeclared([Stray(FORGED)], known)) == []
+        assert list(records.of_strangers(known)) == []
+        forged = replace(
+            known, records={"other": [*known.records["other"], *known.records["other"]]}
+        )
+        assert told(files.undeclared([Stray(FORGED)], forged)) == [("cron job", FORGED)]
+        [finding] = records.of_strangers(forged)
+        assert (finding.severity, finding.thing) == ("high", "/var/lib/stagecraft/manifests/other")
+
+    def test_a_site_is_nobody_s_but_the_files(self, declared: Declared) -> None:
+        forged = replace(
+            declared,
+            records={
+                "staging": [Record("app-mallory", "file", "/a", "")],
+                "qa": [Record("app-mallory", "file", "/a", "")],
+            },
+        )
+        assert "mallory" not in forged.site_names
+
+    @pytest.mark.parametrize(
+        ("known", "severity", "believed"),
+        [("", "low", True), ("right", "", True), ("SHA256:0", "critical", False)],
+    )
+    def test_what_was_found_at_first(
+        self, declared: Declared, known: str, severity: str, believed: bool
+    ) -> None:
+        found = AsFound(files=frozenset({"/etc/vendor"}))
+        known = digest(found.text) if known == "right" else known
+        server = replace(declared, as_found=found, known={AS_FOUND: known})
+        assert [f.severity for f in records.first_found(server)] == [severity][: bool(severity)]
+        assert (told(files.undeclared([Stray("/etc/vendor")], server)) == []) == believed
+
+    def test_a_server_that_nobody_bootstrapped_has_none(self, declared: Declared) -> None:
+        assert list(records.first_found(declared)) == []
+
+    def test_one_that_is_gone_is_another_one(self, declared: Declared) -> None:
+        gone = replace(declared, known={AS_FOUND: digest("file\t/etc/vendor\n")})
+        assert [f.severity for f in records.first_found(gone)] == ["critical"]
 
 
 def one(findings: Any) -> Finding:
     [finding] = findings
     assert isinstance(finding, Finding)
     return finding
+
+
+PHP_FPM = "php-fpm@askpro-staging.service"
 
 
 class TestPorts:
@@ -292,6 +439,8 @@ class TestPorts:
             Socket("tcp", "127.0.0.1:3306", "mariadbd", "mariadb.service"),
             Socket("udp", "127.0.0.1:323", "chronyd", "chrony.service"),
             Socket("udp", "0.0.0.0:68", "dhclient", "networking.service"),
+            Socket("udp", "0.0.0.0:546", "dhclient", "ifup@eth0.service"),
+            Socket("tcp", "0.0.0.0:5355", "systemd-resolve", "systemd-resolved.service"),
             Socket("udp", "0.0.0.0:41234", "php", "worker.service"),
         ],
         ids=lambda socket: socket.address,
@@ -307,7 +456,10 @@ class TestPorts:
             (Socket("tcp", "[::1]:9000", "php"), "9000/tcp", "low"),
             (Socket("tcp", "127.0.0.53%lo:99", "x"), "99/tcp", "low"),
             (Socket("udp", "0.0.0.0:51820"), "51820/udp", "high"),
-            (Socket("tcp", "0.0.0.0:8080", "docker-proxy"), "8080/tcp", "critical"),
+            (Socket("tcp", "*:80", "docker-proxy", "docker.service"), "80/tcp", "critical"),
+            # Names that a process has given itself.
+            (Socket("tcp", "0.0.0.0:8080", "docker-proxy"), "8080/tcp", "high"),
+            (Socket("tcp", "*:5355", "systemd-resolve", PHP_FPM), "5355/tcp", "high"),
         ],
         ids=lambda value: value.address if isinstance(value, Socket) else value,
     )
@@ -317,9 +469,16 @@ class TestPorts:
         finding = one(listeners.undeclared([socket], declared))
         assert (finding.thing, finding.severity) == (thing, severity)
 
+    def test_a_database_server_of_ours_has_no_port(self, declared: Declared) -> None:
+        port = Socket("tcp", "127.0.0.1:3306", "mariadbd", "mariadb.service")
+        ours = recorded(declared, CONFIGURATION["mariadb"][0], tree="database")
+        finding = one(listeners.undeclared([port], ours))
+        assert (finding.thing, finding.severity) == ("3306/tcp", "low")
+        assert "skip.networking" in finding.remedy
+
     def test_no_remedy_stops_what_the_sites_need(self, declared: Declared) -> None:
         mariadb = Socket("tcp", "0.0.0.0:3306", "mariadbd", "mariadb.service")
-        assert "bind-address" in one(listeners.undeclared([mariadb], declared)).remedy
+        assert "bind.address" in one(listeners.undeclared([mariadb], declared)).remedy
         exim = Socket("tcp", "0.0.0.0:25", "exim4", "exim4.service")
         remedy = one(listeners.undeclared([exim], declared)).remedy
         assert remedy == "systemctl disable --now exim4.service"
@@ -344,8 +503,12 @@ class TestPorts:
         )
 
     def test_lines_of_the_fact(self) -> None:
-        lines = ["tcp\t[::]:80\tnginx\tnginx.service", "udp\t0.0.0.0:51820\t\t", "tcp\t*:*\tx\t"]
-        assert parse_listeners(lines) == [
+        output = printed(
+            *("tcp", "[::]:80", "nginx", "nginx.service"),
+            *("udp", "0.0.0.0:51820", "", ""),
+            *("tcp", "*:*", "x", ""),
+        )
+        assert parse_listeners(output) == [
             Socket("tcp", "[::]:80", "nginx", "nginx.service"),
             Socket("udp", "0.0.0.0:51820"),
         ]
@@ -364,11 +527,21 @@ class TestFirewall:
             {"table": {"family": "ip6", "name": "filter"}},
             {"chain": {"family": "ip6", "table": "filter", "name": "INPUT", "policy": "accept"}},
         )
-        assert parse_filters([*lines, "legacy\tnat"]) == [
+        old = ["legacy\tnat\tunknown\t", "legacy6\tfilter\t0\tINPUT FORWARD "]
+        assert parse_filters([*lines, *old]) == [
             Table("ip", "filter", 1, ("INPUT",)),
             Table("ip6", "filter"),
             Table("legacy", "nat", 1),
+            Table("legacy6", "filter", 0, ("INPUT", "FORWARD")),
         ]
+
+    def test_an_old_table_is_opened_before_it_is_emptied(self) -> None:
+        table = Table("legacy6", "filter", 2, ("INPUT",))
+        assert filters.remedy(table) == (
+            "ip6tables-legacy --table filter --policy INPUT ACCEPT"
+            " && ip6tables-legacy --table filter --flush"
+            " && ip6tables-legacy --table filter --delete-chain"
+        )
 
     def test_fail2bans(self) -> None:
         jump = {"jump": {"target": "f2b-sshd"}}
@@ -378,12 +551,34 @@ class TestFirewall:
             {"rule": {"family": "ip", "table": "filter", "chain": "f2b-sshd", "expr": []}},
             {"table": {"family": "inet", "name": "f2b-table"}},
         )
-        assert told(filters.undeclared(parse_filters(lines))) == []
+        assert told(filters.undeclared(parse_filters(lines), ())) == []
+
+    def test_only_who_keeps_out_is_fail2bans(self) -> None:
+        redirect = {"redirect": {"port": 22}}
+        of_its_name = {"family": "inet", "table": "f2b-table", "chain": "f2b-chain"}
+        lines = ruleset(
+            {"table": {"family": "inet", "name": "f2b-table"}},
+            {"rule": {**of_its_name, "expr": [{"match": {}}, redirect]}},
+        )
+        assert len(told(filters.undeclared(parse_filters(lines), ()))) == 1
 
     def test_ours_and_idle_ones_are_no_finding(self) -> None:
-        tables = [Table("inet", "stagecraft", 20, ("input",)), Table("ip", "filter")]
-        assert told(filters.undeclared(tables)) == []
-        assert told(filters.undeclared([Table("ip", "nat", 1), Table("legacy", "nat", 1)])) == [
+        ours = {"stagecraft", "stagecraft-askpro-staging"}
+        tables = [
+            Table("inet", "stagecraft", 20, ("input",)),
+            Table("inet", "stagecraft-askpro-staging", 8),
+            Table("ip", "filter"),
+        ]
+        assert told(filters.undeclared(tables, ours)) == []
+        foreign = [
+            Table("inet", "stagecraft-gone-staging", 8),  # of a site that nobody declares
+            Table("ip", "stagecraft-askpro-staging", 1),
+            Table("ip", "nat", 1),
+            Table("legacy", "nat", 1),
+        ]
+        assert told(filters.undeclared(foreign, ours)) == [
+            ("firewall table", "inet stagecraft-gone-staging"),
+            ("firewall table", "ip stagecraft-askpro-staging"),
             ("firewall table", "ip nat"),
             ("firewall table", "legacy nat"),
         ]
@@ -480,13 +675,13 @@ class TestPackages:
 
     def test_packages_files(self, declared: Declared) -> None:
         lines = [
-            "changed\t/usr/bin/wall",
-            "missing\t/usr/share/man/man1/wall.1.gz",
-            "missing\t/usr/bin/su",
-            "changed\t/etc/managed",
-            "changed\t/etc/redis/redis.conf",
-            "missing\t/etc/sudoers",
-            "changed\t/etc/ssh/moduli",
+            "changed\t/usr/bin/wall\t",
+            "missing\t/usr/share/man/man1/wall.1.gz\t",
+            "missing\t/usr/bin/su\t",
+            "changed\t/etc/managed\t",
+            "changed\t/etc/redis/redis.conf\t",
+            "missing\t/etc/sudoers\t",
+            "changed\t/etc/ssh/moduli\t",
         ]
         found = packages.changed(parse_package_files(lines), recorded(declared, "/etc/managed"))
         assert [(f.thing, f.found, f.severity) for f in found] == [

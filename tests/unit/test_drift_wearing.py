@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -81,6 +82,16 @@ def test_a_failed_unit_is_told_unless_a_run_starts_it() -> None:
     [found] = failed(units, set(), declared)
     assert found.found == "it failed (exit-code): certificates are not renewed"
     assert list(failed(units, {"certbot.service"}, declared)) == []
+
+
+def test_a_site_s_failed_unit_is_told_as_that_site_s() -> None:
+    units = Units(failed=(Failure("logrotate@shop-staging.service", "timeout", NOW),))
+    declared: Any = SimpleNamespace(
+        sites=[SimpleNamespace(name="shop-staging", environment="staging")]
+    )
+    [found] = failed(units, set(), declared)
+    assert found.environment == "staging"
+    assert found.found == "it failed (timeout): logs grow until the disk is full"
 
 
 # --- Updates ---
@@ -193,6 +204,16 @@ def test_the_newest_backup_is_found(tmp_path: Path) -> None:
     found = fact.process(output.stdout.splitlines())
     assert found.keys() == {str(fresh), str(old)}
     assert found[str(old)] == 1000
+
+
+def test_a_backup_is_of_no_day_to_come(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    subprocess.run(["touch", "-d", "2099-01-01", str(tmp_path / "a")], check=True)
+    fact = BackupsFact()
+    command = fact.command({str(tmp_path): 60})
+    output = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    [written] = fact.process(output.stdout.splitlines()).values()
+    assert written < time.time() + 1
 
 
 # --- The clock ---

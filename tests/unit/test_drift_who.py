@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,19 +16,44 @@ VHOST = "/etc/nginx/sites-available/shop.conf"
 HOUR = 3600
 ANNA = "SHA256:anna"
 
+ACCOUNTS = [f"account\t{uid}\t{name}" for uid, name in enumerate(["anna", "bob", "carl", "deploy"])]
+
+
+def journal(hour: float, identifier: str, message: str, uid: str = "0") -> str:
+    """A line of the fact, as journalctl prints it."""
+    said = {
+        "__REALTIME_TIMESTAMP": str(int(hour * 1e6)),
+        "SYSLOG_IDENTIFIER": identifier,
+        "MESSAGE": message,
+        "_UID": uid,
+    }
+    return f"journal\t{json.dumps(said)}"
+
+
+def sudo(moment: float, user: str, line: str, caller: str = "") -> str:
+    uid = next(row.split("\t")[1] for row in ACCOUNTS if row.endswith(f"\t{caller or user}"))
+    return journal(moment, "sudo", f"  {user} : PWD=/ ; USER=root ; COMMAND={line}", uid)
+
+
+def login(moment: float, user: str, fingerprint: str) -> str:
+    said = f"Accepted publickey for {user} from 198.51.100.1 port 4 ssh2: ED25519 {fingerprint}"
+    return journal(moment, "sshd-session", said)
+
+
 TRAIL = [
+    *ACCOUNTS,
     f"path\t{10 * HOUR}.5\t{VHOST}",
     f"path\t{10 * HOUR}.5\t/etc/motd",
     f"unit\t{20 * HOUR}\tnginx.service",
-    f"sudo\t{9 * HOUR}.1\tbob\t/usr/bin/vi {VHOST}",
-    f"sudo\t{10 * HOUR - 60}.1\tanna\t/usr/bin/sed -i s/hunter2/tr0ub4dor/ {VHOST}",
-    f"sudo\t{10 * HOUR - 30}.1\tcarl\t/usr/bin/cat {VHOST}",
-    f"sudo\t{20 * HOUR}.2\tdeploy\t/usr/bin/systemctl stop nginx",
-    f"sudo\t{21 * HOUR}.0\tanna\t/usr/sbin/userdel bob",
-    f"sudo\t{22 * HOUR}.0\tcarl\t/usr/bin/passwd --status bob",
-    f"sudo\t{29 * HOUR}.2\tcarl\t/usr/bin/vi /etc/nginx/gone-somehow.conf",
-    f"login\t{19 * HOUR}.2\tdeploy\t{ANNA}",
-    f"sudo\t{30 * HOUR}.2\tcarl\t/usr/bin/rm /etc/nginx/gone.conf",
+    sudo(9 * HOUR + 0.1, "bob", f"/usr/bin/vi {VHOST}"),
+    sudo(10 * HOUR - 60 + 0.1, "anna", f"/usr/bin/sed -i s/hunter2/tr0ub4dor/ {VHOST}"),
+    sudo(10 * HOUR - 30 + 0.1, "carl", f"/usr/bin/cat {VHOST}"),
+    sudo(20 * HOUR + 0.2, "deploy", "/usr/bin/systemctl stop nginx"),
+    sudo(21 * HOUR + 0.0, "anna", "/usr/sbin/userdel bob"),
+    sudo(22 * HOUR + 0.0, "carl", "/usr/bin/passwd --status bob"),
+    sudo(29 * HOUR + 0.2, "carl", "/usr/bin/vi /etc/nginx/gone-somehow.conf"),
+    login(19 * HOUR + 0.2, "deploy", ANNA),
+    sudo(30 * HOUR + 0.2, "carl", "/usr/bin/rm /etc/nginx/gone.conf"),
     f"apt\t{40 * HOUR}\tapt-get remove\tanna\t needrestart libmodule-find-perl",
     f"apt\t{41 * HOUR}\tapt-get install\t\t htop",
 ]
@@ -77,8 +103,28 @@ def test_who_was_there_is_not_who_did_it() -> None:
 
 
 def test_runs_of_stagecraft_come_and_go() -> None:
-    lines = ["path\t100.0\t/etc/motd", "sudo\t99.0\tdeploy\t/usr/bin/sh -c true"]
+    lines = [*ACCOUNTS, "path\t100.0\t/etc/motd", sudo(99.0, "deploy", "/usr/bin/sh -c true")]
     assert story("file", "/etc/motd", parse_trail(lines)) == (100.0, "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        sudo(9 * HOUR, "anna", f"/usr/bin/vi {VHOST}", caller="carl"),
+        journal(
+            9 * HOUR, "sudo", f"anna : command not allowed ; PWD=/ ; USER=root ; COMMAND=vi {VHOST}"
+        ),
+        journal(9 * HOUR, "sudo", f"anna : PWD=/ ; USER=www-data ; COMMAND=/usr/bin/vi {VHOST}"),
+        journal(9 * HOUR, "php", f"anna : PWD=/ ; USER=root ; COMMAND=/usr/bin/vi {VHOST}"),
+        journal(9 * HOUR, "sudo", "nothing of the kind"),
+        'journal\t{"__REALTIME_TIMESTAMP": "1", "MESSAGE": [27, 91]}',
+    ],
+    ids=["of another", "refused", "not as root", "of another program", "another text", "no text"],
+)
+def test_nobody_is_named_by_what_others_may_have_said(line: str) -> None:
+    """Attributed to anna's uid, 0 here, but for the first."""
+    lines = [*ACCOUNTS, f"path\t{9 * HOUR}\t{VHOST}", line]
+    assert story("file", VHOST, parse_trail(lines)) == (9 * HOUR, "")
 
 
 def test_what_an_area_has_found_out_stays() -> None:

@@ -21,12 +21,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pyinfra.api.operation import OperationMeta
+from pyinfra.connectors.util import CommandOutput
 
-from stagecraft.facts.files import Contents, Entry, Tree, parse_tree
+from stagecraft.facts.files import (
+    Contents,
+    Entry,
+    Tree,
+    becoming,
+    becoming_for_a_while,
+    parse_tree,
+    read_as,
+)
 from stagecraft.facts.manifests import parse_manifests
 from stagecraft.manifest import Manifest, lines
 from stagecraft.operations import files
-from stagecraft.operations.files import INSTALL_TREE, Check, becoming, differing, payload
+from stagecraft.operations.files import INSTALL_TREE, Check, differing, payload
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Vacant
 
 Install = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -173,6 +183,14 @@ def test_a_directory_in_a_file_s_place_is_refused_before_anything_changes(
     assert not (root / "a").exists()
 
 
+def test_a_link_s_target_is_no_other_section(root: Path, entries: Any) -> None:
+    path = root / "a"
+    path.touch(0o666)
+    path.chmod(0o666)
+    (root / "link").symlink_to(f"x\n== stat\n{path}|regular file|640|root|root")
+    assert entries(Absent(f"{root}/link"), Absent(f"{path}"))[f"{path}"].mode == "666"
+
+
 def test_a_dangling_link_is_read(root: Path, entries: Any) -> None:
     (root / "link").symlink_to("nowhere")
     assert entries(Link(f"{root}/link", "x"))[f"{root}/link"].target == "nowhere"
@@ -303,11 +321,35 @@ def server(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 NODES: list[Node] = [File("/etc/a", "new\n"), File("/srv/.env", "hunter2\n", secret=True)]
 
 
-def commands(nodes: Sequence[Node], check: Check | None = None, user: str = "root") -> list[Any]:
-    manifest = Manifest("staging")
-    return list(
-        files.install._inner(tree="app", nodes=nodes, check=check, user=user, manifest=manifest)
+def commands(
+    nodes: Sequence[Node],
+    check: Check | None = None,
+    user: str = "root",
+    needs: Sequence[OperationMeta] = (),
+) -> list[Any]:
+    install = files.install._inner(
+        tree="app",
+        nodes=nodes,
+        check=check,
+        user=user,
+        needs=needs,
+        manifest=Manifest("staging"),
     )
+    return list(install)
+
+
+@pytest.mark.parametrize(("succeeded", "written"), [(True, 1), (False, 0), (None, 1)])
+def test_a_tree_stays_as_it_is_when_what_it_needs_has_failed(
+    server: Any, succeeded: bool | None, written: int
+) -> None:
+    """None stands for an operation that is planned and has not run."""
+    earlier = OperationMeta("hash", is_change=True)
+    if succeeded is not None:
+        earlier.set_complete(succeeded, [], CommandOutput([]))
+    server.state.is_executing = True
+    assert len(commands(NODES, needs=[earlier])) == written
+    server.state.is_executing = False
+    assert len(commands(NODES, needs=[earlier])) == 1
 
 
 def test_without_diff_nothing_is_printed(server: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -350,8 +392,16 @@ def test_the_check_reaches_the_script_as_it_is_written(server: Any) -> None:
 def test_a_tree_below_a_site_s_directories_is_written_by_the_site_s_user(server: Any) -> None:
     (command,) = commands(NODES, user="askpro-staging")
     words = shlex.split(command.get_raw_value())
-    assert words[: words.index("sh")] == becoming("askpro-staging")
-    assert words[:3] == ["setpriv", "--reuid", "askpro-staging"]
+    assert words[: words.index("sh")] == becoming_for_a_while("askpro-staging")
+    assert words[3:6] == ["setpriv", "--reuid", "askpro-staging"]
+
+
+def test_nobody_waits_for_what_a_site_has_stopped(
+    shell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stagecraft.facts.files.PATIENCE", "0.2")
+    done = shell(read_as("daemon", "kill -STOP $$; echo woken"))
+    assert done.returncode == 137 and not done.stdout
 
 
 def unpacked(stdin: str) -> dict[str, str]:
@@ -573,6 +623,23 @@ def test_a_refused_tree_leaves_everything_as_it_was_and_names_the_templates(
     assert everything_below(root) == before
     assert {path: path.lstat().st_ctime_ns for path in root.rglob("*")} == times
     assert not stage.exists()
+
+
+def test_a_checker_that_does_not_come_to_its_end_refuses(
+    root: Path, install: Install, stand_in: Any
+) -> None:
+    """PHP-FPM's opens the slow log, and would wait at a pipe that the site has put there."""
+    an_old_tree(root)
+    before = everything_below(root)
+    stand_in("timeout", 'shift 2; exec /usr/bin/timeout --signal=KILL 0.5 "$@"')
+    os.mkfifo(root / "slow.log")
+    result = install(
+        *a_tree(root), check=Check("conf --test", f"echo x >{root}/slow.log", (f"{root}/conf",))
+    )
+    assert result.returncode == 1
+    assert "not at its end after 60 seconds\nrefused by conf --test" in result.stderr
+    (root / "slow.log").unlink()
+    assert everything_below(root) == before
 
 
 def test_a_checker_that_fails_in_its_first_command_refuses(root: Path, install: Install) -> None:

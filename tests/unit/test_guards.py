@@ -129,7 +129,8 @@ WITHIN = [
 
 def test_the_guards_see_the_tasks_operations() -> None:
     places = {call.place.partition(":")[0] for call in TASKS}
-    tasks = {"app.py", "database.py", "nginx.py", "packages.py", "php_fpm.py", "redis.py", "tls.py"}
+    tasks = {"app.py", "database.py", "nginx.py", "packages.py", "php_fpm.py", "reach.py"}
+    tasks |= {"redis.py", "tls.py"}
     assert places >= tasks
 
 
@@ -244,6 +245,18 @@ def test_a_file_with_a_secret_is_marked_and_closed(
             assert file.secret, f"--diff would show {file.path}"
         if file.secret:
             assert not int(file.mode, 8) & 0o007, f"{file.path} is readable to all"
+
+
+def test_no_site_s_name_makes_its_tree_that_of_another(
+    write: Any, make_site: Any, make_environment: Any, make_machine: Any
+) -> None:
+    """Each would take away the other's files: a site may be called `logs-askpro`."""
+    site = make_site()
+    written = write(make_environment(site), make_machine())
+    prefixes = {tree.removesuffix(site.name) for tree in written.trees if site.name in tree}
+    assert len(prefixes) > 8
+    for prefix in prefixes:
+        assert not [tree for tree in prefixes if tree != prefix and tree.startswith(prefix)]
 
 
 # --- What the README says -------------------------------------------------------------------------

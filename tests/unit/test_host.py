@@ -88,7 +88,7 @@ def test_deploy_logs_in_where_root_cannot() -> None:
     assert not list(logins({"one": server(ssh_user="root")}))
 
 
-@pytest.mark.parametrize("name", ["root", "deploy"])
+@pytest.mark.parametrize("name", ["root", "deploy", "stagecraft", "mysql"])
 def test_an_admin_has_a_name_of_their_own(name: str) -> None:
     problems = list(logins({"one": server(host={"admins": {name: [ED25519]}})}))
     assert (("servers", "one", "host", "admins", name), "is there anyway: take another name") in (

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from stagecraft.facts.manifests import Record, parse_manifests
+from stagecraft.facts.manifests import Manifests, Record, parse_manifests
 from stagecraft.manifest import Manifest, lines
 from stagecraft.operations import manifest as operation
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Vacant
+from stagecraft.paths import MANIFESTS
+from stagecraft.seen import State
 
 VHOST = File("/etc/nginx/sites-available/shop.conf", "server {}\n", origin="nginx/site.conf.j2")
 
 
 def recorded(*nodes: Node, tree: str = "nginx") -> list[Record]:
     return parse_manifests(["== x", *lines(tree, nodes).splitlines()])["x"]
+
+
+def test_no_manifest_passes_for_another_one(tmp_path: Path) -> None:
+    ours = lines("nginx", [VHOST])
+    (tmp_path / "production").write_text(ours)
+    (tmp_path / "a").write_text("cut off")
+    (tmp_path / "n\n\tz").write_text("x")
+    (tmp_path / "other").write_text("== production\n" + ours)
+    command = Manifests().command().replace(MANIFESTS, str(tmp_path))
+    output = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    found = parse_manifests(output.stdout.splitlines())
+    assert {name: len(records) for name, records in found.items()} == {
+        "a": 0,
+        "other": 1,
+        "production": 1,
+    }
 
 
 def test_a_manifest_is_read_as_it_was_written() -> None:
@@ -51,6 +70,17 @@ def test_what_is_no_longer_declared_goes_contents_first() -> None:
 def test_another_tree_s_paths_are_its_own_affair() -> None:
     manifest = Manifest("staging", {"staging": recorded(VHOST, tree="nginx-shop")})
     assert manifest.declare("nginx", []) == []
+
+
+def test_the_logins_of_a_removed_site_are_those_that_no_other_site_has() -> None:
+    blog, shop = (File(f"/etc/stagecraft/database/{user}.cnf", "") for user in ("blog", "shop"))
+    directory = Directory("/etc/stagecraft/database")
+    old = recorded(directory, blog, shop, tree="database-blog-staging")
+    manifest = Manifest("staging", {"staging": old})
+    manifest.declare("database-shop-staging", [directory, shop])
+    assert manifest.logins_of("blog-staging") == ["blog"]
+    moved = Manifest("staging", {"staging": old, "production": recorded(blog)})
+    assert moved.logins_of("blog-staging") == ["shop"]
 
 
 def test_what_another_environment_declares_stays() -> None:
@@ -126,6 +156,32 @@ def test_packages_stay_recorded_and_are_ours_for_every_environment() -> None:
     manifest.declare("nginx", [VHOST])
     assert manifest.text([package]) == f"{package.text}\n{lines('nginx', [VHOST])}"
     assert manifest.declare("packages", []) == []
+
+
+def test_after_a_run_that_declares_a_part_the_rest_stays_recorded() -> None:
+    text = [
+        lines("nginx", [VHOST]).strip(),
+        lines("sudo", [File("/etc/sudoers.d/old", "")]).strip(),
+        "packages\tpackage\tsudo",
+        "databases\tdatabase\tshop",
+        "declared\tstate\tservice nginx.service\truns",
+        "declared\tstate\taccount anna\tmay log in",
+        "declared\tstate\taccount bob\tmay log in",
+    ]
+    records = parse_manifests(["== staging", *text])["staging"]
+    manifest = Manifest("staging", {"staging": records})
+    new = File("/etc/sudoers.d/stagecraft", "")
+    manifest.declare("sudo", [new])
+    states = [State("account", "anna", "may become root", ""), State("account", "bob", "", "")]
+    after = manifest.text_of_a_part(records, states).splitlines()
+    assert sorted(after) == sorted(
+        [
+            text[0],
+            lines("sudo", [new]).strip(),
+            *text[2:5],
+            "declared\tstate\taccount anna\tmay become root",
+        ]
+    )
 
 
 # --- The end of a run ---

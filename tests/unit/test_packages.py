@@ -11,32 +11,58 @@ from typing import Any
 
 import pytest
 
+from stagecraft.errors import ServerError
+from stagecraft.facts.installation import Change, Installation, InstallationFact
 from stagecraft.facts.machine import Machine
-from stagecraft.facts.packages import InstalledPackages
+from stagecraft.facts.neighbours import Neighbours, Vhost
 from stagecraft.manifest import Manifest
 from stagecraft.operations import packages
 from stagecraft.operations.nodes import File
 from stagecraft.operations.packages import INSTALL_PACKAGES
 from stagecraft.settings.models import AptSource
 from tasks import packages as task
+from tasks.nginx import WELCOME_PAGE
 
 # --- What is there ---
 
 
-def test_only_completely_installed_packages_count() -> None:
-    output = [
-        "installed nginx",
-        "half-configured php8.4-fpm",
-        "config-files apache2",
-        "installed acl",
-    ]
-    assert InstalledPackages().process(output) == {"nginx", "acl"}
+@pytest.fixture
+def installation(shell: Any, stand_in: Any) -> Any:
+    """The fact of two packages, of which nginx is installed, where apt says this of the other."""
+
+    def read(said: str, fails: bool = False) -> Installation:
+        stand_in("dpkg-query", "printf 'installed nginx\\nhalf-configured acl\\n'")
+        stand_in("find", "echo fresh")
+        stand_in("apt-get", f"printf '%s\\n' {shlex.quote(said)}; exit {100 if fails else 0}")
+        fact = InstallationFact()
+        return fact.process(shell(fact.command(packages=["nginx", "acl"])).stdout.splitlines())
+
+    return read
 
 
-@pytest.mark.skipif(not shutil.which("dpkg-query"), reason="this is no Debian")
+def test_packages_that_come_and_those_that_get_another_version(installation: Any) -> None:
+    found = installation(
+        "Inst libacl1 [2.3.1-1] (2.3.2-2 Debian:13.8/stable [amd64]) [acl:amd64 ]\n"
+        "Inst acl (2.3.2-2 Debian:13.8/stable [amd64])\nConf libacl1 (2.3.2-2 Debian [amd64])"
+    )
+    assert found == Installation(
+        installed=frozenset({"nginx"}),
+        changes=(Change("acl", "", "2.3.2-2"), Change("libacl1", "2.3.1-1", "2.3.2-2")),
+        fresh=True,
+    )
+    assert [str(change) for change in found.upgrades] == ["libacl1 2.3.1-1 → 2.3.2-2"]
+
+
+def test_what_apt_complains_of(installation: Any) -> None:
+    said = "E: Unable to locate package acl\nE: Couldn't find any package by regex 'acl'"
+    found = installation(said, fails=True)
+    assert (found.changes, found.problems) == ((), ("Unable to locate package acl",))
+
+
+@pytest.mark.skipif(not shutil.which("apt-get"), reason="this is no Debian")
 def test_installed_ones_are_found_beside_unknown_ones(read_here: Any) -> None:
     wanted = ["dpkg", "no-such-package", "$(echo dpkg)"]
-    assert read_here(InstalledPackages, packages=wanted) == {"dpkg"}
+    assert read_here(InstallationFact, packages=wanted).installed == {"dpkg"}
 
 
 # --- What is wanted ---
@@ -200,23 +226,126 @@ def test_apt_pins_the_suite_by_the_name_that_the_source_gives_it(apt: Any) -> No
 # --- The operation ---
 
 
-def commands(monkeypatch: pytest.MonkeyPatch, present: set[str], *wanted: str) -> list[Any]:
-    monkeypatch.setattr(packages, "host", SimpleNamespace(get_fact=lambda *_, **__: present))
+UPGRADE = Installation(
+    frozenset({"nginx"}), (Change("acl", "", "2"), Change("libacl1", "1", "2")), fresh=True
+)
+
+
+def commands(
+    monkeypatch: pytest.MonkeyPatch, found: Installation, *wanted: str, may_upgrade: bool = True
+) -> list[Any]:
+    monkeypatch.setattr(packages, "host", SimpleNamespace(get_fact=lambda *_, **__: found))
     monkeypatch.setattr(packages, "manifest", lambda: Manifest("staging"))
+    units = ["a.service", "b.service"]
     return list(
-        packages.installed._inner(packages=wanted, never_started=["a.service", "b.service"])
+        packages.install._inner(packages=wanted, never_started=units, may_upgrade=may_upgrade)
     )
 
 
 def test_what_is_installed_is_not_installed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert commands(monkeypatch, {"nginx", "acl"}, "nginx", "acl") == []
+    found = Installation(frozenset({"nginx", "acl"}))
+    assert commands(monkeypatch, found, "nginx", "acl") == []
 
 
-def test_only_what_is_missing_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    (command,) = commands(monkeypatch, {"nginx"}, "nginx", "php8.4-fpm", "acl")
+@pytest.mark.parametrize(("may_upgrade", "word"), [(True, "upgrade"), (False, "keep")])
+def test_only_what_is_missing_is_installed(
+    monkeypatch: pytest.MonkeyPatch, may_upgrade: bool, word: str
+) -> None:
+    (command,) = commands(
+        monkeypatch, UPGRADE, "nginx", "php8.4-fpm", "acl", may_upgrade=may_upgrade
+    )
     words = shlex.split(command.get_raw_value())
-    manifest = "/var/lib/stagecraft/manifests/staging"
-    assert words[3:] == ["install-packages", manifest, "a.service b.service", "acl", "php8.4-fpm"]
+    manifest, units = "/var/lib/stagecraft/manifests/staging", "a.service b.service"
+    assert words[3:] == ["install-packages", manifest, units, word, "acl", "php8.4-fpm"]
+
+
+@pytest.fixture
+def plan(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Any:
+    """What the plan says where this is found; with `pending`, before the archives are declared."""
+
+    def say(
+        found: Installation, users: tuple[str, ...] = (), pending: bool = False, **data: Any
+    ) -> str:
+        host = SimpleNamespace(
+            name="askpro-1", print_prefix="", data=data, get_fact=lambda *_, **__: found
+        )
+        monkeypatch.setattr(packages, "host", host)
+        monkeypatch.setattr(packages, "install", lambda **_: None)
+        monkeypatch.setattr(packages, "pending", lambda _: pending)
+        with caplog.at_level("INFO"):
+            packages.installed(name="x", packages=["nginx", "acl"], users=users)
+        return "\n".join(record.getMessage() for record in caplog.records)
+
+    return say
+
+
+def test_the_plan_names_what_comes_and_what_is_upgraded(plan: Any) -> None:
+    assert plan(UPGRADE) == ("Packages to install:\n  acl 2\nPackages to upgrade:\n  libacl1 1 → 2")
+
+
+def test_what_others_use_is_upgraded_only_when_a_run_says_so(plan: Any) -> None:
+    with pytest.raises(ServerError) as error:
+        plan(UPGRADE, ("production",))
+    assert "packages that production may use: libacl1 1 → 2" in str(error.value)
+    assert "libacl1 1 → 2" in plan(UPGRADE, ("production",), upgrade=True)
+
+
+@pytest.mark.parametrize("word", ["yes", 1])
+def test_another_word_is_not_taken_for_no(plan: Any, word: object) -> None:
+    with pytest.raises(ServerError, match=f"--data upgrade={word}: write true or false"):
+        plan(UPGRADE, ("production",), upgrade=word)
+
+
+def test_an_installation_that_upgrades_nothing_needs_no_word(plan: Any) -> None:
+    found = Installation(frozenset({"nginx"}), (Change("acl", "", "2"),), fresh=True)
+    assert plan(found, ("production",)) == "Packages to install:\n  acl 2"
+
+
+LOCATED_NOWHERE = ("Unable to locate package acl",)
+
+
+def test_a_package_that_no_archive_has_is_refused_by_the_plan(plan: Any) -> None:
+    with pytest.raises(ServerError, match=r"Unable to locate package acl\. Nothing was"):
+        plan(Installation(frozenset({"nginx"}), problems=LOCATED_NOWHERE, fresh=True))
+
+
+@pytest.mark.parametrize(("fresh", "pending"), [(False, False), (True, True)])
+def test_what_the_archives_have_is_not_known_before_they_were_asked(
+    plan: Any, fresh: bool, pending: bool
+) -> None:
+    found = Installation(frozenset({"nginx"}), problems=LOCATED_NOWHERE, fresh=fresh)
+    said = plan(found, pending=pending)
+    assert said == "Packages to install, in versions that the run asks the archives for:\n  acl"
+
+
+# --- Who uses what is installed ---
+
+
+def users_of(
+    monkeypatch: pytest.MonkeyPatch, environment: Any, neighbours: Neighbours, *manifests: str
+) -> list[str]:
+    records: dict[str, list[Any]] = {name: [] for name in manifests}
+    monkeypatch.setattr(task, "manifest", lambda: Manifest("staging", records))
+    return task.users(environment, neighbours)
+
+
+def test_a_bare_server_is_used_by_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, make_site: Any, make_environment: Any
+) -> None:
+    welcome = Vhost("/etc/nginx/sites-enabled/default", sha256=WELCOME_PAGE)
+    environment = make_environment(make_site())
+    assert users_of(monkeypatch, environment, Neighbours(vhosts=[welcome])) == []
+    assert users_of(monkeypatch, environment, Neighbours(), "staging") == []
+
+
+def test_other_environments_and_what_others_built_use_it(
+    monkeypatch: pytest.MonkeyPatch, make_site: Any, make_environment: Any
+) -> None:
+    neighbours = Neighbours(
+        vhosts=[Vhost("/etc/nginx/sites-enabled/www")], packages={"mariadb-server"}
+    )
+    users = users_of(monkeypatch, make_environment(make_site()), neighbours, "production")
+    assert users == ["production", "/etc/nginx/sites-enabled/www", "mariadb"]
 
 
 # --- What install_packages.sh does, with stand-ins for apt ---
@@ -227,9 +356,17 @@ def install(tmp_path: Path, shell: Any, stand_in: Any) -> Any:
     """Runs it where `known` packages have an archive; returns its result and what it called."""
     log = tmp_path / "log"
 
-    def run(*wanted: str, known: str = "nginx acl", units: str = "", lists: str = "list") -> Any:
+    def run(
+        *wanted: str,
+        known: str = "nginx acl",
+        units: str = "",
+        lists: str = "list",
+        others: str = "keep",
+        upgrades: str = "",
+    ) -> Any:
         unknown = "while [ $1 != -- ]; do shift; done; shift\n" + (
-            f'for name; do case " {known} " in *" $name "*) ;; *) exit 100 ;; esac; done; exit 0'
+            f'for name; do case " {known} " in *" $name "*) ;; *) exit 100 ;; esac; done;'
+            f' echo "{upgrades}"; exit 0'
         )
         stand_in(
             "apt-get",
@@ -246,7 +383,7 @@ def install(tmp_path: Path, shell: Any, stand_in: Any) -> Any:
         )
         stand_in("dpkg", "true")
         manifest = str(tmp_path / "manifest")
-        result = shell(INSTALL_PACKAGES, "install-packages", manifest, units, *wanted)
+        result = shell(INSTALL_PACKAGES, "install-packages", manifest, units, others, *wanted)
         called = log.read_text().splitlines() if log.exists() else []
         return SimpleNamespace(result=result, called=called)
 
@@ -265,6 +402,21 @@ def test_a_package_that_no_archive_has_is_named_and_nothing_is_installed(install
     assert run.result.returncode == 1
     assert run.result.stderr.startswith("no package php9.9-fpm in this server's apt sources")
     assert "install" not in [call.split()[1] for call in run.called]
+
+
+LIBRARY = "Inst libacl1 [1] (2 Debian:13 [amd64])"
+
+
+def test_what_others_use_keeps_its_version(install: Any) -> None:
+    run = install("acl", upgrades=LIBRARY, units="new.service")
+    assert run.result.returncode == 1
+    assert run.result.stderr.splitlines()[1:] == ["libacl1 1 → 2"]
+    assert run.called == []
+
+
+def test_what_nobody_else_uses_is_upgraded(install: Any) -> None:
+    run = install("acl", upgrades=LIBRARY, others="upgrade")
+    assert [call.split()[1] for call in run.called] == ["install"]
 
 
 def test_one_unknown_package_among_others_has_the_lists_fetched(install: Any) -> None:

@@ -16,8 +16,8 @@ from pyinfra.api.facts import FactBase
 from stagecraft import facts
 from stagecraft.connection.foresight import Foresight
 from stagecraft.facts.files import Tree
+from stagecraft.facts.installation import InstallationFact
 from stagecraft.facts.machine import MachineFact
-from stagecraft.facts.packages import InstalledPackages
 from stagecraft.facts.reading import Reading
 
 
@@ -68,7 +68,7 @@ def run(memory: Path, *asked: Reading) -> list[Reading]:
 
 
 MACHINE = MachineFact().command()
-PACKAGES = InstalledPackages().command(packages=["nginx"])
+PACKAGES = InstallationFact().command(packages=["nginx"])
 FILES = Tree().command(paths=["/etc/nginx"])
 
 

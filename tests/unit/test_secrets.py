@@ -10,8 +10,10 @@ import stat
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import indent
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -25,6 +27,7 @@ from pyinfra_cli.util import json_encode  # type: ignore[import-untyped]
 from stagecraft import age
 from stagecraft.secrets import Secret, secrets_for, unopened
 from stagecraft.secrets.edit import Editor
+from stagecraft.secrets.file import HEADER
 from stagecraft.secrets.generate import generate, unfit
 from stagecraft.secrets.read import STAND_IN, made_of, opened_secrets
 from stagecraft.settings import SettingsError, read
@@ -149,6 +152,7 @@ def test_machines_secrets_are_made_and_peoples_are_asked_for(root: Path) -> None
         "askpro DB_PASSWORD: made",
         "askpro DB_MIGRATOR_PASSWORD: made",
         "askpro REDIS_PASSWORD: made",
+        "askpro HTPASSWD_SALT: made",
         "askpro BASIC_AUTH_QA: set",
         "askpro RETELL_API_KEY: set",
     ]
@@ -203,7 +207,7 @@ def test_without_recipients_nothing_is_written(root: Path) -> None:
 
 def test_no_file_names_the_command(root: Path) -> None:
     assert problem(root) == (
-        "secrets/staging.yml: there is no such file: `.venv/bin/python secret.py staging` makes it"
+        "secrets/staging.yml: there is no such file: `.venv/bin/stagecraft secret staging` makes it"
     )
 
 
@@ -214,14 +218,25 @@ def test_a_missing_secret_names_the_command(root: Path) -> None:
     )
     assert problem(root) == (
         "secrets/staging.yml:4: askpro.CALCOM_API_KEY: is missing: "
-        "`.venv/bin/python secret.py staging askpro CALCOM_API_KEY` sets it"
+        "`.venv/bin/stagecraft secret staging askpro CALCOM_API_KEY` sets it"
     )
+
+
+def test_a_missing_secret_that_machines_make_names_another_command(root: Path) -> None:
+    (root / "group_data/staging.yml").write_text(SITES.replace("[qa]", "[]"))
+    make(root)
+    (root / "group_data/staging.yml").write_text(SITES)
+    assert (
+        "askpro.HTPASSWD_SALT: is missing: `.venv/bin/stagecraft secret staging` makes it"
+    ) in problem(root)
 
 
 def test_a_value_in_clear_is_refused_and_not_shown(root: Path) -> None:
     (root / "secrets").mkdir()
     (root / "secrets/staging.yml").write_text("askpro:\n  APP_KEY: hunter2\n")
-    assert problem(root).startswith("secrets/staging.yml:2: askpro.APP_KEY: is not what secret.py")
+    assert problem(root).startswith(
+        "secrets/staging.yml:2: askpro.APP_KEY: is not what `stagecraft secret`"
+    )
     assert "hunter2" not in problem(root)
 
 
@@ -310,6 +325,157 @@ def test_new_recipients_after_recrypt(root: Path, monkeypatch: pytest.MonkeyPatc
     assert secrets_for("staging", root) == before
 
 
+# --- Each in its place ---
+
+SITE = "{domain: %s, tls: {issuer: selfsigned}, php_fpm: {memory: 10%%}, secrets: [RETELL_API_KEY]}"
+
+
+@pytest.fixture
+def places(root: Path) -> Path:
+    """Two environments with two sites each, and all their secrets."""
+    for name in ("staging", "production"):
+        sites = "".join(f"  {key}: {SITE % f'{key}.{name}.test'}\n" for key in ("askpro", "shop"))
+        (root / f"group_data/{name}.yml").write_text(f"server: askpro-1\nsites:\n{sites}")
+        list(Editor(name, root).add_missing(answer))
+    return root
+
+
+def armor(root: Path, environment: str) -> dict[str, dict[str, str]]:
+    data: dict[str, dict[str, str]] = yaml.safe_load(
+        (root / f"secrets/{environment}.yml").read_text()
+    )
+    return data
+
+
+def plant(root: Path, ciphertext: str, site: str = "askpro", key: str = "RETELL_API_KEY") -> None:
+    """Puts it in the place of one of staging's secrets, by hand, as an editor or git would."""
+    text = stored(root)
+    text = text.replace(
+        indent(armor(root, "staging")[site][key], "    "), indent(ciphertext, "    ")
+    )
+    (root / "secrets/staging.yml").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("environment", "site", "key"),
+    [
+        ("production", "askpro", "RETELL_API_KEY"),
+        ("staging", "shop", "RETELL_API_KEY"),
+        ("staging", "askpro", "DB_PASSWORD"),
+    ],
+)
+def test_a_value_of_another_place_is_refused(
+    places: Path, environment: str, site: str, key: str
+) -> None:
+    plant(places, armor(places, environment)[site][key])
+    line = 1 + stored(places).splitlines().index("  RETELL_API_KEY: |")
+    assert problem(places) == (
+        f"secrets/staging.yml:{line}: askpro.RETELL_API_KEY: "
+        f"this value was encrypted for another place, {environment} {site} {key}: "
+        "restore it (git log -p secrets/staging.yml), "
+        "or set it anew: `.venv/bin/stagecraft secret staging askpro RETELL_API_KEY`"
+    )
+    with pytest.raises(SettingsError, match="encrypted for another place"):
+        Editor("staging", places).recrypt()
+    Editor("staging", places).put("askpro", "RETELL_API_KEY", Secret("its own"))
+    assert secrets_for("staging", places)["askpro"]["RETELL_API_KEY"].reveal() == "its own"
+
+
+def test_a_file_copied_to_another_environment_is_refused(places: Path) -> None:
+    (places / "secrets/staging.yml").write_text((places / "secrets/production.yml").read_text())
+    assert problem(places).startswith("10 problems in the settings:")
+
+
+def encrypted(root: Path, text: str) -> str:
+    return age.encrypt(text, read("staging", root).recipients)
+
+
+@pytest.mark.parametrize("text", ["hunter2", "-----BEGIN KEY-----\nhunter2", "hunter2\nx"])
+def test_a_value_that_says_no_place_is_refused_and_not_shown(places: Path, text: str) -> None:
+    plant(places, encrypted(places, text))
+    assert "RETELL_API_KEY: this value does not say which place" in problem(places)
+    assert "hunter2" not in problem(places)
+
+
+def earlier_version(root: Path) -> dict[str, dict[str, str]]:
+    """Rewrites staging's secrets as they were before there were labels; their values."""
+    values = secrets_for("staging", root)
+    opened_secrets.cache_clear()
+    text = "# Encrypted with age, value by value, for the `recipients` of group_data/all.yml.\n"
+    for site, secrets in values.items():
+        text += f"\n{site}:\n"
+        for key, value in secrets.items():
+            text += f"  {key}: |\n{indent(encrypted(root, value.reveal()), '    ')}"
+    (root / "secrets/staging.yml").write_text(text)
+    return {
+        site: {key: secret.reveal() for key, secret in secrets.items()}
+        for site, secrets in values.items()
+    }
+
+
+def values(root: Path) -> dict[str, dict[str, str]]:
+    opened_secrets.cache_clear()
+    return {
+        site: {key: secret.reveal() for key, secret in secrets.items()}
+        for site, secrets in secrets_for("staging", root).items()
+    }
+
+
+def test_a_file_of_an_earlier_version_is_read_and_says_what_to_do(
+    places: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = earlier_version(places)
+    assert values(places) == before
+    assert "Run `.venv/bin/stagecraft secret staging --recrypt`" in caplog.text
+
+
+def test_recrypt_labels_what_an_earlier_version_wrote(
+    places: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = earlier_version(places)
+    Editor("staging", places).recrypt()
+    assert values(places) == before
+    plant(places, armor(places, "staging")["shop"]["DB_PASSWORD"])
+    opened_secrets.cache_clear()
+    assert "staging shop DB_PASSWORD" in problem(places)
+    assert not caplog.text
+
+
+def test_the_next_write_labels_what_an_earlier_version_wrote(places: Path) -> None:
+    before = earlier_version(places)
+    Editor("staging", places).put("shop", "RETELL_API_KEY", Secret("another"))
+    before["shop"]["RETELL_API_KEY"] = "another"
+    assert values(places) == before
+    plant(places, armor(places, "staging")["shop"]["DB_PASSWORD"])
+    opened_secrets.cache_clear()
+    assert "staging shop DB_PASSWORD" in problem(places)
+
+
+def test_an_old_value_among_new_ones_is_refused(places: Path) -> None:
+    """Also where somebody made the file look like one of an earlier version."""
+    plant(places, encrypted(places, "an old one"))
+    assert "does not say which place" in problem(places)
+    (places / "secrets/staging.yml").write_text(stored(places).replace("# ", "# Once: "))
+    assert "does not say which place" in problem(places)
+    with pytest.raises(SettingsError, match="does not say which place"):
+        Editor("staging", places).recrypt()
+
+
+def test_a_key_that_stands_twice_is_refused(places: Path) -> None:
+    key = "  RETELL_API_KEY: |\n" + indent(armor(places, "staging")["shop"]["DB_PASSWORD"], "    ")
+    (places / "secrets/staging.yml").write_text(stored(places) + key)
+    assert "shop.RETELL_API_KEY: stands twice: already on line" in problem(places)
+
+
+def test_secret_says_for_whom_it_encrypts(root: Path) -> None:
+    write_all(root, make_key(root / "anna"), make_key(root / "eve"))
+    make(root)
+    assert Editor("staging", root).state().splitlines() == [
+        "secrets/staging.yml: complete",
+        "New values are encrypted for: anna@askpro, eve@askpro",
+    ]
+
+
 # --- Throwaway servers ---
 
 
@@ -324,12 +490,41 @@ def test_a_throwaway_server_makes_its_own(root: Path, monkeypatch: pytest.Monkey
     assert secrets_for("staging", root) == made
 
 
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (b"", "there is no age key in it"),
+        (b"\xff", "is no text"),
+        (b"AGE-SECRET-KEY-1X\n", "its age key is damaged"),
+    ],
+)
+def test_a_throwaway_server_s_key_that_is_none(root: Path, key: bytes, message: str) -> None:
+    write_all(root, throwaway=True)
+    (root / ".stagecraft").mkdir()
+    (root / ".stagecraft/identity").write_bytes(key)
+    with pytest.raises(SettingsError, match=message) as error:
+        secrets_for("staging", root)
+    assert "delete it: throwaway secrets make themselves" in str(error.value)
+
+
 def test_a_throwaway_server_outlives_its_lost_key(root: Path) -> None:
     write_all(root, throwaway=True)
     secrets_for("staging", root)
     opened_secrets.cache_clear()
     (root / ".stagecraft/identity").unlink()
     assert secrets_for("staging", root)
+
+
+def test_a_throwaway_server_rewrites_its_own_of_an_earlier_version(root: Path) -> None:
+    write_all(root, throwaway=True)
+    made = secrets_for("staging", root)
+    path = root / ".stagecraft/secrets/staging.yml"
+    to = [age.recipient_of(root / ".stagecraft/identity")]
+    armored = {key: age.encrypt(value.reveal(), to) for key, value in made["askpro"].items()}
+    path.write_text(yaml.safe_dump({"askpro": armored}))
+    opened_secrets.cache_clear()
+    assert secrets_for("staging", root) == made
+    assert path.read_text().startswith(HEADER)
 
 
 # --- Without opening them ---

@@ -13,6 +13,7 @@ from stagecraft.facts.accounts import Account as ServiceAccount
 from stagecraft.facts.admins import Account, Accounts
 from stagecraft.facts.database import Account as Login
 from stagecraft.facts.database import Database
+from stagecraft.facts.installation import Installation
 from stagecraft.facts.manifests import parse_manifests
 from stagecraft.facts.services import Unit
 from stagecraft.facts.system import System
@@ -81,7 +82,14 @@ def test_what_only_follows_sees_nothing(see: Any, host: SimpleNamespace) -> None
 
 
 def test_packages(see: Any) -> None:
-    seen = see(packages, packages.installed, {"acl"}, packages=["acl", "sudo"])
+    seen = see(
+        packages,
+        packages.install,
+        Installation(frozenset({"acl"})),
+        packages=["acl", "sudo"],
+        never_started=[],
+        may_upgrade=False,
+    )
     assert [(state.thing, state.stands) for state in seen] == [("acl", True), ("sudo", False)]
 
 

@@ -35,7 +35,7 @@ LOADED, STARTED, RELOADED = 1795229820, 1795229880, 1795229940
 
 def test_a_running_unit_is_read() -> None:
     unit = parse_unit(SHOWN)
-    assert unit == Unit("loaded", "active", "enabled", outdated=False, newer="")
+    assert unit == Unit("loaded", "active", "enabled", refreshed=RELOADED + 0.123456)
     assert unit.running
     assert unit.starts_at_boot
 
@@ -341,6 +341,40 @@ def test_the_plan_says_what_becomes_of_the_unit(
     [service] = services.looked_after()
     assert (service.unit, service.present, service.follows) == ("x.service", unit, False)
     assert words.removeprefix(": ").startswith(service.step)
+
+
+@pytest.mark.parametrize(
+    ("changed", "step"),
+    [
+        ("/units/x.service", "restart"),
+        ("/units/x.service.d/a.conf", "restart"),
+        ("/units/x.service.d-not", "reload"),
+        ("/etc/x.conf", "reload"),
+    ],
+)
+def test_the_plan_says_restart_where_it_changes_the_unit_s_own_files(
+    monkeypatch: pytest.MonkeyPatch, changed: str, step: str
+) -> None:
+    named: list[str] = []
+    displaced: set[str] = set()
+
+    class Asked:
+        """With -y, an operation looks at the server only when it is asked whether it changes it."""
+
+        @property
+        def will_change(self) -> bool:
+            displaced.add(changed)
+            return True
+
+    host = SimpleNamespace(get_fact=lambda *_, **__: GOOD, name=changed)
+    monkeypatch.setattr(services, "host", host)
+    monkeypatch.setattr(services, "state", SimpleNamespace(is_executing=False))
+    monkeypatch.setattr(services, "displaced", lambda: displaced)
+    monkeypatch.setattr(services, "run", lambda *, name, **_: named.append(name))
+    written: Any = Written("x", Asked())  # type: ignore[arg-type]
+    own = ["/units/x.service", "/units/x.service.d"]
+    services.running(name="Run x", unit="x.service", unit_files=own, after=[written])
+    assert named == [f"Run x: {step}"]
 
 
 def test_a_reload_that_failed_is_tried_again(commands: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, cast
 
@@ -90,7 +91,7 @@ def test_sizes_come_in_bytes_and_shares_in_percent(root: Path) -> None:
 
 
 def test_defaults_lie_below_a_site_mapping_by_mapping(root: Path) -> None:
-    defaults = "site_defaults:\n  php_fpm: {timeout: 90, slow_log: 5}\n  env: {APP_LOCALE: no}\n"
+    defaults = "site_defaults:\n  php_fpm: {timeout: 90, slow_log: 5}\n  env: {APP_LOCALE: 'no'}\n"
     write(root, all=ALL + defaults, staging=STAGING + "    php_fpm: {slow_log: 3}\n")
     askpro = read("staging", root).site("askpro")
     assert (askpro.php_fpm.timeout, askpro.php_fpm.slow_log) == (90, 3)
@@ -98,9 +99,9 @@ def test_defaults_lie_below_a_site_mapping_by_mapping(root: Path) -> None:
 
 
 def test_flags_become_variables(root: Path) -> None:
-    write(root, staging=STAGING + "    features: {customer_portal: true, batch: 5}\n")
+    write(root, staging=STAGING + "    features: {customer_portal: true, crm: false}\n")
     variables = read("staging", root).site("askpro").feature_variables
-    assert variables == {"FEATURE_CUSTOMER_PORTAL": True, "FEATURE_BATCH": 5}
+    assert variables == {"FEATURE_CUSTOMER_PORTAL": True, "FEATURE_CRM": False}
 
 
 def test_secrets_are_made_or_given(root: Path) -> None:
@@ -108,7 +109,7 @@ def test_secrets_are_made_or_given(root: Path) -> None:
         root, staging=STAGING + "    protect: {basic_auth: [qa]}\n    secrets: [RETELL_API_KEY]\n"
     )
     askpro = read("staging", root).site("askpro")
-    assert "DB_MIGRATOR_PASSWORD" in askpro.generated_secrets
+    assert {"DB_MIGRATOR_PASSWORD", "HTPASSWD_SALT"} < set(askpro.generated_secrets)
     assert askpro.given_secrets == ["BASIC_AUTH_QA", "RETELL_API_KEY"]
 
 
@@ -130,7 +131,7 @@ def test_a_broken_environment_on_another_server_does_not_matter(root: Path) -> N
 
 
 def test_paths_are_relative_to_the_repository(root: Path) -> None:
-    (root / "ca.pem").touch()
+    (root / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
     write(
         root,
         all=ALL + "    ssh_key: keys/ci\nissuers:\n  own: {directory: https://ca.test/d, "
@@ -139,6 +140,53 @@ def test_paths_are_relative_to_the_repository(root: Path) -> None:
     staging = read("staging", root)
     assert staging.server.ssh_key == str(root / "keys/ci")
     assert staging.issuers["own"].ca_bundle == str(root / "ca.pem")
+
+
+UNREADABLE = {
+    "a directory": (lambda path: path.mkdir(), "is a directory"),
+    "a pipe": (os.mkfifo, "is no regular file"),
+    "a link that leads nowhere": (lambda path: path.symlink_to("gone"), "there is no file"),
+    "another encoding": (lambda path: path.write_bytes(b"M\xfcller"), "is no text: byte 1"),
+}
+
+
+@pytest.mark.parametrize(("make", "message"), UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "    host: {admins: {anna: [keys/file]}}\n",
+        "    apt_sources: {s: {uris: [https://a.test], suites: [x], key: keys/file}}\n",
+        "issuers: {a: {ca_bundle: keys/file}}\n",
+    ],
+    ids=["public key", "apt key", "CA bundle"],
+)
+def test_a_file_that_cannot_be_read(root: Path, lines: str, make: Any, message: str) -> None:
+    (root / "keys").mkdir()
+    make(root / "keys/file")
+    write(root, all=ALL + lines)
+    text = problem(root)
+    assert text.startswith("group_data/all.yml:")
+    assert f"{root}/keys/file" in text
+    assert message in text or ("apt_sources" in text and "is no armored public key" in text)
+
+
+@pytest.mark.parametrize(("make", "message"), UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("name", ["all", "staging", "qa"])
+def test_a_file_of_settings_that_cannot_be_read(
+    root: Path, name: str, make: Any, message: str
+) -> None:
+    (root / f"group_data/{name}.yml").unlink(missing_ok=True)
+    make(root / f"group_data/{name}.yml")
+    text, *_ = problems(root)
+    assert f"group_data/{name}.yml" in text
+    assert message in text or "there is no such file" in text
+
+
+def test_somebody_s_home_that_there_is_not(root: Path) -> None:
+    write(root, all=ALL + "    ssh_key: ~nobody-at-all/key\n")
+    assert "servers.askpro-1.ssh_key: '~nobody-at-all/key' begins with no user's home" in problem(
+        root
+    )
 
 
 def test_an_apt_key_is_a_file_or_the_key_itself(root: Path) -> None:
@@ -172,12 +220,7 @@ def test_an_environment_survives_the_way_through_host_data(root: Path) -> None:
     assert environment_of(HostData()) == staging
 
 
-# --- The files that this repository ships ---
-
-
-@pytest.mark.parametrize("name", ["staging", "production"])
-def test_the_shipped_environments_are_right(name: str) -> None:
-    assert read(name).name == name
+# --- The reference ---
 
 
 def test_all_yml_explains_every_key_of_a_site() -> None:
@@ -319,7 +362,7 @@ def test_an_unknown_server(root: Path) -> None:
 
 def test_a_server_written_into_an_environment(root: Path) -> None:
     write(root, staging=STAGING.replace("server: askpro-1", "server: {address: a}"))
-    assert problem(root).startswith("group_data/staging.yml:1: server: must be a valid string")
+    assert problem(root).startswith("group_data/staging.yml:1: server: must be text, not ")
 
 
 @pytest.mark.parametrize(
@@ -342,7 +385,11 @@ def test_a_server_written_into_an_environment(root: Path) -> None:
         ("issuers: {a: {ca_bundle: no.pem}}\n", 4, "issuers.a.ca_bundle: there is no file"),
         ("recipients: [ssh-dss A]\n", 4, "recipients[0]: must be an age recipient"),
         ("site_defaults:\n  tls: {issuer: own}\n", 5, "site_defaults.tls.issuer: unknown issuer"),
-        ("site_defaults:\n  aliases: x\n", 5, "site_defaults.aliases: must be a valid list"),
+        (
+            "site_defaults:\n  aliases: x\n",
+            5,
+            "site_defaults.aliases: must be a list, not the text 'x'",
+        ),
         ("site_defaults:\n  wat: 1\n", 5, "site_defaults.wat: unknown key"),
     ],
 )
@@ -351,6 +398,53 @@ def test_all_yml(root: Path, lines: str, line: int, message: str) -> None:
     text = problem(root)
     assert text.startswith(f"group_data/all.yml:{line}: ")
     assert message in text
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("'203.0.113.10:22'", "has a port: write it as ssh_port: 22"),
+        ("a.test:2222", "has a port: write it as ssh_port: 2222"),
+        ("'[2001:db8::1]:22'", "has a port: write it as ssh_port: 22"),
+        ("0.0.0.0", "is no machine's address"),
+        ("255.255.255.255", "is no machine's address"),
+        ("'::ffff:203.0.113.10'", "write 203.0.113.10"),
+        ("'fe80::1%eth0'", "is no address or network"),
+        ("'1.2.3'", "must be a host name or an IP address"),
+        ("999.1.1.1", "must be a host name or an IP address"),
+        ("a..test", "must be a host name or an IP address"),
+        ("a.test.", "must be a host name or an IP address"),
+        ('"a\\u0000"', "must be a host name or an IP address"),
+    ],
+)
+def test_what_no_machine_is_reached_by(root: Path, address: str, message: str) -> None:
+    write(root, all=f"servers:\n  askpro-1:\n    address: {address}\n")
+    text = problem(root)
+    assert text.startswith("group_data/all.yml:3: servers.askpro-1.address: ")
+    assert message in text
+
+
+@pytest.mark.parametrize("address", ["ops_web-1", "A.test", "203.0.113.7", "'2001:db8::7'"])
+def test_what_a_machine_is_reached_by(root: Path, address: str) -> None:
+    write(root, all=f"servers:\n  askpro-1:\n    address: {address}\n")
+    assert read("staging", root).server.address == address.strip("'")
+
+
+@pytest.mark.parametrize(
+    ("port", "owner"), [(80, "nginx"), (443, "nginx"), (3306, "mariadb"), (33060, "mariadb")]
+)
+def test_sshd_on_a_port_of_what_we_install(root: Path, port: int, owner: str) -> None:
+    write(root, all=f"{ALL}    ssh_port: {port}\n")
+    assert f"ssh_port: {port} is {owner}'s port: sshd needs another one" in problem(root)
+
+
+def test_a_port_that_anybody_can_take_is_not_sshd_s_where_we_set_it(root: Path) -> None:
+    port = f"{ALL}    ssh_port: 2222\n"
+    write(root, all=port)
+    assert read("staging", root).server.ssh_port == 2222
+    write(root, all=f"{port}    host: {{admins: {{anna: [keys/file]}}}}\n")
+    said = "ssh_port: any user of the machine can take 2222 while sshd restarts"
+    assert any(said in line for line in problems(root))
 
 
 def test_an_apt_key_that_is_not_armored(root: Path) -> None:
@@ -369,14 +463,24 @@ def test_an_apt_key_that_is_not_armored(root: Path) -> None:
         ("php: 8.2", "php", 'must be text: quote it, "8.2"'),
         ("php: eight", "php", 'a version like "8.2"'),
         ("php_extensions: [php-gmp]", "php_extensions[0]", "like imagick"),
+        ("shared: [/uploads]", "shared[0]", "like wp-content/uploads"),
+        ("shared: [a/../..]", "shared[0]", "like wp-content/uploads"),
+        ("shared: [storage]", "shared[0]", "take another name"),
+        ("no_php: [includes]", "no_php", "for entry: php-files"),
+        ("entry: php-file", "entry", "php-files"),
+        ("health: health", "health", "like /health"),
+        ("health: /index.php", "health", "take another name"),
+        ("upload_limit: 9999999G", "upload_limit", "like 700M"),
         ("upload_limit: 700MB", "upload_limit", "like 700M"),
         ("upload_limit: 700", "upload_limit", 'quote it, "700"'),
         ("redis: {memory: 128M}", "redis.memory", "like 128mb"),
         ("redis: {prefix: 'a*'}", "redis.prefix", "made of"),
         ("php_fpm: {memory: 120%}", "php_fpm.memory", 'like "25%"'),
+        ("php_fpm: {timeout: 99999999999}", "php_fpm.timeout", "less than or equal to 100000"),
+        ("php_fpm: {slow_log: 61}", "php_fpm.slow_log", "is more than timeout, 60"),
         ("php_fpm: {max_children: 0}", "php_fpm.max_children", "must be greater than 0"),
-        ("mark_staging: 'yes'", "mark_staging", "must be a valid boolean"),
-        ("mark_staging: yes", "mark_staging", "not the text 'yes'"),
+        ("mark_staging: 'yes'", "mark_staging", "must be true or false, not the text 'yes'"),
+        ("mark_staging: 1", "mark_staging", "must be true or false, not 1"),
         ("database: {name: mysql}", "database.name", "the server's own"),
         ("database: {name: a-b}", "database.name", "at most 64"),
         ("database: {user: root}", "database.user", "the server's own"),
@@ -385,18 +489,55 @@ def test_an_apt_key_that_is_not_armored(root: Path) -> None:
         ("database: askpro", "database", "must hold keys and values"),
         ("protect: {admin_allow: [203.0.113.7/24]}", "protect.admin_allow[0]", "203.0.113.0/24?"),
         ("protect: {admin_allow: [office]}", "protect.admin_allow[0]", "no address or network"),
+        ('protect: {admin_allow: ["fe80::1%2"]}', "protect.admin_allow[0]", "no address"),
         ("protect: {basic_auth: [Q-A]}", "protect.basic_auth[0]", "lower-case letters"),
+        ("protect: {admin_allow: [0.0.0.0]}", "protect.admin_allow[0]", "is no machine's address"),
+        (
+            'protect: {admin_allow: ["::ffff:192.0.2.0/120"]}',
+            "protect.admin_allow[0]",
+            "write 192.0.2.0/24",
+        ),
         ("features: {CustomerPortal: true}", "features.CustomerPortal", "customer_portal"),
-        ("features: {a: [1]}", "features.a", "must be one value"),
+        ("features: {a: [1]}", "features.a", "must be true or false, not a list"),
+        ("features: {a: {b: true}}", "features.a", "must be true or false, not keys and values"),
+        ("features: {a: 0}", "features.a", "must be true or false, not 0"),
+        ("features: {a: null}", "features.a", "must be true or false, not null"),
+        ('features: {a: "no"}', "features.a", "must be true or false, not the text 'no'"),
+        (
+            "features: {a: no}",
+            "features.a",
+            'no is text, not false: write false, or quote it, "no"',
+        ),
+        ("features: {a: Off}", "features.a", "write false"),
+        ("env: {APP_DEBUG: no}", "env.APP_DEBUG", "write false"),
+        ("env: {LOG_QUERIES: on}", "env.LOG_QUERIES", "write true"),
+        ("mark_staging: yes", "mark_staging", "write true"),
         ("env: {APP-NAME: x}", "env.APP-NAME", "is no name for a variable"),
         ('env: {A: "x\\ny"}', "env.A", "one line"),
         ('env: {A: "x\\0y"}', "env.A", "one line"),
         ("env: {A: {b: c}}", "env.A", "must be one value"),
+        ("reach: [localhost:25]", "reach[0]", "'localhost' is no address or network"),
+        ("reach: [127.0.0.1]", "reach[0]", "an address and a port, like 127.0.0.1:25"),
+        ("reach: ['::1:25']", "reach[0]", '"[fd00::5]:5432"'),
+        ("reach: [10.0.0.1/24:25]", "reach[0]", "did you mean 10.0.0.0/24?"),
+        ("reach: [127.0.0.1:99999]", "reach[0]", "there is no port 99999"),
+        ("reach: [127.0.0.1:٢٥]", "reach[0]", "an address and a port, like 127.0.0.1:25"),
+        ("reach: [0.0.0.0:3306]", "reach[0]", "'0.0.0.0' is no machine's address"),
+        ("reach: ['[::]:3306']", "reach[0]", "'::' is no machine's address"),
+        ("reach: ['[::ffff:127.0.0.1]:3306']", "reach[0]", "IPv6 does not carry: write 127.0.0.1"),
+        ("reach: [224.0.0.1:25]", "reach[0]", "is no machine's address"),
+        ("reach: ['[ff02::1]:25']", "reach[0]", "is no machine's address"),
+        ("reach: [255.255.255.255:25]", "reach[0]", "is no machine's address"),
+        ("reach: [127.0.0.1:25/sctp]", "reach[0]", "'sctp' must be tcp or udp"),
+        ("reach: [127.0.0.1:22]", "reach[0]", "is sshd's"),
+        ("reach: [203.0.113.10:22]", "reach[0]", "is sshd's"),
+        ("reach: [203.0.113.0/24:22]", "reach[0]", "is sshd's"),
+        ("reach: ['127.0.0.1:25', '[::/0]:3306']", "reach[1]", "the app has its socket"),
         ("secrets: [api_key]", "secrets[0]", "upper-case letters"),
         ("secrets: [APP_KEY]", "secrets[0]", "there anyway"),
         ("secrets: [A, A]", "secrets[1]", "there already"),
         ("secrets: [A]\nenv: {A: x}", "env.A", "is a secret too"),
-        ("features: {a: 1}\nenv: {FEATURE_A: 2}", "env.FEATURE_A", "is set twice"),
+        ("features: {a: true}\nenv: {FEATURE_A: 2}", "env.FEATURE_A", "is set twice"),
         ("aliases: [staging.askproai.de]", "aliases[0]", "is taken by group_data/staging.yml:4"),
     ],
 )
@@ -412,7 +553,7 @@ def test_a_value_that_is_wrong(root: Path, lines: str, key: str, message: str) -
     [
         ("APP_ENV", "the name of this file"),
         ("APP_URL", "`domain`"),
-        ("APP_KEY", "secret.py"),
+        ("APP_KEY", "stagecraft secret"),
         ("DB_HOST", "`database`"),
         ("DATABASE_URL", "`database`"),
         ("REDIS_PREFIX", "`redis`"),
@@ -465,7 +606,7 @@ def test_punycode_is_a_domain(root: Path) -> None:
 # --- Contradictions ---
 
 
-@pytest.mark.parametrize("debug", ["true", '"true"', "1", "yes"])
+@pytest.mark.parametrize("debug", ["true", '"true"', "1", '"yes"'])
 def test_debug_in_public_needs_protection(root: Path, debug: str) -> None:
     text = site(root, f"env:\n  APP_DEBUG: {debug}")
     assert text.startswith("group_data/staging.yml:7: sites.askpro.env.APP_DEBUG: ")
@@ -518,10 +659,21 @@ def test_a_site_key_that_is_no_name(root: Path) -> None:
     assert problem(root).startswith("group_data/staging.yml:3: sites.Ask_Pro: 'Ask_Pro' must be")
 
 
+def test_a_name_that_is_ours_on_a_server(root: Path) -> None:
+    """stagecraft-catch-all.conf is nginx's answer to unknown names."""
+    write(root, staging=STAGING.replace("askpro:", "stagecraft:"))
+    assert problem(root) == (
+        "group_data/staging.yml:3: sites.stagecraft: stagecraft-staging is a name of our own files"
+        " and units: call the site something else"
+    )
+
+
 def test_a_name_too_long_for_a_unix_user(root: Path) -> None:
     short_names = "    database: {name: a, user: a}\n"
-    write(root, staging=STAGING.replace("askpro:", f"{'a' * 25}:") + short_names)
-    assert "is a Unix user: at most 32 characters, these are 33" in problem(root)
+    write(root, staging=STAGING.replace("askpro:", f"{'a' * 19}:") + short_names)
+    assert f"redis-{'a' * 19}-staging is a Unix user: at most 32 characters, these are 33" in (
+        problem(root)
+    )
 
 
 # --- Collisions ---
@@ -590,6 +742,16 @@ def test_two_sites_of_one_name(root: Path) -> None:
     (root / "group_data/staging.yml").unlink()
     write(root, **{"b-c": first, "c": second})
     assert any("the name a-b-c is taken by group_data/b-c.yml:3" in p for p in problems(root, "c"))
+
+
+def test_a_site_named_like_another_s_redis(root: Path) -> None:
+    """Both would be one Unix user."""
+    second = "  redis-askpro:\n    domain: b.askproai.de\n    tls: {email: ops@askproai.de}\n"
+    write(root, staging=STAGING + second)
+    assert problem(root) == (
+        "group_data/staging.yml:6: sites.redis-askpro: the name redis-askpro-staging is taken by "
+        "group_data/staging.yml:3 (sites.askpro)"
+    )
 
 
 def test_more_memory_than_there_is(root: Path) -> None:

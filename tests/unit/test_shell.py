@@ -185,4 +185,4 @@ def test_lines_are_pyinfra_s(local: Shell) -> None:
     assert lines("echo") == [""]
     assert lines("printf 'a\\n\\nb'") == ["a", "", "b"]
     assert lines("echo a; exit 1") is None
-    assert lines("printf '\\377'") is None
+    assert lines("printf 'a\\377\\nb'") == ["a\ufffd", "b"]

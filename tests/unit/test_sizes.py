@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from stagecraft.settings import PhpFpm
-from stagecraft.sizes import OPCACHE_MB, cpu_weight, pool, redis_memory_max_mb
+from stagecraft.sizes import OPCACHE_MB, cpu_weight, pool, redis_memory_max_mb, too_large
 
 
 def test_processes_fill_the_share_beside_opcache(make_machine: Any) -> None:
@@ -67,3 +67,25 @@ def test_staging_yields_the_cpu_to_what_is_not_marked_as_staging(make_site: Any)
 def test_redis_may_take_more_than_its_data(make_site: Any) -> None:
     assert redis_memory_max_mb(make_site(redis={"memory": "128mb"})) == 3 * 128 + 64
     assert redis_memory_max_mb(make_site(redis={"memory": "1gb"})) == 3 * 1024 + 64
+
+
+@pytest.mark.parametrize(
+    ("settings", "memory_mb", "wrong"),
+    [
+        ({"php_fpm": {"process_size": "64G"}}, 4096, "process_size: 64G is too much for 20% of"),
+        ({"php_fpm": {"process_size": "1G"}}, 4096, "at most 819M, or a larger share"),
+        ({"php_fpm": {"process_size": "819M"}}, 4096, None),
+        ({"php_fpm": {"process_size": "3G", "memory": "90%"}}, 4096, "at most 1984M"),
+        ({"php_fpm": {"memory": "5%"}}, 256, None),
+        ({"redis": {"memory": "64gb"}}, 4096, "redis: memory: 64gb is more than 4096 MB"),
+        ({"redis": {"memory": "1gb"}}, 4096, None),
+    ],
+)
+def test_what_no_share_bounds_must_fit_into_the_machine(
+    make_site: Any, make_machine: Any, settings: Any, memory_mb: int, wrong: str | None
+) -> None:
+    if settings.get("redis"):
+        settings["redis"]["prefix"] = "a_"
+    said = too_large(make_site(**settings), make_machine(memory_mb=memory_mb))
+    assert (said is None) == (wrong is None)
+    assert (wrong or "") in (said or "")

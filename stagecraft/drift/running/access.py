@@ -10,19 +10,23 @@ from stagecraft.drift.areas import Looked
 from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.running.finding import finding
-from stagecraft.facts.access import SSHD, FirewallFact, Rule, Ways, WaysFact
+from stagecraft.drift.running.services import told_by_files, with_directories
+from stagecraft.facts.access import SSHD, SSHD_OPTIONS, FirewallFact, Rule, Ways, WaysFact
 from stagecraft.paths import FIREWALL_RULES
 from stagecraft.seen import displaced
 
 
 def ways_in(declared: Declared) -> Looked:
-    """Not where their files are not as declared, which is another finding."""
+    """Not where their files are not as declared, or not as a package has brought them, which is
+    another finding."""
     if declared.settings.host is None:
         return Looked()
     ways: Ways = host.get_fact(WaysFact)
     apart = displaced()
     configured = {path for path in apart if path.startswith("/etc/ssh/")}
-    found = [] if configured else list(stale_sshd(ways))
+    others = with_directories(told_by_files(declared))
+    told = configured or others.keys() & {ways.sshd.newer, f"{ways.sshd.newer}/"}
+    found = [] if told else list(stale_sshd(ways))
     if declared.settings.host.firewall and not ways.firewall and not apart & {FIREWALL_RULES}:
         rules: list[Rule] = host.get_fact(FirewallFact)
         found += other_rules(rules)
@@ -30,13 +34,15 @@ def ways_in(declared: Declared) -> Looked:
 
 
 def stale_sshd(ways: Ways) -> Iterator[Finding]:
-    if ways.sshd.newer and not ways.armed:
+    changed = SSHD_OPTIONS if ways.sshd.restart_due else ways.sshd.newer
+    step = "restart" if ways.sshd.restart_due else "reload"
+    if changed and not ways.armed:
         yield finding(
             Severity.HIGH,
             ("service", SSHD),
             expected="runs what its files say",
-            found=f"has not taken up {ways.sshd.newer} since it changed",
-            remedy=f"sshd -t && systemctl reload {SSHD}",
+            found=f"has not taken up {changed} since it changed",
+            remedy=f"sshd -t && systemctl {step} {SSHD}",
         )
 
 

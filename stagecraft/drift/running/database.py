@@ -68,7 +68,8 @@ def plain(value: str) -> str:
 
 
 def remedy(variable: Variable, expected: str | None, engine: str) -> str:
-    if variable.value == HIDDEN:
+    """Some values no statement sets: a secret, and the name of a log that follows the host's."""
+    if variable.value == HIDDEN or (expected == "" and variable.name.endswith("_file")):
         return f"systemctl restart {engine}.service"
     if expected is None:
         return f'{CLIENTS[engine]} -e "SET GLOBAL {variable.name} = DEFAULT"'

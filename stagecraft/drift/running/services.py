@@ -2,70 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from math import inf
+from posixpath import dirname
 
 from pyinfra.context import host
 
 from stagecraft.drift.areas import Looked
 from stagecraft.drift.declared import Declared
-from stagecraft.drift.findings import Finding, Severity
+from stagecraft.drift.findings import Finding, Hearsay, Severity
+from stagecraft.drift.plan import require_plan
 from stagecraft.drift.running import redis
 from stagecraft.drift.running.finding import environment_of, finding
+from stagecraft.drift.unmanaged.files import unexplained
+from stagecraft.drift.unmanaged.packages import package_files
 from stagecraft.facts.configuration import Configuration, ConfigurationFact
+from stagecraft.facts.manifests import Record
 from stagecraft.facts.processes import Processes, ProcessesFact
 from stagecraft.operations.services import Service, looked_after
 from tasks.machine import php_version
 
 NGINX = "nginx.service"
 
+LOADED_WHOLE = {
+    "mariadb.service": ["/etc/mysql"],
+    "mysql.service": ["/etc/mysql"],
+    "fail2ban.service": ["/etc/fail2ban"],
+}
+"""What services read when they start, and only then."""
+
 
 def services(declared: Declared) -> Looked:
-    """nginx by its workers, PHP-FPM by its children, the others by what systemd says of them."""
+    """nginx and PHP-FPM by what their masters tell, the others by what systemd says of them; which
+    there are, the plan knows."""
+    require_plan()
     processes: Processes = host.get_fact(ProcessesFact)
-    configuration: Configuration = host.get_fact(ConfigurationFact, php=php_versions(declared))
+    loads = {service.unit: loaded_by(service.unit, declared) for service in looked_after()}
+    configuration: Configuration = host.get_fact(
+        ConfigurationFact, loads={unit: paths for unit, paths in loads.items() if paths}
+    )
     told = {redis.unit(site) for site in redis.differing(declared)}
+    others = told_by_others(declared, configuration)
     found: list[Finding] = []
     for service in looked_after():
-        if service.follows:  # a file is not as declared: that is what has to be said
+        if service.follows or not service.present.running:
+            continue  # a file is not as declared, or it is down: that is what has to be said
+        if service.unit != NGINX and service.step in ("restart", "reload"):
+            path = service.present.newer
+            if service.unit not in told and not others.keys() & {path, f"{path}/"}:
+                found.append(stale_service(service, declared))
             continue
-        if service.unit == NGINX:
-            found += stale_nginx(processes, configuration, recorded_sums(declared))
-        elif service.step in ("restart", "reload") and service.unit not in told:
-            found.append(stale_service(service, declared))
-        else:
-            found += stale_children(service.unit, processes, configuration, declared)
+        loaded = processes.loaded.get(service.unit, service.present.refreshed)
+        paths = configuration.loads.get(service.unit, {})
+        found += stale_paths(service.unit, newer(paths, loaded, others), declared)
     return Looked(found)
 
 
-def php_versions(declared: Declared) -> list[str]:
-    return sorted({php_version(site, declared.machine) for site in declared.environment.sites})
+def loaded_by(unit: str, declared: Declared) -> list[str]:
+    """Files and directories that the unit loads and that are not all ours; of those that are, the
+    plan tells."""
+    for site in declared.environment.sites:
+        if unit == f"php-fpm@{site.name}.service":
+            shared = f"/etc/php/{php_version(site, declared.machine)}/fpm"
+            return [f"{shared}/php.ini", f"{shared}/conf.d"]
+    return LOADED_WHOLE.get(unit, [])
 
 
-def recorded_sums(declared: Declared) -> dict[str, str]:
-    """The SHA-256 of each file that runs have installed, whichever environment's."""
+def told_by_others(declared: Declared, configuration: Configuration) -> dict[str, float]:
+    """Paths of which other findings tell, and until when a change is theirs: that of a file is
+    also one of its directory, and of what is gone nobody knows when it went."""
+    records = [record for recorded in declared.records.values() for record in recorded]
+    since = {path: at for paths in configuration.loads.values() for path, at in paths.items()}
+    told = told_by_files(declared) | dict.fromkeys(displaced(configuration, records), inf)
+    return with_directories({path: min(at, since.get(path, at)) for path, at in told.items()})
+
+
+def told_by_files(declared: Declared) -> dict[str, float]:
+    """The paths of files that nobody declared, or that are not as a package has brought them."""
+    changed = [f.thing for f in package_files(declared).findings if not isinstance(f, Hearsay)]
+    return unexplained(declared) | dict.fromkeys(changed, inf)
+
+
+def with_directories(paths: Mapping[str, float]) -> dict[str, float]:
+    """The paths, and their directories as of the latest change in each."""
+    found = dict(paths)
+    for path, moment in paths.items():
+        directory = f"{dirname(path)}/"
+        found[directory] = max(moment, found.get(directory, 0))
+    return found
+
+
+def newer(
+    paths: Mapping[str, float], loaded: float, others: Mapping[str, float]
+) -> dict[str, float]:
+    """Those that changed after they were loaded, by a change that no other finding tells."""
     return {
-        record.path: record.text.rpartition("\t")[2]
-        for records in declared.records.values()
-        for record in records
-        if record.kind == "file"
-    }
-
-
-def stale_nginx(
-    processes: Processes, configuration: Configuration, recorded: Mapping[str, str]
-) -> Iterator[Finding]:
-    """A file that differs from its record is another finding, or another environment's."""
-    if processes.nginx is None:
-        return
-    newer = {
         path: changed
-        for path, changed in configuration.nginx.items()
-        if changed > processes.nginx
-        if configuration.sums.get(path) == recorded.get(path, configuration.sums.get(path))
+        for path, changed in paths.items()
+        if changed > max(loaded, others.get(path, 0))
     }
-    if newer:
-        path = max(newer, key=newer.__getitem__)
-        yield stale(NGINX, path, newer[path], "nginx -t && systemctl reload nginx.service")
+
+
+def displaced(configuration: Configuration, records: Iterable[Record]) -> set[str]:
+    """Of the files and links of nginx that runs have installed, whichever environment's, those that
+    it does not load as the runs left them. Of other services the plan tells."""
+    installed = [
+        record
+        for record in records
+        if record.kind in ("file", "link") and record.path.startswith("/etc/nginx/")
+    ]
+    standing = {record.path for record in installed if stands(record, configuration)}
+    return {record.path for record in installed} - standing
+
+
+def stands(record: Record, configuration: Configuration) -> bool:
+    if record.kind == "link":
+        return record.path in configuration.loads.get(NGINX, {})
+    return configuration.sums.get(record.path) == record.text.rpartition("\t")[2]
 
 
 def stale_service(service: Service, declared: Declared) -> Finding:
@@ -80,17 +133,13 @@ def stale_service(service: Service, declared: Declared) -> Finding:
     )
 
 
-def stale_children(
-    unit: str, processes: Processes, configuration: Configuration, declared: Declared
-) -> Iterator[Finding]:
-    """PHP-FPM reads PHP's own settings when its children come to be; the master stays."""
-    site = next((site for site in declared.sites if unit == f"php-fpm@{site.name}.service"), None)
-    if site is None or unit not in processes.php_fpm:
-        return
-    for path, changed in configuration.php.items():
-        version = php_version(site, declared.machine)
-        if path.startswith(f"/etc/php/{version}/") and changed > processes.php_fpm[unit]:
-            yield stale(unit, path, changed, f"systemctl reload {unit}", site.environment)
+def stale_paths(unit: str, newer: Mapping[str, float], declared: Declared) -> Iterator[Finding]:
+    if newer:
+        path = max(newer, key=newer.__getitem__)
+        test = "nginx -t && " if unit == NGINX else ""
+        step = "restart" if unit in LOADED_WHOLE else "reload"
+        remedy = f"{test}systemctl {step} {unit}"
+        yield stale(unit, path, newer[path], remedy, environment_of(unit, declared))
 
 
 def stale(unit: str, path: str, changed: float, remedy: str, environment: str = "") -> Finding:
@@ -98,7 +147,9 @@ def stale(unit: str, path: str, changed: float, remedy: str, environment: str = 
         Severity.HIGH,
         ("service", unit),
         expected="runs what its files say",
-        found=f"has not taken up {path} since it changed",
+        found=f"may still run what was removed from {path}"
+        if path.endswith("/")
+        else f"has not taken up {path} since it changed",
         remedy=remedy,
         environment=environment,
         since=changed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Iterator
 
 from pyinfra.context import host
@@ -15,7 +16,6 @@ from stagecraft.facts.units import Units, UnitsFact
 from stagecraft.operations.services import looked_after
 
 PACKAGED = "/usr/lib/systemd/"
-OURS_FOR_A_WHILE = "stagecraft-revert.timer"
 
 
 def units(declared: Declared) -> Looked:
@@ -26,7 +26,14 @@ def units(declared: Declared) -> Looked:
         for service in looked_after()
         if service.follows or service.step or not service.present.starts_at_boot
     }
-    return Looked([*unread(found, told, declared), *overridden(found, told, declared)])
+    return Looked(
+        [
+            *unread(found, told, declared),
+            *overridden(found, told, declared),
+            *left_running(found, told, declared),
+            *handed_on(found),
+        ]
+    )
 
 
 def unread(units: Units, told: Collection[str], declared: Declared) -> Iterator[Finding]:
@@ -48,16 +55,45 @@ def unread(units: Units, told: Collection[str], declared: Declared) -> Iterator[
 def overridden(units: Units, told: Collection[str], declared: Declared) -> Iterator[Finding]:
     for path, changed in units.until_boot.items():
         unit = unit_of(path)
-        if unit not in told and OURS_FOR_A_WHILE not in path:
+        if unit not in told:
             yield finding(
                 Severity.HIGH,
                 ("unit override", unit),
                 expected="as its files below /etc and /usr say",
                 found=f"{path} changes it until the next boot",
-                remedy=f"rm {path} && systemctl daemon-reload",
+                remedy=f"rm {shlex.quote(path)} && systemctl daemon-reload",
                 environment=environment_of(unit, declared),
                 since=changed,
             )
+
+
+def left_running(units: Units, told: Collection[str], declared: Declared) -> Iterator[Finding]:
+    """A timer that was started goes on without its file, and so does a service."""
+    for unit, path in units.gone.items():
+        drop_in = path.endswith(".conf")
+        if unit not in told:
+            yield finding(
+                Severity.HIGH,
+                ("unit", unit),
+                expected="runs as its files say",
+                found=f"runs as {path or 'a file'} said, which is gone",
+                remedy=f"systemctl daemon-reload && systemctl try-restart {shlex.quote(unit)}"
+                if drop_in
+                else f"systemctl stop {shlex.quote(unit)} && systemctl daemon-reload",
+                environment=environment_of(unit, declared),
+            )
+
+
+def handed_on(units: Units) -> Iterator[Finding]:
+    """`systemctl set-environment`: a library to preload, for instance."""
+    for name in units.environment:
+        yield finding(
+            Severity.HIGH,
+            ("environment of all services", name),
+            expected="not set, or as systemd sets it by itself",
+            found="systemd gives it to whatever it starts, and what it has started since keeps it",
+            remedy=f"systemctl unset-environment {name}",
+        )
 
 
 def unit_of(path: str) -> str:

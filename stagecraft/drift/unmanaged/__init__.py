@@ -9,8 +9,10 @@ from stagecraft.drift.unmanaged import (
     databases,
     files,
     filters,
+    identities,
     listeners,
     packages,
+    records,
 )
 
 UNMANAGED: list[Area] = [
@@ -25,9 +27,11 @@ UNMANAGED: list[Area] = [
     listeners.ports,
     filters.firewall_tables,
     accounts.accounts,
+    identities.who_is_nginx,
     files.rights,
     archives.archives,
     packages.packages,
     packages.package_files,
     files.other_files,
+    records.records,
 ]

@@ -11,7 +11,7 @@ from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.unmanaged.files import look_for
 from stagecraft.drift.unmanaged.findings import unmanaged
-from stagecraft.drift.unmanaged.places import APT_KEY, APT_PIN, APT_SOURCE
+from stagecraft.drift.unmanaged.places import APT, APT_KEY, APT_PIN, APT_SOURCE
 from stagecraft.facts.apt_sources import AptSourcesFact, Source, Sources
 
 
@@ -50,5 +50,6 @@ def finding(source: Source) -> Finding:
         APT_SOURCE,
         source.name,
         found=f"{source.origin or 'an archive not fetched yet'}, in {source.path}{unchecked}",
-        remedy=f"editor {source.path} && apt-get update",
+        remedy=f"editor {source.path}",
+        refresh=APT,
     )

@@ -60,12 +60,7 @@ def declared_schemas(declared: Declared) -> set[str]:
     return (
         {site.database.name for site in declared.sites}
         | {name for env in declared.environments for name in env.dropped_databases}
-        | {
-            record.path
-            for records in declared.records.values()
-            for record in records
-            if record.kind == DATABASE
-        }
+        | {record.path for record in declared.vouched if record.kind == DATABASE}
     )
 
 
@@ -114,8 +109,10 @@ def account(holder: Holder, client: str) -> Finding:
         severity,
         "database account",
         holder.name,
-        found=("" if holder.user else "anybody without a name, ") + summary(holder.grants),
-        remedy=sql(client, f"DROP USER {who}"),
+        found=("loaded, and no more in its table, " if holder.loaded else "")
+        + ("" if holder.user else "anybody without a name, ")
+        + summary(holder.grants),
+        remedy=sql(client, "FLUSH PRIVILEGES" if holder.loaded else f"DROP USER {who}"),
     )
 
 

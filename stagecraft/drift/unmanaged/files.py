@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import string
 from collections.abc import Iterable, Iterator
 from posixpath import dirname, join, normpath
 
@@ -11,8 +12,8 @@ from pyinfra.context import host
 
 from stagecraft.drift.areas import Looked
 from stagecraft.drift.declared import Declared
-from stagecraft.drift.findings import Finding
-from stagecraft.drift.unmanaged.findings import unmanaged
+from stagecraft.drift.findings import Finding, Hearsay
+from stagecraft.drift.unmanaged.findings import unless_recorded, unmanaged
 from stagecraft.drift.unmanaged.places import (
     APT_KEY,
     APT_PIN,
@@ -20,6 +21,7 @@ from stagecraft.drift.unmanaged.places import (
     CERTIFICATE,
     CRON_JOB,
     CRONTAB,
+    DATABASE_SETTINGS,
     FILE,
     FPM_POOL,
     LINGERING,
@@ -27,6 +29,7 @@ from stagecraft.drift.unmanaged.places import (
     NGINX_MODULE,
     OVERRIDE,
     PAM,
+    PHP_SETTINGS,
     PRELOADED,
     PROGRAM,
     REDIS_INSTANCE,
@@ -37,6 +40,7 @@ from stagecraft.drift.unmanaged.places import (
     SUDOERS,
     TIMER,
     UNIT,
+    UNPRINTABLE,
     VHOST,
     Place,
     made_by_packages,
@@ -47,7 +51,19 @@ from stagecraft.facts.strays import Stray, Strays
 from stagecraft.paths import AS_FOUND, AUTHORIZED_KEYS, CERTIFICATES, MANIFESTS, SELF_SIGNED
 
 OF_THE_MACHINE = frozenset(
-    {APT_KEY, APT_PIN, FILE, LINGERING, MASK, PAM, PROGRAM, SSHD, START_SCRIPT, SUDOERS}
+    {
+        APT_KEY,
+        APT_PIN,
+        DATABASE_SETTINGS,
+        FILE,
+        LINGERING,
+        MASK,
+        PAM,
+        PROGRAM,
+        SSHD,
+        START_SCRIPT,
+        SUDOERS,
+    }
 )
 """Somebody else's affair on a machine for which `host` is not declared."""
 
@@ -60,7 +76,7 @@ OURS = ("/etc/stagecraft/", "/etc/nginx/stagecraft/", f"{CERTIFICATES}/", "/var/
 """Nobody else has a reason to put anything there."""
 
 OWN_STATE = re.compile(
-    rf"{MANIFESTS}/.+|{AS_FOUND}|/var/lib/stagecraft/(?:revert|acme)(?:/.+)?"
+    rf"{MANIFESTS}/.+|{AS_FOUND}|/var/lib/stagecraft/(?:revert[^/]*|acme)(?:/.+)?"
     r"|(?:/etc|/run)/systemd/system/(?:.+/)?stagecraft-revert\.(?:service|timer)"
 )
 """What runs keep and no manifest lists."""
@@ -70,10 +86,12 @@ MASKED_BY_US = re.compile(r"redis-server\.service|php\d\.\d-fpm\.service")
 
 RUN_BY_US = re.compile(
     r"(?:nginx|mariadb|mysql|fail2ban|ssh|systemd-timesyncd|systemd-journald|stagecraft-firewall"
-    r"|php-fpm@.+|redis-server@.+)\.service|(?:apt-daily|apt-daily-upgrade|logrotate|certbot)\.timer"
+    r"|php-fpm@.+|redis-server@.+)\.service|php-fpm@.+\.socket|(?:apt-daily|apt-daily-upgrade|logrotate(?:@.+)?|certbot)\.timer"
 )
 """Units whose mask a run takes away: the plan tells of it."""
 
+
+TYPED = frozenset(string.ascii_letters + string.digits + "/._-")
 
 Things = dict[tuple[str, str], tuple[Place, list[Stray]]]
 """The files of each, and where they stand, by kind and name."""
@@ -84,7 +102,7 @@ def vhosts(declared: Declared) -> Looked:
 
 
 def fpm_pools(declared: Declared) -> Looked:
-    return look_for(declared, FPM_POOL)
+    return look_for(declared, FPM_POOL, PHP_SETTINGS)
 
 
 def redis_instances(declared: Declared) -> Looked:
@@ -108,12 +126,12 @@ def site_directories(declared: Declared) -> Looked:
 
 
 def rights(declared: Declared) -> Looked:
-    """Files that let somebody in, or make somebody root."""
-    return look_for(declared, SUDOERS, SSHD, PAM, PRELOADED, SETUID)
+    """Files that let somebody in, make somebody root, or hide behind their names."""
+    return look_for(declared, SUDOERS, SSHD, PAM, PRELOADED, SETUID, UNPRINTABLE)
 
 
 def other_files(declared: Declared) -> Looked:
-    return look_for(declared, PROGRAM, FILE)
+    return look_for(declared, PROGRAM, DATABASE_SETTINGS, FILE)
 
 
 def look_for(declared: Declared, *kinds: str) -> Looked:
@@ -125,7 +143,16 @@ def look_for(declared: Declared, *kinds: str) -> Looked:
         for path in declared.paths
         if (place := place_of_path(path)).kind in kinds
     }
-    return Looked(findings, declared=len(known), total=len(known) + len(findings))
+    told = [finding for finding in findings if not isinstance(finding, Hearsay)]
+    return Looked(findings, declared=len(known), total=len(known) + len(told))
+
+
+def unexplained(declared: Declared) -> dict[str, float]:
+    """The paths of all findings here, and when each last changed, in seconds since the epoch;
+    without those that a neighbour's runs have recorded."""
+    strays: list[Stray] = host.get_fact(Strays)
+    left = [stray for stray in strays if not explained(stray, declared)]
+    return {stray.path: stray.since for stray in left if not declared.recorded_by([stray.path])}
 
 
 def undeclared(strays: Iterable[Stray], declared: Declared) -> Iterator[Finding]:
@@ -139,7 +166,13 @@ def undeclared(strays: Iterable[Stray], declared: Declared) -> Iterator[Finding]
         if stray.path not in pointed_at or place.kind != FILE:
             things.setdefault((place.kind, thing), (place, []))[1].append(stray)
     for (_, thing), (place, files) in units_with_their_timers(things).items():
-        yield finding(place, thing, files)
+        yield unless_recorded(finding(place, thing, files), installed(files), declared)
+
+
+def installed(files: Iterable[Stray]) -> list[str]:
+    """The paths that a run would record: systemd makes the links that enable a unit."""
+    paths = [stray.path for stray in files]
+    return [path for path in paths if ".wants/" not in path] or paths
 
 
 def units_with_their_timers(things: Things) -> Things:
@@ -162,11 +195,18 @@ def finding(place: Place, thing: str, files: list[Stray]) -> Finding:
         place.kind,
         thing,
         found=", ".join(described(stray) for stray in files),
-        remedy=place.remedy.format(
-            path=" ".join(shlex.quote(stray.path) for stray in files), thing=shlex.quote(thing)
-        ),
+        remedy=place.remedy.format(path=" ".join(map(typed, files)), thing=shlex.quote(thing)),
+        refresh=place.refresh.format(thing=shlex.quote(thing)),
         since=first.since,
     )
+
+
+def typed(stray: Stray) -> str:
+    """The path as a word that people can type, an unprintable one as `printf %b` reads it."""
+    if stray.printable:
+        return shlex.quote(stray.path)
+    path = stray.path.encode("utf-8", "surrogateescape")
+    return shlex.quote("".join(chr(b) if chr(b) in TYPED else f"\\0{b:03o}" for b in path))
 
 
 def described(stray: Stray) -> str:
@@ -183,7 +223,7 @@ def explained(stray: Stray, declared: Declared) -> bool:
     """Whether somebody has declared it, Debian made it, or a run looks after it."""
     place = place_of(stray)
     thing = place.thing(stray.path)
-    if place.kind == SETUID:
+    if place.kind in (SETUID, UNPRINTABLE):
         return False
     if stray.path in declared.paths or made_by_packages(stray) or OWN_STATE.fullmatch(stray.path):
         return True
@@ -191,7 +231,7 @@ def explained(stray: Stray, declared: Declared) -> bool:
         return certificate_of_a_site(stray.path, declared)
     if place.kind in OF_THE_MACHINE and declared.settings.host is None:
         return True
-    if place.kind in OF_THE_IMAGE and stray.path in declared.as_found.files:
+    if place.kind in OF_THE_IMAGE and stray.path in declared.image.files:
         return True
     if place.kind == MASK:
         return bool(MASKED_BY_US.fullmatch(stray.name) or RUN_BY_US.fullmatch(stray.name))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from stagecraft.drift.findings import Class, Finding, Severity, as_finding
+from collections.abc import Collection
+
+from stagecraft.drift.declared import Declared
+from stagecraft.drift.findings import Class, Finding, Hearsay, Severity, as_finding
 
 
 def unmanaged(
@@ -12,6 +15,7 @@ def unmanaged(
     found: str,
     remedy: str,
     expected: str = "not there: nobody declared it",
+    refresh: str = "",
     since: float = 0,
 ) -> Finding:
     """`since` in seconds since the epoch, where the server knows it."""
@@ -22,5 +26,14 @@ def unmanaged(
         expected=expected,
         found=found,
         remedy=remedy,
+        refresh=refresh,
         since=since,
     )
+
+
+def unless_recorded(finding: Finding, paths: Collection[str], declared: Declared) -> Finding:
+    """The finding about these paths, as hearsay where a neighbour's runs have recorded them."""
+    names = declared.recorded_by(paths)
+    if not names:
+        return finding
+    return Hearsay.model_validate(finding.model_dump(by_alias=True) | {"recorded_by": names})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from pyinfra.context import host
@@ -11,26 +12,32 @@ from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.unmanaged.findings import unmanaged
 from stagecraft.facts.listeners import ListenersFact, Socket
+from tasks.database import CONFIGURATION
 
 DATABASE_PORTS = {"mariadb": {3306}, "mysql": {3306, 33060}}
 
+ADDRESS = r"networking|ifup@.+|NetworkManager|systemd-networkd|dhcpcd(?:@.+)?"
+TIME = r"chrony|ntp|ntpsec|openntpd|systemd-timesyncd"
+NAMES = r"systemd-resolved"
+
 CLIENTS_OF_THE_NETWORK = {
-    ("udp", 68): ("dhclient", "dhcpcd", "systemd-network", "NetworkManager"),
-    ("udp", 546): ("dhclient", "dhcpcd", "systemd-network", "NetworkManager"),
-    ("udp", 323): ("chronyd",),
-    ("udp", 123): ("ntpd",),
-    ("udp", 53): ("systemd-resolve",),
-    ("tcp", 53): ("systemd-resolve",),
-    ("udp", 5355): ("systemd-resolve",),
-    ("tcp", 5355): ("systemd-resolve",),
+    ("udp", 68): ADDRESS,
+    ("udp", 546): ADDRESS,
+    ("udp", 323): TIME,
+    ("udp", 123): TIME,
+    ("udp", 53): NAMES,
+    ("tcp", 53): NAMES,
+    ("udp", 5355): NAMES,
+    ("tcp", 5355): NAMES,
 }
-"""What providers' images have to get an address, the time and names."""
+"""The services of what providers' images have to get an address, the time and names. A process
+calls itself as it likes; root alone decides what its unit is."""
 
 FIRST_OWN_PORT = 32768
 """From here on the kernel gives ports to whoever asks out (ip_local_port_range): an open UDP port
 is then a question that waits for its answer."""
 
-ROUND_THE_FIREWALL = "docker-proxy"
+ROUND_THE_FIREWALL = "docker.service"
 """Docker forwards the packets itself, before a chain for input sees them."""
 
 
@@ -38,8 +45,8 @@ WHERE_IT_IS_SET = {
     "nginx": "grep -rn listen /etc/nginx  # take it out, then: systemctl reload nginx",
     "ssh": "grep -rni port /etc/ssh/sshd_config*  # take it out, then: systemctl reload ssh",
 } | {
-    engine: "grep -rn bind-address /etc/mysql  # set it to 127.0.0.1, then:"
-    f" systemctl restart {engine}"
+    engine: "grep -rnE '(skip.networking|bind.address)' /etc/mysql  # leave it its socket, or"
+    f" 127.0.0.1, then: systemctl restart {engine}"
     for engine in DATABASE_PORTS
 }
 
@@ -69,8 +76,9 @@ def explained(socket: Socket, declared: Declared) -> bool:
         return socket.port in (80, 443)
     engine = settings.database.engine
     if socket.unit == f"{engine}.service" and socket.port in DATABASE_PORTS[engine]:
-        return socket.local
-    if socket.process in CLIENTS_OF_THE_NETWORK.get((socket.protocol, socket.port), ()):
+        return socket.local and CONFIGURATION[engine][0] not in declared.paths
+    client = CLIENTS_OF_THE_NETWORK.get((socket.protocol, socket.port))
+    if client and re.fullmatch(rf"(?:{client})\.service", socket.unit):
         return True
     if socket.protocol == "udp" and socket.port >= FIRST_OWN_PORT and socket.process:
         return True
@@ -113,7 +121,7 @@ def reach(sockets: list[Socket], declared: Declared) -> tuple[Severity, str]:
     """How bad it is, and who reaches it."""
     if all(socket.local for socket in sockets):
         return Severity.LOW, "this machine alone reaches it"
-    if any(socket.process == ROUND_THE_FIREWALL for socket in sockets):
+    if any(socket.unit == ROUND_THE_FIREWALL for socket in sockets):
         return Severity.CRITICAL, "and Docker lets everybody in, past the firewall"
     host_ = declared.settings.host
     if host_ and host_.firewall:

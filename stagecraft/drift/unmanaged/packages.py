@@ -9,17 +9,20 @@ from collections.abc import Iterator, Mapping
 from pyinfra.context import host
 
 from stagecraft.drift.areas import Looked
+from stagecraft.drift.aside import set_aside
 from stagecraft.drift.declared import Declared
-from stagecraft.drift.findings import Finding, Severity
-from stagecraft.drift.unmanaged.findings import unmanaged
-from stagecraft.facts.package_files import PackageFiles
+from stagecraft.drift.findings import PACKAGE_FILE, Finding, Severity
+from stagecraft.drift.unmanaged.findings import unless_recorded, unmanaged
+from stagecraft.drift.unmanaged.places import refresh_of
+from stagecraft.facts.package_files import PackageFile, PackageFiles
 from stagecraft.facts.packages import Package, PackagesFact
 from stagecraft.manifest import PACKAGE
 from tasks.packages import wanted
 
-GUARDS_THE_WAY_IN = re.compile(
-    r"/etc/(?:ssh|pam\.d|security|sudoers\.d)/.*|/etc/(?:sudoers|login\.defs)"
+DECISIVE = re.compile(
+    r"/etc/(?:ssh|pam\.d|security|sudoers\.d|php|nginx)/.*|/etc/(?:sudoers|login\.defs)"
 )
+"""Who gets in, and what the sites run."""
 
 GENERATED = re.compile(r"/etc/ssh/moduli|/etc/locale\.gen|/etc/(?:issue|issue\.net|motd)")
 """Configuration that runs, or a package's own scripts, make anew."""
@@ -38,19 +41,14 @@ def packages(declared: Declared) -> Looked:
 def package_files(declared: Declared) -> Looked:
     if declared.settings.host is None:
         return Looked()
-    states: dict[str, str] = host.get_fact(PackageFiles)
-    return Looked(list(changed(states, declared)))
+    files: dict[str, PackageFile] = host.get_fact(PackageFiles)
+    return Looked(list(changed(files, declared)))
 
 
 def declared_packages(declared: Declared) -> set[str]:
     names = {name for env in declared.environments for name in wanted(env, declared.machine)}
-    names |= {
-        record.path
-        for records in declared.records.values()
-        for record in records
-        if record.kind == PACKAGE
-    }
-    return names | declared.as_found.packages
+    names |= {record.path for record in declared.vouched if record.kind == PACKAGE}
+    return names | declared.image.packages
 
 
 def undeclared(installed: Mapping[str, Package], known: set[str]) -> Iterator[Finding]:
@@ -79,28 +77,58 @@ def held(installed: Mapping[str, Package]) -> Iterator[Finding]:
             )
 
 
-def changed(states: Mapping[str, str], declared: Declared) -> Iterator[Finding]:
-    for path, state in states.items():
+def changed(files: Mapping[str, PackageFile], declared: Declared) -> Iterator[Finding]:
+    for path, file in files.items():
         if path not in declared.paths and not GENERATED.fullmatch(path):
-            yield unmanaged(
-                severity(path, state),
-                "package file",
-                path,
-                expected="as its package has brought it",
-                found=state,
-                remedy=restored(path),
-            )
+            yield unless_recorded(package_file(path, file), [path], declared)
+
+
+def package_file(path: str, file: PackageFile) -> Finding:
+    """Configuration is put right without its package's scripts, which would restart a service that
+    has other files to be put right; but a new file gets its owner and mode from them."""
+    refresh = ""
+    if file.origin:
+        remedy = f"install -m 644 {shlex.quote(file.origin)} {shlex.quote(path)}"
+        refresh = refresh_of(path)
+    elif path.startswith("/etc/") and file.state == "changed":
+        remedy = filled_again(path)
+        refresh = refresh_of(path)
+    else:
+        remedy = reinstalled(path)
+    blocked = file.state == "directory"
+    return unmanaged(
+        severity(path, file.state),
+        PACKAGE_FILE,
+        path,
+        expected="as its package has brought it",
+        found="a directory is in its place" if blocked else file.state,
+        remedy=f"{set_aside(path)} && {remedy}" if blocked else remedy,
+        refresh=refresh,
+    )
 
 
 def severity(path: str, state: str) -> Severity:
     """People edit configuration; nobody but dpkg has a reason to write a package's programs."""
     if path.startswith("/etc/"):
-        return Severity.HIGH if GUARDS_THE_WAY_IN.fullmatch(path) else Severity.LOW
+        return Severity.HIGH if DECISIVE.fullmatch(path) else Severity.LOW
     return Severity.CRITICAL if state == "changed" else Severity.HIGH
 
 
-def restored(path: str) -> str:
+def filled_again(path: str) -> str:
+    """Writes what is in the path's package into the file that is there."""
+    version = f"\"$(dpkg-query -W -f '${{Package}}=${{Version}}' {package_of(path)})\""
+    return (
+        f'cd "$(mktemp -d)" && apt-get download {version} && dpkg-deb --fsys-tarfile ./*.deb'
+        f" | tar -xO {shlex.quote(f'.{path}')} >{shlex.quote(path)}"
+    )
+
+
+def reinstalled(path: str) -> str:
     """Has apt unpack the path's package once more."""
-    package = f'"$(dpkg-query -S {shlex.quote(path)} | cut -d: -f1)"'
     options = " -o Dpkg::Options::=--force-confask,confmiss,confnew"
-    return f"apt-get install --reinstall{options if path.startswith('/etc/') else ''} {package}"
+    configuration = path.startswith("/etc/")
+    return f"apt-get install --reinstall{options if configuration else ''} {package_of(path)}"
+
+
+def package_of(path: str) -> str:
+    return f'"$(dpkg-query -S {shlex.quote(path)} | cut -d: -f1)"'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 
 from pyinfra.context import host
@@ -14,6 +15,8 @@ from stagecraft.drift.wearing.finding import finding
 from stagecraft.facts.units import Units, UnitsFact
 from stagecraft.operations.services import looked_after
 
+INSTANCE = re.compile("@.*(?=[.])")
+
 MEANINGS = {
     "certbot.service": "certificates are not renewed",
     "apt-daily.service": "apt does not learn of updates",
@@ -21,6 +24,7 @@ MEANINGS = {
     "logrotate.service": "logs grow until the disk is full",
     "unattended-upgrades.service": "an upgrade may be cut off by a shutdown",
 }
+"""By unit, for all of its instances."""
 
 
 def failed_units(declared: Declared) -> Looked:
@@ -34,7 +38,7 @@ def failed(units: Units, started: Collection[str], declared: Declared) -> Iterat
     for failure in units.failed:
         if failure.unit in started:
             continue
-        meaning = MEANINGS.get(failure.unit)
+        meaning = MEANINGS.get(INSTANCE.sub("", failure.unit))
         yield finding(
             Severity.HIGH,
             ("failed unit", failure.unit),

@@ -1,0 +1,116 @@
+"""What an operator does with the `stagecraft` command: everything but changing servers, which is
+pyinfra's. Each verb is a module of the room it belongs to, and is loaded when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import click
+from click.shell_completion import BashComplete, CompletionItem, ShellComplete, ZshComplete
+from typing_extensions import override
+
+from stagecraft.nearest import did_you_mean
+from stagecraft.project import environments, here
+
+VERBS = {
+    "drift": "stagecraft.drift.command",
+    "secret": "stagecraft.secrets.command",
+    "settings": "stagecraft.settings.command",
+    "completion": "stagecraft.command",
+}
+"""The module of each verb, which has it under the verb's name."""
+
+SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete}
+
+EPILOG = """\b
+Exit codes:
+  0    done, or yes
+  1    failed, or not everything could be done: what is known is shown
+  2    no: what was asked for was found wrong, like drift
+  130  interrupted; 143 by SIGTERM
+
+What changes servers is run by pyinfra: pyinfra INVENTORY deploy.py, bootstrap.py, nightly.py.
+"""
+
+
+class Verbs(click.Group):
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        verb: click.Command = getattr(import_module(VERBS[cmd_name]), cmd_name)
+        return verb
+
+    @override
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in VERBS and args[0].isidentifier():
+            ctx.fail(f"No such command {args[0]!r}{did_you_mean(args[0], VERBS)}")
+        return super().resolve_command(ctx, args)
+
+
+class EnvironmentName(click.ParamType[str]):
+    """An environment of the project in the working directory; completed on a Tab."""
+
+    name = "environment"
+
+    @override
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        known = environments(here())
+        if value not in known:
+            name = Path(value).stem
+            if name in known:
+                self.fail(f"{value} is a file: name the environment: {name}")
+            self.fail(f"there is no group_data/{value}.yml{did_you_mean(value, known)}")
+        return value
+
+    @override
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [
+            CompletionItem(name) for name in environments(Path.cwd()) if name.startswith(incomplete)
+        ]
+
+
+@click.command(cls=Verbs, epilog=EPILOG)
+@click.version_option(package_name="stagecraft")
+def stagecraft() -> None:
+    """Laravel environments on Debian servers: is a server what its files say, and what do they
+    say? Start it in the project's directory."""
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(list(SHELLS)))
+def completion(shell: str) -> None:
+    """Prints what completes this command in a shell.
+
+    \b
+    bash: echo 'eval "$(.venv/bin/stagecraft completion bash)"' >> ~/.bashrc
+    zsh:  echo 'eval "$(.venv/bin/stagecraft completion zsh)"' >> ~/.zshrc
+    """
+    complete = SHELLS[shell](stagecraft, {}, "stagecraft", "_STAGECRAFT_COMPLETE")
+    click.echo(complete.source())
+
+
+def main() -> int:
+    """The exit code. A wrong command line is something that was not done: 1, not click's 2, which
+    is a no."""
+    try:
+        code: int | None = stagecraft(prog_name="stagecraft", standalone_mode=False)
+    except click.Abort:
+        click.echo("\nAborted", err=True)
+        return 1
+    except click.UsageError as error:
+        error.show()
+        return 1
+    except click.ClickException as error:  # pyinfra's and our own too, whose `show` is pyinfra's
+        click.echo(f"Error: {error}", err=True)
+        return 1
+    return code or 0

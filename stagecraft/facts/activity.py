@@ -1,0 +1,28 @@
+"""What an account runs, and what starts as it without anybody logging in."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from pyinfra.api.facts import FactBase
+
+from stagecraft.facts.reading import reading
+
+READ_ACTIVITY = Path(__file__).with_suffix(".sh").read_text()
+
+
+class Activity(FactBase[list[str]]):
+    """What the account has going besides the unit, in words: programs, crontab, jobs of at."""
+
+    @reading
+    def command(self, account: str, unit: str) -> str:
+        given = f"account={shlex.quote(account)}\nunit={shlex.quote(unit)}\n"
+        return given + READ_ACTIVITY
+
+    @staticmethod
+    def default() -> list[str]:
+        return []
+
+    def process(self, output: list[str]) -> list[str]:
+        return output

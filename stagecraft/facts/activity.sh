@@ -1,0 +1,6 @@
+# Prints what $account runs outside of $unit, and what would start as it by itself, a line each.
+id -u "$account" >/dev/null 2>&1 || exit 0
+ps -U "$account" -o unit:256=,comm= | awk -v unit="$unit" '$1 != unit { print $2 " of " $1 }' | sort -u
+[ ! -e "/var/spool/cron/crontabs/$account" ] || echo "its crontab"
+[ -z "$(find /var/spool/cron/atjobs -type f -user "$account" 2>/dev/null)" ] || echo "its jobs of at"
+[ ! -e "/var/lib/systemd/linger/$account" ] || echo "its lingering"

@@ -1,0 +1,48 @@
+"""Jails of fail2ban that run otherwise than its files say."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyinfra.api.facts import FactBase
+
+from stagecraft.facts.names import rows
+from stagecraft.facts.reading import reading
+
+READ_JAILS = (Path(__file__).parent / "on_server/jails.py").read_text()
+
+WHOLE = "jail"
+"""What stands in place of a setting where only the files or only the server has the jail."""
+
+
+@dataclass(frozen=True)
+class JailSetting:
+    """A setting of a jail: `declared` by the files, and `running` in the server."""
+
+    jail: str
+    name: str
+    declared: str
+    running: str
+
+
+def parse_jails(output: Sequence[str]) -> list[JailSetting]:
+    """Reads what `on_server/jails.py` prints."""
+    return [JailSetting(*row) for row in rows(output, 4)]
+
+
+class JailsFact(FactBase[list[JailSetting]]):
+    """The `JailSetting`s that differ; fails where fail2ban does not answer."""
+
+    @reading
+    def command(self) -> str:
+        return f"python3 -I -c {shlex.quote(READ_JAILS)}"
+
+    @staticmethod
+    def default() -> list[JailSetting]:
+        return []
+
+    def process(self, output: list[str]) -> list[JailSetting]:
+        return sorted(parse_jails(output), key=lambda setting: (setting.jail, setting.name))

@@ -1,0 +1,34 @@
+"""Whether the kernel limits what a site connects to, as the site's file says."""
+
+from __future__ import annotations
+
+import shlex
+
+from pyinfra.api.facts import FactBase
+
+from stagecraft.facts.reading import reading
+
+IN_FORCE = "as its file says"
+OTHERWISE = "other rules than in its file"
+
+
+class ReachFact(FactBase[str]):
+    """`IN_FORCE`, `OTHERWISE`, or nothing where the table is not loaded. The file is loaded in a
+    network of its own, so that nft itself says how it reads it, and which id the user has now."""
+
+    @reading
+    def command(self, table: str, rules: str) -> str:
+        listed = f"nft --stateless list table inet {shlex.quote(table)}"
+        loaded = shlex.quote(f"nft -f {shlex.quote(rules)} && {listed}")
+        return (
+            f"if live=$({listed} 2>/dev/null); then"
+            f' [ "$live" = "$(unshare --net sh -c {loaded} 2>/dev/null)" ]'
+            f" && echo '{IN_FORCE}' || echo '{OTHERWISE}'; fi"
+        )
+
+    @staticmethod
+    def default() -> str:
+        return ""
+
+    def process(self, output: list[str]) -> str:
+        return output[0]

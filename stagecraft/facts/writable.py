@@ -1,0 +1,53 @@
+"""Who besides root could change a directory of programs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyinfra.api.facts import FactBase
+
+from stagecraft.facts.names import rows
+from stagecraft.facts.reading import reading
+
+READ_WRITABLE = (Path(__file__).parent / "on_server/writable.py").read_text()
+
+
+@dataclass(frozen=True)
+class Writable:
+    """A path that somebody besides root owns or may write to: `within` the directory, `above` it,
+    or `beyond` it, where `link` leads: a link, or a file by which Python imports from there.
+    `shared` means that new files in it will be writable."""
+
+    where: str
+    path: str
+    owner: str
+    mode: str
+    link: str = ""
+
+    @property
+    def shared(self) -> bool:
+        return self.mode == "default"
+
+
+def parse_writable(output: Sequence[str]) -> list[Writable]:
+    """Reads what `on_server/writable.py` prints."""
+    return [Writable(*row) for row in rows(output, 5)]
+
+
+class WritableFact(FactBase[list[Writable]]):
+    """What of a directory is `Writable`. Throwaway servers in its `.stagecraft` are none of its
+    programs."""
+
+    @reading
+    def command(self, directory: str) -> str:
+        return f"python3 -I -c {shlex.quote(READ_WRITABLE)} {shlex.quote(directory)}"
+
+    @staticmethod
+    def default() -> list[Writable]:
+        return []
+
+    def process(self, output: list[str]) -> list[Writable]:
+        return parse_writable(output)

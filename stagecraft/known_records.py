@@ -1,0 +1,63 @@
+"""The project's own word on records that a server keeps, in `known_records` beside `known_hosts`:
+whoever is root on a server can write its records, but not this file."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from stagecraft.local_files import not_text
+from stagecraft.settings import Server
+from stagecraft.sources import Place, Problem, SettingsError
+
+FILE = "known_records"
+AS_FOUND = "as-found"
+
+
+@dataclass(frozen=True)
+class KnownRecords:
+    """Those of one server. A line of the file says server, record and sum. `lasting` is False for a
+    throwaway server's, which nobody commits."""
+
+    path: Path
+    server: str
+    lasting: bool = True
+
+    def sum(self, record: str) -> str:
+        """What is known of the record; empty where nothing is."""
+        return next((line.split()[2] for line in self._lines() if self._of(record, line)), "")
+
+    def line(self, record: str, text: str) -> str:
+        """What vouches for this text of the record."""
+        return f"{self.server} {record} {digest(text)}"
+
+    def note(self, record: str, text: str) -> None:
+        """Vouches for this text, and for no other one any more."""
+        others = [line for line in self._lines() if not self._of(record, line)]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_name(f".{FILE}.partial")
+        partial.write_text("".join(f"{line}\n" for line in [*others, self.line(record, text)]))
+        partial.replace(self.path)
+
+    def _of(self, record: str, line: str) -> bool:
+        words = line.split()
+        return words[:2] == [self.server, record] and len(words) == 3
+
+    def _lines(self) -> list[str]:
+        """Raises SettingsError for what is there and cannot be read."""
+        if not self.path.exists():
+            return []
+        if wrong := not_text(self.path):
+            raise SettingsError([Problem(Place(FILE), wrong)])
+        return self.path.read_text(encoding="utf-8").splitlines()
+
+
+def known_records(server: Server, root: Path) -> KnownRecords:
+    """Those of a throwaway server are as short-lived as it is."""
+    directory = root / ".stagecraft" if server.throwaway else root
+    return KnownRecords(directory / FILE, server.name, lasting=not server.throwaway)
+
+
+def digest(text: str) -> str:
+    return f"SHA256:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -1,0 +1,13 @@
+# A step of an armed change begins: nothing undoes the change during this step, and the time until
+# something does starts anew. Refuses the step where the server has begun to undo the change.
+set -eu
+revert=/var/lib/stagecraft/revert
+exec 9</var/lib/stagecraft
+flock 9
+if [ ! -e $revert/whole ]; then
+    echo "too much time has passed since the last step of this run: the server has put sshd and the" >&2
+    echo "firewall back to what they were, and this step changed nothing; run it again" >&2
+    exit 1
+fi
+systemctl stop --quiet stagecraft-revert.service # if it has been started, it waits for this lock
+systemctl restart stagecraft-revert.timer

@@ -1,0 +1,27 @@
+"""Limits to what a site connects to, in the kernel."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator, Sequence
+
+from pyinfra.api.operation import OperationMeta, operation
+from pyinfra.context import host
+
+from stagecraft.facts.reach import IN_FORCE, ReachFact
+from stagecraft.operations.files import Written
+from stagecraft.operations.services import pending
+from stagecraft.paths import reach_rules, reach_table, reach_unit
+from stagecraft.seen import State, saw
+
+
+@operation()
+def in_force(site: str, after: Sequence[Written | OperationMeta]) -> Generator[str]:
+    """Ensures that the kernel has the rules of the site's file. Its unit stands as active when
+    somebody has flushed them since, or has made the site's user anew, with another id. `after` is
+    what writes the file and runs the unit."""
+    found: str = host.get_fact(ReachFact, table=reach_table(site), rules=reach_rules(site))
+    follows = pending(after)
+    saw(State("reach", site, IN_FORCE, IN_FORCE if follows else found, through=reach_unit(site)))
+    if found != IN_FORCE and not follows:
+        yield f"systemctl reload {shlex.quote(reach_unit(site))}"

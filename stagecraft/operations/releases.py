@@ -1,0 +1,46 @@
+"""An app's releases: root's once they are there, so that the running app cannot change what nginx
+and PHP follow."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator
+from pathlib import Path
+
+from pyinfra.api.command import StringCommand
+from pyinfra.api.operation import OperationMeta, operation
+from pyinfra.context import host
+
+from stagecraft.facts.releases import LEADING_OUT, Releases
+from stagecraft.harmless import bounded, harmless
+from stagecraft.seen import State, saw
+from stagecraft.settings import Site
+
+HAND_OVER = Path(__file__).with_name("hand_over.sh").read_text()
+
+ROOTS = "root's, without links that lead out of them"
+
+
+def root_owns_releases(*, name: str, site: Site) -> OperationMeta:
+    """Ensures that the site's releases are root's, and that no link in their public/ leads out of
+    them. The plan says which are not, and which links go."""
+    found = not_root_s(site)
+    return handed_over(name=f"{name}: {found}" if found else name, site=site)
+
+
+def not_root_s(site: Site) -> str:
+    """The paths, which are of the site's making, as many as a person reads."""
+    paths: list[str] = host.get_fact(Releases, home=site.home, shared=site.shared)
+    return "".join(bounded([harmless(", ".join(paths))]))
+
+
+@operation()
+def handed_over(site: Site) -> Generator[StringCommand]:
+    """What `root_owns_releases` ensures."""
+    found = not_root_s(site)
+    present = f"not so: {found}" if found else ROOTS
+    saw(State("releases", f"{site.home}/releases", ROOTS, present))
+    if found:
+        shared = f"shared={shlex.quote(' '.join(site.shared))}\n"
+        script = shlex.quote(shared + LEADING_OUT + HAND_OVER)
+        yield StringCommand("sh", "-c", script, "hand-over", shlex.quote(site.home), site.name)

@@ -1,0 +1,46 @@
+"""The environments of a project: each has a file in group_data/, and an inventory of its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+def here() -> Path:
+    """The project's directory, which is the working directory. Raises click.ClickException."""
+    if not Path("group_data").is_dir():
+        raise click.ClickException(
+            "there is no group_data/ here: start it in the project's directory"
+        )
+    return Path.cwd()
+
+
+def environments(root: Path) -> list[str]:
+    return sorted(path.stem for path in (root / "group_data").glob("*.yml") if path.stem != "all")
+
+
+def lasting(root: Path) -> list[str]:
+    """Those whose servers are no throwaways, as far as their files can be read: what is wrong in
+    them, the reading of each says itself."""
+    from stagecraft.sources import SettingsError, read_yaml  # pyinfra's, which takes its time
+
+    def data(name: str) -> dict[str, object]:
+        try:
+            return read_yaml(root / f"group_data/{name}.yml", root).data
+        except SettingsError:
+            return {}
+
+    servers = data("all").get("servers")
+    known = servers if isinstance(servers, dict) else {}
+    throwaway = {
+        name
+        for name, server in known.items()
+        if isinstance(server, dict) and server.get("throwaway")
+    }
+    return [name for name in environments(root) if data(name).get("server") not in throwaway]
+
+
+def inventory(environment: str) -> Path:
+    """Where pyinfra finds it, from the project's directory."""
+    return Path("inventories") / f"{environment}.py"

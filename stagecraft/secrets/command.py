@@ -1,0 +1,84 @@
+"""`stagecraft secret`: what people do with an environment's secrets."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from stagecraft.command import EnvironmentName
+from stagecraft.project import here
+from stagecraft.secrets import Secret
+from stagecraft.secrets.edit import Editor
+from stagecraft.secrets.generate import generate
+
+HELP = """Creates and changes an environment's secrets, encrypted in secrets/<environment>.yml.
+
+\b
+  stagecraft secret staging                         make what is missing, ask for what only you know
+  stagecraft secret staging askpro RETELL_API_KEY   set one: asked for, or from standard input
+  stagecraft secret production askpro APP_KEY < key   keep the key of an app that runs already
+  stagecraft secret staging askpro DB_PASSWORD --generate   a new random one
+  stagecraft secret staging --recrypt               after a change of recipients in all.yml
+
+Your private key opens them: ~/.ssh/id_ed25519 or ~/.ssh/id_rsa, or the one that the environment
+variable STAGECRAFT_IDENTITY names (STAGECRAFT_IDENTITY=~/.ssh/work stagecraft secret staging).
+
+Values are never shown, and never taken from the command line: other users could read it there.
+
+Each value is encrypted together with its environment, site and key, and refused anywhere else. An
+older value that is put back in the same place is not noticed: the file's history shows it. The
+history of group_data/all.yml shows who was added to the recipients. Read both before you deploy.
+"""
+
+
+@click.command(help=HELP, short_help="Creates and changes an environment's secrets.")
+@click.argument("environment", type=EnvironmentName())
+@click.argument("site", required=False)
+@click.argument("key", required=False)
+@click.option("--generate", "random", is_flag=True, help="A random value, not asked for.")
+@click.option("--recrypt", is_flag=True, help="Encrypt all values again.")
+def secret(environment: str, site: str | None, key: str | None, random: bool, recrypt: bool) -> int:
+    _refuse_contradictions(site, key, random, recrypt)
+    editor = Editor(environment, here())
+    if recrypt:
+        editor.recrypt()
+    elif site and key:
+        editor.put(site, key, generate(key) if random else _told(site, key))
+    else:
+        for line in editor.add_missing(_ask):
+            click.echo(line)
+    click.echo(editor.state())
+    return 1 if editor.missing() and not key else 0
+
+
+def _refuse_contradictions(site: str | None, key: str | None, random: bool, recrypt: bool) -> None:
+    if site and not key:
+        raise click.UsageError(
+            "a site needs a key: stagecraft secret staging askpro RETELL_API_KEY"
+        )
+    if random and not key:
+        raise click.UsageError("--generate needs a site and a key")
+    if recrypt and key:
+        raise click.UsageError("--recrypt takes all secrets: no site, no key")
+    if recrypt and random:
+        raise click.UsageError("--recrypt keeps the values: without --generate")
+
+
+def _told(site: str, key: str) -> Secret:
+    if sys.stdin.isatty():
+        return Secret(_typed(f"{site} {key}"))
+    return Secret(sys.stdin.read().removesuffix("\n"))
+
+
+def _ask(site: str, key: str) -> Secret | None:
+    """None where nobody is there, or nothing is typed."""
+    if not sys.stdin.isatty():
+        return None
+    answer = _typed(f"{site} {key} (Enter leaves it out for now)")
+    return Secret(answer) if answer else None
+
+
+def _typed(question: str) -> str:
+    answer: str = click.prompt(question, default="", hide_input=True, show_default=False, err=True)
+    return answer

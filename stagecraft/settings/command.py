@@ -1,0 +1,68 @@
+"""`stagecraft settings`: checks what a team has written, without a server or a key."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import click
+
+from stagecraft.drift.waivers import FILE, read_waivers
+from stagecraft.nearest import did_you_mean
+from stagecraft.project import environments, here
+from stagecraft.secrets.file import SecretsFile
+from stagecraft.settings import SettingsError, read
+from stagecraft.sources import Place, Problem
+
+
+@click.command()
+def settings() -> None:
+    """Checks what the team has written: group_data/, inventories/, secrets/ and waivers.yml.
+
+    Needs no server and no key.
+    """
+    root = here()
+    if problems := list(_problems(root)):
+        raise SettingsError(problems)
+    click.echo(f"No problem in the settings of {', '.join(environments(root))}")
+
+
+def _problems(root: Path) -> Iterator[Problem]:
+    """What is wrong in group_data/, inventories/, secrets/ and waivers.yml."""
+    names = environments(root)
+    for environment in names or ["staging"]:
+        yield from _wrong(partial(read, environment, root))
+    for path in sorted((root / "inventories").glob("*.py")):
+        yield from _wrong_inventory(path, root, names)
+    for path in sorted((root / "secrets").glob("*.yml")):
+        yield from _wrong(partial(SecretsFile, path, root))
+    yield from _wrong(partial(read_waivers, root / FILE, datetime.now(UTC).date()))
+
+
+def _wrong(reading: Callable[[], object]) -> list[Problem]:
+    try:
+        reading()
+    except SettingsError as error:
+        return error.problems
+    return []
+
+
+def _wrong_inventory(path: Path, root: Path, names: list[str]) -> Iterator[Problem]:
+    """Inventories are read, not run: to load one needs the secrets, and for a throwaway server
+    that it runs."""
+    file = str(path.relative_to(root))
+    try:
+        tree = ast.parse(path.read_bytes())
+    except SyntaxError as error:
+        yield Problem(Place(file, error.lineno or 0), f"this cannot be read: {error.msg}")
+        return
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="load"), args=[ast.Constant(value=str(name)), *_]):
+                if name not in names:
+                    hint = did_you_mean(name, names)
+                    message = f"there is no group_data/{name}.yml{hint}"
+                    yield Problem(Place(file, node.lineno), message)
