@@ -17,23 +17,33 @@ install() {
 }
 resolves() { install --simulate "$@" >/dev/null 2>&1; }
 
+# Packages that a killed run left half way, or its last changes, which dpkg has not yet entered.
+interrupted() { [ -n "$(dpkg --audit)$(ls /var/lib/dpkg/updates)" ]; }
 half_unpacked() {
     dpkg-query --show --showformat='${db:Status-Eflag} ${Package}:${Architecture}\n' | sed -n 's/^reinstreq //p'
 }
+configure() { # dpkg does not wait for another one, as apt does
+    patience=150
+    until said=$(SYSTEMD_OFFLINE=1 dpkg --configure -a --force-confdef --force-confold 2>&1); do
+        case $said in
+            *lock*) [ $((patience -= 1)) -gt 0 ] && sleep 2 && continue ;;
+        esac
+        return 1
+    done
+}
 
-# What an interrupted run left unpacked, or what another one is at: dpkg does not wait, as apt does.
-patience=150
-while [ -n "$(dpkg --audit)" ]; do
-    # Cut off in the middle of unpacking, a package has to come again.
-    # shellcheck disable=SC2046 # a list of words
-    [ -z "$(half_unpacked)" ] || install --fix-broken --reinstall -- $(half_unpacked)
-    said=$(SYSTEMD_OFFLINE=1 dpkg --configure -a --force-confdef --force-confold 2>&1) && break
-    case $said in
-        *lock*) [ $((patience -= 1)) -gt 0 ] && sleep 2 && continue ;;
-    esac
-    echo "$said" >&2
-    exit 1
-done
+if interrupted; then
+    # First of all: apt refuses to work before dpkg has entered its last changes.
+    configure && configured=yes || configured=
+    half_unpacked=$(half_unpacked)
+    if [ -n "$half_unpacked" ]; then
+        # Cut off in the middle of unpacking, a package has to come again.
+        # shellcheck disable=SC2086 # a list of words
+        install --fix-broken --reinstall -- $half_unpacked
+        configure && configured=yes || configured=
+    fi
+    [ -n "$configured" ] || { echo "$said" >&2; exit 1; }
+fi
 
 solver=
 if [ -z "$(newest_list)" ] || [ -n "$(changed_source)" ] || ! resolves -- "$@"; then

@@ -111,11 +111,20 @@ def test_interrupted_packages_are_completed(host: Provisioned) -> None:
     assert host.web.get("https://first.test/health").status == 200
 
 
-def test_a_package_cut_off_in_the_middle_of_unpacking_comes_again(host: Provisioned) -> None:
-    of_acl, cut_off = "/^Package: acl$/,/^$/", "Status: install reinstreq half-installed"
-    host.ssh(f"sed -i '{of_acl} s/^Status: .*/{cut_off}/' /var/lib/dpkg/status")
+UNPACKING, DONE = "install reinstreq half-installed", "install ok installed"
+
+
+@pytest.mark.parametrize(("package", "status"), [("acl", UNPACKING), ("openssl", DONE)])
+def test_changes_that_dpkg_has_not_entered_are_completed(
+    host: Provisioned, package: str, status: str
+) -> None:
+    """Cut off while it unpacked a package, and when it was done with one and not with the next."""
+    host.ssh("dpkg --purge --force-depends acl")
+    stanza = f"/^Package: {package}$/,/^$/"
+    as_it_was = f"sed -n '{stanza} {{ s/^Status: .*/Status: {status}/; p }}'"
+    host.ssh(f"{as_it_was} /var/lib/dpkg/status-old > /var/lib/dpkg/updates/0001")
     assert host.project.apply("first")
-    assert host.ssh("dpkg --audit") == ""
+    assert host.ssh("dpkg --audit; ls /var/lib/dpkg/updates") == ""
     assert host.project.plan("first") == []
 
 
