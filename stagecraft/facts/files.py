@@ -41,22 +41,24 @@ class Entry:
 
 
 def parse_tree(lines: list[str]) -> dict[str, Entry]:
-    """Reads what `Tree.command` prints: sections of stat, link targets, sums and ACLs."""
+    """Reads what `Tree.command` prints: sections of stat, link targets, sums and ACLs. Skips any
+    other line: a site can trace what a run asks as its user, and exchange its words."""
     section, acl_path = "", ""
     entries: dict[str, dict[str, str]] = {}
     acls: dict[str, set[str]] = {}
     for line in lines:
         if line.startswith("== "):
             section = line[3:]
-        elif section == "stat":
+        elif section == "stat" and line.count("|") == 4:
             path, kind, mode, user, group = line.split("|")
             kind = KINDS.get(kind, kind)
             entries[path] = {"kind": kind, "mode": mode, "user": user, "group": group}
         elif section == "links":
-            path, target = line.split("|", 1)
-            entries[path]["target"] = target
+            path, _, target = line.partition("|")
+            if path in entries:
+                entries[path]["target"] = target
         elif section == "sums":
-            digest, path = line.split("  ", 1)
+            digest, _, path = line.partition("  ")
             if path in entries:
                 entries[path]["sha256"] = digest
         elif section == "acls":
@@ -142,6 +144,14 @@ class Tree(FactBase[dict[str, Entry]]):
         return parse_tree([line for line in output if line])
 
 
+def decoded(base64: str) -> str:
+    """Its text, or nothing where that is no base64: see `parse_tree`."""
+    try:
+        return b64decode(base64).decode(errors="surrogateescape")
+    except ValueError:
+        return ""
+
+
 class Contents(FactBase[dict[str, str]]):
     """The text of the given files, for `--diff`; never asked for a file that holds a secret. What
     is no file, is longer than LONGEST, or would be reached through a link is not in the result."""
@@ -156,7 +166,7 @@ class Contents(FactBase[dict[str, str]]):
 
     def process(self, output: list[str]) -> dict[str, str]:
         rows = (line.rpartition(" ") for line in output)
-        return {path: b64decode(text).decode(errors="surrogateescape") for path, _, text in rows}
+        return {path: decoded(text) for path, _, text in rows}
 
 
 class Fingerprints(FactBase[dict[str, dict[str, str]]]):
@@ -188,6 +198,6 @@ class Fingerprints(FactBase[dict[str, dict[str, str]]]):
             if line.startswith("== /"):
                 keys = files.setdefault(line[3:], {})
             elif line:
-                digest, key = line.split(" ", 1)
+                digest, _, key = line.partition(" ")
                 keys[key] = digest
         return files

@@ -22,7 +22,12 @@ find_loaded() {
 # themselves, in memory or /tmp. A program that a sandbox has mounted by itself (ExecPaths=) is called
 # `/` there. What a sandbox has mounted over a path is another inode than the one on disk.
 find_code() {
-    maps=$(grep -E ' [r-][w-]xp .* /' /proc/[0-9]*/maps)
+    # Of what a process has mapped as often or under as long a name as it likes, the first part: this
+    # is held in memory. PHP's compiled code is in /dev/zero.
+    maps=$(
+        grep -m 1000 -E ' [r-][w-]x[ps] .* /' /proc/[0-9]*/maps | grep -vF '/dev/zero (deleted)' |
+            awk '!seen[substr($0, 1, index($0, ":")) substr($0, index($0, " /"), 600)]++ { print substr($0, 1, 700) }'
+    )
     {
         echo "$oldest" | cut -f 1,2
         echo '= all'

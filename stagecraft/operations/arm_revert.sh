@@ -7,8 +7,11 @@ seconds=$1 script=$2
 shift 2
 revert=/var/lib/stagecraft/revert
 umask 022
-mkdir -p /var/lib/stagecraft
-exec 9</var/lib/stagecraft
+mkdir -p /var/lib/stagecraft /run/stagecraft
+# Whoever can open a lock, be it to read, can hold it for good.
+umask 077
+exec 9>/run/stagecraft/revert.lock
+umask 022
 flock 9
 # What undoes it is there before the change is armed, so that no moment is without it.
 cat >/etc/systemd/system/stagecraft-revert.service <<END
@@ -23,7 +26,9 @@ Conflicts=shutdown.target
 
 [Service]
 Type=oneshot
-ExecStart=/usr/bin/flock /var/lib/stagecraft /bin/sh $revert/revert
+RuntimeDirectory=stagecraft
+RuntimeDirectoryPreserve=yes
+ExecStart=/bin/sh -c 'umask 077; exec 9>/run/stagecraft/revert.lock; umask 022; flock 9; exec sh $revert/revert'
 Restart=on-failure
 RestartSec=30
 END

@@ -2,7 +2,10 @@
 # something does starts anew. Refuses the step where the server has begun to undo the change.
 set -eu
 revert=/var/lib/stagecraft/revert
-exec 9</var/lib/stagecraft
+umask 077
+mkdir -p /run/stagecraft
+exec 9>/run/stagecraft/revert.lock
+umask 022
 flock 9
 if [ ! -e $revert/whole ]; then
     echo "too much time has passed since the last step of this run: the server has put sshd and the" >&2

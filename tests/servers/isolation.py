@@ -23,6 +23,7 @@ STAGING, PRODUCTION, ROOT = "askpro-staging", "askpro-production", "root"
 HOME = f"/var/www/{PRODUCTION}"
 SOCKET = f"/run/redis-{PRODUCTION}/redis-server.sock"
 URLS = {STAGING: "https://staging.askpro.test", PRODUCTION: "https://api.askpro.test"}
+LOCKS = ("lock", "taking", "revert.lock")
 LOGINS = {STAGING: "askproai_staging", PRODUCTION: "askproai_user"}
 PROCESSES = f"*/php-fpm@{PRODUCTION}.service/cgroup.procs"
 PID = f"$(cd / && find /sys/fs/cgroup -path {PROCESSES} -exec cat {{}} + 2>/dev/null | head -n 1)"
@@ -415,6 +416,17 @@ def have_no_limits(host: Provisioned, who: str) -> bool:
     )
 
 
+def use_up_names_in_memory(host: Provisioned, who: str) -> bool:
+    """Of files: each file system in memory has a number of them, for everybody."""
+    count = "stat --file-system --format '%T %d' /tmp /dev/shm | sed -n 's/^tmpfs //p'"
+    each = "for path in /tmp /dev/shm; do cd $path && seq -f planted-%g 2000 | xargs {}; done"
+    before = host.ssh(count).split()
+    assert by_php(host, who, exit_code(each.format("touch")))
+    after = host.ssh(count).split()
+    by_php(host, who, exit_code(each.format("rm")))
+    return any(int(now) < int(was) - 1000 for was, now in zip(before, after, strict=True))
+
+
 def unit_limits(host: Provisioned, unit: str) -> dict[str, str]:
     """What systemd was told of the unit."""
     shown = host.ssh(f"systemctl show -p MemoryMax,TasksMax,CPUWeight,ControlGroup {unit}")
@@ -433,6 +445,7 @@ LIVE: dict[str, Callable[[Provisioned, str], bool]] = {
     "listen by others' names": keep_it_from_its_next_run,
     "take the database's place": take_the_database_s_place,
     "have no limits": have_no_limits,
+    "use up names in memory": use_up_names_in_memory,
 }
 
 
@@ -550,7 +563,7 @@ MATRIX = {
             works_for="nobody",
         ),
     ),
-    "use up the database's connections": row(
+    "use up the database's connections with its logins": row(
         "a limit for each account, far below the server's",
         Attempt("live", "use up the connections", works_for="nobody"),
     ),
@@ -610,7 +623,7 @@ MATRIX = {
         "its names of processes and sockets are believed nowhere; root's locks are root's alone",
         Attempt("live", "listen by others' names", works_for="nobody"),
         shell(
-            *(f"flock --nonblock /run/stagecraft/{lock} true" for lock in ("lock", "taking")),
+            *(f"flock --nonblock /run/stagecraft/{lock} true" for lock in LOCKS),
             works_for=ROOT,
         ),
     ),
@@ -621,6 +634,7 @@ MATRIX = {
     "take its memory or its CPU": row(
         "limits for each unit; staging weighs less",
         Attempt("live", "have no limits", works_for="nobody"),
+        Attempt("live", "use up names in memory", works_for="nobody"),
     ),
     "change its own `.env` or its own code": row(
         "root's alone",

@@ -341,7 +341,7 @@ def test_a_change_is_confirmed_or_undone_whoever_comes_first(bare: Bare, first: 
     """Both wait for the lock, in this order."""
     commands = [f"{script(CONFIRM)} && echo confirmed", f"{REVERTS}; true"]
     one, other = commands if first == "confirmed" else reversed(commands)
-    held = "(exec 9</var/lib/stagecraft; flock 9; sleep 1) & sleep 0.2"
+    held = "(exec 9>/run/stagecraft/revert.lock; flock 9; sleep 1) & sleep 0.2"
     said = bare.shell(f"{held}; ({one}) 2>&1 & sleep 0.2; ({other}) 2>&1 & wait")
     stands = bare.file(WATCHED[1:])
     assert stands == ("# after\n" if "confirmed" in said.splitlines() else "# before\n")

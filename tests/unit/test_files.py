@@ -27,6 +27,7 @@ from pyinfra.connectors.util import CommandOutput
 from stagecraft.facts.files import (
     Contents,
     Entry,
+    Fingerprints,
     Tree,
     becoming,
     becoming_for_a_while,
@@ -239,6 +240,18 @@ default:mask::r-x""".splitlines()
 
 def test_no_output_at_all_means_that_nothing_is_there() -> None:
     assert parse_tree(["== stat", "== links", "== sums", "== acls"]) == {}
+
+
+@pytest.mark.parametrize(
+    "line", ["foo", "|", "== ", "== /x", "/x|", "/x YQ", "/x \u00e9", "a  b", "x y"]
+)
+@pytest.mark.parametrize("section", ["", "stat", "links", "sums", "acls"])
+def test_what_a_site_makes_of_an_answer_ends_no_run(section: str, line: str) -> None:
+    """It can trace what a run asks as its user, where the kernel lets it."""
+    answer = [f"== {section}", line]
+    assert Tree().process(answer) == {}
+    for fact in (Contents(), Fingerprints()):
+        assert isinstance(fact.process(answer), dict)
 
 
 @pytest.mark.parametrize("text", ["one\ntwo\n", "no newline at the end", "", "blank\n\n\nlines\n"])
