@@ -10,6 +10,7 @@ import click
 from click.shell_completion import BashComplete, CompletionItem, ShellComplete, ZshComplete
 from typing_extensions import override
 
+from stagecraft.harmless import harmless
 from stagecraft.nearest import did_you_mean
 from stagecraft.project import environments, here
 
@@ -108,6 +109,7 @@ def main() -> int:
         click.echo("\nAborted", err=True)
         return 1
     except click.UsageError as error:
+        error.message = "\n".join(map(harmless, error.message.split("\n")))
         error.show()
         return 1
     except click.ClickException as error:  # pyinfra's and our own too, whose `show` is pyinfra's

@@ -61,5 +61,6 @@ def end(name: str) -> None:
         account=name,
         home=f"{APPS}/{name}",
         besides=f"php-fpm@{name}.service",
+        limits=reach_unit(name),
     )
     stopped(name=f"Lift the limits of {name}", unit=reach_unit(name))

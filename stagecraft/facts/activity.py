@@ -13,12 +13,14 @@ READ_ACTIVITY = Path(__file__).with_suffix(".sh").read_text()
 
 
 class Activity(FactBase[list[str]]):
-    """What the account has going besides the unit, in words: programs, crontab, jobs of at."""
+    """What the account has going besides the unit, in words: programs, crontab, jobs of at. As long
+    as the unit `limits` runs, there may be more than anybody sees."""
 
     @reading
-    def command(self, account: str, unit: str) -> str:
-        given = f"account={shlex.quote(account)}\nunit={shlex.quote(unit)}\n"
-        return given + READ_ACTIVITY
+    def command(self, account: str, unit: str, limits: str) -> str:
+        given = {"account": account, "unit": unit, "limits": limits}
+        variables = "".join(f"{name}={shlex.quote(text)}\n" for name, text in given.items())
+        return variables + READ_ACTIVITY
 
     @staticmethod
     def default() -> list[str]:

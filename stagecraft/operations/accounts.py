@@ -58,25 +58,30 @@ def options(values: dict[str, str]) -> str:
     return " ".join(f"{option} {shlex.quote(value)}" for option, value in values.items())
 
 
-def idle(*, name: str, account: str, home: str, besides: str) -> OperationMeta:
+def idle(*, name: str, account: str, home: str, besides: str, limits: str) -> OperationMeta:
     """Ensures that nothing runs as the account but what the unit `besides` runs, and that nothing
-    starts as it by itself. The plan says what ends. Its crontab stays, in `home`."""
-    found = activity(account, besides)
+    starts as it by itself, before its `limits`, a unit, are lifted. The plan says what ends. Its
+    crontab stays, in `home`."""
+    found = activity(account, besides, limits)
     return ended(
-        name=f"{name}: {found}" if found else name, account=account, home=home, besides=besides
+        name=f"{name}: {found}" if found else name,
+        account=account,
+        home=home,
+        besides=besides,
+        limits=limits,
     )
 
 
-def activity(account: str, besides: str) -> str:
+def activity(account: str, besides: str, limits: str) -> str:
     """In words, which are of the account's making."""
-    found: list[str] = host.get_fact(Activity, account=account, unit=besides)
+    found: list[str] = host.get_fact(Activity, account=account, unit=besides, limits=limits)
     return "".join(bounded([harmless(", ".join(found))]))
 
 
 @operation()
-def ended(account: str, home: str, besides: str) -> Generator[StringCommand]:
+def ended(account: str, home: str, besides: str, limits: str) -> Generator[StringCommand]:
     """What `idle` ensures."""
-    found = activity(account, besides)
+    found = activity(account, besides, limits)
     saw(State("activity", account, "", found))
     if found:
         words = map(shlex.quote, (END_ACTIVITY, "end-activity", account, home))

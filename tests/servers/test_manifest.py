@@ -42,6 +42,25 @@ STAYS = [
 ]
 
 
+BEATS = f"/var/www/{SHOP}/shared/storage/app/beats"
+FLEETING = f"""while (1) {{
+    $child = fork;
+    exit if $child;
+    open F, ">>{BEATS}"; print F "."; close F;
+    select undef, undef, undef, 0.002
+}}"""
+"""A process that no list shows: when it is asked for, another one has taken its place."""
+
+
+def beats(host: Provisioned) -> int:
+    return int(host.ssh(f"sleep 0.2; stat --format %s {BEATS}"))
+
+
+def named(operations: list[str]) -> list[str]:
+    """Without what they found."""
+    return [operation.split(":")[0] for operation in operations]
+
+
 def declare(host: Provisioned, change: dict[str, object], *, without: str = "") -> None:
     """The environment's file with the top-level keys of `change`, and without one site."""
     path = host.project.directory / "group_data/staging.yml"
@@ -74,7 +93,9 @@ def test_a_removed_site_goes_after_the_plan_named_it_and_its_data_stays(host: Pr
     host.ssh(f"mkdir -p {CRONTAB.parent}; echo '* * * * * artisan' >{CRONTAB}")
     declare(host, {}, without="shop")
     plan = host.project.plan("staging")
-    ended = f"End what else runs as {SHOP}: sleep of worker.service, its crontab"
+    ended = (
+        f"End what else runs as {SHOP}: sleep of worker.service, what no list shows, its crontab"
+    )
     assert f"Removed sites | {ended}" in plan
     assert f"Removed sites | Stop PHP-FPM of {SHOP}" in plan
     assert f"Removed sites | Stop Redis of {SHOP}" in plan
@@ -83,7 +104,9 @@ def test_a_removed_site_goes_after_the_plan_named_it_and_its_data_stays(host: Pr
     for path in GONE[:-2]:
         assert any(f" {path}" in operation for operation in plan), path
     assert not any("askpro-staging" in operation for operation in plan)
-    assert host.project.apply("staging") == plan
+    host.ssh(f"systemd-run --quiet --scope --uid={SHOP} perl -e '{FLEETING}'")
+    assert beats(host) != beats(host)
+    assert named(host.project.apply("staging")) == named(plan)
     for path in GONE:
         assert not there(host, path), path
     for path in STAYS:
@@ -99,6 +122,7 @@ def test_a_removed_site_goes_after_the_plan_named_it_and_its_data_stays(host: Pr
         assert not host.succeeds(f"systemctl is-active {unit} || systemctl is-enabled {unit}")
     assert SHOP not in host.ssh("nft list tables")
     assert not host.succeeds(f"pgrep -U {SHOP}")
+    assert beats(host) == beats(host)
     for user in ("shop_staging", "shop_staging_migrator"):
         login = f"mariadb --defaults-file=/etc/stagecraft/database/{user}.cnf -e 'DO 0' 2>&1"
         assert "this account is locked" in host.ssh(f"{login} || true")

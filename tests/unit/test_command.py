@@ -59,6 +59,7 @@ def test_without_a_verb_it_lists_them(tmp_path: Path) -> None:
         (("secret", "staging", "a", "B", "--recrypt"), "--recrypt takes all secrets"),
         (("secret", "staging", "--recrypt", "--generate"), "needs a site and a key"),
         (("completion", "fish"), "'fish' is not one of 'bash', 'zsh'"),
+        (("drift", "\x1b]0;x\x07"), r"\x1b]0;x\x07"),
     ],
 )
 def test_a_wrong_command_line_was_not_done(

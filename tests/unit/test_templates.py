@@ -476,11 +476,12 @@ PATHS = {
     "/storage/x.PHTML/y": "refused",
     "/INDEX.PHP/admin": "refused",
     "/storage/.env": "refused",
-    "/storage/logo.png": "~ ^/storage/(.+)$",
+    "/storage/logo.png": "~ (?s)^/storage/(.+)$",
     "/build/assets/app-4ED99c_7.css": "ordinary",
     "/logo.png": "ordinary",
     "/vendor/livewire/livewire.min.js": "ordinary",
     "/admin.css": "ordinary",
+    "/storage/a\nb": "~ (?s)^/storage/(.+)$",
     "/storage.css": "ordinary",
     "/app.4ed993c7.css": "/",
     "/x.php/y.css": "refused",
@@ -523,7 +524,7 @@ def ordinary(found: dict[str, Block]) -> str:
     return name
 
 
-NO_PHP = r"~* ^/(?:wp-includes|wp-content/uploads)/.*\.php$"
+NO_PHP = r"~* (?s)^/(?:wp-includes|wp-content/uploads)/.*\.php$"
 SHARED = "~ ^/(?:wp-content/uploads)/"
 
 PATHS_OF_PHP_FILES = {
@@ -539,6 +540,7 @@ PATHS_OF_PHP_FILES = {
     "/wp-includes/version.php": NO_PHP,
     "/wp-includes/css/x.css": "ordinary",
     "/wp-content/uploads/a/x.php": NO_PHP,
+    "/wp-content/uploads/a\nb.php": NO_PHP,
     "/WP-content/Uploads/x.PHP": NO_PHP,
     "/wp-content/uploads/x.php.jpg": "refused",
     "/wp-content/uploads/2026/photo.jpg": SHARED,
@@ -593,7 +595,7 @@ def test_one_limit_holds_for_nginx_and_php(http: Block, written: Any) -> None:
 def test_no_link_is_followed_where_the_site_can_put_one(http: Block) -> None:
     server = vhost(http, "askpro.test")
     assert named(server, "root") == [["/var/www/askpro-staging/current/public"]]
-    storage = locations(server)["~ ^/storage/(.+)$"]
+    storage = locations(server)["~ (?s)^/storage/(.+)$"]
     assert named(storage, "root") == [["/var/www/askpro-staging/shared/storage/app/public"]]
     assert named(storage, "disable_symlinks") == [["on", "from=/var/www/askpro-staging/shared"]]
 
