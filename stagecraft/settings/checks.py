@@ -143,10 +143,8 @@ def logins(servers: dict[str, Server]) -> Wrong:
 def taken_ports(servers: dict[str, Server]) -> Wrong:
     """sshd's, where it is another service's on every machine."""
     for name, server in servers.items():
-        owners = dict.fromkeys((80, 443), "nginx")
-        owners |= dict.fromkeys(DATABASE_PORTS, server.database.engine)
-        if owner := owners.get(server.ssh_port):
-            message = f"{server.ssh_port} is {owner}'s port: sshd needs another one"
+        if server.ssh_port in (80, 443):
+            message = f"{server.ssh_port} is nginx's port: sshd needs another one"
             yield ("servers", name, "ssh_port"), message
         elif server.host and server.ssh_port >= UNPRIVILEGED:
             message = (
@@ -206,17 +204,15 @@ def _claims(site: Site) -> Iterator[tuple[str, KeyPath, str]]:
     yield "database user", ("database", "user"), site.database.migrator
 
 
-DATABASE_PORTS = (3306, 33060)
-
 UNPRIVILEGED = 1024
 """Ports from here on are anybody's: net.ipv4.ip_unprivileged_port_start, Linux' default."""
 
 
 def others_doors(server: Server, entries: Iterable[Entry]) -> Iterator[Problem]:
     """What no site may reach on the machine: by these services it would get to all the others."""
-    doors = {server.ssh_port: "is sshd's: no site logs in to its own machine"}
-    for port in DATABASE_PORTS:
-        doors[port] = f"is {server.database.engine}'s, for all sites: the app has its socket"
+    database = f"is {server.database.engine}'s, for all sites: the app has its socket"
+    doors = dict.fromkeys(server.database.ports, database)
+    doors[server.ssh_port] = "is sshd's: no site logs in to its own machine"
     for entry in entries:
         for n, destination in enumerate(entry.site.destinations):
             here = destination.loopback or destination.has(server.address)

@@ -79,6 +79,11 @@ class ServerDatabase(Setting):
     def memory_percent(self) -> int:
         return percent(self.memory)
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Where one that others installed may listen; ours has its socket alone."""
+        return (3306,) if self.engine == "mariadb" else (3306, 33060)
+
 
 class Server(Setting):
     """A machine, and how to reach it. Paths are absolute once they have been read. `backups` are

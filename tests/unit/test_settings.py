@@ -430,12 +430,16 @@ def test_what_a_machine_is_reached_by(root: Path, address: str) -> None:
     assert read("staging", root).server.address == address.strip("'")
 
 
-@pytest.mark.parametrize(
-    ("port", "owner"), [(80, "nginx"), (443, "nginx"), (3306, "mariadb"), (33060, "mariadb")]
-)
-def test_sshd_on_a_port_of_what_we_install(root: Path, port: int, owner: str) -> None:
+@pytest.mark.parametrize("port", [80, 443])
+def test_sshd_on_a_port_of_nginx(root: Path, port: int) -> None:
     write(root, all=f"{ALL}    ssh_port: {port}\n")
-    assert f"ssh_port: {port} is {owner}'s port: sshd needs another one" in problem(root)
+    assert f"ssh_port: {port} is nginx's port: sshd needs another one" in problem(root)
+
+
+def test_sshd_on_a_port_that_the_database_server_does_not_have(root: Path) -> None:
+    write(root, all=f"{ALL}    ssh_port: 3306\n")
+    assert read("staging", root).server.ssh_port == 3306
+    assert "is sshd's" in site(root, "reach: [127.0.0.1:3306]")
 
 
 def test_a_port_that_anybody_can_take_is_not_sshd_s_where_we_set_it(root: Path) -> None:

@@ -14,8 +14,6 @@ from stagecraft.drift.unmanaged.findings import unmanaged
 from stagecraft.facts.listeners import ListenersFact, Socket
 from tasks.database import CONFIGURATION
 
-DATABASE_PORTS = {"mariadb": {3306}, "mysql": {3306, 33060}}
-
 ADDRESS = r"networking|ifup@.+|NetworkManager|systemd-networkd|dhcpcd(?:@.+)?"
 TIME = r"chrony|ntp|ntpsec|openntpd|systemd-timesyncd"
 NAMES = r"systemd-resolved"
@@ -47,7 +45,7 @@ WHERE_IT_IS_SET = {
 } | {
     engine: "grep -rnE '(skip.networking|bind.address)' /etc/mysql  # leave it its socket, or"
     f" 127.0.0.1, then: systemctl restart {engine}"
-    for engine in DATABASE_PORTS
+    for engine in CONFIGURATION
 }
 
 
@@ -75,7 +73,7 @@ def explained(socket: Socket, declared: Declared) -> bool:
     if socket.protocol == "tcp" and socket.unit == "nginx.service":
         return socket.port in (80, 443)
     engine = settings.database.engine
-    if socket.unit == f"{engine}.service" and socket.port in DATABASE_PORTS[engine]:
+    if socket.unit == f"{engine}.service" and socket.port in settings.database.ports:
         return socket.local and CONFIGURATION[engine][0] not in declared.paths
     client = CLIENTS_OF_THE_NETWORK.get((socket.protocol, socket.port))
     if client and re.fullmatch(rf"(?:{client})\.service", socket.unit):
