@@ -15,11 +15,13 @@ READ_UNITS = Path(__file__).with_suffix(".sh").read_text()
 
 @dataclass(frozen=True)
 class Failure:
-    """A unit that has failed: how, in systemd's word, and when in seconds since the epoch."""
+    """A unit that has failed: how, in systemd's word, and when in seconds since the epoch. `file` is
+    empty where it has none any more."""
 
     unit: str
     result: str
     since: float
+    file: str
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,12 @@ def parse_units(lines: list[str]) -> Units:
             environment.append(words[0])
     return Units(
         failed=tuple(
-            Failure(unit["Id"], unit["Result"], parse_timestamp(unit["StateChangeTimestamp"]))
+            Failure(
+                unit["Id"],
+                unit["Result"],
+                parse_timestamp(unit["StateChangeTimestamp"]),
+                unit["FragmentPath"],
+            )
             for unit in failed
             if unit
         ),

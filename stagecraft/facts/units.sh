@@ -2,13 +2,17 @@
 # changed since systemd last read them all, what was put into /run to change them until the next boot,
 # and which variables systemd gives to all that it starts; words apart by tabs. Names that could pass
 # for other words are left out: strays.sh tells of them.
+tab=$(printf '\t')
 moments=$(systemctl show --timestamp=us+utc --property=UnitsLoadFinishTimestamp,UnitsLoadTimestamp) || exit
 echo "$moments" | sed 's/^/read\t/; s/=/\t/'
 read=$(systemctl show --timestamp=unix --property=UnitsLoadTimestamp --value 2>/dev/null)
 failed=$(systemctl list-units --state=failed --plain --no-legend 2>/dev/null | cut -d ' ' -f 1)
 [ -z "$failed" ] ||
-    systemctl show --timestamp=us+utc --property=Id,Result,StateChangeTimestamp -- $failed |
-    sed 's/^/failed\t/; s/=/\t/'
+    systemctl show --timestamp=us+utc --property=Id,Result,StateChangeTimestamp,FragmentPath -- $failed |
+    while IFS='=' read -r key value; do
+        [ "$key" != FragmentPath ] || [ -e "$value" ] || value=
+        printf 'failed\t%s\n' "${key:+$key$tab$value}"
+    done
 systemctl show --property=Id,LoadState,ActiveState,FragmentPath,DropInPaths \
     '*.service' '*.timer' '*.socket' '*.path' | awk -v RS= -F '\n' '
     {

@@ -72,6 +72,11 @@ TAMPERS = [
         wearing("high", "failed unit", "logrotate@askpro-staging.service"),
     ),
     Tamper(
+        "cd /run/systemd/system; printf '[Service]\\nType=oneshot\\nExecStart=false\\n' > gone.service;"
+        " systemctl start gone.service; rm gone.service",
+        wearing("high", "failed unit", "gone.service"),
+    ),
+    Tamper(
         "touch -d '4 days ago' /var/lib/apt/periodic/unattended-upgrades-stamp"
         " /etc/apt/apt.conf.d/52stagecraft",
         wearing("high", "unattended upgrades", "success"),

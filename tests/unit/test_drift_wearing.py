@@ -77,15 +77,29 @@ def test_a_certificate_wears_out_by_its_share_or_its_days(
 
 
 def test_a_failed_unit_is_told_unless_a_run_starts_it() -> None:
-    units = Units(failed=(Failure("certbot.service", "exit-code", NOW),))
+    units = Units(
+        failed=(
+            Failure("certbot.service", "exit-code", NOW, "/usr/lib/systemd/system/certbot.service"),
+        )
+    )
     declared: Any = SimpleNamespace(sites=[])
     [found] = failed(units, set(), declared)
     assert found.found == "it failed (exit-code): certificates are not renewed"
     assert list(failed(units, {"certbot.service"}, declared)) == []
 
 
+def test_a_failed_unit_that_has_no_file_any_more_is_not_started_again() -> None:
+    units = Units(failed=(Failure(r"a\x2db.timer", "resources", NOW, ""),))
+    declared: Any = SimpleNamespace(sites=[])
+    [found] = failed(units, set(), declared)
+    assert found.remedy == r"systemctl reset-failed 'a\x2db.timer'"
+
+
 def test_a_site_s_failed_unit_is_told_as_that_site_s() -> None:
-    units = Units(failed=(Failure("logrotate@shop-staging.service", "timeout", NOW),))
+    failure = Failure(
+        "logrotate@shop-staging.service", "timeout", NOW, "/etc/systemd/system/logrotate@.service"
+    )
+    units = Units(failed=(failure,))
     declared: Any = SimpleNamespace(
         sites=[SimpleNamespace(name="shop-staging", environment="staging")]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Iterator
 
 from pyinfra.context import host
@@ -12,7 +13,7 @@ from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.running.finding import environment_of
 from stagecraft.drift.wearing.finding import finding
-from stagecraft.facts.units import Units, UnitsFact
+from stagecraft.facts.units import Failure, Units, UnitsFact
 from stagecraft.operations.services import looked_after
 
 INSTANCE = re.compile("@.*(?=[.])")
@@ -44,7 +45,15 @@ def failed(units: Units, started: Collection[str], declared: Declared) -> Iterat
             ("failed unit", failure.unit),
             expected="it does its work",
             found=f"it failed ({failure.result})" + (f": {meaning}" if meaning else ""),
-            remedy=f"journalctl -u {failure.unit}; systemctl restart {failure.unit}",
+            remedy=remedy(failure),
             environment=environment_of(failure.unit, declared),
             since=failure.since,
         )
+
+
+def remedy(failure: Failure) -> str:
+    """What has no file any more, systemd cannot start again: it only remembers."""
+    unit = shlex.quote(failure.unit)
+    if not failure.file:
+        return f"systemctl reset-failed {unit}"
+    return f"journalctl -u {unit}; systemctl restart {unit}"
