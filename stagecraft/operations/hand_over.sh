@@ -17,6 +17,24 @@ close_below() { # $1: the ACL of directories, the rest is for `find`
 }
 is_directory() { [ ! -L "$1" ] && [ -d "$1" ]; }
 
+roots_all() { # what is below the working directory
+    chown -hR "root:$site" .
+    find . -mindepth 1 -maxdepth 1 ! -name public -exec setfacl -RPb -m "$roots" {} +
+    ! is_directory public || setfacl -RPb -m "$roots,$nginx:rX" public
+}
+renew() ( # all files below the working directory
+    release=$PWD
+    rm -rf "$copy"
+    mkdir -m 700 "$copy"
+    cp -a . "$copy/release"
+    cd "$copy/release"
+    roots_all
+    find . ! -type d -execdir sh -c '
+        into=$1${PWD#"$2"}
+        shift 2
+        exec mv -ft "$into" "$@"' sh "$release" "$copy/release" {} +
+)
+
 waiting() { # whether the release $1 is not root's yet, or a killed run has begun with it
     [ -k "$1" ] || find "$1" \( ! -user root -o ! -type l -perm /022 \) -print -quit | grep -q .
 }
@@ -27,15 +45,17 @@ take() ( # the release $1
     chmod +t .
     close_below "$roots" . -mindepth 1 -path ./public -prune -o
     ! is_directory public || close_below "$roots,$nginx:rX" public
-    # Names stay what they are from here on.
-    chown -hR "root:$site" .
-    find . -mindepth 1 -maxdepth 1 ! -name public -exec setfacl -RPb -m "$roots" {} +
-    ! is_directory public || setfacl -RPb -m "$roots,$nginx:rX" public
+    # Names stay what they are from here on. What a file is, still changes: the site may have it open
+    # for writing, or by another name.
+    renew
+    roots_all
 )
 finish() { chmod -t "$1"; }
 
 cd "$home"
 close
+copy=$(pwd -P)/.handing-over
+trap 'rm -rf "$copy"' EXIT
 ! is_directory current || [ -O current ] || { echo "$home/current is the site's; move it away" >&2; exit 1; }
 is_directory releases || { echo "$home/releases is no directory; move it away" >&2; exit 1; }
 cd releases

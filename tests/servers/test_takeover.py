@@ -104,6 +104,42 @@ def test_an_earlier_version_s_releases_are_handed_over(host: Provisioned) -> Non
     assert host.project.plan("staging") == []
 
 
+HOLD = f"""
+cd {HOME}
+cp -a releases/placeholder releases/held
+chown -hR {SITE}: releases/held
+{AS_SITE} ln releases/held/public/index.php shared/storage/index.php
+{AS_SITE} sh -c '
+    exec >> releases/held/public/index.php
+    touch /tmp/held
+    until [ -e /tmp/handed-over ]; do sleep 0.1; done
+    echo written
+    mv /tmp/held /tmp/written' 2> /dev/null &
+until [ -e /tmp/held ]; do sleep 0.1; done
+stat -c %Y releases/held/public/index.php
+"""
+
+AS_IT_WAS = f"""
+touch /tmp/handed-over
+until [ -e /tmp/written ]; do sleep 0.1; done
+rm /tmp/written /tmp/handed-over
+cd {HOME}
+tail -n 1 shared/storage/index.php
+cmp releases/held/public/index.php releases/placeholder/public/index.php
+stat -c %Y releases/held/public/index.php
+ls -A
+rm -r releases/held shared/storage/index.php
+"""
+
+
+def test_what_the_site_has_open_for_writing_is_no_release_s(host: Provisioned) -> None:
+    """Nor what it has another name for."""
+    modified = host.ssh(HOLD)
+    (handed_over,) = host.project.apply("staging")
+    assert " over to root: held" in handed_over
+    assert host.ssh(AS_IT_WAS).split() == ["written", modified, "current", "releases", "shared"]
+
+
 def test_a_killed_run_s_releases_are_handed_over_by_the_next(host: Provisioned) -> None:
     """It marks what it is at."""
     host.ssh(f"chmod +t {HOME}/releases/earlier")
