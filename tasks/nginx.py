@@ -48,7 +48,7 @@ def nginx(machine: Machine, neighbours: Neighbours) -> Written:
     return files.tree(
         name="Write what all sites share in /etc/nginx",
         tree="nginx",
-        nodes=[*shared(machine), *default_server(machine, neighbours)],
+        nodes=[*shared(machine, neighbours), *default_server(machine, neighbours)],
         check=NGINX_TEST,
     )
 
@@ -97,7 +97,7 @@ def read_by_nginx(environment: Environment) -> list[str]:
     return ["/etc/nginx", CERTIFICATES, *(f"{certificate(site)}/" for site in environment.sites)]
 
 
-def shared(machine: Machine) -> list[Node]:
+def shared(machine: Machine, neighbours: Neighbours) -> list[Node]:
     return [
         Directory(ACME_WEBROOT),
         Directory("/etc/nginx/stagecraft", group="www-data", mode="750"),
@@ -116,7 +116,11 @@ def shared(machine: Machine) -> list[Node]:
         ),
         file(f"{SNIPPETS}/dot-segments.conf", "nginx/dot-segments.conf.j2"),
         file(f"{SNIPPETS}/slow-clients.conf", "nginx/slow-clients.conf.j2"),
-        file("/etc/nginx/conf.d/stagecraft.conf", "nginx/stagecraft.conf.j2"),
+        file(
+            "/etc/nginx/conf.d/stagecraft.conf",
+            "nginx/stagecraft.conf.j2",
+            names_hash_bucket=neighbours.names_hash_bucket,
+        ),
     ]
 
 

@@ -80,7 +80,8 @@ class Neighbours:
     """`packages` are those of database servers, `users` the homes of the users with a site's
     name. `files` says of each given path where a file stands whether it bears our mark.
     `lineages` are certbot's with a site's name, and their webroot: empty for other plugins.
-    `as_nginx` is what else runs as www-data, each with its unit."""
+    `as_nginx` is what else runs as www-data, each with its unit. `names_hash_bucket` is nginx's
+    `server_names_hash_bucket_size`."""
 
     listeners: list[Listener] = field(default_factory=list)
     packages: set[str] = field(default_factory=set)
@@ -91,6 +92,7 @@ class Neighbours:
     vhosts: list[Vhost] = field(default_factory=list)
     lineages: dict[str, str] = field(default_factory=dict)
     as_nginx: list[str] = field(default_factory=list)
+    names_hash_bucket: str = ""
 
 
 def with_port(address: str) -> str:
@@ -112,6 +114,8 @@ def parse_neighbours(lines: Iterable[str]) -> Neighbours:
             found.vhosts.append(Vhost(words[0], sums[words[0]]))
         elif kind == "listen":
             found.vhosts[-1].listens.append(words[0])
+        elif kind == "server_names_hash_bucket_size":
+            found.names_hash_bucket = words[0]
         elif kind == "server_name":
             found.vhosts[-1].names += [name.strip("\"'").lower() for name in words]
         else:

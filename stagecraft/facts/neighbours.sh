@@ -96,7 +96,7 @@ done
         while (match(rest, /[;{}]/)) {
             count = split(substr(rest, 1, RSTART - 1), words)
             rest = substr(rest, RSTART + 1)
-            if (count < 2 || words[1] != "listen" && words[1] != "server_name") continue
+            if (count < 2 || words[1] !~ /^(listen|server_name|server_names_hash_bucket_size)$/) continue
             printf "%s", words[1]
             for (i = 2; i <= count; i++) printf "\t%s", words[i]
             print ""

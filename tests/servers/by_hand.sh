@@ -9,6 +9,8 @@ php=$(ls /etc/php)
 printf '[mariadbd]\nbind-address = 0.0.0.0\n' >/etc/mysql/mariadb.conf.d/99-reports.cnf
 systemctl restart mariadb
 
+sed -i 's/# \(server_names_hash_bucket_size\) 64;/\1 128;/' /etc/nginx/nginx.conf
+
 # The last of all names: without a default_server, the first one answers names that nobody knows.
 cat >/etc/nginx/sites-available/www.askpro.test <<VHOST
 limit_req_zone \$binary_remote_addr zone=login:1m rate=100r/s;

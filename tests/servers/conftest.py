@@ -12,7 +12,15 @@ import pytest
 import tampering
 from pebble import Pebble, set_up
 from project import Project
-from provisioned import STATE, Provisioned, debian_unstable, machine, provision, staging
+from provisioned import (
+    LONGEST_DOMAIN,
+    STATE,
+    Provisioned,
+    debian_unstable,
+    machine,
+    provision,
+    staging,
+)
 from tampering import Finder, Guarded, guard
 
 from stagecraft.nspawn.lab import Lab
@@ -46,6 +54,7 @@ def trixie(lab: Lab) -> Provisioned:
             "sites": {
                 "askpro": {
                     "domain": "api.askpro.test",
+                    "aliases": [LONGEST_DOMAIN],
                     "tls": {"issuer": "selfsigned"},
                     "mark_staging": False,
                     "database": {"name": "askproai_db", "user": "askproai_user"},

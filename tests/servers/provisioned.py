@@ -26,6 +26,9 @@ STATE = REPOSITORY / ".stagecraft" / (f"tests-{WORKER}" if WORKER else "tests")
 """A lab for each of the processes that share the tests."""
 
 
+LONGEST_DOMAIN = ".".join(["a" * 63] * 3 + ["a" * 56, "test"])
+
+
 @dataclass
 class Provisioned:
     """A server that runs have brought from bare to serving, and what they said on the way."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from provisioned import Provisioned
+from provisioned import LONGEST_DOMAIN, Provisioned
 
 SHOP, ALIAS, EVIL = "shop.test", "www.staging.askpro.test", "evil.example"
 
@@ -95,6 +95,10 @@ def test_a_site_answers_over_its_own_connection_alone(trixie: Provisioned) -> No
     for name, other in ((SHOP, "api.askpro.test"), ("api.askpro.test", ALIAS), (ALIAS, SHOP)):
         answer = trixie.web.raw(name, request("/health", f"Host: {other}"))
         assert answer.startswith(b"HTTP/1.1 421 "), answer
+
+
+def test_the_longest_domain_is_served(trixie: Provisioned) -> None:
+    assert trixie.web.get(f"https://{LONGEST_DOMAIN}/health").status == 200
 
 
 def test_the_names_of_one_site_share_a_connection(host: Provisioned) -> None:

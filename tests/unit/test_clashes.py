@@ -25,7 +25,7 @@ from stagecraft.operations.nodes import Absent
 from stagecraft.settings import Environment, ServerDatabase, Site
 from tasks import clashes as task
 from tasks.database import CONFIGURATION, exposed, ours
-from tasks.nginx import CATCH_ALL, WELCOME_PAGE, answering, default_server, ipv6_beside
+from tasks.nginx import CATCH_ALL, WELCOME_PAGE, answering, default_server, ipv6_beside, shared
 
 NAME = "askpro-staging"
 HOME = f"/var/www/{NAME}"
@@ -79,6 +79,7 @@ foreign|/etc/redis/redis-shop-staging.conf
 sum|1234|/etc/nginx/nginx.conf
 sum|5678|/etc/nginx/sites-enabled/with space
 vhost|/etc/nginx/nginx.conf
+server_names_hash_bucket_size|128
 vhost|/etc/nginx/sites-enabled/with space
 listen|443|ssl
 server_name|Askpro.test|"www.askpro.test"
@@ -113,6 +114,7 @@ def test_what_the_fact_prints_is_read() -> None:
             )
         ],
         lineages={"askpro-staging": "/var/www/html", "shop-staging": ""},
+        names_hash_bucket="128",
     )
 
 
@@ -420,6 +422,14 @@ def test_without_others_the_catch_all_takes_the_welcome_page_s_place(machine: An
     nodes = default_server(machine, Neighbours(vhosts=[WELCOME, STATUS]))
     assert CATCH_ALL in [node.path for node in nodes]
     assert Absent("/etc/nginx/sites-enabled/default", WELCOME_PAGE) in nodes
+
+
+@pytest.mark.parametrize("theirs", ["", "128"])
+def test_how_long_a_name_may_be_is_set_unless_others_have_set_it(machine: Any, theirs: str) -> None:
+    """nginx takes the directive once."""
+    nodes = shared(machine, Neighbours(names_hash_bucket=theirs))
+    text = next(node.content for node in nodes if node.path.endswith("conf.d/stagecraft.conf"))
+    assert ("\nserver_names_hash_bucket_size " in text) == (not theirs)
 
 
 @pytest.mark.parametrize(
