@@ -9,7 +9,7 @@ from pyinfra.context import host
 
 from stagecraft.errors import ServerError
 from stagecraft.facts.database import Database, DatabaseFact
-from stagecraft.facts.neighbours import Listener, Neighbours, NeighboursFact
+from stagecraft.facts.neighbours import Home, Listener, Neighbours, NeighboursFact
 from stagecraft.manifest import Manifest, manifest
 from stagecraft.paths import (
     ACME_WEBROOT,
@@ -93,7 +93,7 @@ def clashes(
         )
     for site in environment.sites:
         yield from foreign_accounts(site, neighbours)
-        yield from foreign_files(site, neighbours)
+        yield from foreign_files(site, neighbours, manifest)
         yield from claimed_names(site, neighbours)
         yield from foreign_databases(site, database)
         yield from left_elsewhere(site, manifest)
@@ -161,14 +161,9 @@ def foreign_accounts(site: Site, neighbours: Neighbours) -> Iterator[str]:
             yield f"the group {name}{members}: {another_name(site)}"
 
 
-def foreign_files(site: Site, neighbours: Neighbours) -> Iterator[str]:
+def foreign_files(site: Site, neighbours: Neighbours, manifest: Manifest) -> Iterator[str]:
     home = neighbours.homes.get(site.home)
-    # An empty directory of root's is what a run leaves that ends before it passes it on.
-    made_by_us = home is None or (
-        home.kind == "directory"
-        and (home.owner == f"root:{site.name}" or (home.owner == "root:root" and home.empty))
-    )
-    if home and not made_by_us:
+    if home and not made_by_us(site, home, manifest):
         yield (
             f"{site.home} is a {home.kind} of {home.owner}, not a directory of root:{site.name}:"
             f" {another_name(site)}, or move it away"
@@ -183,6 +178,16 @@ def foreign_files(site: Site, neighbours: Neighbours) -> Iterator[str]:
             f" (/etc/letsencrypt/renewal/{site.name}.conf): {another_name(site)}, or remove it with"
             f" `certbot delete --cert-name {site.name}` when no vhost uses it"
         )
+
+
+def made_by_us(site: Site, home: Home, manifest: Manifest) -> bool:
+    """One that is recorded may have got another owner since. An empty directory of root's is what a
+    run leaves that ends before it passes it on."""
+    return home.kind == "directory" and (
+        any(record.path == site.home for record in manifest.own)
+        or home.owner == f"root:{site.name}"
+        or (home.owner == "root:root" and home.empty)
+    )
 
 
 def claimed_names(site: Site, neighbours: Neighbours) -> Iterator[str]:

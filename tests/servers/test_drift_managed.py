@@ -225,6 +225,17 @@ def test_a_release_is_no_difference(guarded: Guarded) -> None:
         guarded.shell(f"ln -sfn releases/placeholder {home}/current; rm -r {home}/releases/1")
 
 
+def test_a_home_given_to_its_site_is_root_s_again_by_a_run(guarded: Guarded) -> None:
+    guarded.shell(f"chown -R {SITE}: /var/www/{SITE}")
+    report = guarded.check()
+    assert not report.unchecked
+    assert {finding.remedy for finding in report.findings} == {
+        "pyinfra inventories/production.py deploy.py"
+    }
+    guarded.project.apply("production")
+    assert guarded.check().findings == []
+
+
 def test_nothing_is_left_of_all_that(guarded: Guarded) -> None:
     assert guarded.check().findings == []
 

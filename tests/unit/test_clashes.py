@@ -236,6 +236,14 @@ def test_what_an_interrupted_run_leaves_is_no_clash(find: Any) -> None:
     )
 
 
+def test_a_home_of_ours_that_has_got_another_owner_is_drift_and_no_clash(site: Site) -> None:
+    record = Record(f"app-{NAME}", "directory", HOME, "")
+    manifest = Manifest("staging", {"staging": [record]})
+    for kind, clashes in (("directory", 0), ("symbolic link", 1)):
+        there = Neighbours(homes={HOME: Home(kind, f"{NAME}:{NAME}")})
+        assert len(list(task.foreign_files(site, there, manifest))) == clashes
+
+
 @pytest.mark.parametrize("port", ["80", "443"])
 @pytest.mark.parametrize("address", ["0.0.0.0", "*", "[::]", "203.0.113.1", "127.0.0.1"])
 def test_another_owner_of_nginx_s_ports_is_named(find: Any, port: str, address: str) -> None:
