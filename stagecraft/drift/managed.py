@@ -142,9 +142,12 @@ def by_name(step: Step, declared: Declared) -> Finding:
 
 def replacement(seen: Seen, run: str) -> str:
     """The remedy where a run refuses to replace what stands there: it may hold somebody's files,
-    and where a link leads may be what was in the directory. Empty where the run does it."""
+    where a link leads may be what was in the directory, and root cannot. Empty where the run does
+    it."""
     if not isinstance(seen, Place) or seen.entry is None:
         return ""
+    if seen.entry.attributes:
+        return f"chattr -{seen.entry.attributes} {seen.node.path}{THEN}{run}"
     match seen.node, seen.entry.kind:
         case Directory(path, user, group, mode, acl), "link":
             made = f"rm {path} && install -d -o {user} -g {group} -m {mode} {path}"

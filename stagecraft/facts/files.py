@@ -29,7 +29,7 @@ PATIENCE = "60"
 class Entry:
     """One path as it is. `mode` is octal text (`640`); `acl` are access and default entries
     beyond the mode, as `setfacl` takes them; `sha256` is that of a file's text, of a link's
-    target's."""
+    target's. `attributes` are those of chattr's letters that keep root from changing it."""
 
     kind: str
     mode: str
@@ -37,12 +37,13 @@ class Entry:
     group: str
     sha256: str = ""
     target: str = ""
+    attributes: str = ""
     acl: frozenset[str] = frozenset()
 
 
 def parse_tree(lines: list[str]) -> dict[str, Entry]:
-    """Reads what `Tree.command` prints: sections of stat, link targets, sums and ACLs. Skips any
-    other line: a site can trace what a run asks as its user, and exchange its words."""
+    """Reads what `Tree.command` prints: sections of stat, link targets, sums, attributes and ACLs.
+    Skips any other line: a site can trace what a run asks as its user, and exchange its words."""
     section, acl_path = "", ""
     entries: dict[str, dict[str, str]] = {}
     acls: dict[str, set[str]] = {}
@@ -61,6 +62,10 @@ def parse_tree(lines: list[str]) -> dict[str, Entry]:
             digest, _, path = line.partition("  ")
             if path in entries:
                 entries[path]["sha256"] = digest
+        elif section == "attributes":
+            letters, _, path = line.partition(" ")
+            if path in entries:
+                entries[path]["attributes"] = "".join(sorted({"a", "i"} & {*letters}))
         elif section == "acls":
             if line.startswith("# file: "):
                 acl_path = line[len("# file: ") :]
@@ -133,6 +138,7 @@ class Tree(FactBase[dict[str, Entry]]):
             " \"$(readlink --no-newline -- \"$path\" | tr '\\n' '\\1')\"; done;"
             " echo '== sums'; for path; do"
             ' [ -f "$path" ] && sha256sum -- "$path" 2>/dev/null; done;'
+            " echo '== attributes'; lsattr -d -- \"$@\" 2>/dev/null;"
             " echo '== acls'; getfacl --absolute-names -- \"$@\" 2>/dev/null; true",
         )
 

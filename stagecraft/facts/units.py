@@ -15,8 +15,8 @@ READ_UNITS = Path(__file__).with_suffix(".sh").read_text()
 
 @dataclass(frozen=True)
 class Failure:
-    """A unit that has failed: how, in systemd's word, and when in seconds since the epoch. `file` is
-    empty where it has none any more."""
+    """A unit that has failed: how, in systemd's word, and when in seconds since the epoch. Its
+    `file` is empty where it has none any more."""
 
     unit: str
     result: str

@@ -48,6 +48,16 @@ refuse() {
 refuse_link() { [ ! -L "$root$path" ] || refuse "symbolic link"; }
 refuse_directory() { [ -L "$root$path" ] || [ ! -d "$root$path" ] || refuse directory; }
 
+refuse_immutable() { # what root cannot replace either
+    for at in "$root$path" "$root${path%/*}"; do
+        attributes=$(lsattr -d "$at" 2>/dev/null | cut -d ' ' -f 1 | tr -cd ai)
+        [ -z "$attributes" ] || {
+            echo "nobody can change $at until you run: chattr -$attributes $at; nothing was changed" >&2
+            exit 1
+        }
+    done
+}
+
 make_directory() {
     # Its parent may have been somebody else's until a moment ago.
     [ ! -L "$root$path" ] || { echo "$path has become a symbolic link" >&2; exit 1; }
@@ -75,6 +85,7 @@ place() { # everything below the root $1
     each refuse_link directory
     each refuse_directory file
     each refuse_directory link
+    for kind in directory file link absent; do each refuse_immutable $kind; done
     each make_directory directory
     each sweep file
     each sweep absent

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tampering import Finder, Guarded, Tamper, expect_alone, in_rounds
+from tampering import Finder, Guarded, Tamper, expect_alone, in_rounds, put_right
 
 from stagecraft.drift import CHECK
 from stagecraft.drift.findings import Cause
@@ -234,6 +234,23 @@ def test_a_home_given_to_its_site_is_root_s_again_by_a_run(guarded: Guarded) -> 
     }
     guarded.project.apply("production")
     assert guarded.check().findings == []
+
+
+@pytest.fixture
+def chattr(guarded: Guarded) -> Iterator[None]:
+    """What every rented server has."""
+    guarded.shell("apt-get install -q -y --no-install-recommends e2fsprogs")
+    yield
+    guarded.shell("apt-get purge -q -y --autoremove --allow-remove-essential e2fsprogs")
+
+
+@pytest.mark.usefixtures("chattr")
+def test_what_root_cannot_change_either_is_changed_by_the_remedy(guarded: Guarded) -> None:
+    path = "/etc/nginx/conf.d/stagecraft.conf"
+    guarded.shell(f"echo '# by hand' >> {path} && chattr +i {path}")
+    [finding] = (found for found in guarded.check().findings if found.thing == path)
+    put_right(guarded, finding.remedy)
+    assert guarded.project.plan("production") == []
 
 
 def test_nothing_is_left_of_all_that(guarded: Guarded) -> None:

@@ -72,7 +72,8 @@ TAMPERS = [
         wearing("high", "failed unit", "logrotate@askpro-staging.service"),
     ),
     Tamper(
-        "cd /run/systemd/system; printf '[Service]\\nType=oneshot\\nExecStart=false\\n' > gone.service;"
+        "cd /run/systemd/system;"
+        " printf '[Service]\\nType=oneshot\\nExecStart=false\\n' > gone.service;"
         " systemctl start gone.service; rm gone.service",
         wearing("high", "failed unit", "gone.service"),
     ),

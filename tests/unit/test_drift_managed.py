@@ -91,6 +91,11 @@ def test_what_a_run_would_refuse_to_replace_is_kept(node: Node, kind: str) -> No
     assert f"$(mktemp -d {FILE.path}.found.XXXXXX)" in as_shop
 
 
+def test_what_root_cannot_change_can_be_changed_before_the_run() -> None:
+    place = Place("nginx", FILE, Entry("file", "644", "root", "root", attributes="ai"), "root")
+    assert replacement(place, RUN) == f"chattr -ai {FILE.path}, then {RUN}"
+
+
 @pytest.mark.parametrize(
     ("node", "kind"), [(FILE, "link"), (Absent(FILE.path), "file"), (Vacant("/x"), "directory")]
 )

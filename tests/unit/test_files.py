@@ -184,6 +184,21 @@ def test_a_directory_in_a_file_s_place_is_refused_before_anything_changes(
     assert not (root / "a").exists()
 
 
+@pytest.mark.parametrize("immutable", ["conf", "conf/b"])
+def test_what_chattr_keeps_from_change_is_refused_before_anything_changes(
+    root: Path, install: Install, entries: Any, stand_in: Any, immutable: str
+) -> None:
+    assert install(*a_tree(root, "old\n")).returncode == 0
+    stand_in("lsattr", f'echo "----i---------e------- {root}/{immutable}"')
+    assert entries(*a_tree(root))[f"{root}/{immutable}"].attributes == "i"
+    stand_in("lsattr", f'[ "$2" != {root}/{immutable} ] || echo "----i---------e------- $2"')
+    refused = install(*a_tree(root))
+    assert f"chattr -i {root}/{immutable}; nothing was changed\n" in refused.stderr
+    assert (root / "conf/a").read_text() == "old\n"
+    stand_in("lsattr", 'echo "--------------e------- $2"')
+    assert install(*a_tree(root)).returncode == 0
+
+
 def test_a_link_s_target_is_no_other_section(root: Path, entries: Any) -> None:
     path = root / "a"
     path.touch(0o666)
