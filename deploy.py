@@ -33,7 +33,7 @@ lock()
 
 begin(_environment.name)
 _neighbours = refuse_clashes(_environment)
-packages(_environment, _machine, _neighbours)
+_installed = packages(_environment, _machine, _neighbours)
 host(_environment.server, _machine)
 database_server(_environment.server.database, _machine, _neighbours)
 for _site in _environment.sites:
@@ -46,7 +46,7 @@ for _site in _environment.sites:
     ]
     app_settings(_site, _secrets[_site.key], _services, _ignore_errors=True)
     logs(_site, _ignore_errors=True)
-    php_fpm(_site, _machine, _ignore_errors=True)
+    php_fpm(_site, _machine, _installed, _ignore_errors=True)
 _written = [*first_certificates(_environment), nginx(_machine, _neighbours)]
 for _site in _environment.sites:
     _written.append(vhost(_site, _machine, _neighbours, _secrets[_site.key], _ignore_errors=True))

@@ -12,7 +12,7 @@ from stagecraft.manifest import manifest
 from stagecraft.operations import files
 from stagecraft.operations.files import Written
 from stagecraft.operations.nodes import Directory, File
-from stagecraft.operations.packages import installed
+from stagecraft.operations.packages import Installed, installed
 from stagecraft.operations.services import running
 from stagecraft.render import file
 from stagecraft.settings import AptSource, Environment, Site
@@ -41,8 +41,8 @@ PHP = [
 
 
 @deploy("Packages")
-def packages(environment: Environment, machine: Machine, neighbours: Neighbours) -> None:
-    installed(
+def packages(environment: Environment, machine: Machine, neighbours: Neighbours) -> Installed:
+    new = installed(
         name="Install Debian packages",
         packages=wanted(environment, machine),
         # Each site has instances of its own of these.
@@ -51,6 +51,7 @@ def packages(environment: Environment, machine: Machine, neighbours: Neighbours)
         after=[apt_sources(environment, machine)],
     )
     running(name="Run logrotate's timer", unit="logrotate.timer")
+    return new
 
 
 def wanted(environment: Environment, machine: Machine) -> list[str]:

@@ -13,6 +13,7 @@ from stagecraft.facts.machine import Machine
 from stagecraft.operations import files
 from stagecraft.operations.files import Check
 from stagecraft.operations.nodes import Directory, Node
+from stagecraft.operations.packages import Installed
 from stagecraft.operations.services import RESTART, running
 from stagecraft.paths import php_logs, php_socket, php_socket_unit_file, php_unit_file
 from stagecraft.render import file
@@ -37,10 +38,11 @@ UNREACHED = (
 
 
 @deploy("PHP-FPM")
-def php_fpm(site: Site, machine: Machine) -> None:
+def php_fpm(site: Site, machine: Machine, installed: Installed) -> None:
     php = php_version(site, machine)
     unit_file, socket_unit_file = php_unit_file(site), php_socket_unit_file(site)
-    directory = f"/etc/php/{php}/fpm/{site.name}"
+    shared = f"/etc/php/{php}/fpm"
+    directory = f"{shared}/{site.name}"
     socket_written = files.tree(
         name=f"Write {socket_unit_file}",
         tree=f"socket-{site.name}",
@@ -59,9 +61,9 @@ def php_fpm(site: Site, machine: Machine) -> None:
     running(
         name=f"Run PHP-FPM of {site.name}",
         unit=Path(unit_file).name,
-        watched=[directory],
+        watched=[directory, f"{shared}/php.ini", f"{shared}/conf.d"],
         unit_files=[unit_file],
-        after=[written],
+        after=[written, *installed.extends(php)],
     )
     # After PHP-FPM, which an earlier version let listen by itself: systemd starts no socket of a
     # service that runs, and starting the service starts its socket.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
 
@@ -30,6 +31,19 @@ UNBROKEN = "\u00a0"
 """What keeps a package and its version on one line."""
 
 
+@dataclass(frozen=True)
+class Installed:
+    """What was not there, and pyinfra's word on what installs it."""
+
+    missing: Sequence[str]
+    meta: OperationMeta
+
+    def extends(self, php: str) -> list[OperationMeta]:
+        """What installs something of this version of PHP: all its servers can load it."""
+        new = any(package.startswith(f"php{php}-") for package in self.missing)
+        return [self.meta] if new else []
+
+
 def installed(
     *,
     name: str,
@@ -37,7 +51,7 @@ def installed(
     never_started: Sequence[str] = (),
     users: Sequence[str] = (),
     after: Sequence[Written] = (),
-) -> OperationMeta:
+) -> Installed:
     """Ensures that the packages are installed; never removes or replaces another package, and
     starts, stops and restarts nothing. The plan says of each package which version comes, and
     which it replaces. Raises ServerError for a package that the server's archives do not have, and
@@ -60,7 +74,8 @@ def installed(
             announce("install, in versions that the run asks the archives for", missing)
         else:
             foresee(found, unasked)
-    return install(name=name, packages=wanted, never_started=never_started, may_upgrade=not unasked)
+    meta = install(name=name, packages=wanted, never_started=never_started, may_upgrade=not unasked)
+    return Installed(missing, meta)
 
 
 def foresee(found: Installation, users: Sequence[str]) -> None:

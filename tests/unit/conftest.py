@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from pyinfra.api.facts import FactBase
+from pyinfra.api.operation import OperationMeta
 
 from stagecraft.facts.access import Ways
 from stagecraft.facts.machine import DISTRIBUTION_VERSIONS, Machine, version_tuple
@@ -24,6 +25,7 @@ from stagecraft.facts.neighbours import Neighbours
 from stagecraft.manifest import Manifest
 from stagecraft.operations.files import Check
 from stagecraft.operations.nodes import File, Node
+from stagecraft.operations.packages import Installed
 from stagecraft.secrets import Secret
 from stagecraft.settings import Environment, Host, Server, Site
 from stagecraft.settings.read import ISSUERS
@@ -213,6 +215,7 @@ def write(
             monkeypatch.setattr(tasks[name], "manifest", lambda: Manifest(environment.name))
         neighbours = Neighbours()
         secrets = {site.key: make_secrets(site) for site in environment.sites}
+        nothing_installed = Installed((), OperationMeta("none", is_change=False))
         tasks["packages"].packages._inner(environment, machine, neighbours)
         if environment.server.host:
             keep_host(environment.server, environment.server.host, machine)
@@ -224,7 +227,7 @@ def write(
             tasks["database"].database._inner(environment, site, secrets[site.key])
             tasks["redis"].redis._inner(site, secrets[site.key])
             tasks["logs"].logs._inner(site)
-            tasks["php_fpm"].php_fpm._inner(site, machine)
+            tasks["php_fpm"].php_fpm._inner(site, machine, nothing_installed)
         tasks["tls"].first_certificates._inner(environment)
         tasks["nginx"].nginx._inner(machine, neighbours)
         for site in environment.sites:

@@ -17,6 +17,7 @@ from stagecraft.drift.running.kernel import outdated, set_by_hand
 from stagecraft.drift.running.services import (
     displaced,
     newer,
+    reads_others,
     stale_paths,
     stale_service,
     with_directories,
@@ -194,6 +195,26 @@ def test_a_service_is_stale_by_what_it_has_not_loaded() -> None:
     assert found.found == f"may still run what was removed from {CONF_D}"
     assert found.remedy == f"systemctl reload {FPM}"
     assert list(stale_paths(FPM, {}, DECLARED)) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "step", "others"),
+    [
+        (f"{CONF_D}20-gmp.ini", "reload", True),
+        (CONF_D.rstrip("/"), "reload", True),
+        # Whatever it has to take up beside that, only a restart does.
+        (f"{CONF_D}20-gmp.ini", "restart", False),
+        ("/etc/php/8.4/fpm/askpro-staging", "reload", False),
+    ],
+)
+def test_what_php_reads_and_others_write_is_told_by_them_too(
+    site: Any, make_machine: Any, changed: str, step: str, others: bool
+) -> None:
+    declared: Any = SimpleNamespace(
+        environment=SimpleNamespace(sites=[site]), machine=make_machine("13"), paths={}
+    )
+    service = Service(FPM, Unit("loaded", "active", "enabled", newer=changed), step, follows=False)
+    assert reads_others(service, declared) == others
 
 
 def test_a_service_is_told_what_systemd_has_to_read_first() -> None:

@@ -18,7 +18,7 @@ from stagecraft.facts.neighbours import Neighbours, Vhost
 from stagecraft.manifest import Manifest
 from stagecraft.operations import packages
 from stagecraft.operations.nodes import File
-from stagecraft.operations.packages import INSTALL_PACKAGES
+from stagecraft.operations.packages import INSTALL_PACKAGES, Installed
 from stagecraft.settings.models import AptSource
 from tasks import packages as task
 from tasks.nginx import WELCOME_PAGE
@@ -63,6 +63,13 @@ def test_what_apt_complains_of(installation: Any) -> None:
 def test_installed_ones_are_found_beside_unknown_ones(read_here: Any) -> None:
     wanted = ["dpkg", "no-such-package", "$(echo dpkg)"]
     assert read_here(InstallationFact, packages=wanted).installed == {"dpkg"}
+
+
+def test_an_extension_is_of_its_php_version_alone() -> None:
+    installing: Any = object()
+    installed = Installed(["certbot", "php8.4-gmp"], installing)
+    assert installed.extends("8.4") == [installing]
+    assert installed.extends("8.3") == []
 
 
 # --- What is wanted ---

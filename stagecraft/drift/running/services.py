@@ -47,7 +47,7 @@ def services(declared: Declared) -> Looked:
     for service in looked_after():
         if service.follows or not service.present.running:
             continue  # a file is not as declared, or it is down: that is what has to be said
-        if service.unit != NGINX and service.step in ("restart", "reload"):
+        if service.unit != NGINX and service.step and not reads_others(service, declared):
             path = service.present.newer
             if service.unit not in told and not others.keys() & {path, f"{path}/"}:
                 found.append(stale_service(service, declared))
@@ -58,8 +58,19 @@ def services(declared: Declared) -> Looked:
     return Looked(found)
 
 
+def reads_others(service: Service, declared: Declared) -> bool:
+    """Whether it is to take up what is not ours: another finding may tell of that."""
+    path = service.present.newer
+    loaded = (f"{top}/" for top in loaded_by(service.unit, declared))
+    return (
+        service.step == "reload"
+        and path not in declared.paths
+        and f"{path}/".startswith(tuple(loaded))
+    )
+
+
 def loaded_by(unit: str, declared: Declared) -> list[str]:
-    """Files and directories that the unit loads and that are not all ours; of those that are, the
+    """Files and directories that the unit loads and that are not all ours. Of those that are, the
     plan tells."""
     for site in declared.environment.sites:
         if unit == f"php-fpm@{site.name}.service":
