@@ -134,7 +134,6 @@ LONGEST_FIRST = (
     "test_faults",
     "guarded_12",
     "test_bootstrap-bookworm",
-    "test_second_team",
 )
 """Groups of tests that a worker had better not begin last."""
 

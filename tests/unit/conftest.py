@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import runpy
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from inspect import isfunction
 from pathlib import Path
@@ -29,6 +31,30 @@ from stagecraft.operations.packages import Installed
 from stagecraft.secrets import Secret
 from stagecraft.settings import Environment, Host, Server, Site
 from stagecraft.settings.read import ISSUERS
+
+GUARD = Path(__file__).with_name("guarded") / "sitecustomize.py"
+runpy.run_path(str(GUARD))
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(GUARD.parent), prepend=os.pathsep)
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, Any, Any]:
+    with guarded():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    if item.get_closest_marker("team_files"):
+        return (yield)
+    with guarded():
+        return (yield)
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ import importlib
 import inspect
 import pkgutil
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +36,29 @@ ALWAYS_CHANGE = {"touch", "restarted", "reloaded", "daemon_reload", "update", "u
 """Arguments by which stock operations act on every run."""
 
 OCTAL = re.compile(r"[0-7]{3,4}")
+
+
+# --- What the tests read --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        "open('group_data/all.yml')",
+        "__import__('os').listdir('secrets')",
+        "__import__('glob').glob('inventories/*.py')",
+        "__import__('pathlib').Path('tests/../waivers.yml').read_text()",
+        "__import__('runpy').run_path('inventories/staging.py')",
+    ],
+)
+def test_a_unit_test_reads_nothing_of_the_team_s(
+    monkeypatch: pytest.MonkeyPatch, reading: str
+) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(AssertionError, match="which is the team's own"):
+        eval(reading)
+    program = [sys.executable, "-c", reading]
+    assert b"which is the team's own" in subprocess.run(program, capture_output=True).stderr
 
 
 # --- What the tasks call --------------------------------------------------------------------------

@@ -55,6 +55,7 @@ def test_a_closed_output_is_nobody_listening(program: str) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
+@pytest.mark.team_files
 def test_settings_are_checked_without_an_output() -> None:
     """This checkout's own, which may be wrong."""
     assert "Traceback" not in python("-m stagecraft settings >&-").stderr
