@@ -92,6 +92,7 @@ def host(request: pytest.FixtureRequest) -> Iterator[Provisioned]:
         " php-laravel-framework",
         timeout=300,
     )
+    host.project.apply("staging")  # it has brought extensions of PHP
     worked, said = release(host, "1")
     assert worked, said
     yield host
@@ -103,6 +104,21 @@ def host(request: pytest.FixtureRequest) -> Iterator[Provisioned]:
     switch_to(host, "placeholder")
     host.ssh(f"rm -r {HOME}/releases/[12]")
     assert worked, said
+
+
+def test_the_site_has_no_other_name_for_a_file_of_a_release(host: Provisioned) -> None:
+    """Nor has it one open: a copy has taken the file's place."""
+    discover, linked = "$as_site php artisan package:discover\n", f"{HOME}/shared/storage/linked"
+    link = f"$as_site ln bootstrap/cache/packages.php {linked}\n"
+    host.ssh("sh -e", input=commands("3").replace(discover, discover + link))
+    bootstrap = f"{HOME}/releases/3/bootstrap"
+    try:
+        assert host.ssh(f"ls {bootstrap}/cache/packages.php")
+        assert not host.ssh(f"find {bootstrap} -samefile {linked}")
+        assert not host.ssh(f"find {bootstrap} ! -user root -o ! -group {NAME} -o -perm /022")
+    finally:
+        switch_to(host, "1")
+        host.ssh(f"rm -r {HOME}/releases/3 {linked}")
 
 
 def redis(host: Provisioned, command: str, database: int = 0) -> str:
