@@ -260,7 +260,7 @@ def test_no_output_at_all_means_that_nothing_is_there() -> None:
 @pytest.mark.parametrize(
     "line", ["foo", "|", "== ", "== /x", "/x|", "/x YQ", "/x \u00e9", "a  b", "x y"]
 )
-@pytest.mark.parametrize("section", ["", "stat", "links", "sums", "acls"])
+@pytest.mark.parametrize("section", ["", "stat", "links", "sums", "attributes", "acls"])
 def test_what_a_site_makes_of_an_answer_ends_no_run(section: str, line: str) -> None:
     """It can trace what a run asks as its user, where the kernel lets it."""
     answer = [f"== {section}", line]
