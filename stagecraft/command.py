@@ -109,8 +109,10 @@ def main() -> int:
         click.echo("\nAborted", err=True)
         return 1
     except click.UsageError as error:
-        error.message = "\n".join(map(harmless, error.message.split("\n")))
-        error.show()
+        shown = click.UsageError(
+            "\n".join(map(harmless, error.format_message().split("\n"))), error.ctx
+        )
+        shown.show()
         return 1
     except click.ClickException as error:  # pyinfra's and our own too, whose `show` is pyinfra's
         click.echo(f"Error: {error}", err=True)
