@@ -3,8 +3,11 @@ the drift check tells."""
 
 from __future__ import annotations
 
+import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from pyinfra.context import ctx_host, host
 
@@ -12,18 +15,38 @@ from stagecraft.facts.files import Entry
 from stagecraft.operations.nodes import Node
 
 
+class Standing(ABC):
+    """How something stands that one word does not tell: a frozen dataclass, compared and recorded
+    by its fields, and shown in words."""
+
+    @abstractmethod
+    def __str__(self) -> str: ...
+
+
+Value = str | Standing
+
+
+def encoded(value: Value) -> Any:
+    """As JSON has it."""
+    return json.loads(json.dumps(value, default=plain))
+
+
+def plain(value: Any) -> Any:
+    return vars(value) if isinstance(value, Standing) else sorted(value)
+
+
 @dataclass(frozen=True)
 class State:
-    """Something that is no path: what is declared of it and what was found, in a few words which
-    are the same where it stands as declared, and empty where it shall not be, or is not, there.
+    """Something that is no path: what is declared of it and what was found, which are equal where
+    it stands as declared, and empty where it shall not be, or is not, there.
 
     `through` is the unit without which nothing can be told of it.
     """
 
     kind: str
     thing: str
-    declared: str
-    found: str
+    declared: Value
+    found: Value
     through: str = ""
 
     @property

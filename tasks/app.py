@@ -31,12 +31,14 @@ def app(site: Site) -> None:
     root_owns_releases(name=f"Hand the releases of {site.name} over to root", site=site)
     files.tree(
         name=f"Write {site.home}",
-        tree=f"app-{site.name}",
+        tree="app",
+        site=site.name,
         nodes=[*home(site), *placeholder(site)],
     )
     files.tree(
         name=f"Write {site.home}'s storage",
-        tree=f"storage-{site.name}",
+        tree="storage",
+        site=site.name,
         nodes=storage(site),
         user=site.name,
     )
@@ -50,7 +52,8 @@ def app_settings(
     what it had."""
     files.tree(
         name=f"Write {site.home}/shared/.env",
-        tree=f"settings-{site.name}",
+        tree="settings",
+        site=site.name,
         nodes=[dotenv_file(site, secrets)],
         needs=services,
     )

@@ -123,7 +123,8 @@ def database(
     ]
     written = files.tree(
         name=f"Write the logins of {site.database.name}",
-        tree=f"database-{site.name}",
+        tree="database",
+        site=site.name,
         nodes=[
             Directory("/etc/stagecraft"),
             Directory(DATABASE_LOGINS, mode="700"),

@@ -23,12 +23,14 @@ def logs(site: Site) -> None:
     service, timer = logrotate_service_file(site), logrotate_timer_file(site)
     files.tree(
         name=f"Make {php_logs(site)}",
-        tree=f"logs-{site.name}",
+        tree="logs",
+        site=site.name,
         nodes=[Directory(php_logs(site), site.name, site.name, "750")],
     )
     written = files.tree(
         name=f"Write {service} and its timer",
-        tree=f"logrotate-{site.name}",
+        tree="logrotate",
+        site=site.name,
         nodes=rotation(site),
     )
     running(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pyinfra.api.deploy import deploy
+from pyinfra.context import host
 
+from stagecraft.facts.manifests import Manifests
 from stagecraft.known_records import KnownRecords
 from stagecraft.manifest import open_manifest
 from stagecraft.operations import files
@@ -19,7 +21,7 @@ from stagecraft.paths import MANIFESTS
 def begin(owner: str) -> None:
     """Everything that is installed from here on is recorded before it is made; `owner` is an
     environment, or the nightly check."""
-    open_manifest(owner)
+    open_manifest(owner, host.get_fact(Manifests))
     files.tree(
         name=f"Make {MANIFESTS}",
         tree="manifest",

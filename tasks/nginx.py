@@ -60,7 +60,8 @@ def vhost(
     machine = replace(machine, ipv6=machine.ipv6 and ipv6_beside(answering(neighbours)))
     return files.tree(
         name=f"Write the vhost of {site.name}",
-        tree=f"nginx-{site.name}",
+        tree="nginx",
+        site=site.name,
         nodes=vhost_files(site, machine, secrets),
         check=NGINX_TEST,
     )
@@ -74,7 +75,8 @@ def removed_vhosts() -> list[Written]:
         written.append(
             files.tree(
                 name=f"Remove the vhost of {name}",
-                tree=f"nginx-{name}",
+                tree="nginx",
+                site=name,
                 nodes=[],
                 check=NGINX_TEST,
             )

@@ -43,7 +43,8 @@ def php_fpm(site: Site, machine: Machine) -> None:
     directory = f"/etc/php/{php}/fpm/{site.name}"
     socket_written = files.tree(
         name=f"Write {socket_unit_file}",
-        tree=f"socket-{site.name}",
+        tree="socket",
+        site=site.name,
         nodes=[
             # systemd makes it, and would leave it to the site where an earlier version did.
             Directory(dirname(php_socket(site))),
@@ -52,7 +53,8 @@ def php_fpm(site: Site, machine: Machine) -> None:
     )
     written = files.tree(
         name=f"Write {directory}",
-        tree=f"php-fpm-{site.name}",
+        tree="php-fpm",
+        site=site.name,
         nodes=instance(directory, site, php, machine),
         check=check(directory, site, php),
     )

@@ -34,7 +34,8 @@ def redis(site: Site, secrets: Mapping[str, Secret]) -> list[Written | Operation
     )
     written = files.tree(
         name=f"Write {configuration}",
-        tree=f"redis-{site.name}",
+        tree="redis",
+        site=site.name,
         nodes=[
             file(
                 configuration,

@@ -20,6 +20,7 @@ from stagecraft.manifest import manifest
 from stagecraft.operations import access
 from stagecraft.operations.diff import Keys, Texts, describe
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
+from stagecraft.operations.services import Condition
 from stagecraft.seen import Place, Seen, State, states
 from stagecraft.settings import Environment
 
@@ -103,7 +104,7 @@ def reader(place: Place) -> tuple[str, bool]:
 
 def finding(seen: Seen, declared: Declared, texts: Texts) -> Finding:
     kind, thing = name_of(seen)
-    moved = cause(seen, [record for records in declared.records.values() for record in records])
+    moved = cause(seen, declared.records.values())
     expected, present = in_words(seen)
     return Finding.model_validate(
         {
@@ -167,7 +168,8 @@ def severity(seen: Seen, declared: Declared, moved: Cause | None) -> Severity:
     if isinstance(seen, Place):
         critical = seen.tree in DOOR_TREES
     elif seen.kind == "service":
-        critical = seen.thing in vital(declared.environment) and not seen.found.startswith("runs")
+        runs = isinstance(seen.found, Condition) and seen.found.runs
+        critical = seen.thing in vital(declared.environment) and not runs
     elif seen.kind.startswith("database"):
         critical = not seen.found
     else:
@@ -206,7 +208,7 @@ def owner(seen: Seen, environment: Environment) -> str:
 def in_words(seen: Seen) -> tuple[str, str]:
     """What is declared, and what was found."""
     if isinstance(seen, State):
-        return seen.declared or "nothing there", seen.found or "it is not there"
+        return str(seen.declared) or "nothing there", str(seen.found) or "it is not there"
     return wanted(seen.node), found(seen.node, seen.entry)
 
 

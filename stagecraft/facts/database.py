@@ -10,6 +10,7 @@ from pyinfra.api.facts import FactBase
 
 from stagecraft.facts.reading import reading
 from stagecraft.paths import DATABASE_LOGINS
+from stagecraft.seen import Standing
 
 CLIENTS = {"mariadb": "mariadb", "mysql": "mysql"}
 
@@ -53,13 +54,22 @@ CONNECTIONS_EXHAUSTED = re.compile(r"^ERROR (1203|1226) ")
 
 
 @dataclass
-class Account:
+class Account(Standing):
     """A database account on localhost. `privileges` maps what follows ON in a GRANT to the
     privileges held on it, GRANT OPTION among them."""
 
     connections: int = 0
     privileges: dict[str, set[str]] = field(default_factory=dict)
     login_works: bool = False
+
+    def __str__(self) -> str:
+        rights = [
+            f"{', '.join(sorted(privileges))} on {level}"
+            for level, privileges in sorted(self.privileges.items())
+        ]
+        password = "the declared password" if self.login_works else "another password"
+        limit = self.connections or "any number of"
+        return f"{'; '.join(rights) or 'no rights'}; {limit} connections; {password}"
 
 
 @dataclass

@@ -82,6 +82,7 @@ def tree(
     name: str,
     tree: str,
     nodes: Sequence[Node],
+    site: str = "",
     check: Check | None = None,
     user: str = "root",
     needs: Sequence[Written | OperationMeta] = (),
@@ -93,14 +94,16 @@ def tree(
     Args:
         tree: its name, such as `nginx`; the manifest's word for what belongs together.
         nodes: parents before children.
+        site: whose it is; it goes when the site is not declared any more.
         check: run before anything is put in place, against the tree as it would be.
         needs: operations of the run; when one of them fails, the tree stays as it is.
         user: who reads and writes. Below directories that another user can write to, it must be
             that one: root would follow the links they put in its way.
     """
+    tree = f"{tree}-{site}" if site else tree
     if are_unopened():
         nodes = manifest().sealed(nodes)
-    stale = manifest().declare(tree, nodes)
+    stale = manifest().declare(tree, nodes, site)
     if stale:
         name += f", remove {', '.join(node.path for node in stale)}"
     meta = install(

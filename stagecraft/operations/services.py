@@ -14,11 +14,29 @@ from pyinfra.context import host, state
 from stagecraft.facts.services import Unit, UnitFact
 from stagecraft.manifest import manifest
 from stagecraft.operations.files import Written
-from stagecraft.seen import State, displaced, saw
+from stagecraft.seen import Standing, State, Value, displaced, saw
 
 RESTART = "systemctl restart"
-RUNNING = "runs, starts at boot"
 TAKE_UP = Path(__file__).with_name("take_up.sh").read_text()
+
+
+@dataclass(frozen=True)
+class Condition(Standing):
+    """`active` is systemd's word for what the unit does now."""
+
+    active: str
+    at_boot: bool
+
+    @property
+    def runs(self) -> bool:
+        return self.active == "active"
+
+    def __str__(self) -> str:
+        now = "runs" if self.runs else f"is {self.active}"
+        return f"{now}, {'starts' if self.at_boot else 'does not start'} at boot"
+
+
+RUNNING = Condition("active", at_boot=True)
 
 
 @dataclass(frozen=True)
@@ -117,12 +135,12 @@ def due(unit: Unit, refresh: str, *, changing: bool) -> str:
     return ""
 
 
-def condition(unit: Unit) -> str:
-    """In a few words, the same as `RUNNING` where nothing is wanting."""
+def condition(unit: Unit) -> Value:
+    """The same as `RUNNING` where nothing is wanting."""
     if unit.load == "not-found":
         return ""
-    now = "runs" if unit.running or unit.unneeded else f"is {unit.active}"
-    return f"{now}, {'starts' if unit.starts_at_boot else 'does not start'} at boot"
+    active = "active" if unit.running or unit.unneeded else unit.active
+    return Condition(active, unit.starts_at_boot)
 
 
 @operation()
@@ -175,7 +193,7 @@ def stopped(unit: str) -> Generator[str]:
             yield f"systemctl reset-failed {shlex.quote(unit)}"
 
 
-def lingering(unit: Unit) -> str:
+def lingering(unit: Unit) -> Value:
     """Nothing for a unit that neither runs nor starts."""
     at_rest = unit.active == "inactive" and not unit.starts_at_boot
     return "" if at_rest else condition(unit)

@@ -113,11 +113,12 @@ class Written:
         *,
         nodes: list[Node],
         tree: str = "",
+        site: str = "",
         check: Check | None = None,
         user: str = "root",
         **_: Any,
     ) -> None:
-        self.trees += [tree] if tree else []
+        self.trees += [f"{tree}-{site}" if site else tree] if tree else []
         self.nodes += nodes
         self.checks += [check] if check else []
         self.writers |= {node.path: user for node in nodes}

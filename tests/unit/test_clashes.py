@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from stagecraft.facts.database import Account, Database
-from stagecraft.facts.manifests import Record
 from stagecraft.facts.neighbours import (
     READ_NEIGHBOURS,
     Group,
@@ -20,7 +19,7 @@ from stagecraft.facts.neighbours import (
     Vhost,
     parse_neighbours,
 )
-from stagecraft.manifest import PACKAGE, Manifest
+from stagecraft.manifest import Manifest, Records
 from stagecraft.operations.nodes import Absent
 from stagecraft.settings import Environment, ServerDatabase, Site
 from tasks import clashes as task
@@ -392,8 +391,8 @@ def test_a_database_server_that_others_installed_is_theirs(
     there = Neighbours(packages={"mariadb-server"} if installed else set())
     if configured:
         there.files[CONFIGURATION["mariadb"][0]] = True
-    record = Record("packages", PACKAGE, "mariadb-server", "")
-    manifest = Manifest("staging", {"production": [record] if recorded else []})
+    records = Records(packages={"mariadb-server"} if recorded else set())
+    manifest = Manifest("staging", {"production": records})
     assert ours(MARIADB_SETTINGS, there, manifest) is is_ours
 
 

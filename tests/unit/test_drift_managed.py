@@ -27,23 +27,25 @@ from stagecraft.drift.plan import Step
 from stagecraft.errors import ServerError
 from stagecraft.facts.files import Entry
 from stagecraft.facts.machine import Machine
-from stagecraft.facts.manifests import parse_manifests
-from stagecraft.manifest import Manifest, lines
+from stagecraft.manifest import Manifest, Records, path_record
 from stagecraft.operations import files
 from stagecraft.operations.diff import describe, fingerprints
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
+from stagecraft.operations.services import RUNNING, Condition
 from stagecraft.secrets.read import STAND_IN
-from stagecraft.seen import Place, Seen, State
+from stagecraft.seen import Place, Seen, State, Value
 from stagecraft.settings import Environment, Site
 
 FILE = File("/etc/nginx/shop.conf", "x", origin="nginx/site.conf.j2")
 EDITED = Place("nginx", FILE, Entry("file", "644", "root", "root", "0"), "root")
-RUNS = "runs, starts at boot"
 RUN = "pyinfra inventories/production.py deploy.py"
 
 
-def stopped(unit: str, was: str = "is inactive, starts at boot") -> State:
-    return State("service", unit, RUNS, was)
+INACTIVE = Condition("inactive", at_boot=True)
+
+
+def stopped(unit: str, was: Value = INACTIVE) -> State:
+    return State("service", unit, RUNNING, was)
 
 
 def step(*seen: Seen, changes: bool = True) -> Step:
@@ -99,7 +101,7 @@ def test_what_a_run_replaces_needs_nothing_else(node: Node, kind: str) -> None:
 
 
 def test_a_reload_that_follows_from_a_file_is_no_difference() -> None:
-    reload = step(State("service", "nginx.service", RUNS, RUNS))
+    reload = step(State("service", "nginx.service", RUNNING, RUNNING))
     assert things(step(EDITED), reload, step()) == [("file", FILE.path)]
 
 
@@ -151,7 +153,7 @@ def in_tree(tree: str) -> Place:
         (stopped("nginx.service"), "critical", ""),
         (stopped("mariadb.service"), "critical", ""),
         (stopped("redis-server@askpro-staging.service"), "critical", "staging"),
-        (stopped("nginx.service", "runs, does not start at boot"), "high", ""),
+        (stopped("nginx.service", Condition("active", at_boot=False)), "high", ""),
         (stopped("apt-daily.timer"), "high", ""),
         (State("account", "eve", "", "may log in"), "critical", ""),
         (State("firewall", "inet stagecraft", "in force", ""), "critical", ""),
@@ -224,8 +226,8 @@ APPLIED = File("/shop/.env", "APP_NAME=Shop\nDB_PASSWORD=hunter2\n", secret=True
 
 
 def sealed() -> File:
-    records = parse_manifests(["== staging", *lines("app", [APPLIED]).splitlines()])
-    (node,) = Manifest("staging", records).sealed([ENV])
+    records = Records([path_record("app", APPLIED)])
+    (node,) = Manifest("staging", {"staging": records}).sealed([ENV])
     assert isinstance(node, Sealed)
     return node
 

@@ -15,7 +15,7 @@ from stagecraft.errors import ServerError
 from stagecraft.facts.installation import Change, Installation, InstallationFact
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.neighbours import Neighbours, Vhost
-from stagecraft.manifest import Manifest
+from stagecraft.manifest import Manifest, Records
 from stagecraft.operations import packages
 from stagecraft.operations.nodes import File
 from stagecraft.operations.packages import INSTALL_PACKAGES
@@ -324,7 +324,7 @@ def test_what_the_archives_have_is_not_known_before_they_were_asked(
 def users_of(
     monkeypatch: pytest.MonkeyPatch, environment: Any, neighbours: Neighbours, *manifests: str
 ) -> list[str]:
-    records: dict[str, list[Any]] = {name: [] for name in manifests}
+    records = {name: Records() for name in manifests}
     monkeypatch.setattr(task, "manifest", lambda: Manifest("staging", records))
     return task.users(environment, neighbours)
 

@@ -14,10 +14,9 @@ from stagecraft.facts.admins import Account, Accounts
 from stagecraft.facts.database import Account as Login
 from stagecraft.facts.database import Database
 from stagecraft.facts.installation import Installation
-from stagecraft.facts.manifests import parse_manifests
 from stagecraft.facts.services import Unit
 from stagecraft.facts.system import System
-from stagecraft.manifest import Manifest
+from stagecraft.manifest import Manifest, Records, parse_manifests
 from stagecraft.operations import (
     accounts,
     admins,
@@ -27,7 +26,7 @@ from stagecraft.operations import (
     services,
     system,
 )
-from stagecraft.seen import State, saw, seen_by, states
+from stagecraft.seen import State, Value, saw, seen_by, states
 
 
 @pytest.fixture
@@ -62,13 +61,13 @@ UNIT = {"unit": "a.service", "files": {}, "after": [], "trees": [], "refresh": "
         (Unit("loaded", "active", "enabled"), services.RUNNING),
         (Unit("loaded", "active", "enabled", outdated=True, newer="/x"), services.RUNNING),
         (Unit("loaded", "inactive", "static", unneeded=True), services.RUNNING),
-        (Unit("loaded", "failed", "enabled"), "is failed, starts at boot"),
-        (Unit("loaded", "active", "disabled"), "runs, does not start at boot"),
-        (Unit("masked", "inactive", "masked"), "is inactive, does not start at boot"),
+        (Unit("loaded", "failed", "enabled"), services.Condition("failed", at_boot=True)),
+        (Unit("loaded", "active", "disabled"), services.Condition("active", at_boot=False)),
+        (Unit("masked", "inactive", "masked"), services.Condition("inactive", at_boot=False)),
         (Unit(), ""),
     ],
 )
-def test_a_unit(see: Any, unit: Unit, found: str) -> None:
+def test_a_unit(see: Any, unit: Unit, found: Value) -> None:
     assert see(services, services.run, unit, **UNIT) == [
         State("service", "a.service", services.RUNNING, found)
     ]
@@ -110,13 +109,13 @@ def test_the_name_of_the_machine(see: Any, found: System, stands: dict[str, bool
     ("account", "members", "found"),
     [
         (Account(1000, "/home/anna", "/bin/bash"), {"anna"}, admins.ADMITTED),
-        (Account(1000, "/home/anna", "/bin/bash"), set(), "is not in the group g"),
+        (Account(1000, "/home/anna", "/bin/bash"), set(), admins.Admission(missing_group="g")),
         (Account(1000, "/home/anna", "/usr/sbin/nologin"), {"anna"},
-         "has the shell /usr/sbin/nologin"),
+         admins.Admission(shell="/usr/sbin/nologin")),
         (None, {"anna"}, ""),
     ],
 )  # fmt: skip
-def test_an_admin(see: Any, account: Account | None, members: set[str], found: str) -> None:
+def test_an_admin(see: Any, account: Account | None, members: set[str], found: Value) -> None:
     known = Accounts({"anna": account} if account else {}, frozenset(members))
     seen = see(admins, admins.present, known, account="anna", group="g")
     assert seen == [State("account", "anna", admins.ADMITTED, found)]
@@ -174,19 +173,30 @@ def test_of_a_database_that_does_not_answer_nothing_is_known(see: Any) -> None:
 
 def test_states_are_recorded_but_for_what_shall_not_be() -> None:
     there, gone = State("package", "acl", "installed", ""), State("account", "eve", "", "there")
-    assert Manifest("x").text([], [there, there, gone]) == (
-        "declared\tstate\tpackage acl\tinstalled\n"
-    )
+    assert recorded(there, there, gone).states == {"package acl": "installed"}
+
+
+def test_what_is_recorded_of_an_account_has_no_order() -> None:
+    login = Login(60, {"`a`.*": {"UPDATE", "SELECT"}}, login_works=True)
+    assert recorded(State("database user", "a", login, "")).states["database user a"] == {
+        "connections": 60,
+        "privileges": {"`a`.*": ["SELECT", "UPDATE"]},
+        "login_works": True,
+    }
+
+
+def recorded(*states: State) -> Records:
+    text = Manifest("x").text(Records(), states)
+    return parse_manifests(["== x", *text.splitlines()])["x"]
 
 
 def test_what_secrets_are_made_of_is_compared_with_what_was_applied(see: Any) -> None:
     def secrets(records: Any, values: str) -> tuple[str, str]:
         (seen,) = see(manifest, manifest.recorded, records, secrets={"a": ("s", values)})
-        return seen.declared, seen.found
+        return str(seen.declared), str(seen.found)
 
     first = secrets({}, "v")
     assert first == ("settings s, values v", "settings s, values v")
-    applied = Manifest("x").text([], states())
-    records = parse_manifests(["== x", *applied.splitlines()])
+    records = {"x": recorded(*states())}
     assert secrets(records, "w") == ("settings s, values w", "settings s, values v")
     assert secrets(records, "") == ("settings s, values v", "settings s, values v")

@@ -17,8 +17,8 @@ from stagecraft.drift.running.finding import environment_of, finding
 from stagecraft.drift.unmanaged.files import unexplained
 from stagecraft.drift.unmanaged.packages import package_files
 from stagecraft.facts.configuration import Configuration, ConfigurationFact
-from stagecraft.facts.manifests import Record
 from stagecraft.facts.processes import Processes, ProcessesFact
+from stagecraft.manifest import PathRecord
 from stagecraft.operations.services import Service, looked_after
 from tasks.machine import php_version
 
@@ -71,7 +71,7 @@ def loaded_by(unit: str, declared: Declared) -> list[str]:
 def told_by_others(declared: Declared, configuration: Configuration) -> dict[str, float]:
     """Paths of which other findings tell, and until when a change is theirs: that of a file is
     also one of its directory, and of what is gone nobody knows when it went."""
-    records = [record for recorded in declared.records.values() for record in recorded]
+    records = [record for records in declared.records.values() for record in records.paths]
     since = {path: at for paths in configuration.loads.values() for path, at in paths.items()}
     told = told_by_files(declared) | dict.fromkeys(displaced(configuration, records), inf)
     return with_directories({path: min(at, since.get(path, at)) for path, at in told.items()})
@@ -103,7 +103,7 @@ def newer(
     }
 
 
-def displaced(configuration: Configuration, records: Iterable[Record]) -> set[str]:
+def displaced(configuration: Configuration, records: Iterable[PathRecord]) -> set[str]:
     """Of the files and links of nginx that runs have installed, whichever environment's, those that
     it does not load as the runs left them. Of other services the plan tells."""
     installed = [
@@ -115,10 +115,10 @@ def displaced(configuration: Configuration, records: Iterable[Record]) -> set[st
     return {record.path for record in installed} - standing
 
 
-def stands(record: Record, configuration: Configuration) -> bool:
+def stands(record: PathRecord, configuration: Configuration) -> bool:
     if record.kind == "link":
         return record.path in configuration.loads.get(NGINX, {})
-    return configuration.sums.get(record.path) == record.text.rpartition("\t")[2]
+    return configuration.sums.get(record.path) == record.value
 
 
 def stale_service(service: Service, declared: Declared) -> Finding:
