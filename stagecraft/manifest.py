@@ -7,11 +7,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from itertools import chain
 from pathlib import PurePath
 from typing import Any
-
-from pyinfra.context import host
 
 from stagecraft.errors import ServerError
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
@@ -163,6 +160,8 @@ class Manifest:
 
     environment: str
     records: dict[str, Records] = field(default_factory=dict)
+    whole: bool = True
+    """Whether this run declares all of the environment, or a part."""
     declared: dict[str, list[Node]] = field(default_factory=dict)
     sites: dict[str, str] = field(default_factory=dict)
     """Whose a declared tree is; empty for one of the machine."""
@@ -249,33 +248,32 @@ class Manifest:
         """The other environment that has installed this path, or nobody."""
         return next((name for name, others in self._others() if path in others.all_paths), "")
 
-    def text(self, records: Records, states: Iterable[State] = ()) -> str:
-        """The manifest of what this run declares, and of the packages and databases among the
-        records, which stay when nobody declares them any more."""
-        return self._text(records, declared_of(states), [])
-
-    def text_of_a_part(self, records: Records, states: Sequence[State]) -> str:
-        """The manifest after a run that declares only a part of the environment: what is recorded
-        of everything else stays."""
-        named = {state.name for state in states}
-        rest = {name: value for name, value in records.states.items() if name not in named}
-        others = [record for record in records.paths if record.tree not in self.declared]
-        return self._text(records, rest | declared_of(states), others)
-
-    def _text(
-        self, records: Records, states: Mapping[str, Any], others: Iterable[PathRecord]
-    ) -> str:
-        databases = (records.databases | self.databases) - self.dropped
-        declared = (self._path_records(tree, nodes) for tree, nodes in self.declared.items())
+    def text(self, records: Records, states: Sequence[State] = ()) -> str:
+        """The manifest after this run. Packages and databases among the records stay when nobody
+        declares them any more; after a run that declares a part, so does everything else."""
+        stated = {state.name: encoded(state.declared) for state in states if state.declared}
+        trees = dict.fromkeys(self.declared)
+        if not self.whole:
+            trees = dict.fromkeys([*(record.tree for record in records.paths), *trees])
+            named = {state.name for state in states}
+            stated |= {name: value for name, value in records.states.items() if name not in named}
         return lines(
             [
                 {"format": FORMAT},
                 *({"package": name} for name in sorted(records.packages)),
-                *({"database": name} for name in sorted(databases)),
-                *map(vars, chain(*declared, others)),
-                *({"state": name, "value": states[name]} for name in sorted(states)),
+                *({"database": name} for name in sorted(self._databases(records))),
+                *(vars(record) for tree in trees for record in self._paths(tree, records)),
+                *({"state": name, "value": stated[name]} for name in sorted(stated)),
             ]
         )
+
+    def _databases(self, records: Records) -> set[str]:
+        return (records.databases | self.databases) - self.dropped
+
+    def _paths(self, tree: str, records: Records) -> Iterable[PathRecord]:
+        if tree in self.declared:
+            return self._path_records(tree, self.declared[tree])
+        return (record for record in records.paths if record.tree == tree)
 
     def _path_records(self, tree: str, nodes: Iterable[Node]) -> Iterator[PathRecord]:
         """Of the nodes that stand somewhere."""
@@ -289,21 +287,3 @@ class Manifest:
 
     def _others(self) -> list[tuple[str, Records]]:
         return [item for item in self.records.items() if item[0] != self.environment]
-
-
-def declared_of(states: Iterable[State]) -> dict[str, Any]:
-    return {state.name: encoded(state.declared) for state in states if state.declared}
-
-
-_open: dict[str, Manifest] = {}
-
-
-def open_manifest(environment: str, records: dict[str, Records]) -> Manifest:
-    """The environment's manifest on this host, for as long as the run lasts."""
-    _open[host.name] = Manifest(environment, records)
-    return _open[host.name]
-
-
-def manifest() -> Manifest:
-    """The manifest that the run has opened on this host."""
-    return _open[host.name]

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pyinfra.context import ctx_host, host
-
 from stagecraft.facts.files import Entry
+from stagecraft.facts.services import Unit
 from stagecraft.operations.nodes import Node
 
 
@@ -70,36 +68,13 @@ class Place:
 
 Seen = State | Place
 
-_seen: dict[tuple[str, str], list[Seen]] = {}
-"""By host and operation."""
 
+@dataclass(frozen=True)
+class Service:
+    """A unit that the plan looks after, as it was found. `step` is what it needs to run what its
+    files say; `follows` means that the plan changes those files first."""
 
-def saw(*all_of_it: Seen) -> None:
-    """What the operation that is being planned or executed looks after, said before its first
-    command. With nothing, that it only follows from others: it takes up what they change."""
-    if ctx_host.isset():  # type: ignore[no-untyped-call]
-        _seen[host.name, host.current_op_hash or ""] = list(all_of_it)
-
-
-def seen_by(operation: str) -> list[Seen] | None:
-    """What the operation with this hash saw on this host; None where it tells nothing."""
-    return _seen.get((host.name, operation))
-
-
-def states() -> Iterator[State]:
-    """All that has been seen on this host besides paths."""
-    for (name, _), all_of_it in _seen.items():
-        if name == host.name:
-            yield from (seen for seen in all_of_it if isinstance(seen, State))
-
-
-def displaced() -> set[str]:
-    """The paths on this host that do not stand as declared."""
-    links = {state.thing for state in states() if state.kind == "link" and not state.stands}
-    return links | {
-        seen.node.path
-        for (name, _), all_of_it in _seen.items()
-        if name == host.name
-        for seen in all_of_it
-        if isinstance(seen, Place)
-    }
+    unit: str
+    present: Unit
+    step: str
+    follows: bool

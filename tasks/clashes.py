@@ -10,7 +10,7 @@ from pyinfra.context import host
 from stagecraft.errors import ServerError
 from stagecraft.facts.database import Database, DatabaseFact
 from stagecraft.facts.neighbours import Listener, Neighbours, NeighboursFact
-from stagecraft.manifest import Manifest, manifest
+from stagecraft.manifest import Manifest
 from stagecraft.paths import (
     ACME_WEBROOT,
     DATABASE_SOCKET,
@@ -23,7 +23,7 @@ from stagecraft.paths import (
     redis_data,
     vhost_file,
 )
-from stagecraft.refusals import refuse
+from stagecraft.run import this_run
 from stagecraft.settings import Environment, Site
 from tasks.database import CONFIGURATION, ours, refuse_unknown_collations
 from tasks.nginx import CATCH_ALL
@@ -49,10 +49,10 @@ def refuse_clashes(environment: Environment) -> Neighbours:
     database: Database = host.get_fact(
         DatabaseFact, engine=engine, logins=logins, collations=collations
     )
-    found = list(clashes(environment, neighbours, database, manifest()))
+    found = list(clashes(environment, neighbours, database, this_run().manifest))
     if found:
         listed = "".join(f"\n  - {clash}" for clash in found)
-        refuse(
+        this_run().refuse(
             ServerError(
                 f"{host.name} has what Stagecraft did not make, and {environment.name} would clash"
                 f" with; nothing was changed:{listed}"

@@ -13,7 +13,6 @@ from pyinfra.context import host
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.neighbours import Neighbours, Vhost
 from stagecraft.htpasswd import htpasswd_lines
-from stagecraft.manifest import manifest
 from stagecraft.operations import files
 from stagecraft.operations.files import Check, Written
 from stagecraft.operations.nginx import RELOAD
@@ -28,6 +27,7 @@ from stagecraft.paths import (
     vhost_file,
 )
 from stagecraft.render import file
+from stagecraft.run import this_run
 from stagecraft.secrets import Secret
 from stagecraft.settings import Environment, Site
 
@@ -71,7 +71,7 @@ def vhost(
 def removed_vhosts() -> list[Written]:
     """Of the sites that are not declared any more: nginx comes to ask them nothing."""
     written = []
-    for name in manifest().removed_sites():
+    for name in this_run().manifest.removed_sites():
         written.append(
             files.tree(
                 name=f"Remove the vhost of {name}",

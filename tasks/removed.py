@@ -6,13 +6,13 @@ from pyinfra import logger
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
-from stagecraft.manifest import manifest
 from stagecraft.operations import certificates, files
 from stagecraft.operations.accounts import idle
 from stagecraft.operations.database import locked
 from stagecraft.operations.nginx import RELOAD
 from stagecraft.operations.services import reloaded, stopped
 from stagecraft.paths import APPS, reach_unit
+from stagecraft.run import this_run
 from stagecraft.settings import Environment
 from tasks.nginx import read_by_nginx
 
@@ -21,14 +21,14 @@ from tasks.nginx import read_by_nginx
 def removed_sites(environment: Environment) -> None:
     """Comes when nginx asks them nothing any more."""
     withdrawn = []
-    for name in manifest().removed_sites():
+    for name in this_run().manifest.removed_sites():
         end(name)
         for service in ("php-fpm", "socket", "logrotate", "redis", "reach"):
             files.tree(name=f"Take away {service} of {name}", tree=f"{service}-{name}", nodes=[])
         locked(
             name=f"Lock the database accounts of {name}",
             engine=environment.server.database.engine,
-            users=manifest().logins_of(name),
+            users=this_run().manifest.logins_of(name),
         )
         withdrawn.append(
             certificates.withdrawn(name=f"Withdraw the certificate of {name}", site=name)

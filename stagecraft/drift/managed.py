@@ -16,12 +16,12 @@ from stagecraft.drift.findings import THEN, Cause, Class, Finding, Severity
 from stagecraft.drift.plan import Step, plan
 from stagecraft.drift.unmanaged.places import refresh_of
 from stagecraft.facts.files import Contents, Entry, Fingerprints, becoming
-from stagecraft.manifest import manifest
 from stagecraft.operations import access
 from stagecraft.operations.diff import Keys, Texts, describe
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
 from stagecraft.operations.services import Condition
-from stagecraft.seen import Place, Seen, State, states
+from stagecraft.run import this_run
+from stagecraft.seen import Place, Seen, State
 from stagecraft.settings import Environment
 
 DOORS = frozenset({"access", "account", "firewall", "host key", "reach", "sshd setting"})
@@ -37,7 +37,8 @@ def managed(declared: Declared) -> Looked:
     texts = read_texts(differences)
     findings = [finding(seen, declared, texts) for seen in differences]
     findings += [by_name(step, declared) for step in steps if step.changes and step.seen is None]
-    things = len(manifest().declared_paths) + len({state.name for state in states()})
+    run = this_run()
+    things = len(run.manifest.declared_paths) + len({state.name for state in run.states()})
     return Looked(findings, declared=things - len(findings), total=things)
 
 

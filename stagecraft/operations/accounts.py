@@ -14,7 +14,8 @@ from pyinfra.context import host
 from stagecraft.facts.accounts import Account, AccountFact
 from stagecraft.facts.activity import Activity
 from stagecraft.harmless import bounded, harmless
-from stagecraft.seen import Standing, State, Value, saw
+from stagecraft.run import saw
+from stagecraft.seen import Standing, State, Value
 
 NO_LOGIN = "/usr/sbin/nologin"
 END_ACTIVITY = Path(__file__).with_name("end_activity.sh").read_text()

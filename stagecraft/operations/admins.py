@@ -11,7 +11,8 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from stagecraft.facts.admins import MADE_BY_US, Accounts, AccountsFact
-from stagecraft.seen import Standing, State, Value, saw
+from stagecraft.run import saw
+from stagecraft.seen import Standing, State, Value
 
 SHELL = "/bin/bash"
 

@@ -18,7 +18,8 @@ from pyinfra.context import host
 
 from stagecraft.facts.certificates import Certificate, Certificates, CertificatesFact
 from stagecraft.paths import ACME_CA_DIRECTORY, ACME_WEBROOT, CERTIFICATES, SELF_SIGNED
-from stagecraft.seen import Standing, State, Value, saw
+from stagecraft.run import saw
+from stagecraft.seen import Standing, State, Value
 
 SELF_SIGNED_DAYS = 365
 """Mozilla's guideline 6.0 allows less than 366."""

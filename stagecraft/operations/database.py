@@ -26,7 +26,8 @@ from stagecraft.operations.files import Written
 from stagecraft.operations.manifest import failed
 from stagecraft.operations.services import pending
 from stagecraft.paths import database_login
-from stagecraft.seen import State, saw
+from stagecraft.run import saw
+from stagecraft.seen import State
 
 APP_PRIVILEGES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 MIGRATOR_PRIVILEGES = APP_PRIVILEGES | {

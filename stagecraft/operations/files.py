@@ -16,11 +16,11 @@ from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host, state
 
 from stagecraft.facts.files import Entry, Tree, becoming_for_a_while
-from stagecraft.manifest import Manifest, manifest
+from stagecraft.manifest import Manifest
 from stagecraft.operations.diff import show
 from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant
-from stagecraft.secrets import are_unopened
-from stagecraft.seen import Place, saw
+from stagecraft.run import saw, this_run
+from stagecraft.seen import Place
 
 INSTALL_TREE = Path(__file__).with_name("install_tree.sh").read_text()
 
@@ -101,9 +101,9 @@ def tree(
             that one: root would follow the links they put in its way.
     """
     tree = f"{tree}-{site}" if site else tree
-    if are_unopened():
-        nodes = manifest().sealed(nodes)
-    stale = manifest().declare(tree, nodes, site)
+    if this_run().checks:
+        nodes = this_run().manifest.sealed(nodes)
+    stale = this_run().manifest.declare(tree, nodes, site)
     if stale:
         name += f", remove {', '.join(node.path for node in stale)}"
     meta = install(
@@ -113,7 +113,7 @@ def tree(
         check=check,
         user=user,
         needs=needs,
-        manifest=manifest(),
+        manifest=this_run().manifest,
     )
     return Written(tree, meta)
 

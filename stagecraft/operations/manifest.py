@@ -14,8 +14,9 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
 from stagecraft.facts.manifests import Manifests
-from stagecraft.manifest import Records, manifest
-from stagecraft.seen import Standing, State, saw, states
+from stagecraft.manifest import Records
+from stagecraft.run import saw, this_run
+from stagecraft.seen import Standing, State
 
 
 @dataclass(frozen=True)
@@ -38,23 +39,15 @@ def recorded(secrets: Mapping[str, tuple[str, str]]) -> Generator[StringCommand 
         secrets: for each site, sums of what its files with secrets are made of; the manifest keeps
             them, since nobody can tell from those files whether they are still to be applied.
     """
-    records = host.get_fact(Manifests).get(manifest().environment, Records())
+    manifest = this_run().manifest
+    records = host.get_fact(Manifests).get(manifest.environment, Records())
     saw(*made(secrets, records))
     if state.is_executing and (names := failed()):
         yield FunctionCommand(say_failed, (names,), {})
         return
-    text = manifest().text(records, states())
+    text = manifest.text(records, list(this_run().states()))
     if text != records.text:
-        yield StringCommand(written(manifest().path, text), _stdin=text)
-
-
-@operation()
-def noted() -> Generator[StringCommand]:
-    """Ensures that the manifest says what this run declares, which is a part of the environment."""
-    records = host.get_fact(Manifests).get(manifest().environment, Records())
-    text = manifest().text_of_a_part(records, list(states()))
-    if sorted(text.splitlines()) != sorted(records.text.splitlines()):
-        yield StringCommand(written(manifest().path, text), _stdin=text)
+        yield StringCommand(written(manifest.path, text), _stdin=text)
 
 
 def made(secrets: Mapping[str, tuple[str, str]], records: Records) -> Iterator[State]:

@@ -12,9 +12,9 @@ from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host, state
 
 from stagecraft.facts.services import Unit, UnitFact
-from stagecraft.manifest import manifest
 from stagecraft.operations.files import Written
-from stagecraft.seen import Standing, State, Value, displaced, saw
+from stagecraft.run import saw, this_run
+from stagecraft.seen import Service, Standing, State, Value
 
 RESTART = "systemctl restart"
 TAKE_UP = Path(__file__).with_name("take_up.sh").read_text()
@@ -37,25 +37,6 @@ class Condition(Standing):
 
 
 RUNNING = Condition("active", at_boot=True)
-
-
-@dataclass(frozen=True)
-class Service:
-    """A unit that the plan looks after, as it was found. `step` is what it needs to run what its
-    files say; `follows` means that the plan changes those files first."""
-
-    unit: str
-    present: Unit
-    step: str
-    follows: bool
-
-
-_looked_after: dict[str, list[Service]] = {}
-
-
-def looked_after() -> list[Service]:
-    """Those of the plan on this host."""
-    return _looked_after.get(host.name, [])
 
 
 def pending(changes: Sequence[Written | OperationMeta]) -> bool:
@@ -96,7 +77,7 @@ def running(
     planned = RESTART if any(changes_below(path) for path in unit_files) else refresh
     step = due(present, planned, changing=follows)
     service = Service(unit, present, step, follows)
-    _looked_after.setdefault(host.name, []).append(service)
+    this_run().services.append(service)
     return run(
         name=f"{name}: {in_words(service, shared=shared)}" if step else name,
         unit=unit,
@@ -111,7 +92,7 @@ def in_words(service: Service, *, shared: bool) -> str:
     """Its step, with whom that interrupts or why it is due."""
     step, present = service.step, service.present
     if step == "restart" and shared:
-        return f"{step}, which interrupts {' and '.join(manifest().environments)}"
+        return f"{step}, which interrupts {' and '.join(this_run().manifest.environments)}"
     if step == "start" and present.load != "not-found":
         return f"{step}, it is {present.active}"
     if step == "reload" and present.newer and not service.follows:
@@ -121,7 +102,7 @@ def in_words(service: Service, *, shared: bool) -> str:
 
 def changes_below(path: str) -> bool:
     """Whether the plan changes something there."""
-    return any(f"{changed}/".startswith(f"{path}/") for changed in displaced())
+    return any(f"{changed}/".startswith(f"{path}/") for changed in this_run().displaced())
 
 
 def due(unit: Unit, refresh: str, *, changing: bool) -> str:

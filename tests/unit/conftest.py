@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from inspect import isfunction
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from pyinfra.api.facts import FactBase
+from pyinfra.context import ctx_host
 
 from stagecraft.facts.access import Ways
 from stagecraft.facts.machine import DISTRIBUTION_VERSIONS, Machine, version_tuple
@@ -24,6 +25,7 @@ from stagecraft.facts.neighbours import Neighbours
 from stagecraft.manifest import Manifest
 from stagecraft.operations.files import Check
 from stagecraft.operations.nodes import File, Node
+from stagecraft.run import Run
 from stagecraft.secrets import Secret
 from stagecraft.settings import Environment, Host, Server, Site
 from stagecraft.settings.read import ISSUERS
@@ -152,8 +154,21 @@ HOST = ("access", "accounts", "fail2ban", "sshd", "system", "upgrades")
 
 
 @pytest.fixture
+def this_run() -> Iterator[Run]:
+    """The run on a host of which nothing else is known."""
+    run = Run(Manifest("staging"))
+    host = SimpleNamespace(
+        name="a", data=SimpleNamespace(stagecraft_run=run), current_op_hash="an operation"
+    )
+    with ctx_host.use(host):
+        yield run
+
+
+@pytest.fixture
 def write(
-    monkeypatch: pytest.MonkeyPatch, make_secrets: Callable[[Site], dict[str, Secret]]
+    monkeypatch: pytest.MonkeyPatch,
+    make_secrets: Callable[[Site], dict[str, Secret]],
+    this_run: Run,
 ) -> Callable[[Environment, Machine], Written]:
     """Runs the tasks in deploy.py's order, with operations that only take notes."""
     names = (
@@ -191,7 +206,6 @@ def write(
         )
         for name in HOST:
             monkeypatch.setattr(tasks[name], "host", bare, raising=False)
-        monkeypatch.setattr(tasks["access"], "manifest", lambda: Manifest("staging"))
         tasks["accounts"].admit._inner(settings)
         tasks["sshd"].host_keys._inner(machine)
         tasks["sshd"].unix_sockets._inner()
@@ -210,8 +224,6 @@ def write(
         monkeypatch.undo()
         for module in tasks.values():
             listen(module, written)
-        for name in ("database", "packages"):
-            monkeypatch.setattr(tasks[name], "manifest", lambda: Manifest(environment.name))
         neighbours = Neighbours()
         secrets = {site.key: make_secrets(site) for site in environment.sites}
         tasks["packages"].packages._inner(environment, machine, neighbours)

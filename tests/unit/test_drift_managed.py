@@ -32,6 +32,7 @@ from stagecraft.operations import files
 from stagecraft.operations.diff import describe, fingerprints
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
 from stagecraft.operations.services import RUNNING, Condition
+from stagecraft.run import Run
 from stagecraft.secrets.read import STAND_IN
 from stagecraft.seen import Place, Seen, State, Value
 from stagecraft.settings import Environment, Site
@@ -297,6 +298,7 @@ def test_a_plan_is_forgotten_at_once_even_when_it_breaks(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(planning, "host", host)
     monkeypatch.setattr(planning, "state", state)
+    monkeypatch.setattr(planning, "this_run", Run)
     monkeypatch.setattr(planning, "include", include)
     with pytest.raises(ServerError, match="refused"):
         planning.plan()

@@ -15,6 +15,7 @@ from stagecraft.manifest import Manifest, Records, parse_manifests
 from stagecraft.operations import manifest as operation
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Vacant
 from stagecraft.paths import MANIFESTS
+from stagecraft.run import Run
 from stagecraft.seen import State
 
 VHOST = File("/etc/nginx/sites-available/shop.conf", "server {}\n", origin="nginx/site.conf.j2")
@@ -212,11 +213,11 @@ def test_after_a_run_that_declares_a_part_the_rest_stays_recorded() -> None:
     before = [State("service", "nginx.service", "runs", ""), State("account", "anna", "old", ""),
               State("account", "bob", "old", "")]  # fmt: skip
     records = read(run.text(Records(packages={"sudo"}), before))
-    manifest = Manifest("staging", {"staging": records})
+    manifest = Manifest("staging", {"staging": records}, whole=False)
     new = File("/etc/sudoers.d/stagecraft", "")
     manifest.declare("sudo", [new])
     states = [State("account", "anna", "new", ""), State("account", "bob", "", "")]
-    after = read(manifest.text_of_a_part(records, states))
+    after = read(manifest.text(records, states))
     assert {record.path for record in after.paths} == {VHOST.path, new.path}
     assert (after.packages, after.databases) == ({"sudo"}, {"shop"})
     assert after.states == {"service nginx.service": "runs", "account anna": "new"}
@@ -226,16 +227,15 @@ def test_after_a_run_that_declares_a_part_the_rest_stays_recorded() -> None:
 
 
 @pytest.fixture
-def record(monkeypatch: pytest.MonkeyPatch) -> Any:
+def record(monkeypatch: pytest.MonkeyPatch, this_run: Run) -> Any:
     """What the operation yields where these records are there and these operations failed."""
 
     def run(records: Records, *failures: str) -> list[Any]:
-        manifest = Manifest("staging", {"staging": records})
-        manifest.declare("nginx", [VHOST])
+        this_run.manifest = Manifest("staging", {"staging": records})
+        this_run.manifest.declare("nginx", [VHOST])
         host = SimpleNamespace(get_fact=lambda _: {"staging": records})
         monkeypatch.setattr(operation, "host", host)
         monkeypatch.setattr(operation, "state", SimpleNamespace(is_executing=True))
-        monkeypatch.setattr(operation, "manifest", lambda: manifest)
         monkeypatch.setattr(operation, "failed", lambda: list(failures))
         return list(operation.recorded._inner(secrets={}))
 

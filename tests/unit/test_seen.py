@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pyinfra.context import ctx_host
 
 from stagecraft.facts.accounts import Account as ServiceAccount
 from stagecraft.facts.admins import Account, Accounts
@@ -26,28 +24,20 @@ from stagecraft.operations import (
     services,
     system,
 )
-from stagecraft.seen import State, Value, saw, seen_by, states
+from stagecraft.run import Run
+from stagecraft.seen import State, Value
 
 
 @pytest.fixture
-def host() -> Iterator[SimpleNamespace]:
-    host = SimpleNamespace(name="seen", current_op_hash="an operation")
-    with ctx_host.use(host):
-        saw()
-        yield host
-
-
-@pytest.fixture
-def see(host: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Any:
+def see(this_run: Run, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The states of an operation on a server where a fact says so."""
 
     def run(module: Any, operation: Any, fact: Any, **arguments: Any) -> list[State]:
         monkeypatch.setattr(module, "host", SimpleNamespace(get_fact=lambda *_, **__: fact))
         monkeypatch.setattr(module, "state", SimpleNamespace(is_executing=True), raising=False)
-        monkeypatch.setattr(module, "manifest", lambda: Manifest("x"), raising=False)
         monkeypatch.setattr(module, "failed", list, raising=False)
         list(operation._inner(**arguments))
-        return list(states())
+        return list(this_run.states())
 
     return run
 
@@ -73,11 +63,10 @@ def test_a_unit(see: Any, unit: Unit, found: Value) -> None:
     ]
 
 
-def test_what_only_follows_sees_nothing(see: Any, host: SimpleNamespace) -> None:
+def test_what_only_follows_sees_nothing(see: Any, this_run: Run) -> None:
     unit = Unit("loaded", "active", "enabled", outdated=True)
     assert see(services, services.known, unit, unit="a.service", unit_files=[]) == []
-    assert seen_by("an operation") == []
-    assert seen_by("another") is None
+    assert this_run.seen == {"an operation": []}
 
 
 def test_packages(see: Any) -> None:
@@ -190,13 +179,15 @@ def recorded(*states: State) -> Records:
     return parse_manifests(["== x", *text.splitlines()])["x"]
 
 
-def test_what_secrets_are_made_of_is_compared_with_what_was_applied(see: Any) -> None:
+def test_what_secrets_are_made_of_is_compared_with_what_was_applied(
+    see: Any, this_run: Run
+) -> None:
     def secrets(records: Any, values: str) -> tuple[str, str]:
         (seen,) = see(manifest, manifest.recorded, records, secrets={"a": ("s", values)})
         return str(seen.declared), str(seen.found)
 
     first = secrets({}, "v")
     assert first == ("settings s, values v", "settings s, values v")
-    records = {"x": recorded(*states())}
+    records = {"staging": recorded(*this_run.states())}
     assert secrets(records, "w") == ("settings s, values w", "settings s, values v")
     assert secrets(records, "") == ("settings s, values v", "settings s, values v")

@@ -19,7 +19,8 @@ from stagecraft.drift.unmanaged.packages import package_files
 from stagecraft.facts.configuration import Configuration, ConfigurationFact
 from stagecraft.facts.processes import Processes, ProcessesFact
 from stagecraft.manifest import PathRecord
-from stagecraft.operations.services import Service, looked_after
+from stagecraft.run import this_run
+from stagecraft.seen import Service
 from tasks.machine import php_version
 
 NGINX = "nginx.service"
@@ -37,14 +38,14 @@ def services(declared: Declared) -> Looked:
     there are, the plan knows."""
     require_plan()
     processes: Processes = host.get_fact(ProcessesFact)
-    loads = {service.unit: loaded_by(service.unit, declared) for service in looked_after()}
+    loads = {service.unit: loaded_by(service.unit, declared) for service in this_run().services}
     configuration: Configuration = host.get_fact(
         ConfigurationFact, loads={unit: paths for unit, paths in loads.items() if paths}
     )
     told = {redis.unit(site) for site in redis.differing(declared)}
     others = told_by_others(declared, configuration)
     found: list[Finding] = []
-    for service in looked_after():
+    for service in this_run().services:
         if service.follows or not service.present.running:
             continue  # a file is not as declared, or it is down: that is what has to be said
         if service.unit != NGINX and service.step in ("restart", "reload"):
