@@ -18,6 +18,13 @@ from stagecraft.seen import State, encoded
 KEPT = (f"{APPS}/", f"{DATABASE_LOGINS}/", "/var/log/")
 """Data, and what opens it: it stays when its site goes, until a person deletes it."""
 
+
+def is_kept(path: str) -> bool:
+    return f"{path}/".startswith(KEPT)
+
+
+UNITS = "/etc/systemd/system"
+
 FORMAT = 2
 """A line of JSON for each record. In format 1, the fields of a line were separated by tabs."""
 
@@ -191,16 +198,11 @@ class Manifest:
         of a directory before it."""
         self.declared[tree] = list(nodes)
         self.sites[tree] = site
-        needed = self._needed()
-        gone = {
-            record.path: record.kind
-            for record in self.own.paths
-            if record.tree == tree and not record.path.startswith(KEPT)
-            if record.path not in needed
-        }
+        gone = {record.path: record.kind for record in self._unneeded() if record.tree == tree}
         return [
             Vacant(path) if gone[path] == "directory" else Absent(path)
             for path in sorted(gone, reverse=True)
+            if not is_kept(path)
         ]
 
     def sealed(self, nodes: Iterable[Node]) -> list[Node]:
@@ -226,15 +228,26 @@ class Manifest:
             installed - {self.sites[tree] for tree in self.declared if self.declared[tree]}
         )
 
+    def trees_of(self, removed: str) -> list[str]:
+        """Those of a removed site that this run has not taken away yet, the last made first."""
+        trees = dict.fromkeys(
+            record.tree
+            for record in self._unneeded(removed)
+            if record.tree not in self.declared and not is_kept(record.path)
+        )
+        return [tree.removesuffix(f"-{removed}") for tree in reversed(trees)]
+
+    def units_of(self, removed: str) -> list[str]:
+        """Those of a removed site, the last made first, but what starts others before them."""
+        paths = [PurePath(record.path) for record in self._unneeded(removed)]
+        names = [path.relative_to(UNITS).parts[0] for path in paths if path.is_relative_to(UNITS)]
+        units = dict.fromkeys(name.removesuffix(".d") for name in reversed(names))
+        return sorted(units, key=lambda unit: unit.endswith(".service"))
+
     def logins_of(self, removed: str) -> list[str]:
         """The database accounts of a removed site that no other site has taken over."""
-        needed = self._needed()
-        return sorted(
-            PurePath(record.path).stem
-            for record in self.own.paths
-            if record.tree == f"database-{removed}" and record.kind == "file"
-            if record.path not in needed
-        )
+        logins = (PurePath(record.path) for record in self._unneeded(removed))
+        return sorted(path.stem for path in logins if path.parent == PurePath(DATABASE_LOGINS))
 
     def installed(self, package: str) -> bool:
         """Whether a run has installed this Debian package, not somebody else before it."""
@@ -281,9 +294,12 @@ class Manifest:
             if not isinstance(node, (Absent, Vacant)):
                 yield path_record(tree, node, self.sites.get(tree, ""))
 
-    def _needed(self) -> set[str]:
-        """What this run, or another environment, declares."""
-        return self.declared_paths.union(*(others.all_paths for _, others in self._others()))
+    def _unneeded(self, site: str = "") -> list[PathRecord]:
+        """What neither this run nor another environment declares any more; of a site alone, if one
+        is given."""
+        needed = self.declared_paths.union(*(others.all_paths for _, others in self._others()))
+        own = (record for record in self.own.paths if record.path not in needed)
+        return [record for record in own if site in ("", record.site)]
 
     def _others(self) -> list[tuple[str, Records]]:
         return [item for item in self.records.items() if item[0] != self.environment]

@@ -9,6 +9,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import OperationMeta
 
 from stagecraft import dotenv
+from stagecraft.claims import Claims
 from stagecraft.operations import files
 from stagecraft.operations.accounts import system_account
 from stagecraft.operations.files import Written
@@ -23,6 +24,10 @@ PASS = ("user:www-data:--x",)
 
 READ = ("user:www-data:r-x", "default:user:www-data:r-x")
 """nginx reads these, and what is made in them later."""
+
+
+def claimed(site: Site) -> Claims:
+    return Claims(users={site.name: site.home})
 
 
 @deploy("App home")

@@ -7,6 +7,7 @@ from typing import Any
 
 from pyinfra.api.deploy import deploy
 
+from stagecraft.claims import Claims
 from stagecraft.operations import files
 from stagecraft.operations.nodes import Directory, Node
 from stagecraft.operations.services import RESTART, running
@@ -16,6 +17,10 @@ from stagecraft.settings import Site
 from stagecraft.sizes import cpu_weight
 
 DAYS = 7
+
+
+def claimed(site: Site) -> Claims:
+    return Claims((logrotate_service_file(site), logrotate_timer_file(site)))
 
 
 @deploy("Logs")

@@ -10,6 +10,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import OperationMeta
 from pyinfra.context import host
 
+from stagecraft.claims import Claims
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.neighbours import Neighbours, Vhost
 from stagecraft.htpasswd import htpasswd_lines
@@ -51,6 +52,10 @@ def nginx(machine: Machine, neighbours: Neighbours) -> Written:
         nodes=[*shared(machine), *default_server(machine, neighbours)],
         check=NGINX_TEST,
     )
+
+
+def claimed(site: Site) -> Claims:
+    return Claims((vhost_file(site),))
 
 
 @deploy("nginx")

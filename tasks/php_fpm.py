@@ -9,6 +9,7 @@ from typing import Any
 
 from pyinfra.api.deploy import deploy
 
+from stagecraft.claims import Claims
 from stagecraft.facts.machine import Machine
 from stagecraft.operations import files
 from stagecraft.operations.files import Check
@@ -34,6 +35,10 @@ UNREACHED = (
     "fd00:ec2::254/128",
     "fd20:ce::254/128",
 )
+
+
+def claimed(site: Site) -> Claims:
+    return Claims((php_unit_file(site), php_socket_unit_file(site)))
 
 
 @deploy("PHP-FPM")

@@ -10,6 +10,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import OperationMeta
 
 from stagecraft import operations
+from stagecraft.claims import Claims
 from stagecraft.operations import files
 from stagecraft.operations.accounts import system_account
 from stagecraft.operations.files import Check, Written
@@ -22,6 +23,10 @@ from stagecraft.settings import Site
 from stagecraft.sizes import cpu_weight, redis_memory_max_mb
 
 TRIAL_START = Path(operations.__file__).with_name("try_redis.sh").read_text()
+
+
+def claimed(site: Site) -> Claims:
+    return Claims((redis_configuration(site),), {site.redis_user: redis_data(site)})
 
 
 @deploy("Redis")

@@ -19,16 +19,16 @@ from tasks.nginx import read_by_nginx
 
 @deploy("Removed sites")
 def removed_sites(environment: Environment) -> None:
-    """Comes when nginx asks them nothing any more."""
-    withdrawn = []
-    for name in this_run().manifest.removed_sites():
-        end(name)
-        for service in ("php-fpm", "socket", "logrotate", "redis", "reach"):
-            files.tree(name=f"Take away {service} of {name}", tree=f"{service}-{name}", nodes=[])
+    """Comes when nginx asks them nothing any more. What there is of them, their records say."""
+    manifest, withdrawn = this_run().manifest, []
+    for name in manifest.removed_sites():
+        end(name, manifest.units_of(name))
+        for tree in manifest.trees_of(name):
+            files.tree(name=f"Take away {tree} of {name}", tree=tree, site=name, nodes=[])
         locked(
             name=f"Lock the database accounts of {name}",
             engine=environment.server.database.engine,
-            users=this_run().manifest.logins_of(name),
+            users=manifest.logins_of(name),
         )
         withdrawn.append(
             certificates.withdrawn(name=f"Withdraw the certificate of {name}", site=name)
@@ -48,13 +48,12 @@ def removed_sites(environment: Environment) -> None:
         )
 
 
-def end(name: str) -> None:
+def end(name: str, units: list[str]) -> None:
     """Has nothing of the site run any more, its limits last."""
-    # With its socket stopped, no request starts PHP-FPM again.
-    stopped(name=f"Stop listening for PHP-FPM of {name}", unit=f"php-fpm@{name}.socket")
-    stopped(name=f"Stop PHP-FPM of {name}", unit=f"php-fpm@{name}.service")
-    stopped(name=f"Stop rotating the logs of {name}", unit=f"logrotate@{name}.timer")
-    stopped(name=f"Stop Redis of {name}", unit=f"redis-server@{name}.service")
+    limits = reach_unit(name)
+    for unit in units:
+        if unit != limits:
+            stopped(name=f"Stop {unit}", unit=unit)
     # A worker or a cron job would go on, and without its limits.
     idle(
         name=f"End what else runs as {name}",
@@ -63,4 +62,4 @@ def end(name: str) -> None:
         besides=f"php-fpm@{name}.service",
         limits=reach_unit(name),
     )
-    stopped(name=f"Lift the limits of {name}", unit=reach_unit(name))
+    stopped(name=f"Lift the limits of {name}", unit=limits)

@@ -43,6 +43,11 @@ class Unit:
         return self.load == "masked"
 
     @property
+    def at_rest(self) -> bool:
+        """Whether it neither runs nor starts by itself; a static one only others start."""
+        return self.active == "inactive" and (self.enabled == "static" or not self.starts_at_boot)
+
+    @property
     def starts_at_boot(self) -> bool:
         return self.enabled in ("enabled", "static", "alias", "indirect", "generated")
 

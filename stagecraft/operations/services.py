@@ -167,17 +167,11 @@ def reloaded(
 def stopped(unit: str) -> Generator[str]:
     """Ensures that the unit neither runs nor starts at boot."""
     current: Unit = host.get_fact(UnitFact, unit=unit, unit_files=[], watched=[])
-    saw(State("service", unit, "", lingering(current)))
-    if current.load != "not-found" and (current.active != "inactive" or current.starts_at_boot):
+    saw(State("service", unit, "", "" if current.at_rest else condition(current)))
+    if current.load != "not-found" and not current.at_rest:
         yield f"systemctl disable --quiet --now {shlex.quote(unit)}"
         if current.active == "failed":
             yield f"systemctl reset-failed {shlex.quote(unit)}"
-
-
-def lingering(unit: Unit) -> Value:
-    """Nothing for a unit that neither runs nor starts."""
-    at_rest = unit.active == "inactive" and not unit.starts_at_boot
-    return "" if at_rest else condition(unit)
 
 
 @operation()

@@ -98,8 +98,8 @@ def test_a_removed_site_goes_after_the_plan_named_it_and_its_data_stays(host: Pr
         f"End what else runs as {SHOP}: sleep of worker.service, what no list shows, its crontab"
     )
     assert f"Removed sites | {ended}" in plan
-    assert f"Removed sites | Stop PHP-FPM of {SHOP}" in plan
-    assert f"Removed sites | Stop Redis of {SHOP}" in plan
+    assert f"Removed sites | Stop php-fpm@{SHOP}.service" in plan
+    assert f"Removed sites | Stop redis-server@{SHOP}.service" in plan
     assert f"Removed sites | Lock the database accounts of {SHOP}" in plan
     assert f"Removed sites | Lift the limits of {SHOP}" in plan
     for path in GONE[:-2]:
@@ -160,7 +160,7 @@ def test_what_the_first_format_says_is_believed_and_rewritten(host: Provisioned)
     assert host.ssh(f"cat {path}") == before
     host.ssh(f"cat >{path} <<'END'\n{old}\nEND")
     declare(host, {}, without="shop")
-    assert f"Removed sites | Stop Redis of {SHOP}" in host.project.plan("staging")
+    assert f"Removed sites | Stop redis-server@{SHOP}.service" in host.project.plan("staging")
 
 
 def test_a_site_that_is_declared_again_finds_its_data(host: Provisioned) -> None:

@@ -222,7 +222,9 @@ def test_a_converged_server_has_no_clash(find: Any, site: Site) -> None:
         users={NAME: HOME},
         groups={NAME: Group(990)},
         homes={HOME: Home("directory", f"root:{NAME}")},
-        files=dict.fromkeys([CATCH_ALL, CONFIGURATION["mariadb"][0], *task.own_files(site)], True),
+        files=dict.fromkeys(
+            [CATCH_ALL, CONFIGURATION["mariadb"][0], *task.claims(site).files], True
+        ),
         lineages={NAME: "/var/lib/stagecraft/acme"},
     )
 
@@ -335,9 +337,9 @@ def test_a_user_of_ours_may_have_others_in_its_group(find: Any) -> None:
 
 
 def test_a_file_that_is_not_marked_is_not_overwritten(find: Any, site: Site) -> None:
-    files = task.own_files(site)
+    files = task.claims(site).files
     found = find(files=dict.fromkeys(files, False))
-    assert [clash.split()[0] for clash in found] == files
+    assert [clash.split()[0] for clash in found] == list(files)
 
 
 @pytest.mark.parametrize("name", ["staging.askpro.test", ".staging.askpro.test"])

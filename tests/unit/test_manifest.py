@@ -198,6 +198,31 @@ def test_a_site_is_removed_when_nobody_declares_it() -> None:
     assert manifest.removed_sites() == ["b"]
 
 
+def test_what_goes_of_a_removed_site_its_records_say() -> None:
+    """Also of what nobody knew when the removal was written."""
+    units = "/etc/systemd/system"
+    trees = {
+        "app": ["/var/www/a/shared"],
+        "reach": ["/etc/stagecraft/reach/a.nft", f"{units}/stagecraft-reach@a.service"],
+        "redis": [f"{units}/redis-server@a.service.d/stagecraft.conf"],
+        "cron": ["/etc/cron.d/a"],
+        "php-fpm": [f"{units}/php-fpm@a.service", f"{units}/php-fpm@a.socket"],
+        "nginx": ["/etc/nginx/sites-available/a.conf"],
+    }
+    run = Manifest("staging")
+    for tree, paths in trees.items():
+        run.declare(f"{tree}-a", [File(path, "") for path in paths], "a")
+    manifest = Manifest("staging", {"staging": read(run.text(Records()))})
+    manifest.declare("nginx-a", [], "a")
+    assert manifest.trees_of("a") == ["php-fpm", "cron", "redis", "reach"]
+    assert manifest.units_of("a") == [
+        "php-fpm@a.socket",
+        "php-fpm@a.service",
+        "redis-server@a.service",
+        "stagecraft-reach@a.service",
+    ]
+
+
 def test_packages_stay_recorded_and_are_ours_for_every_environment() -> None:
     records = Records(packages={"mariadb-server"})
     manifest = Manifest("staging", {"production": records})
