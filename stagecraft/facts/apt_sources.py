@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact, reading
 
 ONE_LINE = re.compile(r"deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s+(\S+)")
 
@@ -108,8 +106,10 @@ def stanzas(lines: Iterable[str]) -> Iterator[dict[str, str]]:
             stanza[key] = value.strip()
 
 
-class AptSourcesFact(FactBase[Sources]):
+class AptSourcesFact(Fact[Sources]):
     """The `Sources`. Not by asking apt, which would write its cache anew."""
+
+    parse = staticmethod(parse_sources)
 
     @reading
     def command(self) -> str:
@@ -121,10 +121,3 @@ class AptSourcesFact(FactBase[Sources]):
             " /etc/apt/sources.list.d/*.sources; do"
             ' [ ! -f "$file" ] || sed "s|^|line\\t$file\\t|" "$file"; done; true'
         )
-
-    @staticmethod
-    def default() -> Sources:
-        return Sources()
-
-    def process(self, output: list[str]) -> Sources:
-        return parse_sources(output)

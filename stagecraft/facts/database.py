@@ -6,9 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact, reading
 from stagecraft.paths import DATABASE_LOGINS
 from stagecraft.seen import Standing
 
@@ -149,10 +147,12 @@ def add_privilege(account: Account, row: list[str]) -> None:
         account.privileges.setdefault(grant_level(schema, table), set()).update(held)
 
 
-class DatabaseFact(FactBase[Database]):
+class DatabaseFact(Fact[Database]):
     """The `Database` as root sees it through the socket. `logins` maps an account to the option
     file with its password; a login is tried from that file, so no secret is in the command.
     `option_files` are the accounts of all that are there."""
+
+    parse = staticmethod(parse_database)
 
     @reading
     def command(
@@ -172,10 +172,3 @@ class DatabaseFact(FactBase[Database]):
             for user, path in sorted(logins.items())
         )
         return f"if command -v {client} >/dev/null; then {query}{listed}{tries}; fi; true"
-
-    @staticmethod
-    def default() -> Database:
-        return Database()
-
-    def process(self, output: list[str]) -> Database:
-        return parse_database(output)

@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact, reading
 
 LEGACY = {"legacy": "iptables-legacy", "legacy6": "ip6tables-legacy"}
 """Families of the old iptables, and the program of each."""
@@ -103,8 +101,10 @@ def of_fail2ban(rule: dict[str, Any]) -> bool:
     return any(chain.startswith("f2b-") for chain in [rule["chain"], *jumps])
 
 
-class FiltersFact(FactBase[list[Table]]):
+class FiltersFact(Fact[list[Table]]):
     """All `Table`s with their rules; sets' elements, which are many, left out."""
+
+    parse = staticmethod(parse_filters)
 
     @reading
     def command(self) -> str:
@@ -112,10 +112,3 @@ class FiltersFact(FactBase[list[Table]]):
             "! command -v nft >/dev/null || nft --json --terse list ruleset || exit"
             f"\n{LIST_LEGACY}true"
         )
-
-    @staticmethod
-    def default() -> list[Table]:
-        return []
-
-    def process(self, output: list[str]) -> list[Table]:
-        return parse_filters(output)

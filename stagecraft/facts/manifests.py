@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact, reading
 from stagecraft.manifest import Records, parse_manifests
 from stagecraft.paths import MANIFESTS
 
 
-class Manifests(FactBase[dict[str, Records]]):
+class Manifests(Fact[dict[str, Records]]):
     """The records of each environment that has been applied on this server. Neither a name nor a
     line, cut off or forged, can pass for the beginning of another environment's."""
+
+    parse = staticmethod(parse_manifests)
 
     @reading
     def command(self) -> str:
@@ -20,10 +20,3 @@ class Manifests(FactBase[dict[str, Records]]):
             ' case "$name" in *[!A-Za-z0-9._-]*) continue ;; esac;'
             ' [ ! -f "$name" ] || { echo "== $name"; awk \'!/^== /\' "./$name"; }; done; true'
         )
-
-    @staticmethod
-    def default() -> dict[str, Records]:
-        return {}
-
-    def process(self, output: list[str]) -> dict[str, Records]:
-        return parse_manifests(output)

@@ -1,4 +1,4 @@
-"""What marks a fact's command as one that only reads, so that it may be asked early or twice."""
+"""Facts, and what marks a command as one that only reads: it may be asked early or twice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,21 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from pyinfra.api.facts import FactBase
 
 P = ParamSpec("P")
-Fact = TypeVar("Fact", bound=FactBase[Any])
+T = TypeVar("T")
+F = TypeVar("F", bound=FactBase[Any])
+
+
+class Fact(FactBase[T]):
+    """What `parse` reads in the output of `command`; where there is none, what it makes of that."""
+
+    parse: Callable[[list[str]], T]
+
+    @classmethod
+    def default(cls) -> T:
+        return cls().process([])
+
+    def process(self, output: list[str]) -> T:
+        return self.parse(output)
 
 
 class Reading(str):
@@ -21,14 +35,14 @@ class Reading(str):
 
 
 def reading(
-    command: Callable[Concatenate[Fact, P], str],
-) -> Callable[Concatenate[Fact, P], Reading]:
+    command: Callable[Concatenate[F, P], str],
+) -> Callable[Concatenate[F, P], Reading]:
     """Marks what a fact's `command` returns as a `Reading`. The arguments must be plain data: they
     are remembered for the next run."""
     signature = inspect.signature(command)
 
     @functools.wraps(command)
-    def marked(self: Fact, *args: P.args, **kwargs: P.kwargs) -> Reading:
+    def marked(self: F, *args: P.args, **kwargs: P.kwargs) -> Reading:
         text = Reading(command(self, *args, **kwargs))
         bound = dict(signature.bind(self, *args, **kwargs).arguments)
         bound.pop("self")
@@ -37,4 +51,4 @@ def reading(
 
     # pyinfra asks getfullargspec(), which takes a wrapper's own signature unless told otherwise.
     marked.__signature__ = signature  # type: ignore[attr-defined]
-    return cast(Callable[Concatenate[Fact, P], Reading], marked)
+    return cast(Callable[Concatenate[F, P], Reading], marked)

@@ -6,9 +6,7 @@ import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact, reading
 
 PROPERTIES = (
     "LoadState,ActiveState,UnitFileState,ReloadResult,ActiveEnterTimestamp,StateChangeTimestamp,"
@@ -93,12 +91,14 @@ def newest_change(kind: str, lines: list[str]) -> tuple[float, str]:
     return 0.0, ""
 
 
-class UnitFact(FactBase[Unit]):
+class UnitFact(Fact[Unit]):
     """The state of `unit`, compared with the newest change (ctime: a rename keeps mtime) below
     our unit files, and below the watched paths.
 
     systemd's own NeedDaemonReload misses a unit's first drop-in directory (tried on 252 and 257).
     """
+
+    parse = staticmethod(parse_unit)
 
     @reading
     def command(self, unit: str, unit_files: list[str], watched: list[str]) -> str:
@@ -113,13 +113,6 @@ class UnitFact(FactBase[Unit]):
                 "true",
             ]
         )
-
-    @staticmethod
-    def default() -> Unit:
-        return Unit()
-
-    def process(self, output: list[str]) -> Unit:
-        return parse_unit(output)
 
 
 def newest(kind: str, paths: list[str]) -> list[str]:

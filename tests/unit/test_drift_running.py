@@ -131,7 +131,7 @@ def test_what_fail2ban_runs_with_is_told_by_setting() -> None:
         ("gone", "jail", "True", "False"),
         ("own", "jail", "False", "True"),
     )
-    maxretry, gone, own = fail2ban.changed(parse_jails(output))
+    gone, own, maxretry = fail2ban.changed(parse_jails(output))
     assert (maxretry.thing, maxretry.expected) == ("sshd maxretry", "5, by its files")
     assert maxretry.found == "was set to 500 while fail2ban runs"
     assert (gone.thing, gone.found) == ("gone", "somebody has stopped it")

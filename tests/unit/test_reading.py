@@ -25,7 +25,7 @@ def all_facts() -> Iterator[type[FactBase[Any]]]:
     for module in pkgutil.iter_modules(facts.__path__):
         names = vars(importlib.import_module(f"stagecraft.facts.{module.name}"))
         for fact in names.values():
-            if isinstance(fact, type) and issubclass(fact, FactBase) and fact is not FactBase:
+            if isinstance(fact, type) and issubclass(fact, FactBase) and "command" in vars(fact):
                 yield fact
 
 
