@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 from stagecraft.facts.services import Unit, UnitFact, parse_unit
 from stagecraft.paths import AUTHORIZED_KEYS, FIREWALL_RULES, HOST_KEY
 
@@ -88,7 +88,6 @@ class WaysFact(Fact[Ways]):
 
     parse = staticmethod(parse_ways)
 
-    @reading
     def command(self) -> str:
         unit = UnitFact().command(unit=SSHD, unit_files=[SSHD_OPTIONS], watched=["/etc/ssh"])
         return (
@@ -139,6 +138,5 @@ class FirewallFact(Fact[list[Rule]]):
 
     parse = staticmethod(parse_rules)
 
-    @reading
     def command(self) -> str:
         return f"echo '== live'; {LIST_TABLE} 2>/dev/null; echo '== declared'; {LOADED_RULES}; true"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,6 @@ class AccountFact(Fact[Account]):
 
     parse = staticmethod(parse_account)
 
-    @reading
     def command(self, account: str) -> str:
         account = shlex.quote(account)
         return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 FIRST_PERSON = 1000
 """From here on user ids are people's (UID_MIN in /etc/login.defs)."""
@@ -64,7 +64,6 @@ class AccountsFact(Fact[Accounts]):
 
     parse = staticmethod(parse_accounts)
 
-    @reading
     def command(self, group: str) -> str:
         return (
             f"getent passwd | sed 's/^/user /'; getent group {shlex.quote(group)}"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 ONE_LINE = re.compile(r"deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s+(\S+)")
 
@@ -111,7 +111,6 @@ class AptSourcesFact(Fact[Sources]):
 
     parse = staticmethod(parse_sources)
 
-    @reading
     def command(self) -> str:
         return (
             "cd /var/lib/apt/lists && for file in *Release; do"

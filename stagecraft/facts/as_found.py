@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 from stagecraft.paths import AS_FOUND
 
 
@@ -42,7 +42,6 @@ class AsFoundFact(Fact[AsFound | None]):
 
     parse = staticmethod(parse_as_found)
 
-    @reading
     def command(self) -> str:
         path = shlex.quote(AS_FOUND)
         return f"[ ! -f {path} ] || {{ echo found; cat {path}; }}"

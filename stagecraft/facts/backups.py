@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 
 class BackupsFact(Fact[dict[str, float]]):
@@ -13,7 +13,6 @@ class BackupsFact(Fact[dict[str, float]]):
     files are no backups. `minutes` says of each path how old the newest may be: of a directory with
     a newer one not everything is looked at."""
 
-    @reading
     def command(self, minutes: Mapping[str, int]) -> str:
         return "\n".join(newest(path, age) for path, age in minutes.items()) + "\ntrue"
 

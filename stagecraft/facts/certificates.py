@@ -6,7 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 SELF_SIGNED_MARGIN = 30 * 86400
 """A self-signed certificate is made anew when less than this is left of it; in seconds."""
@@ -65,7 +65,6 @@ class CertificatesFact(Fact[Certificates]):
 
     parse = staticmethod(parse_certificates)
 
-    @reading
     def command(self, self_signed: str, lineage: str, link: str) -> str:
         live = f"/etc/letsencrypt/live/{lineage}"
         renewal = shlex.quote(f"/etc/letsencrypt/renewal/{lineage}.conf")

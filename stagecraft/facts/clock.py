@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 from stagecraft.facts.services import parse_timestamp
 
 
@@ -33,7 +33,6 @@ class ClockFact(Fact[Clock]):
 
     parse = staticmethod(parse_clock)
 
-    @reading
     def command(self) -> str:
         return (
             "systemctl show --timestamp=us+utc --property=ActiveState,ActiveEnterTimestamp"

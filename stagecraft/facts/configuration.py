@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stagecraft.facts.names import rows
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 READ_CONFIGURATION = Path(__file__).with_suffix(".sh").read_text()
 
@@ -39,7 +39,6 @@ class ConfigurationFact(Fact[Configuration]):
 
     parse = staticmethod(parse_configuration)
 
-    @reading
     def command(self, loads: Mapping[str, Sequence[str]]) -> str:
         lines = "\n".join(" ".join([unit, *paths]) for unit, paths in loads.items())
         return f"loads={shlex.quote(lines)}\n{READ_CONFIGURATION}"

@@ -6,7 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 from stagecraft.paths import DATABASE_LOGINS
 from stagecraft.seen import Standing
 
@@ -154,7 +154,6 @@ class DatabaseFact(Fact[Database]):
 
     parse = staticmethod(parse_database)
 
-    @reading
     def command(
         self, engine: str, logins: dict[str, str], collations: list[str] | None = None
     ) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 FIXED = ("devtmpfs", "squashfs", "iso9660", "overlay", "efivarfs", "ramfs", "fuse.lxcfs")
 """File systems that are always full, or count what another one counts."""
@@ -39,7 +39,6 @@ class DisksFact(Fact[list[Disk]]):
 
     parse = staticmethod(parse_disks)
 
-    @reading
     def command(self) -> str:
         excluded = " ".join(f"--exclude-type={kind}" for kind in FIXED)
         return f"df --local {excluded} --output=pcent,ipcent,target 2>/dev/null | grep ."

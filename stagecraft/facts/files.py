@@ -6,7 +6,7 @@ import shlex
 from base64 import b64decode
 from dataclasses import dataclass
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 KINDS = {"regular file": "file", "regular empty file": "file", "symbolic link": "link"}
 
@@ -118,7 +118,6 @@ def each_text(paths: list[str], told: str) -> str:
 class Tree(Fact[dict[str, Entry]]):
     """The entries at the given paths; a path where nothing stands is not in the result."""
 
-    @reading
     def command(self, paths: list[str], user: str = "root") -> str:
         quoted = " ".join(shlex.quote(path) for path in paths)
         return read_as(
@@ -150,7 +149,6 @@ class Contents(Fact[dict[str, str]]):
     """The text of the given files, for `--diff`; never asked for a file that holds a secret. What
     is no file, is longer than LONGEST, or would be reached through a link is not in the result."""
 
-    @reading
     def command(self, paths: list[str], user: str = "root") -> str:
         return read_as(user, each_text(paths, 'echo "$path $(text | base64 --wrap=0)"'))
 
@@ -164,7 +162,6 @@ class Fingerprints(Fact[dict[str, dict[str, str]]]):
     difference has a name and its values stay where they are. They are read as `Contents` are. The
     key of a line without one, as in a PEM file, is empty: it may be a secret itself."""
 
-    @reading
     def command(self, paths: list[str], user: str = "root") -> str:
         return read_as(
             user,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 LEGACY = {"legacy": "iptables-legacy", "legacy6": "ip6tables-legacy"}
 """Families of the old iptables, and the program of each."""
@@ -106,7 +106,6 @@ class FiltersFact(Fact[list[Table]]):
 
     parse = staticmethod(parse_filters)
 
-    @reading
     def command(self) -> str:
         return (
             "! command -v nft >/dev/null || nft --json --terse list ruleset || exit"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from stagecraft.facts.database import CLIENTS, OPTIONS, QUERY, columns
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 ROLES = {
     "mariadb": "SELECT 'role', User FROM mysql.user WHERE is_role = 'Y';"
@@ -109,7 +109,6 @@ class GrantsFact(Fact[Grants]):
 
     parse = staticmethod(parse_grants)
 
-    @reading
     def command(self, engine: str) -> str:
         client = CLIENTS[engine]
         query = shlex.quote(QUERY + ROUTINES + ROLES[engine])

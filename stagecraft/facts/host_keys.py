@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,6 @@ class HostKeys:
 class HostKeysFact(Fact[HostKeys]):
     """The `HostKeys`; `bits` is what moduli(5) says of a group that is big enough."""
 
-    @reading
     def command(self, keys: list[str], bits: int) -> str:
         quoted = " ".join(map(shlex.quote, keys))
         return (

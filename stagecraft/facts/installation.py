@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 READ_INSTALLATION = Path(__file__).with_suffix(".sh").read_text()
 
@@ -59,6 +59,5 @@ class InstallationFact(Fact[Installation]):
 
     parse = staticmethod(parse_installation)
 
-    @reading
     def command(self, packages: list[str]) -> str:
         return f"names={shlex.quote(' '.join(packages))}\n{READ_INSTALLATION}"

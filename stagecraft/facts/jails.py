@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stagecraft.facts.names import rows
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 READ_JAILS = (Path(__file__).parent / "on_server/jails.py").read_text()
 
@@ -36,6 +36,5 @@ class JailsFact(Fact[list[JailSetting]]):
 
     parse = staticmethod(parse_jails)
 
-    @reading
     def command(self) -> str:
         return f"python3 -I -c {shlex.quote(READ_JAILS)}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,6 @@ class KernelFact(Fact[Kernel]):
 
     parse = staticmethod(parse_kernel)
 
-    @reading
     def command(self) -> str:
         return (
             'echo "running $(uname -r)";'

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 READ_LIFETIMES = Path(__file__).with_suffix(".sh").read_text()
 
@@ -57,7 +57,6 @@ class LifetimesFact(Fact[dict[str, Lifetime]]):
 
     parse = staticmethod(parse_lifetimes)
 
-    @reading
     def command(self, sites: Sequence[Sequence[str]]) -> str:
         lines = "\n".join(f"{directory} {name}" for directory, name in sites)
         return f"sites={shlex.quote(lines)}\n{READ_LIFETIMES}"

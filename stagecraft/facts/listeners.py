@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stagecraft.facts.names import rows
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 READ_LISTENERS = Path(__file__).with_suffix(".sh").read_text()
 
@@ -43,6 +43,5 @@ class ListenersFact(Fact[list[Socket]]):
 
     parse = staticmethod(parse_listeners)
 
-    @reading
     def command(self) -> str:
         return READ_LISTENERS

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from stagecraft.facts.admins import Account
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 PUBLIC_KEY = re.compile(
     r"((?:sk-)?(?:ssh|ecdsa)-[a-z0-9@.-]+) (AAAA[A-Za-z0-9+/]+={0,2})(?: (.*))?$"
@@ -90,7 +90,6 @@ class LoginsFact(Fact[Logins]):
 
     parse = staticmethod(parse_logins)
 
-    @reading
     def command(self) -> str:
         return (
             "getent passwd | sed 's/^/account\\t/'; getent group | sed 's/^/group\\t/';"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 from stagecraft.manifest import Records, parse_manifests
 from stagecraft.paths import MANIFESTS
 
@@ -13,7 +13,6 @@ class Manifests(Fact[dict[str, Records]]):
 
     parse = staticmethod(parse_manifests)
 
-    @reading
     def command(self) -> str:
         return (
             f"cd {MANIFESTS} 2>/dev/null && for name in *; do"

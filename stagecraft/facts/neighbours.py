@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 LOCALHOST = ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]")
 
@@ -147,7 +147,6 @@ class NeighboursFact(Fact[Neighbours]):
 
     parse = staticmethod(parse_neighbours)
 
-    @reading
     def command(self, names: list[str], homes: list[str], files: list[str]) -> str:
         given = {"names": names, "homes": homes, "files": files}
         variables = "".join(f"{key}={shlex.quote(' '.join(v))}\n" for key, v in given.items())

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 READ_PACKAGE_FILES = Path(__file__).with_suffix(".sh").read_text()
 
@@ -39,6 +39,5 @@ class PackageFiles(Fact[dict[str, PackageFile]]):
 
     parse = staticmethod(parse_package_files)
 
-    @reading
     def command(self) -> str:
         return READ_PACKAGE_FILES

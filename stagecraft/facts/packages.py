@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,6 @@ class PackagesFact(Fact[dict[str, Package]]):
 
     parse = staticmethod(parse_packages)
 
-    @reading
     def command(self) -> str:
         fields = "\\t".join(
             ["${db:Status-Want}", "${db:Status-Status}", "${Priority}", "${Package}"]

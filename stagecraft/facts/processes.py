@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stagecraft.facts.names import rows
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 READ_PROCESSES = Path(__file__).with_suffix(".sh").read_text()
 
@@ -50,6 +50,5 @@ class ProcessesFact(Fact[Processes]):
 
     parse = staticmethod(parse_processes)
 
-    @reading
     def command(self) -> str:
         return READ_PROCESSES

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 READ_REDIS = Path(__file__).with_suffix(".sh").read_text()
 
@@ -55,6 +55,5 @@ class RedisFact(Fact[dict[str, Instance]]):
 
     parse = staticmethod(parse_instances)
 
-    @reading
     def command(self, sites: Sequence[str]) -> str:
         return f"sites={shlex.quote(' '.join(sites))}\n{READ_REDIS}"

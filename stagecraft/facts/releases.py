@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from stagecraft.facts.names import rows
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 LEADING_OUT = Path(__file__).with_name("leading_out.sh").read_text()
 READ_RELEASES = Path(__file__).with_suffix(".sh").read_text()
@@ -17,7 +17,6 @@ class Releases(Fact[list[str]]):
     is not root's, and a link in a public/ that leads out of its release, but for those in the place
     of the `shared` directories."""
 
-    @reading
     def command(self, home: str, shared: list[str]) -> str:
         given = f"home={shlex.quote(home)}\nshared={shlex.quote(' '.join(shared))}\n"
         return given + LEADING_OUT + READ_RELEASES

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 PROPERTIES = (
     "LoadState,ActiveState,UnitFileState,ReloadResult,ActiveEnterTimestamp,StateChangeTimestamp,"
@@ -100,7 +100,6 @@ class UnitFact(Fact[Unit]):
 
     parse = staticmethod(parse_unit)
 
-    @reading
     def command(self, unit: str, unit_files: list[str], watched: list[str]) -> str:
         show = "systemctl show --timestamp=us+utc --property"
         manager = [f"{show}=UnitsLoadFinishTimestamp,UnitsLoadTimestamp 2>/dev/null"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stagecraft.facts.names import rows
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 READ_STRAYS = Path(__file__).with_suffix(".sh").read_text()
 
@@ -55,6 +55,5 @@ class Strays(Fact[list[Stray]]):
 
     parse = staticmethod(parse_strays)
 
-    @reading
     def command(self) -> str:
         return READ_STRAYS

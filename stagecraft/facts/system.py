@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,6 @@ class SystemFact(Fact[System]):
 
     parse = staticmethod(parse_system)
 
-    @reading
     def command(self) -> str:
         return (
             'echo "hostname $(cat /proc/sys/kernel/hostname) $(cat /etc/hostname 2>/dev/null)";'
@@ -67,7 +66,6 @@ class SysctlFact(Fact[dict[str, str]]):
 
     parse = staticmethod(parse_sysctl)
 
-    @reading
     def command(self, keys: Sequence[str]) -> str:
         paths = " ".join(shlex.quote(f"/proc/sys/{key.replace('.', '/')}") for key in keys)
         return (

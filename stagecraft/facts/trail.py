@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 READ_TRAIL = Path(__file__).with_suffix(".sh").read_text()
 
@@ -105,7 +105,6 @@ class TrailFact(Fact[Trail]):
 
     parse = staticmethod(parse_trail)
 
-    @reading
     def command(self, paths: list[str], units: list[str]) -> str:
         given = {"paths": paths, "units": units}
         variables = "".join(f"{key}={shlex.quote(chr(10).join(v))}\n" for key, v in given.items())

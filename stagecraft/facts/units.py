@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 from stagecraft.facts.services import parse_timestamp
 
 READ_UNITS = Path(__file__).with_suffix(".sh").read_text()
@@ -76,6 +76,5 @@ class UnitsFact(Fact[Units]):
 
     parse = staticmethod(parse_units)
 
-    @reading
     def command(self) -> str:
         return READ_UNITS

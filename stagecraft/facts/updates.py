@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 READ_UPDATES = Path(__file__).with_suffix(".sh").read_text()
 
@@ -52,6 +52,5 @@ class UpdatesFact(Fact[Updates]):
 
     parse = staticmethod(parse_updates)
 
-    @reading
     def command(self) -> str:
         return READ_UPDATES

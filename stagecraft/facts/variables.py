@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 
 from stagecraft.facts.database import CLIENTS, OPTIONS, columns
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 HIDDEN = "(hidden)"
 
@@ -82,7 +82,6 @@ class VariablesFact(Fact[list[Variable]]):
 
     parse = staticmethod(parse_variables)
 
-    @reading
     def command(self, engine: str) -> str:
         query = shlex.quote(QUERIES[engine] % (SECRETS, HIDDEN))
         hidden = shlex.quote(f"/^[^=]*({SECRETS.replace('_', '[-_]').replace('$', '=')})/d")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stagecraft.facts.names import rows
-from stagecraft.facts.reading import Fact, reading
+from stagecraft.facts.reading import Fact
 
 READ_WRITABLE = (Path(__file__).parent / "on_server/writable.py").read_text()
 
@@ -41,6 +41,5 @@ class WritableFact(Fact[list[Writable]]):
 
     parse = staticmethod(parse_writable)
 
-    @reading
     def command(self, directory: str) -> str:
         return f"python3 -I -c {shlex.quote(READ_WRITABLE)} {shlex.quote(directory)}"
