@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import PurePath
 from typing import Any
@@ -18,15 +18,14 @@ from stagecraft.seen import State, encoded
 KEPT = (f"{APPS}/", f"{DATABASE_LOGINS}/", "/var/log/")
 """Data, and what opens it: it stays when its site goes, until a person deletes it."""
 
-
-def is_kept(path: str) -> bool:
-    return f"{path}/".startswith(KEPT)
-
-
 UNITS = "/etc/systemd/system"
 
 FORMAT = 2
 """A line of JSON for each record. In format 1, the fields of a line were separated by tabs."""
+
+
+def is_kept(path: str) -> bool:
+    return f"{path}/".startswith(KEPT)
 
 
 # --- As the server keeps it ---
@@ -198,7 +197,7 @@ class Manifest:
         of a directory before it."""
         self.declared[tree] = list(nodes)
         self.sites[tree] = site
-        gone = {record.path: record.kind for record in self._unneeded() if record.tree == tree}
+        gone = {record.path: record.kind for record in self._unneeded([tree])}
         return [
             Vacant(path) if gone[path] == "directory" else Absent(path)
             for path in sorted(gone, reverse=True)
@@ -221,32 +220,31 @@ class Manifest:
         new = (node for node in changes if (tree, node.path) not in known)
         return lines(map(vars, self._path_records(tree, new)))
 
+    def installed_sites(self) -> list[str]:
+        return sorted({record.site for record in self.own.paths} - {""})
+
     def removed_sites(self) -> list[str]:
         """The sites that have been installed and are not declared; known when all others are."""
-        installed = {record.site for record in self.own.paths} - {""}
-        return sorted(
-            installed - {self.sites[tree] for tree in self.declared if self.declared[tree]}
-        )
+        declared = {self.sites[tree] for tree, nodes in self.declared.items() if nodes}
+        return [site for site in self.installed_sites() if site not in declared]
 
-    def trees_of(self, removed: str) -> list[str]:
-        """Those of a removed site that this run has not taken away yet, the last made first."""
+    def left_trees(self, site: str) -> list[str]:
+        """Those of a site that this run has not declared, the last made first."""
         trees = dict.fromkeys(
-            record.tree
-            for record in self._unneeded(removed)
-            if record.tree not in self.declared and not is_kept(record.path)
+            record.tree for record in self._left(site) if not is_kept(record.path)
         )
-        return [tree.removesuffix(f"-{removed}") for tree in reversed(trees)]
+        return [tree.removesuffix(f"-{site}") for tree in reversed(trees)]
 
-    def units_of(self, removed: str) -> list[str]:
-        """Those of a removed site, the last made first, but what starts others before them."""
-        paths = [PurePath(record.path) for record in self._unneeded(removed)]
+    def left_units(self, site: str) -> list[str]:
+        """Those in such trees, the last made first, but what starts others before them."""
+        paths = [PurePath(record.path) for record in self._left(site)]
         names = [path.relative_to(UNITS).parts[0] for path in paths if path.is_relative_to(UNITS)]
         units = dict.fromkeys(name.removesuffix(".d") for name in reversed(names))
         return sorted(units, key=lambda unit: unit.endswith(".service"))
 
     def logins_of(self, removed: str) -> list[str]:
         """The database accounts of a removed site that no other site has taken over."""
-        logins = (PurePath(record.path) for record in self._unneeded(removed))
+        logins = (PurePath(record.path) for record in self._left(removed))
         return sorted(path.stem for path in logins if path.parent == PurePath(DATABASE_LOGINS))
 
     def installed(self, package: str) -> bool:
@@ -270,18 +268,16 @@ class Manifest:
             trees = dict.fromkeys([*(record.tree for record in records.paths), *trees])
             named = {state.name for state in states}
             stated |= {name: value for name, value in records.states.items() if name not in named}
+        databases = (records.databases | self.databases) - self.dropped
         return lines(
             [
                 {"format": FORMAT},
                 *({"package": name} for name in sorted(records.packages)),
-                *({"database": name} for name in sorted(self._databases(records))),
+                *({"database": name} for name in sorted(databases)),
                 *(vars(record) for tree in trees for record in self._paths(tree, records)),
                 *({"state": name, "value": stated[name]} for name in sorted(stated)),
             ]
         )
-
-    def _databases(self, records: Records) -> set[str]:
-        return (records.databases | self.databases) - self.dropped
 
     def _paths(self, tree: str, records: Records) -> Iterable[PathRecord]:
         if tree in self.declared:
@@ -294,12 +290,15 @@ class Manifest:
             if not isinstance(node, (Absent, Vacant)):
                 yield path_record(tree, node, self.sites.get(tree, ""))
 
-    def _unneeded(self, site: str = "") -> list[PathRecord]:
-        """What neither this run nor another environment declares any more; of a site alone, if one
-        is given."""
+    def _left(self, site: str) -> list[PathRecord]:
+        trees = {record.tree for record in self.own.paths if record.site == site}
+        return self._unneeded(trees - self.declared.keys())
+
+    def _unneeded(self, trees: Collection[str]) -> list[PathRecord]:
+        """What neither this run nor another environment declares any more of these trees."""
         needed = self.declared_paths.union(*(others.all_paths for _, others in self._others()))
         own = (record for record in self.own.paths if record.path not in needed)
-        return [record for record in own if site in ("", record.site)]
+        return [record for record in own if record.tree in trees]
 
     def _others(self) -> list[tuple[str, Records]]:
         return [item for item in self.records.items() if item[0] != self.environment]

@@ -1,4 +1,4 @@
-"""Sites that were installed and are not declared any more: what serves them goes, data stays."""
+"""What was installed for sites and is not declared any more: what serves goes, data stays."""
 
 from __future__ import annotations
 
@@ -21,10 +21,16 @@ from tasks.nginx import read_by_nginx
 def removed_sites(environment: Environment) -> None:
     """Comes when nginx asks them nothing any more. What there is of them, their records say."""
     manifest, withdrawn = this_run().manifest, []
-    for name in manifest.removed_sites():
-        end(name, manifest.units_of(name))
-        for tree in manifest.trees_of(name):
+    removed = manifest.removed_sites()
+    for name in manifest.installed_sites():
+        for unit in manifest.left_units(name):
+            if unit != reach_unit(name):
+                stopped(name=f"Stop {unit}", unit=unit)
+        if name in removed:
+            end(name)
+        for tree in manifest.left_trees(name):
             files.tree(name=f"Take away {tree} of {name}", tree=tree, site=name, nodes=[])
+    for name in removed:
         locked(
             name=f"Lock the database accounts of {name}",
             engine=environment.server.database.engine,
@@ -48,13 +54,8 @@ def removed_sites(environment: Environment) -> None:
         )
 
 
-def end(name: str, units: list[str]) -> None:
-    """Has nothing of the site run any more, its limits last."""
-    limits = reach_unit(name)
-    for unit in units:
-        if unit != limits:
-            stopped(name=f"Stop {unit}", unit=unit)
-    # A worker or a cron job would go on, and without its limits.
+def end(name: str) -> None:
+    """A worker or a cron job would go on, and without its limits."""
     idle(
         name=f"End what else runs as {name}",
         account=name,
@@ -62,4 +63,4 @@ def end(name: str, units: list[str]) -> None:
         besides=f"php-fpm@{name}.service",
         limits=reach_unit(name),
     )
-    stopped(name=f"Lift the limits of {name}", unit=limits)
+    stopped(name=f"Lift the limits of {name}", unit=reach_unit(name))

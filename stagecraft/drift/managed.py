@@ -125,18 +125,16 @@ def finding(seen: Seen, declared: Declared, texts: Texts) -> Finding:
 
 
 def by_name(step: Step, declared: Declared) -> Finding:
-    """Of a step that tells nothing but that it would change something. What its name says of this
-    plan comes after a colon or a semicolon."""
-    name = step.name.partition(":")[0].partition(";")[0]
+    """Of a step that tells nothing but that it would change something."""
     return Finding.model_validate(
         {
             "class": Class.MANAGED,
             "severity": Severity.HIGH,
             "kind": "operation",
-            "thing": name,
+            "thing": step.name,
             "environment": declared.environment.name,
             "expected": "nothing to do",
-            "found": f"a run would {name.rpartition(' | ')[2]}",
+            "found": "a run would change something",
             "remedy": remedy(declared),
         }
     )

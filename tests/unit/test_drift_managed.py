@@ -178,9 +178,9 @@ def test_that_the_files_moved_on_is_not_believed_of_a_way_in(
     assert severity(in_tree(tree), declared, Cause.FILES) == Severity(expected)
 
 
-def test_a_step_that_tells_nothing_is_told_by_a_name_that_stays(declared: Declared) -> None:
-    told = by_name(Step("nginx | Run nginx: start, it is inactive", True, None), declared)
-    assert (told.kind, told.thing) == ("operation", "nginx | Run nginx")
+def test_a_step_that_tells_nothing_is_told_by_its_name(declared: Declared) -> None:
+    told = by_name(Step("Monitoring | Have /etc/agent", True, None), declared)
+    assert (told.kind, told.thing) == ("operation", "Monitoring | Have /etc/agent")
 
 
 # --- In words ---

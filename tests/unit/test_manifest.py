@@ -198,8 +198,8 @@ def test_a_site_is_removed_when_nobody_declares_it() -> None:
     assert manifest.removed_sites() == ["b"]
 
 
-def test_what_goes_of_a_removed_site_its_records_say() -> None:
-    """Also of what nobody knew when the removal was written."""
+def test_what_goes_of_a_site_its_records_say() -> None:
+    """Also of what nobody knew when the removal was written, and where the site itself stays."""
     units = "/etc/systemd/system"
     trees = {
         "app": ["/var/www/a/shared"],
@@ -214,13 +214,18 @@ def test_what_goes_of_a_removed_site_its_records_say() -> None:
         run.declare(f"{tree}-a", [File(path, "") for path in paths], "a")
     manifest = Manifest("staging", {"staging": read(run.text(Records()))})
     manifest.declare("nginx-a", [], "a")
-    assert manifest.trees_of("a") == ["php-fpm", "cron", "redis", "reach"]
-    assert manifest.units_of("a") == [
+    assert manifest.left_trees("a") == ["php-fpm", "cron", "redis", "reach"]
+    assert manifest.left_units("a") == [
         "php-fpm@a.socket",
         "php-fpm@a.service",
         "redis-server@a.service",
         "stagecraft-reach@a.service",
     ]
+    manifest.declare("php-fpm-a", [File(path, "") for path in trees["php-fpm"]], "a")
+    manifest.declare("reach-a", [File(path, "") for path in trees["reach"]], "a")
+    assert manifest.removed_sites() == []
+    assert manifest.left_trees("a") == ["cron", "redis"]
+    assert manifest.left_units("a") == ["redis-server@a.service"]
 
 
 def test_packages_stay_recorded_and_are_ours_for_every_environment() -> None:
