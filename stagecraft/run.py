@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from paramiko import Channel
 from pyinfra.context import ctx_host, host
 
 from stagecraft.errors import ServerError
@@ -33,7 +32,7 @@ class Run:
     checks: bool = False
     refusals: list[ServerError] = field(default_factory=list)
     planned: frozenset[str] | None = None
-    lock: Channel | None = None
+    lock: object = None
 
     def __copy__(self) -> Run:
         """Itself: `host.data` copies whatever it is asked for."""
