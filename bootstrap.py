@@ -16,15 +16,15 @@ from tasks.base import base
 from tasks.clashes import neighbours_of
 from tasks.host import host
 from tasks.machine import bare_machine
-from tasks.manifest import as_found, begin, note
+from tasks.manifest import as_found, begin, complete
 from tasks.packages import users
 
 _environment = environment_of(server.data)
 _machine = bare_machine(_environment)
 lock()
 
-begin(_environment.name)
+begin(_environment.name, whole=False)
 as_found(known_records(_environment.server, Path(server.data.root)))
 base(users(_environment, neighbours_of(_environment)))
 host(_environment.server, _machine)
-note()
+complete("the machine")

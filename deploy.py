@@ -8,7 +8,8 @@ from pathlib import Path
 from pyinfra.context import host as server
 
 from stagecraft.lock import lock
-from stagecraft.secrets import made_of, secrets_for
+from stagecraft.run import this_run
+from stagecraft.secrets import made_of
 from stagecraft.settings import environment_of
 from tasks.app import app, app_settings
 from tasks.clashes import refuse_clashes
@@ -27,7 +28,7 @@ from tasks.tls import acme_certificates, first_certificates
 
 _environment = environment_of(server.data)
 _root = Path(server.data.root)
-_secrets = secrets_for(_environment.name, _root)
+_secrets = this_run().secrets(_environment, _root)
 _machine = machine(_environment)
 lock()
 

@@ -15,4 +15,4 @@ from tasks.nightly import nightly, wanted
 _check = wanted(host.data)
 begin(_check.name)
 nightly(_check)
-complete(_check.name, {})
+complete(_check.name)

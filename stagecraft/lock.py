@@ -8,7 +8,6 @@ import shlex
 import socket
 from pathlib import Path
 
-from paramiko import Channel
 from pyinfra.api.command import StringCommand
 from pyinfra.connectors.util import make_unix_command_for_host
 from pyinfra.context import host
@@ -16,10 +15,9 @@ from pyinfra.context import host
 from stagecraft.connection.connector import FastSSHConnector
 from stagecraft.connection.transport import transport_of
 from stagecraft.errors import ServerError
+from stagecraft.run import this_run
 
 HOLD_LOCK = Path(__file__).with_name("hold_lock.sh").read_text()
-
-_held: list[Channel] = []  # open for as long as this process lives
 
 
 def lock() -> None:
@@ -39,7 +37,7 @@ def lock() -> None:
         failed = channel.recv_exit_status() != 0
         channel.close()
         raise ServerError(no_lock(complaint) if failed else held_by(answer))
-    _held.append(channel)
+    this_run().lock = channel
     if isinstance(host.connector, FastSSHConnector):
         host.connector.read_anew()  # another run may have ended since this one connected
 

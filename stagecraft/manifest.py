@@ -1,24 +1,163 @@
 """What an environment has installed on a server, so that its next run can remove what nobody
-declares any more, and no run removes anything else."""
+declares any more, and no run removes anything else; and the format in which the server keeps it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import PurePath
+from typing import Any
 
-from pyinfra.context import host
-
-from stagecraft.facts.manifests import DECLARED, STATE, Manifests, Record
-from stagecraft.operations.nodes import Absent, File, Link, Node, Sealed, Vacant
+from stagecraft.errors import ServerError
+from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
 from stagecraft.paths import APPS, DATABASE_LOGINS, MANIFESTS
-from stagecraft.seen import State
+from stagecraft.seen import State, encoded
 
 KEPT = (f"{APPS}/", f"{DATABASE_LOGINS}/", "/var/log/")
 """Data, and what opens it: it stays when its site goes, until a person deletes it."""
 
-PACKAGE = "package"
-DATABASE = "database"
+UNITS = "/etc/systemd/system"
+
+FORMAT = 2
+"""A line of JSON for each record. In format 1, the fields of a line were separated by tabs."""
+
+
+def is_kept(path: str) -> bool:
+    return f"{path}/".startswith(KEPT)
+
+
+# --- As the server keeps it ---
+
+
+@dataclass(frozen=True)
+class PathRecord:
+    """A file, directory or link that a run has made, for a `site` or the machine. `value` is a
+    file's SHA-256, a link's target or a directory's ACL; `-` stands for what it does not have, or
+    what the app decides."""
+
+    site: str
+    tree: str
+    kind: str
+    path: str
+    user: str
+    group: str
+    mode: str
+    value: str
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        """What is recorded of it, without the tree and its name."""
+        return (self.kind, self.user, self.group, self.mode, self.value)
+
+
+def path_record(tree: str, node: File | Directory | Link, site: str = "") -> PathRecord:
+    kind, path, user, group, mode, value, _ = node.index_line()
+    match node:
+        case File():
+            value = node.sha256
+        case Directory():
+            value = ",".join(sorted(node.acl)) or "-"
+        case Link(initial=True):
+            value = "-"
+    return PathRecord(site, tree, kind, path, user, group, mode, value)
+
+
+@dataclass
+class Records:
+    """What the runs of one environment have recorded. `states` are those of what is no path, by
+    `State.name`; `text` is all of it as it stands in the file."""
+
+    paths: list[PathRecord] = field(default_factory=list)
+    packages: set[str] = field(default_factory=set)
+    databases: set[str] = field(default_factory=set)
+    states: dict[str, Any] = field(default_factory=dict)
+    text: str = ""
+
+    @property
+    def all_paths(self) -> set[str]:
+        return {record.path for record in self.paths}
+
+
+def parse_manifests(lines: Iterable[str]) -> dict[str, Records]:
+    """The records of each environment, from the files' lines under `== <environment>`. A line that
+    is not whole is none: a full disk may cut off the last one of a run."""
+    manifests: dict[str, Records] = {}
+    name = ""
+    for line in lines:
+        if line.startswith("== "):
+            name = line[3:]
+            manifests[name] = Records()
+        elif added(manifests[name], from_json(line) or from_tabs(line.split("\t")), name):
+            manifests[name].text += f"{line}\n"
+    return manifests
+
+
+def from_json(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):  # forged
+        return None
+
+
+def from_tabs(words: list[str]) -> Any:
+    """A line of format 1."""
+    match words:
+        case [_, "package" | "database" as kind, name]:
+            return {kind: name}
+        case [_, "state", name, value]:
+            applied = re.fullmatch("settings (?P<settings>.*), values (?P<values>.*)", value)
+            return {"state": name, "value": applied.groupdict() if applied else value}
+        case [tree, kind, *rest, value] if len(rest) == 4:
+            site = OF_A_SITE.fullmatch(tree)
+            value = ",".join(sorted(value.split(","))) if kind == "directory" else value
+            words = [site[1] if site else "", tree, kind, *rest, value]
+            return dict(zip(PATH_FIELDS, words, strict=True))
+    return None
+
+
+OF_A_SITE = re.compile(
+    "(?:app|storage|settings|reach|database|redis|logs|logrotate|socket|php-fpm|nginx)-(.*)"
+)
+"""The trees of format 1 that are a site's."""
+
+PATH_FIELDS = [field.name for field in fields(PathRecord)]
+
+
+def added(records: Records, entry: Any, name: str) -> bool:
+    """Whether it is a record. Raises ServerError for a format that is not known yet."""
+    match entry:
+        case {"format": int(number)} if number > FORMAT:
+            raise ServerError(
+                f"a newer Stagecraft has written {MANIFESTS}/{name} (format {number}; this one"
+                f" knows {FORMAT}): merge its main into yours first"
+            )
+        case {"format": int()}:
+            pass
+        case {"package": str(package)}:
+            records.packages.add(package)
+        case {"database": str(database)}:
+            records.databases.add(database)
+        case {"state": str(state), "value": value}:
+            records.states[state] = value
+        case {"kind": "file" | "directory" | "link"} if is_path(entry):
+            records.paths.append(PathRecord(**entry))
+        case _:
+            return False
+    return True
+
+
+def is_path(entry: Mapping[str, object]) -> bool:
+    """Whether nothing is missing, or forged into something else."""
+    return [*entry] == PATH_FIELDS and all(isinstance(value, str) for value in entry.values())
+
+
+def lines(entries: Iterable[Mapping[str, Any]]) -> str:
+    return "".join(f"{json.dumps(entry)}\n" for entry in entries)
+
+
+# --- Declared by a run ---
 
 
 @dataclass
@@ -26,8 +165,12 @@ class Manifest:
     """What is recorded of an environment and of its neighbours, and what this run declares."""
 
     environment: str
-    records: dict[str, list[Record]] = field(default_factory=dict)
+    records: dict[str, Records] = field(default_factory=dict)
+    whole: bool = True
+    """Whether this run declares all of the environment, or a part."""
     declared: dict[str, list[Node]] = field(default_factory=dict)
+    sites: dict[str, str] = field(default_factory=dict)
+    """Whose a declared tree is; empty for one of the machine."""
     databases: set[str] = field(default_factory=set)
     dropped: set[str] = field(default_factory=set)
 
@@ -36,8 +179,8 @@ class Manifest:
         return f"{MANIFESTS}/{self.environment}"
 
     @property
-    def own(self) -> list[Record]:
-        return self.records.get(self.environment, [])
+    def own(self) -> Records:
+        return self.records.get(self.environment, Records())
 
     @property
     def environments(self) -> list[str]:
@@ -49,25 +192,21 @@ class Manifest:
         """Those that this run has declared."""
         return {node.path for nodes in self.declared.values() for node in nodes}
 
-    def declare(self, tree: str, nodes: Sequence[Node]) -> list[Node]:
+    def declare(self, tree: str, nodes: Sequence[Node], site: str = "") -> list[Node]:
         """Notes what the tree shall be; returns what of it once was and is to go, the contents
         of a directory before it."""
         self.declared[tree] = list(nodes)
-        wanted = self.declared_paths | self._of_others()
-        gone = {
-            record.path: record.kind
-            for record in self.own
-            if record.tree == tree and record.kind not in (PACKAGE, DATABASE)
-            if record.path not in wanted and not record.path.startswith(KEPT)
-        }
+        self.sites[tree] = site
+        gone = {record.path: record.kind for record in self._unneeded([tree])}
         return [
             Vacant(path) if gone[path] == "directory" else Absent(path)
             for path in sorted(gone, reverse=True)
+            if not is_kept(path)
         ]
 
     def sealed(self, nodes: Iterable[Node]) -> list[Node]:
         """The same, but for files with secrets only their recorded sums."""
-        sums = {record.path: record.fields[-1] for record in self.own if record.kind == "file"}
+        sums = {record.path: record.value for record in self.own.paths if record.kind == "file"}
         return [
             Sealed(**vars(node), recorded=sums.get(node.path, ""))
             if isinstance(node, File) and node.secret
@@ -77,109 +216,89 @@ class Manifest:
 
     def ahead(self, tree: str, changes: Iterable[Node]) -> str:
         """The lines for what is about to be installed and is not recorded yet."""
-        known = {(record.tree, record.path) for record in self.own}
-        return lines(tree, (node for node in changes if (tree, node.path) not in known))
+        known = {(record.tree, record.path) for record in self.own.paths}
+        new = (node for node in changes if (tree, node.path) not in known)
+        return lines(map(vars, self._path_records(tree, new)))
+
+    def installed_sites(self) -> list[str]:
+        return sorted({record.site for record in self.own.paths} - {""})
 
     def removed_sites(self) -> list[str]:
         """The sites that have been installed and are not declared; known when all others are."""
-        apps = {record.tree for record in self.own if record.tree.startswith("app-")}
-        return sorted(tree.removeprefix("app-") for tree in apps - self.declared.keys())
+        declared = {self.sites[tree] for tree, nodes in self.declared.items() if nodes}
+        return [site for site in self.installed_sites() if site not in declared]
+
+    def left_trees(self, site: str) -> list[str]:
+        """Those of a site that this run has not declared, the last made first."""
+        trees = dict.fromkeys(
+            record.tree for record in self._left(site) if not is_kept(record.path)
+        )
+        return [tree.removesuffix(f"-{site}") for tree in reversed(trees)]
+
+    def left_units(self, site: str) -> list[str]:
+        """Those in such trees, the last made first, but what starts others before them."""
+        paths = [PurePath(record.path) for record in self._left(site)]
+        names = [path.relative_to(UNITS).parts[0] for path in paths if path.is_relative_to(UNITS)]
+        units = dict.fromkeys(name.removesuffix(".d") for name in reversed(names))
+        return sorted(units, key=lambda unit: unit.endswith(".service"))
 
     def logins_of(self, removed: str) -> list[str]:
         """The database accounts of a removed site that no other site has taken over."""
-        needed = self.declared_paths | self._of_others()
-        return sorted(
-            PurePath(record.path).stem
-            for record in self.own
-            if record.tree == f"database-{removed}" and record.kind == "file"
-            if record.path not in needed
-        )
+        logins = (PurePath(record.path) for record in self._left(removed))
+        return sorted(path.stem for path in logins if path.parent == PurePath(DATABASE_LOGINS))
 
     def installed(self, package: str) -> bool:
         """Whether a run has installed this Debian package, not somebody else before it."""
-        return any(
-            record.kind == PACKAGE and record.path == package
-            for records in self.records.values()
-            for record in records
-        )
+        return any(package in records.packages for records in self.records.values())
 
     def made(self, database: str) -> bool:
         """Whether a run of this environment has made the database."""
-        return any(record.kind == DATABASE and record.path == database for record in self.own)
+        return database in self.own.databases
 
     def owner(self, path: str) -> str:
         """The other environment that has installed this path, or nobody."""
-        others = (name for name in self.records if name != self.environment)
-        return next(
-            (name for name in others if any(r.path == path for r in self.records[name])), ""
+        return next((name for name, others in self._others() if path in others.all_paths), "")
+
+    def text(self, records: Records, states: Sequence[State] = ()) -> str:
+        """The manifest after this run. Packages and databases among the records stay when nobody
+        declares them any more; after a run that declares a part, so does everything else."""
+        stated = {state.name: encoded(state.declared) for state in states if state.declared}
+        trees = dict.fromkeys(self.declared)
+        if not self.whole:
+            trees = dict.fromkeys([*(record.tree for record in records.paths), *trees])
+            named = {state.name for state in states}
+            stated |= {name: value for name, value in records.states.items() if name not in named}
+        databases = (records.databases | self.databases) - self.dropped
+        return lines(
+            [
+                {"format": FORMAT},
+                *({"package": name} for name in sorted(records.packages)),
+                *({"database": name} for name in sorted(databases)),
+                *(vars(record) for tree in trees for record in self._paths(tree, records)),
+                *({"state": name, "value": stated[name]} for name in sorted(stated)),
+            ]
         )
 
-    def text(self, records: Iterable[Record], states: Iterable[State] = ()) -> str:
-        """The manifest of what this run declares, and of the packages and databases among the
-        records, which stay when nobody declares them any more."""
-        kept = {record.text + "\n" for record in records if record.kind == PACKAGE}
-        databases = {record.path for record in records if record.kind == DATABASE}
-        kept |= {
-            f"databases\t{DATABASE}\t{name}\n"
-            for name in (databases | self.databases) - self.dropped
-        }
-        paths = (lines(tree, nodes) for tree, nodes in self.declared.items())
-        stated = {
-            f"{DECLARED}\t{STATE}\t{state.name}\t{state.declared}\n"
-            for state in states
-            if state.declared
-        }
-        return "".join([*sorted(kept), *paths, *sorted(stated)])
+    def _paths(self, tree: str, records: Records) -> Iterable[PathRecord]:
+        if tree in self.declared:
+            return self._path_records(tree, self.declared[tree])
+        return (record for record in records.paths if record.tree == tree)
 
-    def text_of_a_part(self, records: Sequence[Record], states: Sequence[State]) -> str:
-        """The manifest after a run that declares only a part of the environment: what is recorded
-        of everything else stays."""
-        named = {state.name for state in states}
-        rest = (
-            f"{record.text}\n"
-            for record in records
-            if record.tree not in self.declared
-            and record.kind not in (PACKAGE, DATABASE)
-            and not (record.kind == STATE and record.path in named)
-        )
-        return self.text(records, states) + "".join(rest)
+    def _path_records(self, tree: str, nodes: Iterable[Node]) -> Iterator[PathRecord]:
+        """Of the nodes that stand somewhere."""
+        for node in nodes:
+            if not isinstance(node, (Absent, Vacant)):
+                yield path_record(tree, node, self.sites.get(tree, ""))
 
-    def _of_others(self) -> set[str]:
-        return {
-            record.path
-            for environment, records in self.records.items()
-            if environment != self.environment
-            for record in records
-        }
+    def _left(self, site: str) -> list[PathRecord]:
+        trees = {record.tree for record in self.own.paths if record.site == site}
+        return self._unneeded(trees - self.declared.keys())
 
+    def _unneeded(self, trees: Collection[str]) -> list[PathRecord]:
+        """What neither this run nor another environment declares any more of these trees."""
+        needed = self.declared_paths.union(*(others.all_paths for _, others in self._others()))
+        own = (record for record in self.own.paths if record.path not in needed)
+        return [record for record in own if record.tree in trees]
 
-def lines(tree: str, nodes: Iterable[Node]) -> str:
-    """For each node that stands somewhere `tree kind path user group mode value`, separated by
-    tabs; the value is a file's SHA-256, a link's target or a directory's ACL, and `-` where the
-    app decides it."""
-    records = []
-    for node in nodes:
-        kind, path, user, group, mode, value, _ = node.index_line()
-        if isinstance(node, (Absent, Vacant)):
-            continue
-        if isinstance(node, File):
-            value = node.sha256
-        elif isinstance(node, Link) and node.initial:
-            value = "-"
-        records.append("\t".join((tree, kind, path, user, group, mode, value)) + "\n")
-    return "".join(records)
-
-
-_open: dict[str, Manifest] = {}
-
-
-def open_manifest(environment: str) -> Manifest:
-    """The environment's manifest on this host, for as long as the run lasts."""
-    records = host.get_fact(Manifests)
-    _open[host.name] = Manifest(environment, records)
-    return _open[host.name]
-
-
-def manifest() -> Manifest:
-    """The manifest that the run has opened on this host."""
-    return _open[host.name]
+    def _others(self) -> list[tuple[str, Records]]:
+        return [item for item in self.records.items() if item[0] != self.environment]

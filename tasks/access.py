@@ -16,12 +16,12 @@ from stagecraft.facts.access import Ways, WaysFact
 from stagecraft.facts.logins import public_key
 from stagecraft.facts.machine import Machine
 from stagecraft.login import Login, unlock
-from stagecraft.manifest import manifest
 from stagecraft.operations import files
 from stagecraft.operations.access import TREE, Access, guarded, unlike
 from stagecraft.operations.files import Check
 from stagecraft.operations.nodes import Node
 from stagecraft.paths import FIREWALL_RULES
+from stagecraft.run import this_run
 from stagecraft.settings import DEPLOY, Host, Server
 from tasks import firewall, sshd
 
@@ -36,7 +36,7 @@ def access(server: Server, settings: Host, machine: Machine) -> None:
     if settings.firewall:
         files.tree(name="Make /etc/stagecraft/firewall", tree="firewall", nodes=firewall.home())
     wanted = declared(server, settings, machine, ways, host.data.login)
-    manifest().declare(TREE, wanted.nodes)
+    this_run().manifest.declare(TREE, wanted.nodes)
     change = guarded(
         name=described(server, settings, ways),
         access=wanted,

@@ -9,6 +9,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import OperationMeta
 
 from stagecraft import dotenv
+from stagecraft.claims import Claims
 from stagecraft.operations import files
 from stagecraft.operations.accounts import system_account
 from stagecraft.operations.files import Written
@@ -25,18 +26,24 @@ READ = ("user:www-data:r-x", "default:user:www-data:r-x")
 """nginx reads these, and what is made in them later."""
 
 
+def claimed(site: Site) -> Claims:
+    return Claims(users={site.name: site.home})
+
+
 @deploy("App home")
 def app(site: Site) -> None:
     system_account(name=f"Add the user {site.name}", account=site.name, home=site.home)
     root_owns_releases(name=f"Hand the releases of {site.name} over to root", site=site)
     files.tree(
         name=f"Write {site.home}",
-        tree=f"app-{site.name}",
+        tree="app",
+        site=site.name,
         nodes=[*home(site), *placeholder(site)],
     )
     files.tree(
         name=f"Write {site.home}'s storage",
-        tree=f"storage-{site.name}",
+        tree="storage",
+        site=site.name,
         nodes=storage(site),
         user=site.name,
     )
@@ -50,7 +57,8 @@ def app_settings(
     what it had."""
     files.tree(
         name=f"Write {site.home}/shared/.env",
-        tree=f"settings-{site.name}",
+        tree="settings",
+        site=site.name,
         nodes=[dotenv_file(site, secrets)],
         needs=services,
     )

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 
 from pyinfra import logger
 from pyinfra.context import host
 
+from stagecraft.claims import Claims
 from stagecraft.errors import ServerError
 from stagecraft.facts.database import Database, DatabaseFact
 from stagecraft.facts.neighbours import Home, Listener, Neighbours, NeighboursFact
-from stagecraft.manifest import Manifest, manifest
-from stagecraft.paths import (
-    ACME_WEBROOT,
-    DATABASE_SOCKET,
-    database_login,
-    logrotate_service_file,
-    logrotate_timer_file,
-    php_socket_unit_file,
-    php_unit_file,
-    redis_configuration,
-    redis_data,
-    vhost_file,
-)
-from stagecraft.refusals import refuse
+from stagecraft.manifest import Manifest
+from stagecraft.paths import ACME_WEBROOT, DATABASE_SOCKET, database_login
+from stagecraft.run import this_run
 from stagecraft.settings import Environment, Site
+from tasks import app, logs, nginx, php_fpm, redis
 from tasks.database import CONFIGURATION, ours, refuse_unknown_collations
 from tasks.nginx import CATCH_ALL
 
@@ -49,10 +41,10 @@ def refuse_clashes(environment: Environment) -> Neighbours:
     database: Database = host.get_fact(
         DatabaseFact, engine=engine, logins=logins, collations=collations
     )
-    found = list(clashes(environment, neighbours, database, manifest()))
+    found = list(clashes(environment, neighbours, database, this_run().manifest))
     if found:
         listed = "".join(f"\n  - {clash}" for clash in found)
-        refuse(
+        this_run().refuse(
             ServerError(
                 f"{host.name} has what Stagecraft did not make, and {environment.name} would clash"
                 f" with; nothing was changed:{listed}"
@@ -69,9 +61,9 @@ def neighbours_of(environment: Environment) -> Neighbours:
     configuration, _ = CONFIGURATION[environment.server.database.engine]
     neighbours: Neighbours = host.get_fact(
         NeighboursFact,
-        names=[name for site in sites for name, _ in users(site)],
+        names=[name for site in sites for name in claims(site).users],
         homes=[site.home for site in sites],
-        files=[CATCH_ALL, configuration, *(f for s in sites for f in own_files(s))],
+        files=[CATCH_ALL, configuration, *(f for s in sites for f in claims(s).files)],
     )
     return neighbours
 
@@ -150,7 +142,7 @@ def owner(listener: Listener) -> str:
 
 
 def foreign_accounts(site: Site, neighbours: Neighbours) -> Iterator[str]:
-    for name, own_home in users(site):
+    for name, own_home in claims(site).users.items():
         home = neighbours.users.get(name)
         if home is not None and home != own_home:
             yield f"the user {name} lives in {home}, not in {own_home}: {another_name(site)}"
@@ -168,7 +160,7 @@ def foreign_files(site: Site, neighbours: Neighbours, manifest: Manifest) -> Ite
             f"{site.home} is a {home.kind} of {home.owner}, not a directory of root:{site.name}:"
             f" {another_name(site)}, or move it away"
         )
-    for path in own_files(site):
+    for path in claims(site).files:
         if neighbours.files.get(path) is False:
             yield f"{path} is there: {another_name(site)}, or move it away"
     webroot = neighbours.lineages.get(site.name)
@@ -184,7 +176,7 @@ def made_by_us(site: Site, home: Home, manifest: Manifest) -> bool:
     """One that is recorded may have got another owner since. An empty directory of root's is what a
     run leaves that ends before it passes it on."""
     return home.kind == "directory" and (
-        any(record.path == site.home for record in manifest.own)
+        site.home in manifest.own.all_paths
         or home.owner == f"root:{site.name}"
         or (home.owner == "root:root" and home.empty)
     )
@@ -229,25 +221,13 @@ def left_elsewhere(site: Site, manifest: Manifest) -> Iterator[str]:
         )
 
 
-def users(site: Site) -> list[tuple[str, str]]:
-    """Its Unix users, and where they live."""
-    return [(site.name, site.home), (site.redis_user, redis_data(site))]
-
-
 def accounts(site: Site) -> tuple[str, str]:
     return site.database.user, site.database.migrator
 
 
-def own_files(site: Site) -> list[str]:
-    """What a site writes under its name in directories that are not its own."""
-    return [
-        redis_configuration(site),
-        php_unit_file(site),
-        php_socket_unit_file(site),
-        logrotate_service_file(site),
-        logrotate_timer_file(site),
-        vhost_file(site),
-    ]
+def claims(site: Site) -> Claims:
+    each = (app.claimed, logs.claimed, nginx.claimed, php_fpm.claimed, redis.claimed)
+    return reduce(Claims.__or__, (claimed(site) for claimed in each))
 
 
 def another_name(site: Site) -> str:

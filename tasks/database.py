@@ -14,7 +14,7 @@ from stagecraft.errors import ServerError
 from stagecraft.facts.database import Database, DatabaseFact
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.neighbours import Listener, Neighbours
-from stagecraft.manifest import Manifest, manifest
+from stagecraft.manifest import Manifest
 from stagecraft.operations import files
 from stagecraft.operations.database import (
     APP_PRIVILEGES,
@@ -27,8 +27,8 @@ from stagecraft.operations.files import Check, Written
 from stagecraft.operations.nodes import Directory, File
 from stagecraft.operations.services import RESTART, running
 from stagecraft.paths import DATABASE_LOGINS, database_login
-from stagecraft.refusals import refuse
 from stagecraft.render import file
+from stagecraft.run import this_run
 from stagecraft.secrets import Secret
 from stagecraft.settings import Environment, ServerDatabase, Site
 
@@ -46,7 +46,7 @@ MIGRATOR_CONNECTIONS = 10
 
 @deploy("Database server")
 def database_server(settings: ServerDatabase, machine: Machine, neighbours: Neighbours) -> None:
-    if not ours(settings, neighbours, manifest()):
+    if not ours(settings, neighbours, this_run().manifest):
         for listener in exposed(settings, neighbours):
             logger.warning(
                 f"{host.print_prefix}{settings.engine} listens on {listener.address}, and others"
@@ -104,7 +104,7 @@ def exposed(settings: ServerDatabase, neighbours: Neighbours) -> list[Listener]:
 def database(
     environment: Environment, site: Site, secrets: Mapping[str, Secret]
 ) -> list[Written | OperationMeta]:
-    manifest().databases.add(site.database.name)
+    this_run().manifest.databases.add(site.database.name)
     logins = [
         Login(
             user=site.database.user,
@@ -123,7 +123,8 @@ def database(
     ]
     written = files.tree(
         name=f"Write the logins of {site.database.name}",
-        tree=f"database-{site.name}",
+        tree="database",
+        site=site.name,
         nodes=[
             Directory("/etc/stagecraft"),
             Directory(DATABASE_LOGINS, mode="700"),
@@ -162,8 +163,8 @@ def drop_databases(environment: Environment) -> None:
     databases = [site.database for site in environment.sites]
     for name in environment.dropped_databases:
         present: Database = host.get_fact(DatabaseFact, engine=engine, logins={})
-        if name in present.schemas and not manifest().made(name):
-            refuse(
+        if name in present.schemas and not this_run().manifest.made(name):
+            this_run().refuse(
                 ServerError(
                     f"Stagecraft did not make the database {name} on {host.name} for"
                     f" {environment.name}, so it does not drop it; take it out of"
@@ -171,7 +172,7 @@ def drop_databases(environment: Environment) -> None:
                 )
             )
             continue
-        manifest().dropped.add(name)
+        this_run().manifest.dropped.add(name)
         dropped(
             name=f"Drop the database {name}, and accounts that are for it alone",
             engine=engine,

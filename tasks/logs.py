@@ -7,6 +7,7 @@ from typing import Any
 
 from pyinfra.api.deploy import deploy
 
+from stagecraft.claims import Claims
 from stagecraft.operations import files
 from stagecraft.operations.nodes import Directory, Node
 from stagecraft.operations.services import RESTART, running
@@ -18,17 +19,23 @@ from stagecraft.sizes import cpu_weight
 DAYS = 7
 
 
+def claimed(site: Site) -> Claims:
+    return Claims((logrotate_service_file(site), logrotate_timer_file(site)))
+
+
 @deploy("Logs")
 def logs(site: Site) -> None:
     service, timer = logrotate_service_file(site), logrotate_timer_file(site)
     files.tree(
         name=f"Make {php_logs(site)}",
-        tree=f"logs-{site.name}",
+        tree="logs",
+        site=site.name,
         nodes=[Directory(php_logs(site), site.name, site.name, "750")],
     )
     written = files.tree(
         name=f"Write {service} and its timer",
-        tree=f"logrotate-{site.name}",
+        tree="logrotate",
+        site=site.name,
         nodes=rotation(site),
     )
     running(

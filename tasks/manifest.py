@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pyinfra.api.deploy import deploy
+from pyinfra.context import host
 
+from stagecraft.facts.manifests import Manifests
 from stagecraft.known_records import KnownRecords
-from stagecraft.manifest import open_manifest
+from stagecraft.manifest import Manifest
 from stagecraft.operations import files
 from stagecraft.operations.as_found import remembered
-from stagecraft.operations.manifest import noted, recorded
+from stagecraft.operations.manifest import recorded
 from stagecraft.operations.nodes import Directory
 from stagecraft.paths import MANIFESTS
+from stagecraft.run import this_run
 
 
 @deploy("Manifest")
-def begin(owner: str) -> None:
-    """Everything that is installed from here on is recorded before it is made; `owner` is an
-    environment, or the nightly check."""
-    open_manifest(owner)
+def begin(owner: str, *, whole: bool = True) -> None:
+    """Everything that is installed from here on is recorded before it is made. `owner` is an
+    environment, or the nightly check; `whole` says whether the run declares all that is its."""
+    this_run().manifest = Manifest(owner, host.get_fact(Manifests), whole)
     files.tree(
         name=f"Make {MANIFESTS}",
         tree="manifest",
@@ -34,14 +37,7 @@ def as_found(known: KnownRecords) -> None:
 
 
 @deploy("Manifest")
-def note() -> None:
-    """Ends a run that declares the machine alone, so that the drift check knows it as ours until
-    deploy.py completes the manifest."""
-    noted(name="Record what the machine consists of")
-
-
-@deploy("Manifest")
-def complete(owner: str, secrets: Mapping[str, tuple[str, str]]) -> None:
+def complete(what: str, secrets: Mapping[str, tuple[str, str]] | None = None) -> None:
     """Ends a run in which something failed with what that was, and records any other, with sums of
     what its `secrets` are made of."""
-    recorded(name=f"Record what {owner} consists of", secrets=secrets)
+    recorded(name=f"Record what {what} consists of", secrets=secrets or {})

@@ -10,10 +10,10 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import OperationMeta
 from pyinfra.context import host
 
+from stagecraft.claims import Claims
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.neighbours import Neighbours, Vhost
 from stagecraft.htpasswd import htpasswd_lines
-from stagecraft.manifest import manifest
 from stagecraft.operations import files
 from stagecraft.operations.files import Check, Written
 from stagecraft.operations.nginx import RELOAD
@@ -28,6 +28,7 @@ from stagecraft.paths import (
     vhost_file,
 )
 from stagecraft.render import file
+from stagecraft.run import this_run
 from stagecraft.secrets import Secret
 from stagecraft.settings import Environment, Site
 
@@ -53,6 +54,10 @@ def nginx(machine: Machine, neighbours: Neighbours) -> Written:
     )
 
 
+def claimed(site: Site) -> Claims:
+    return Claims((vhost_file(site),))
+
+
 @deploy("nginx")
 def vhost(
     site: Site, machine: Machine, neighbours: Neighbours, secrets: Mapping[str, Secret]
@@ -60,7 +65,8 @@ def vhost(
     machine = replace(machine, ipv6=machine.ipv6 and ipv6_beside(answering(neighbours)))
     return files.tree(
         name=f"Write the vhost of {site.name}",
-        tree=f"nginx-{site.name}",
+        tree="nginx",
+        site=site.name,
         nodes=vhost_files(site, machine, secrets),
         check=NGINX_TEST,
     )
@@ -70,11 +76,12 @@ def vhost(
 def removed_vhosts() -> list[Written]:
     """Of the sites that are not declared any more: nginx comes to ask them nothing."""
     written = []
-    for name in manifest().removed_sites():
+    for name in this_run().manifest.removed_sites():
         written.append(
             files.tree(
                 name=f"Remove the vhost of {name}",
-                tree=f"nginx-{name}",
+                tree="nginx",
+                site=name,
                 nodes=[],
                 check=NGINX_TEST,
             )

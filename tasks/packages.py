@@ -8,13 +8,13 @@ from pyinfra.api.deploy import deploy
 
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.neighbours import Neighbours
-from stagecraft.manifest import manifest
 from stagecraft.operations import files
 from stagecraft.operations.files import Written
 from stagecraft.operations.nodes import Directory, File
 from stagecraft.operations.packages import Installed, installed
 from stagecraft.operations.services import running
 from stagecraft.render import file
+from stagecraft.run import this_run
 from stagecraft.settings import AptSource, Environment, Site
 from tasks import base
 from tasks.database import ours
@@ -79,9 +79,9 @@ def users(environment: Environment, neighbours: Neighbours) -> list[str]:
     """Who else uses what is installed on the server: other environments, vhosts and a database
     server of somebody else's."""
     database = environment.server.database
-    others = [name for name in manifest().environments if name != environment.name]
+    others = [name for name in this_run().manifest.environments if name != environment.name]
     others += [vhost.path for vhost in neighbours.vhosts if vhost.sha256 != WELCOME_PAGE]
-    return others if ours(database, neighbours, manifest()) else [*others, database.engine]
+    return others if ours(database, neighbours, this_run().manifest) else [*others, database.engine]
 
 
 def apt_sources(environment: Environment, machine: Machine) -> Written:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pyinfra.api.deploy import deploy
 
+from stagecraft.claims import Claims
 from stagecraft.facts.machine import Machine
 from stagecraft.operations import files
 from stagecraft.operations.files import Check
@@ -37,6 +38,10 @@ UNREACHED = (
 )
 
 
+def claimed(site: Site) -> Claims:
+    return Claims((php_unit_file(site), php_socket_unit_file(site)))
+
+
 @deploy("PHP-FPM")
 def php_fpm(site: Site, machine: Machine, installed: Installed) -> None:
     php = php_version(site, machine)
@@ -45,7 +50,8 @@ def php_fpm(site: Site, machine: Machine, installed: Installed) -> None:
     directory = f"{shared}/{site.name}"
     socket_written = files.tree(
         name=f"Write {socket_unit_file}",
-        tree=f"socket-{site.name}",
+        tree="socket",
+        site=site.name,
         nodes=[
             # systemd makes it, and would leave it to the site where an earlier version did.
             Directory(dirname(php_socket(site))),
@@ -54,7 +60,8 @@ def php_fpm(site: Site, machine: Machine, installed: Installed) -> None:
     )
     written = files.tree(
         name=f"Write {directory}",
-        tree=f"php-fpm-{site.name}",
+        tree="php-fpm",
+        site=site.name,
         nodes=instance(directory, site, php, machine),
         check=check(directory, site, php),
     )

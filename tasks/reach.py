@@ -27,7 +27,8 @@ def reach(site: Site, server: Server) -> None:
     unit_file = f"/etc/systemd/system/{unit}"
     written = files.tree(
         name=f"Write {rules}",
-        tree=f"reach-{site.name}",
+        tree="reach",
+        site=site.name,
         nodes=nodes(site, server, rules, unit_file),
         # On a bare server its directory is still to be made, so there is none to bind.
         check=Check("nft --check", f'nft --check --file "$stage/live{rules}"', (), unit),

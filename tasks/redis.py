@@ -10,6 +10,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import OperationMeta
 
 from stagecraft import operations
+from stagecraft.claims import Claims
 from stagecraft.operations import files
 from stagecraft.operations.accounts import system_account
 from stagecraft.operations.files import Check, Written
@@ -24,6 +25,10 @@ from stagecraft.sizes import cpu_weight, redis_memory_max_mb
 TRIAL_START = Path(operations.__file__).with_name("try_redis.sh").read_text()
 
 
+def claimed(site: Site) -> Claims:
+    return Claims((redis_configuration(site),), {site.redis_user: redis_data(site)})
+
+
 @deploy("Redis")
 def redis(site: Site, secrets: Mapping[str, Secret]) -> list[Written | OperationMeta]:
     unit = f"redis-server@{site.name}.service"
@@ -34,7 +39,8 @@ def redis(site: Site, secrets: Mapping[str, Secret]) -> list[Written | Operation
     )
     written = files.tree(
         name=f"Write {configuration}",
-        tree=f"redis-{site.name}",
+        tree="redis",
+        site=site.name,
         nodes=[
             file(
                 configuration,

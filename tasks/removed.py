@@ -1,4 +1,4 @@
-"""Sites that were installed and are not declared any more: what serves them goes, data stays."""
+"""What was installed for sites and is not declared any more: what serves goes, data stays."""
 
 from __future__ import annotations
 
@@ -6,29 +6,35 @@ from pyinfra import logger
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
-from stagecraft.manifest import manifest
 from stagecraft.operations import certificates, files
 from stagecraft.operations.accounts import idle
 from stagecraft.operations.database import locked
 from stagecraft.operations.nginx import RELOAD
 from stagecraft.operations.services import reloaded, stopped
 from stagecraft.paths import APPS, reach_unit
+from stagecraft.run import this_run
 from stagecraft.settings import Environment
 from tasks.nginx import read_by_nginx
 
 
 @deploy("Removed sites")
 def removed_sites(environment: Environment) -> None:
-    """Comes when nginx asks them nothing any more."""
-    withdrawn = []
-    for name in manifest().removed_sites():
-        end(name)
-        for service in ("php-fpm", "socket", "logrotate", "redis", "reach"):
-            files.tree(name=f"Take away {service} of {name}", tree=f"{service}-{name}", nodes=[])
+    """Comes when nginx asks them nothing any more. What there is of them, their records say."""
+    manifest, withdrawn = this_run().manifest, []
+    removed = manifest.removed_sites()
+    for name in manifest.installed_sites():
+        for unit in manifest.left_units(name):
+            if unit != reach_unit(name):
+                stopped(name=f"Stop {unit}", unit=unit)
+        if name in removed:
+            end(name)
+        for tree in manifest.left_trees(name):
+            files.tree(name=f"Take away {tree} of {name}", tree=tree, site=name, nodes=[])
+    for name in removed:
         locked(
             name=f"Lock the database accounts of {name}",
             engine=environment.server.database.engine,
-            users=manifest().logins_of(name),
+            users=manifest.logins_of(name),
         )
         withdrawn.append(
             certificates.withdrawn(name=f"Withdraw the certificate of {name}", site=name)
@@ -49,13 +55,7 @@ def removed_sites(environment: Environment) -> None:
 
 
 def end(name: str) -> None:
-    """Has nothing of the site run any more, its limits last."""
-    # With its socket stopped, no request starts PHP-FPM again.
-    stopped(name=f"Stop listening for PHP-FPM of {name}", unit=f"php-fpm@{name}.socket")
-    stopped(name=f"Stop PHP-FPM of {name}", unit=f"php-fpm@{name}.service")
-    stopped(name=f"Stop rotating the logs of {name}", unit=f"logrotate@{name}.timer")
-    stopped(name=f"Stop Redis of {name}", unit=f"redis-server@{name}.service")
-    # A worker or a cron job would go on, and without its limits.
+    """A worker or a cron job would go on, and without its limits."""
     idle(
         name=f"End what else runs as {name}",
         account=name,

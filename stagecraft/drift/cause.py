@@ -6,18 +6,12 @@ from collections.abc import Collection
 
 from stagecraft.drift.findings import Cause
 from stagecraft.facts.files import Entry
-from stagecraft.facts.manifests import STATE, Record
-from stagecraft.manifest import lines
+from stagecraft.manifest import Records, path_record
 from stagecraft.operations.nodes import Absent, Node, Vacant
-from stagecraft.seen import Place, Seen
-
-Fields = tuple[str, ...]
-"""A thing as the manifest has it, without its name; empty where it is not there."""
-
-NOTHING: Fields = ()
+from stagecraft.seen import Place, Seen, Value, encoded
 
 
-def cause_of(declared: Fields, found: Fields, recorded: Collection[Fields]) -> Cause:
+def cause_of(declared: object, found: object, recorded: Collection[object]) -> Cause:
     """Whose change makes `found` differ from `declared`, by what was `recorded` of it when it was
     applied: one of them for each environment that did."""
     if declared in recorded:
@@ -27,48 +21,34 @@ def cause_of(declared: Fields, found: Fields, recorded: Collection[Fields]) -> C
     return Cause.FILES if found in recorded or not recorded else Cause.SERVER
 
 
-def cause(seen: Seen, records: Collection[Record]) -> Cause | None:
+def cause(seen: Seen, records: Collection[Records]) -> Cause | None:
     """None where the last run was one that did not record such things yet."""
     if isinstance(seen, Place):
-        recorded = [
-            normal(record.fields)
-            for record in records
-            if record.path == seen.node.path and record.kind in ("file", "directory", "link")
-        ]
+        path = seen.node.path
+        made = (record for other in records for record in other.paths if record.path == path)
+        recorded = [record.standing for record in made]
         return cause_of(declared_at(seen.node), found_at(seen.entry), recorded)
-    stated = [record for record in records if record.kind == STATE]
-    if not stated:
+    if not any(other.states for other in records):
         return None
-    return cause_of(
-        state_fields(seen.declared),
-        state_fields(seen.found),
-        [record.fields for record in stated if record.path == seen.name],
-    )
+    states = [other.states[seen.name] for other in records if seen.name in other.states]
+    return cause_of(as_recorded(seen.declared, states), as_recorded(seen.found, states), states)
 
 
-def state_fields(text: str) -> Fields:
-    return (STATE, text) if text else NOTHING
+def as_recorded(value: Value, states: Collection[object]) -> object:
+    """As JSON has it; in the words of format 1 where that is how it was recorded."""
+    return str(value) if str(value) in states else encoded(value)
 
 
-def declared_at(node: Node) -> Fields:
-    if isinstance(node, (Absent, Vacant)):
-        return NOTHING
-    kind, _, *values = lines("", [node]).rstrip("\n").split("\t")[1:]
-    return normal((kind, *values))
+def declared_at(node: Node) -> tuple[str, ...]:
+    return () if isinstance(node, (Absent, Vacant)) else path_record("", node).standing
 
 
-def found_at(entry: Entry | None) -> Fields:
+def found_at(entry: Entry | None) -> tuple[str, ...]:
     """What the manifest would say of a path that stands like this."""
     if entry is None:
-        return NOTHING
+        return ()
     if entry.kind == "link":
         return ("link", "-", "-", "-", entry.target)
     acl = ",".join(sorted(entry.acl))
     value = ",".join(filter(None, [entry.sha256, acl]))
     return (entry.kind, entry.user, entry.group, entry.mode, value or "-")
-
-
-def normal(fields: Fields) -> Fields:
-    """The same with a directory's ACL in order."""
-    kind, *middle, value = fields
-    return (kind, *middle, ",".join(sorted(value.split(",")))) if kind == "directory" else fields

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +12,9 @@ from pyinfra.context import host
 from stagecraft.drift.plan import planned
 from stagecraft.facts.as_found import AsFound, AsFoundFact
 from stagecraft.facts.machine import Machine
-from stagecraft.facts.manifests import Manifests, Record
+from stagecraft.facts.manifests import Manifests
 from stagecraft.known_records import AS_FOUND, digest, known_records
+from stagecraft.manifest import Records
 from stagecraft.settings import Environment, Server, Site, environment_of, read
 from stagecraft.sources import read_yaml
 from tasks.machine import machine
@@ -28,7 +29,7 @@ class Declared:
 
     environment: Environment
     environments: tuple[Environment, ...]
-    records: dict[str, list[Record]]
+    records: dict[str, Records]
     machine: Machine
     as_found: AsFound = field(default_factory=AsFound)
     known: Mapping[str, str] = field(default_factory=dict)
@@ -53,26 +54,24 @@ class Declared:
         return AsFound() if known and known != digest(self.as_found.text) else self.as_found
 
     @cached_property
-    def strangers(self) -> dict[str, list[Record]]:
+    def strangers(self) -> dict[str, Records]:
         """Records of what the files do not know: of another repository, or of nobody."""
         ours = {environment.name for environment in self.environments}
         return {name: records for name, records in self.records.items() if name not in ours}
 
     @cached_property
-    def vouched(self) -> list[Record]:
+    def vouched(self) -> list[Records]:
         """What is believed of strangers' records: those that the project knows."""
         return [
-            record
+            records
             for name, records in self.strangers.items()
-            if self.known.get(name) == digest(text_of(records))
-            for record in records
+            if self.known.get(name) == digest(records.text)
         ]
 
     @cached_property
     def site_names(self) -> frozenset[str]:
         """Those of all sites that anybody has declared, in another repository, too."""
-        trees = {record.tree for record in self.vouched}
-        others = {tree.removeprefix("app-") for tree in trees if tree.startswith("app-")}
+        others = {record.site for records in self.vouched for record in records.paths} - {""}
         return frozenset(others | {site.name for site in self.sites})
 
     @cached_property
@@ -82,8 +81,8 @@ class Declared:
         makes the check unknown, the record has to do."""
         own = planned()
         if own is None:
-            own = paths_of(self.records.get(self.environment.name, []))
-        return own | paths_of(self.vouched)
+            own = frozenset(self._recorded(self.environment))
+        return own.union(*(records.all_paths for records in self.vouched))
 
     def recorded_by(self, paths: Collection[str]) -> tuple[str, ...]:
         """The neighbours of the same files whose runs have recorded all of the paths: whether they
@@ -92,24 +91,18 @@ class Declared:
             environment.name
             for environment in self.environments
             if environment.name != self.environment.name
-            and paths_of(self.records.get(environment.name, [])) >= set(paths)
+            and self._recorded(environment) >= set(paths)
         )
 
-
-def paths_of(records: Iterable[Record]) -> frozenset[str]:
-    kinds = ("file", "directory", "link")
-    return frozenset(record.path for record in records if record.kind in kinds)
-
-
-def text_of(records: Iterable[Record]) -> str:
-    return "".join(f"{record.text}\n" for record in records)
+    def _recorded(self, environment: Environment) -> set[str]:
+        return self.records.get(environment.name, Records()).all_paths
 
 
 def declared_here() -> Declared:
     """What is declared for the server that pyinfra talks to."""
     environment = environment_of(host.data)
     root = Path(host.data.root)
-    records: dict[str, list[Record]] = host.get_fact(Manifests)
+    records: dict[str, Records] = host.get_fact(Manifests)
     known = known_records(environment.server, root)
     return Declared(
         environment=environment,

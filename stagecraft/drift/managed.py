@@ -16,11 +16,12 @@ from stagecraft.drift.findings import THEN, Cause, Class, Finding, Severity
 from stagecraft.drift.plan import Step, plan
 from stagecraft.drift.unmanaged.places import refresh_of
 from stagecraft.facts.files import Contents, Entry, Fingerprints, becoming
-from stagecraft.manifest import manifest
 from stagecraft.operations import access
 from stagecraft.operations.diff import Keys, Texts, describe
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
-from stagecraft.seen import Place, Seen, State, states
+from stagecraft.operations.services import Condition
+from stagecraft.run import this_run
+from stagecraft.seen import Place, Seen, State
 from stagecraft.settings import Environment
 
 DOORS = frozenset({"access", "account", "firewall", "host key", "reach", "sshd setting"})
@@ -36,7 +37,8 @@ def managed(declared: Declared) -> Looked:
     texts = read_texts(differences)
     findings = [finding(seen, declared, texts) for seen in differences]
     findings += [by_name(step, declared) for step in steps if step.changes and step.seen is None]
-    things = len(manifest().declared_paths) + len({state.name for state in states()})
+    run = this_run()
+    things = len(run.manifest.declared_paths) + len({state.name for state in run.states()})
     return Looked(findings, declared=things - len(findings), total=things)
 
 
@@ -103,7 +105,7 @@ def reader(place: Place) -> tuple[str, bool]:
 
 def finding(seen: Seen, declared: Declared, texts: Texts) -> Finding:
     kind, thing = name_of(seen)
-    moved = cause(seen, [record for records in declared.records.values() for record in records])
+    moved = cause(seen, declared.records.values())
     expected, present = in_words(seen)
     return Finding.model_validate(
         {
@@ -123,18 +125,16 @@ def finding(seen: Seen, declared: Declared, texts: Texts) -> Finding:
 
 
 def by_name(step: Step, declared: Declared) -> Finding:
-    """Of a step that tells nothing but that it would change something. What its name says of this
-    plan comes after a colon or a semicolon."""
-    name = step.name.partition(":")[0].partition(";")[0]
+    """Of a step that tells nothing but that it would change something."""
     return Finding.model_validate(
         {
             "class": Class.MANAGED,
             "severity": Severity.HIGH,
             "kind": "operation",
-            "thing": name,
+            "thing": step.name,
             "environment": declared.environment.name,
             "expected": "nothing to do",
-            "found": f"a run would {name.rpartition(' | ')[2]}",
+            "found": "a run would change something",
             "remedy": remedy(declared),
         }
     )
@@ -170,7 +170,8 @@ def severity(seen: Seen, declared: Declared, moved: Cause | None) -> Severity:
     if isinstance(seen, Place):
         critical = seen.tree in DOOR_TREES
     elif seen.kind == "service":
-        critical = seen.thing in vital(declared.environment) and not seen.found.startswith("runs")
+        runs = isinstance(seen.found, Condition) and seen.found.runs
+        critical = seen.thing in vital(declared.environment) and not runs
     elif seen.kind.startswith("database"):
         critical = not seen.found
     else:
@@ -209,7 +210,7 @@ def owner(seen: Seen, environment: Environment) -> str:
 def in_words(seen: Seen) -> tuple[str, str]:
     """What is declared, and what was found."""
     if isinstance(seen, State):
-        return seen.declared or "nothing there", seen.found or "it is not there"
+        return str(seen.declared) or "nothing there", str(seen.found) or "it is not there"
     return wanted(seen.node), found(seen.node, seen.entry)
 
 

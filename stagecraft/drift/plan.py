@@ -11,10 +11,8 @@ from pyinfra_cli.exceptions import UnexpectedExternalError  # type: ignore[impor
 
 from stagecraft.drift.findings import Class, Report
 from stagecraft.errors import ServerError
-from stagecraft.manifest import manifest
-from stagecraft.refusals import put_off
-from stagecraft.secrets import unopened
-from stagecraft.seen import Seen, State, displaced, seen_by
+from stagecraft.run import this_run
+from stagecraft.seen import Seen, State
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,6 @@ class Step:
         return [seen for seen in self.seen or [] if not (isinstance(seen, State) and seen.stands)]
 
 
-_planned: dict[str, frozenset[str]] = {}
-
 UNPLANNED = "deploy.py cannot be planned"
 """What is said wherever the plan would have told what is declared."""
 
@@ -44,11 +40,12 @@ def plan() -> list[Step]:
     if not host.data.only_plans:
         raise ServerError(f"{host.name}: the check only looks; it is for --dry")
     before = set(state.ops[host])
+    run = this_run()
+    run.checks = True
     try:
-        with unopened(), put_off() as refusals:
-            include("deploy.py")
-        _planned[host.name] = frozenset(manifest().declared_paths | displaced())
-        for refusal in refusals:
+        include("deploy.py")
+        run.planned = frozenset(run.manifest.declared_paths | run.displaced())
+        for refusal in run.refusals:
             raise refusal
         return [step(operation) for operation in state.ops[host] if operation not in before]
     finally:
@@ -57,7 +54,7 @@ def plan() -> list[Step]:
 
 def planned() -> frozenset[str] | None:
     """The paths that the plan declares, or would remove; None as long as there is none."""
-    return _planned.get(host.name) if ctx_host.isset() else None  # type: ignore[no-untyped-call]
+    return this_run().planned if ctx_host.isset() else None  # type: ignore[no-untyped-call]
 
 
 def require_plan() -> None:
@@ -92,7 +89,7 @@ def step(operation: str) -> Step:
     """The planned operation with this hash."""
     names = ", ".join(sorted(state.get_op_meta(operation).names))
     changes = state.ops[host][operation].operation_meta.will_change
-    return Step(names, changes, seen_by(operation))
+    return Step(names, changes, this_run().seen.get(operation))
 
 
 def forget(operations: Iterable[str]) -> None:

@@ -6,9 +6,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 from stagecraft.facts.services import Unit, UnitFact, parse_unit
 from stagecraft.paths import AUTHORIZED_KEYS, FIREWALL_RULES, HOST_KEY
 
@@ -84,11 +82,12 @@ def grouped(lines: Iterable[str]) -> dict[str, list[str]]:
     return result
 
 
-class WaysFact(FactBase[Ways]):
+class WaysFact(Fact[Ways]):
     """The `Ways` into the machine. What the kernel filters is compared with our file by loading
     that in a network of its own, so that nft itself says how it reads it."""
 
-    @reading
+    parse = staticmethod(parse_ways)
+
     def command(self) -> str:
         unit = UnitFact().command(unit=SSHD, unit_files=[SSHD_OPTIONS], watched=["/etc/ssh"])
         return (
@@ -104,13 +103,6 @@ class WaysFact(FactBase[Ways]):
             f" live=$({LIST_TABLE} 2>/dev/null) &&"
             f' [ "$live" = "$({LOADED_RULES})" ] && echo loaded; true'
         )
-
-    @staticmethod
-    def default() -> Ways:
-        return Ways()
-
-    def process(self, output: list[str]) -> Ways:
-        return parse_ways(output)
 
 
 @dataclass(frozen=True)
@@ -141,16 +133,10 @@ def parse_rules(lines: Iterable[str]) -> list[Rule]:
     return [Rule(text, live.get(text, ""), declared.get(text, "")) for text in live | declared]
 
 
-class FirewallFact(FactBase[list[Rule]]):
+class FirewallFact(Fact[list[Rule]]):
     """All `Rule`s of our table, as it is in force and as our file has it."""
 
-    @reading
+    parse = staticmethod(parse_rules)
+
     def command(self) -> str:
         return f"echo '== live'; {LIST_TABLE} 2>/dev/null; echo '== declared'; {LOADED_RULES}; true"
-
-    @staticmethod
-    def default() -> list[Rule]:
-        return []
-
-    def process(self, output: list[str]) -> list[Rule]:
-        return parse_rules(output)

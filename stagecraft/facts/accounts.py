@@ -5,9 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,12 @@ def parse_account(lines: list[str]) -> Account:
     )
 
 
-class AccountFact(FactBase[Account]):
+class AccountFact(Fact[Account]):
     """The `Account` of this name. pyinfra's own fact reads all users, passwords' hashes among
     them, in 0.2 seconds."""
 
-    @reading
+    parse = staticmethod(parse_account)
+
     def command(self, account: str) -> str:
         account = shlex.quote(account)
         return (
@@ -46,10 +45,3 @@ class AccountFact(FactBase[Account]):
             f" getent passwd {account} | sed 's/^/user /';"
             f" id -gn {account} 2>/dev/null | sed 's/^/primary-group /'"
         )
-
-    @staticmethod
-    def default() -> Account:
-        return Account()
-
-    def process(self, output: list[str]) -> Account:
-        return parse_account(output)

@@ -5,26 +5,19 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 READ_ACTIVITY = Path(__file__).with_suffix(".sh").read_text()
 
 
-class Activity(FactBase[list[str]]):
+class Activity(Fact[list[str]]):
     """What the account has going besides the unit, in words: programs, crontab, jobs of at. As long
     as the unit `limits` runs, there may be more than anybody sees."""
 
-    @reading
     def command(self, account: str, unit: str, limits: str) -> str:
         given = {"account": account, "unit": unit, "limits": limits}
         variables = "".join(f"{name}={shlex.quote(text)}\n" for name, text in given.items())
         return variables + READ_ACTIVITY
-
-    @staticmethod
-    def default() -> list[str]:
-        return []
 
     def process(self, output: list[str]) -> list[str]:
         return output

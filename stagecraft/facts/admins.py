@@ -5,9 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 FIRST_PERSON = 1000
 """From here on user ids are people's (UID_MIN in /etc/login.defs)."""
@@ -61,19 +59,13 @@ def parse_accounts(lines: list[str]) -> Accounts:
     return Accounts(by_name, members)
 
 
-class AccountsFact(FactBase[Accounts]):
+class AccountsFact(Fact[Accounts]):
     """The `Accounts`, with the members of `group`."""
 
-    @reading
+    parse = staticmethod(parse_accounts)
+
     def command(self, group: str) -> str:
         return (
             f"getent passwd | sed 's/^/user /'; getent group {shlex.quote(group)}"
             " | sed 's/^/group /'; true"
         )
-
-    @staticmethod
-    def default() -> Accounts:
-        return Accounts()
-
-    def process(self, output: list[str]) -> Accounts:
-        return parse_accounts(output)

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 ONE_LINE = re.compile(r"deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s+(\S+)")
 
@@ -108,10 +106,11 @@ def stanzas(lines: Iterable[str]) -> Iterator[dict[str, str]]:
             stanza[key] = value.strip()
 
 
-class AptSourcesFact(FactBase[Sources]):
+class AptSourcesFact(Fact[Sources]):
     """The `Sources`. Not by asking apt, which would write its cache anew."""
 
-    @reading
+    parse = staticmethod(parse_sources)
+
     def command(self) -> str:
         return (
             "cd /var/lib/apt/lists && for file in *Release; do"
@@ -121,10 +120,3 @@ class AptSourcesFact(FactBase[Sources]):
             " /etc/apt/sources.list.d/*.sources; do"
             ' [ ! -f "$file" ] || sed "s|^|line\\t$file\\t|" "$file"; done; true'
         )
-
-    @staticmethod
-    def default() -> Sources:
-        return Sources()
-
-    def process(self, output: list[str]) -> Sources:
-        return parse_sources(output)

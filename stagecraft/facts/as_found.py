@@ -6,9 +6,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 from stagecraft.paths import AS_FOUND
 
 
@@ -39,17 +37,11 @@ def parse_as_found(lines: Iterable[str]) -> AsFound | None:
     )
 
 
-class AsFoundFact(FactBase[AsFound | None]):
+class AsFoundFact(Fact[AsFound | None]):
     """What was found; None on a server that bootstrap.py has not come to."""
 
-    @reading
+    parse = staticmethod(parse_as_found)
+
     def command(self) -> str:
         path = shlex.quote(AS_FOUND)
         return f"[ ! -f {path} ] || {{ echo found; cat {path}; }}"
-
-    @staticmethod
-    def default() -> AsFound | None:
-        return None
-
-    def process(self, output: list[str]) -> AsFound | None:
-        return parse_as_found(output)

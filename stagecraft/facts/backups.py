@@ -5,23 +5,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 
-class BackupsFact(FactBase[dict[str, float]]):
+class BackupsFact(Fact[dict[str, float]]):
     """When the newest file at or below each path was written, in seconds since the epoch; empty
     files are no backups. `minutes` says of each path how old the newest may be: of a directory with
     a newer one not everything is looked at."""
 
-    @reading
     def command(self, minutes: Mapping[str, int]) -> str:
         return "\n".join(newest(path, age) for path, age in minutes.items()) + "\ntrue"
-
-    @staticmethod
-    def default() -> dict[str, float]:
-        return {}
 
     def process(self, output: list[str]) -> dict[str, float]:
         return parse_backups(output)

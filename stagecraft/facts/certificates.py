@@ -6,9 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 SELF_SIGNED_MARGIN = 30 * 86400
 """A self-signed certificate is made anew when less than this is left of it; in seconds."""
@@ -58,14 +56,15 @@ def parse_certificate(kind: str, values: dict[str, str]) -> Certificate | None:
     )
 
 
-class CertificatesFact(FactBase[Certificates]):
+class CertificatesFact(Fact[Certificates]):
     """The `Certificates` of one site.
 
     Arguments: the directory of the self-signed one, certbot's name of the lineage, and the link
     the vhost names.
     """
 
-    @reading
+    parse = staticmethod(parse_certificates)
+
     def command(self, self_signed: str, lineage: str, link: str) -> str:
         live = f"/etc/letsencrypt/live/{lineage}"
         renewal = shlex.quote(f"/etc/letsencrypt/renewal/{lineage}.conf")
@@ -78,13 +77,6 @@ class CertificatesFact(FactBase[Certificates]):
                 "true",
             ]
         )
-
-    @staticmethod
-    def default() -> Certificates:
-        return Certificates()
-
-    def process(self, output: list[str]) -> Certificates:
-        return parse_certificates(output)
 
 
 def examine(kind: str, directory: str, margin: int) -> str:

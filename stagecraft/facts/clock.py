@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 from stagecraft.facts.services import parse_timestamp
 
 
@@ -30,20 +28,14 @@ def parse_clock(lines: list[str]) -> Clock:
     )
 
 
-class ClockFact(FactBase[Clock]):
+class ClockFact(Fact[Clock]):
     """The machine's `Clock`. timedatectl would start a service to tell."""
 
-    @reading
+    parse = staticmethod(parse_clock)
+
     def command(self) -> str:
         return (
             "systemctl show --timestamp=us+utc --property=ActiveState,ActiveEnterTimestamp"
             " systemd-timesyncd.service || exit;"
             " [ ! -e /run/systemd/timesync/synchronized ] || echo synchronized"
         )
-
-    @staticmethod
-    def default() -> Clock:
-        return Clock()
-
-    def process(self, output: list[str]) -> Clock:
-        return parse_clock(output)

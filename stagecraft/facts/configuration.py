@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyinfra.api.facts import FactBase
-
 from stagecraft.facts.names import rows
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 READ_CONFIGURATION = Path(__file__).with_suffix(".sh").read_text()
 
@@ -36,17 +34,11 @@ def parse_configuration(output: Sequence[str]) -> Configuration:
     return found
 
 
-class ConfigurationFact(FactBase[Configuration]):
+class ConfigurationFact(Fact[Configuration]):
     """The `Configuration` of nginx, and of the units that load these files and directories."""
 
-    @reading
+    parse = staticmethod(parse_configuration)
+
     def command(self, loads: Mapping[str, Sequence[str]]) -> str:
         lines = "\n".join(" ".join([unit, *paths]) for unit, paths in loads.items())
         return f"loads={shlex.quote(lines)}\n{READ_CONFIGURATION}"
-
-    @staticmethod
-    def default() -> Configuration:
-        return Configuration()
-
-    def process(self, output: list[str]) -> Configuration:
-        return parse_configuration(output)

@@ -6,10 +6,9 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 from stagecraft.paths import DATABASE_LOGINS
+from stagecraft.seen import Standing
 
 CLIENTS = {"mariadb": "mariadb", "mysql": "mysql"}
 
@@ -53,13 +52,22 @@ CONNECTIONS_EXHAUSTED = re.compile(r"^ERROR (1203|1226) ")
 
 
 @dataclass
-class Account:
+class Account(Standing):
     """A database account on localhost. `privileges` maps what follows ON in a GRANT to the
     privileges held on it, GRANT OPTION among them."""
 
     connections: int = 0
     privileges: dict[str, set[str]] = field(default_factory=dict)
     login_works: bool = False
+
+    def __str__(self) -> str:
+        rights = [
+            f"{', '.join(sorted(privileges))} on {level}"
+            for level, privileges in sorted(self.privileges.items())
+        ]
+        password = "the declared password" if self.login_works else "another password"
+        limit = self.connections or "any number of"
+        return f"{'; '.join(rights) or 'no rights'}; {limit} connections; {password}"
 
 
 @dataclass
@@ -139,12 +147,13 @@ def add_privilege(account: Account, row: list[str]) -> None:
         account.privileges.setdefault(grant_level(schema, table), set()).update(held)
 
 
-class DatabaseFact(FactBase[Database]):
+class DatabaseFact(Fact[Database]):
     """The `Database` as root sees it through the socket. `logins` maps an account to the option
     file with its password; a login is tried from that file, so no secret is in the command.
     `option_files` are the accounts of all that are there."""
 
-    @reading
+    parse = staticmethod(parse_database)
+
     def command(
         self, engine: str, logins: dict[str, str], collations: list[str] | None = None
     ) -> str:
@@ -162,10 +171,3 @@ class DatabaseFact(FactBase[Database]):
             for user, path in sorted(logins.items())
         )
         return f"if command -v {client} >/dev/null; then {query}{listed}{tries}; fi; true"
-
-    @staticmethod
-    def default() -> Database:
-        return Database()
-
-    def process(self, output: list[str]) -> Database:
-        return parse_database(output)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 FIXED = ("devtmpfs", "squashfs", "iso9660", "overlay", "efivarfs", "ramfs", "fuse.lxcfs")
 """File systems that are always full, or count what another one counts."""
@@ -36,17 +34,11 @@ def percent(text: str) -> int:
     return 0 if text == "-" else int(text.removesuffix("%"))
 
 
-class DisksFact(FactBase[list[Disk]]):
+class DisksFact(Fact[list[Disk]]):
     """Every local `Disk`. Those of other machines could keep the check waiting."""
 
-    @reading
+    parse = staticmethod(parse_disks)
+
     def command(self) -> str:
         excluded = " ".join(f"--exclude-type={kind}" for kind in FIXED)
         return f"df --local {excluded} --output=pcent,ipcent,target 2>/dev/null | grep ."
-
-    @staticmethod
-    def default() -> list[Disk]:
-        return []
-
-    def process(self, output: list[str]) -> list[Disk]:
-        return parse_disks(output)

@@ -6,9 +6,7 @@ import shlex
 from base64 import b64decode
 from dataclasses import dataclass
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 KINDS = {"regular file": "file", "regular empty file": "file", "symbolic link": "link"}
 
@@ -122,10 +120,9 @@ def each_text(paths: list[str], told: str) -> str:
     )
 
 
-class Tree(FactBase[dict[str, Entry]]):
+class Tree(Fact[dict[str, Entry]]):
     """The entries at the given paths; a path where nothing stands is not in the result."""
 
-    @reading
     def command(self, paths: list[str], user: str = "root") -> str:
         quoted = " ".join(shlex.quote(path) for path in paths)
         return read_as(
@@ -142,10 +139,6 @@ class Tree(FactBase[dict[str, Entry]]):
             " echo '== acls'; getfacl --absolute-names -- \"$@\" 2>/dev/null; true",
         )
 
-    @staticmethod
-    def default() -> dict[str, Entry]:
-        return {}
-
     def process(self, output: list[str]) -> dict[str, Entry]:
         return parse_tree([line for line in output if line])
 
@@ -158,29 +151,23 @@ def decoded(base64: str) -> str:
         return ""
 
 
-class Contents(FactBase[dict[str, str]]):
+class Contents(Fact[dict[str, str]]):
     """The text of the given files, for `--diff`; never asked for a file that holds a secret. What
     is no file, is longer than LONGEST, or would be reached through a link is not in the result."""
 
-    @reading
     def command(self, paths: list[str], user: str = "root") -> str:
         return read_as(user, each_text(paths, 'echo "$path $(text | base64 --wrap=0)"'))
-
-    @staticmethod
-    def default() -> dict[str, str]:
-        return {}
 
     def process(self, output: list[str]) -> dict[str, str]:
         rows = (line.rpartition(" ") for line in output)
         return {path: decoded(text) for path, _, text in rows}
 
 
-class Fingerprints(FactBase[dict[str, dict[str, str]]]):
+class Fingerprints(Fact[dict[str, dict[str, str]]]):
     """Of files with a secret on each line, by path: the sum of each line by its key, so that a
     difference has a name and its values stay where they are. They are read as `Contents` are. The
     key of a line without one, as in a PEM file, is empty: it may be a secret itself."""
 
-    @reading
     def command(self, paths: list[str], user: str = "root") -> str:
         return read_as(
             user,
@@ -192,10 +179,6 @@ class Fingerprints(FactBase[dict[str, dict[str, str]]]):
                 f' [ ${{#key}} -le {LONGEST_KEY} ] || key=; echo "${{sum%% *}} $key"; done',
             ),
         )
-
-    @staticmethod
-    def default() -> dict[str, dict[str, str]]:
-        return {}
 
     def process(self, output: list[str]) -> dict[str, dict[str, str]]:
         files: dict[str, dict[str, str]] = {}

@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 LEGACY = {"legacy": "iptables-legacy", "legacy6": "ip6tables-legacy"}
 """Families of the old iptables, and the program of each."""
@@ -103,19 +101,13 @@ def of_fail2ban(rule: dict[str, Any]) -> bool:
     return any(chain.startswith("f2b-") for chain in [rule["chain"], *jumps])
 
 
-class FiltersFact(FactBase[list[Table]]):
+class FiltersFact(Fact[list[Table]]):
     """All `Table`s with their rules; sets' elements, which are many, left out."""
 
-    @reading
+    parse = staticmethod(parse_filters)
+
     def command(self) -> str:
         return (
             "! command -v nft >/dev/null || nft --json --terse list ruleset || exit"
             f"\n{LIST_LEGACY}true"
         )
-
-    @staticmethod
-    def default() -> list[Table]:
-        return []
-
-    def process(self, output: list[str]) -> list[Table]:
-        return parse_filters(output)

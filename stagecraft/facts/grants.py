@@ -6,10 +6,8 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pyinfra.api.facts import FactBase
-
 from stagecraft.facts.database import CLIENTS, OPTIONS, QUERY, columns
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 ROLES = {
     "mariadb": "SELECT 'role', User FROM mysql.user WHERE is_role = 'Y';"
@@ -106,10 +104,11 @@ def hold(found: Grants, row: list[str]) -> None:
         holder.privileges.add(said)
 
 
-class GrantsFact(FactBase[Grants]):
+class GrantsFact(Fact[Grants]):
     """The `Grants` as root sees them through the socket."""
 
-    @reading
+    parse = staticmethod(parse_grants)
+
     def command(self, engine: str) -> str:
         client = CLIENTS[engine]
         query = shlex.quote(QUERY + ROUTINES + ROLES[engine])
@@ -117,10 +116,3 @@ class GrantsFact(FactBase[Grants]):
             f"if command -v {client} >/dev/null; then echo installed;"
             f" {client} {OPTIONS} --force --execute={query} 2>/dev/null; fi; true"
         )
-
-    @staticmethod
-    def default() -> Grants:
-        return Grants()
-
-    def process(self, output: list[str]) -> Grants:
-        return parse_grants(output)

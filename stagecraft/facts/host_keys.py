@@ -5,9 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 
 @dataclass(frozen=True)
@@ -18,10 +16,9 @@ class HostKeys:
     weak_moduli: bool = False
 
 
-class HostKeysFact(FactBase[HostKeys]):
+class HostKeysFact(Fact[HostKeys]):
     """The `HostKeys`; `bits` is what moduli(5) says of a group that is big enough."""
 
-    @reading
     def command(self, keys: list[str], bits: int) -> str:
         quoted = " ".join(map(shlex.quote, keys))
         return (
@@ -29,10 +26,6 @@ class HostKeysFact(FactBase[HostKeys]):
             f" awk '$1 ~ /^[0-9]/ && $5 < {bits} {{print \"weak\"; exit}}' /etc/ssh/moduli"
             " 2>/dev/null; true"
         )
-
-    @staticmethod
-    def default() -> HostKeys:
-        return HostKeys()
 
     def process(self, output: list[str]) -> HostKeys:
         return HostKeys(frozenset(output) - {"weak"}, "weak" in output)

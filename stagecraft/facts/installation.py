@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 READ_INSTALLATION = Path(__file__).with_suffix(".sh").read_text()
 
@@ -56,16 +54,10 @@ def parse_installation(lines: Iterable[str]) -> Installation:
     )
 
 
-class InstallationFact(FactBase[Installation]):
+class InstallationFact(Fact[Installation]):
     """The `Installation` of the given packages. Asks apt only where some are missing."""
 
-    @reading
+    parse = staticmethod(parse_installation)
+
     def command(self, packages: list[str]) -> str:
         return f"names={shlex.quote(' '.join(packages))}\n{READ_INSTALLATION}"
-
-    @staticmethod
-    def default() -> Installation:
-        return Installation()
-
-    def process(self, output: list[str]) -> Installation:
-        return parse_installation(output)

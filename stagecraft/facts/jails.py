@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyinfra.api.facts import FactBase
-
 from stagecraft.facts.names import rows
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 READ_JAILS = (Path(__file__).parent / "on_server/jails.py").read_text()
 
@@ -18,7 +16,7 @@ WHOLE = "jail"
 """What stands in place of a setting where only the files or only the server has the jail."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class JailSetting:
     """A setting of a jail: `declared` by the files, and `running` in the server."""
 
@@ -30,19 +28,13 @@ class JailSetting:
 
 def parse_jails(output: Sequence[str]) -> list[JailSetting]:
     """Reads what `on_server/jails.py` prints."""
-    return [JailSetting(*row) for row in rows(output, 4)]
+    return sorted(JailSetting(*row) for row in rows(output, 4))
 
 
-class JailsFact(FactBase[list[JailSetting]]):
+class JailsFact(Fact[list[JailSetting]]):
     """The `JailSetting`s that differ; fails where fail2ban does not answer."""
 
-    @reading
+    parse = staticmethod(parse_jails)
+
     def command(self) -> str:
         return f"python3 -I -c {shlex.quote(READ_JAILS)}"
-
-    @staticmethod
-    def default() -> list[JailSetting]:
-        return []
-
-    def process(self, output: list[str]) -> list[JailSetting]:
-        return sorted(parse_jails(output), key=lambda setting: (setting.jail, setting.name))

@@ -6,9 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 
 @dataclass(frozen=True)
@@ -105,11 +103,12 @@ def assignment(line: str) -> tuple[str, str] | None:
     return key, " ".join(value.split())
 
 
-class KernelFact(FactBase[Kernel]):
+class KernelFact(Fact[Kernel]):
     """The `Kernel`. What a container shares with its machine cannot be set from within: such a
     setting is left out."""
 
-    @reading
+    parse = staticmethod(parse_kernel)
+
     def command(self) -> str:
         return (
             'echo "running $(uname -r)";'
@@ -124,10 +123,3 @@ class KernelFact(FactBase[Kernel]):
             # Not the shell's read, byte by byte: the kernel gives a value only whole.
             ' [ $# = 0 ] || (cd /proc/sys && grep -H "" -- "$@" | sed "s/^/live /"); true'
         )
-
-    @staticmethod
-    def default() -> Kernel:
-        return Kernel()
-
-    def process(self, output: list[str]) -> Kernel:
-        return parse_kernel(output)

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 READ_LIFETIMES = Path(__file__).with_suffix(".sh").read_text()
 
@@ -53,18 +51,12 @@ def moment(text: str) -> float:
     return datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").replace(tzinfo=UTC).timestamp()
 
 
-class LifetimesFact(FactBase[dict[str, Lifetime]]):
+class LifetimesFact(Fact[dict[str, Lifetime]]):
     """The `Lifetime` of each certificate, by the name it is asked for by; `sites` are pairs of its
     directory and that name."""
 
-    @reading
+    parse = staticmethod(parse_lifetimes)
+
     def command(self, sites: Sequence[Sequence[str]]) -> str:
         lines = "\n".join(f"{directory} {name}" for directory, name in sites)
         return f"sites={shlex.quote(lines)}\n{READ_LIFETIMES}"
-
-    @staticmethod
-    def default() -> dict[str, Lifetime]:
-        return {}
-
-    def process(self, output: list[str]) -> dict[str, Lifetime]:
-        return parse_lifetimes(output)

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyinfra.api.facts import FactBase
-
 from stagecraft.facts.names import rows
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 READ_LISTENERS = Path(__file__).with_suffix(".sh").read_text()
 
@@ -40,16 +38,10 @@ def parse_listeners(output: Sequence[str]) -> list[Socket]:
     return [Socket(*row) for row in rows(output, 4) if row[1].rpartition(":")[2].isdigit()]
 
 
-class ListenersFact(FactBase[list[Socket]]):
+class ListenersFact(Fact[list[Socket]]):
     """All `Socket`s that are bound and wait."""
 
-    @reading
+    parse = staticmethod(parse_listeners)
+
     def command(self) -> str:
         return READ_LISTENERS
-
-    @staticmethod
-    def default() -> list[Socket]:
-        return []
-
-    def process(self, output: list[str]) -> list[Socket]:
-        return parse_listeners(output)

@@ -9,10 +9,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pyinfra.api.facts import FactBase
-
 from stagecraft.facts.admins import Account
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 PUBLIC_KEY = re.compile(
     r"((?:sk-)?(?:ssh|ecdsa)-[a-z0-9@.-]+) (AAAA[A-Za-z0-9+/]+={0,2})(?: (.*))?$"
@@ -87,19 +85,13 @@ def public_key(account: str, line: str) -> Key | None:
     return Key(account, fingerprint, f"{algorithm} {blob}", (comment or "").strip())
 
 
-class LoginsFact(FactBase[Logins]):
+class LoginsFact(Fact[Logins]):
     """The `Logins`."""
 
-    @reading
+    parse = staticmethod(parse_logins)
+
     def command(self) -> str:
         return (
             "getent passwd | sed 's/^/account\\t/'; getent group | sed 's/^/group\\t/';"
             f" {PASSWORDS}; {KEYS}; true"
         )
-
-    @staticmethod
-    def default() -> Logins:
-        return Logins()
-
-    def process(self, output: list[str]) -> Logins:
-        return parse_logins(output)

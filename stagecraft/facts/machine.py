@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from pyinfra.api.exceptions import FactProcessError
-from pyinfra.api.facts import FactBase
 
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 DISTRIBUTION_VERSIONS: dict[str, dict[str, str]] = {
     "12": {"codename": "bookworm", "php": "8.2", "nginx": "1.22", "openssl": "3.0"},
@@ -91,10 +90,9 @@ def resolvers(lines: list[str]) -> Iterator[str]:
                 yield str(ip_address(address.strip().partition("%")[0]))
 
 
-class MachineFact(FactBase[Machine]):
+class MachineFact(Fact[Machine | None]):
     """The `Machine`; versions of packages not installed yet are those this Debian ships."""
 
-    @reading
     def command(self) -> str:
         return (
             "echo uid=$(id -u); grep -E '^(ID|VERSION_ID)=' /etc/os-release;"
@@ -107,7 +105,9 @@ class MachineFact(FactBase[Machine]):
             " 2>/dev/null | sed -n 's/^installed //p'; true"
         )
 
-    def process(self, output: list[str]) -> Machine:
+    def process(self, output: list[str]) -> Machine | None:
+        if not output:
+            return None
         try:
             return parse_machine(output)
         except (KeyError, ValueError) as error:

@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 LOCALHOST = ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]")
 
@@ -148,18 +146,12 @@ def add(found: Neighbours, kind: str, words: list[str]) -> None:
         found.lineages[words[0]] = words[1].rstrip(",")
 
 
-class NeighboursFact(FactBase[Neighbours]):
+class NeighboursFact(Fact[Neighbours]):
     """The `Neighbours` of sites with these names, homes and files."""
 
-    @reading
+    parse = staticmethod(parse_neighbours)
+
     def command(self, names: list[str], homes: list[str], files: list[str]) -> str:
         given = {"names": names, "homes": homes, "files": files}
         variables = "".join(f"{key}={shlex.quote(' '.join(v))}\n" for key, v in given.items())
         return variables + READ_NEIGHBOURS
-
-    @staticmethod
-    def default() -> Neighbours:
-        return Neighbours()
-
-    def process(self, output: list[str]) -> Neighbours:
-        return parse_neighbours(output)

@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 READ_PACKAGE_FILES = Path(__file__).with_suffix(".sh").read_text()
 
@@ -36,16 +34,10 @@ def parse_package_files(lines: Iterable[str]) -> dict[str, PackageFile]:
     }
 
 
-class PackageFiles(FactBase[dict[str, PackageFile]]):
+class PackageFiles(Fact[dict[str, PackageFile]]):
     """The `PackageFile`s that differ, by path."""
 
-    @reading
+    parse = staticmethod(parse_package_files)
+
     def command(self) -> str:
         return READ_PACKAGE_FILES
-
-    @staticmethod
-    def default() -> dict[str, PackageFile]:
-        return {}
-
-    def process(self, output: list[str]) -> dict[str, PackageFile]:
-        return parse_package_files(output)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 
 @dataclass(frozen=True)
@@ -36,10 +34,11 @@ def parse_packages(lines: Iterable[str]) -> dict[str, Package]:
     }
 
 
-class PackagesFact(FactBase[dict[str, Package]]):
+class PackagesFact(Fact[dict[str, Package]]):
     """Each installed `Package` by its name."""
 
-    @reading
+    parse = staticmethod(parse_packages)
+
     def command(self) -> str:
         fields = "\\t".join(
             ["${db:Status-Want}", "${db:Status-Status}", "${Priority}", "${Package}"]
@@ -49,10 +48,3 @@ class PackagesFact(FactBase[dict[str, Package]]):
             " awk '/^Package:/ {name = $2} /^Auto-Installed: 1/ {print \"automatic\\t\" name}'"
             " /var/lib/apt/extended_states 2>/dev/null; true"
         )
-
-    @staticmethod
-    def default() -> dict[str, Package]:
-        return {}
-
-    def process(self, output: list[str]) -> dict[str, Package]:
-        return parse_packages(output)

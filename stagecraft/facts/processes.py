@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyinfra.api.facts import FactBase
-
 from stagecraft.facts.names import rows
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 READ_PROCESSES = Path(__file__).with_suffix(".sh").read_text()
 
@@ -47,16 +45,10 @@ def frozen(values: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:
     return {unit: frozenset(of_unit) for unit, of_unit in values.items()}
 
 
-class ProcessesFact(FactBase[Processes]):
+class ProcessesFact(Fact[Processes]):
     """The `Processes` of the machine."""
 
-    @reading
+    parse = staticmethod(parse_processes)
+
     def command(self) -> str:
         return READ_PROCESSES
-
-    @staticmethod
-    def default() -> Processes:
-        return Processes()
-
-    def process(self, output: list[str]) -> Processes:
-        return parse_processes(output)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import shlex
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 IN_FORCE = "as its file says"
 OTHERWISE = "other rules than in its file"
 
 
-class ReachFact(FactBase[str]):
+class ReachFact(Fact[str]):
     """`IN_FORCE`, `OTHERWISE`, or nothing where the table is not loaded. The file is loaded in a
     network of its own, so that nft itself says how it reads it, and which id the user has now."""
 
-    @reading
     def command(self, table: str, rules: str) -> str:
         listed = f"nft --stateless list table inet {shlex.quote(table)}"
         loaded = shlex.quote(f"nft -f {shlex.quote(rules)} && {listed}")
@@ -26,9 +23,5 @@ class ReachFact(FactBase[str]):
             f" && echo '{IN_FORCE}' || echo '{OTHERWISE}'; fi"
         )
 
-    @staticmethod
-    def default() -> str:
-        return ""
-
     def process(self, output: list[str]) -> str:
-        return output[0]
+        return "".join(output)

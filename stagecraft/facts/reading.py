@@ -1,16 +1,15 @@
-"""What marks a fact's command as one that only reads, so that it may be asked early or twice."""
+"""Facts, whose commands only read: each may be asked early, or twice."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, TypeVar
 
 from pyinfra.api.facts import FactBase
 
-P = ParamSpec("P")
-Fact = TypeVar("Fact", bound=FactBase[Any])
+T = TypeVar("T")
 
 
 class Reading(str):
@@ -20,15 +19,33 @@ class Reading(str):
     arguments: dict[str, Any]
 
 
-def reading(
-    command: Callable[Concatenate[Fact, P], str],
-) -> Callable[Concatenate[Fact, P], Reading]:
-    """Marks what a fact's `command` returns as a `Reading`. The arguments must be plain data: they
-    are remembered for the next run."""
+class Fact(FactBase[T]):
+    """What `parse` reads in the output of `command`, or in none where there is no answer.
+
+    The command is a `Reading`. Its arguments must be plain data: they are remembered for the next
+    run.
+    """
+
+    parse: Callable[[list[str]], T]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.command = reading(cls.command)
+
+    @classmethod
+    def default(cls) -> T:
+        return cls().process([])
+
+    def process(self, output: list[str]) -> T:
+        return self.parse(output)
+
+
+def reading(command: Callable[..., Any]) -> Callable[..., Reading]:
+    """A fact's method that returns its command as a `Reading`."""
     signature = inspect.signature(command)
 
     @functools.wraps(command)
-    def marked(self: Fact, *args: P.args, **kwargs: P.kwargs) -> Reading:
+    def marked(self: FactBase[Any], *args: Any, **kwargs: Any) -> Reading:
         text = Reading(command(self, *args, **kwargs))
         bound = dict(signature.bind(self, *args, **kwargs).arguments)
         bound.pop("self")
@@ -37,4 +54,4 @@ def reading(
 
     # pyinfra asks getfullargspec(), which takes a wrapper's own signature unless told otherwise.
     marked.__signature__ = signature  # type: ignore[attr-defined]
-    return cast(Callable[Concatenate[Fact, P], Reading], marked)
+    return marked

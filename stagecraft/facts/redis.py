@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 READ_REDIS = Path(__file__).with_suffix(".sh").read_text()
 
@@ -52,16 +50,10 @@ def parse_instances(lines: list[str]) -> dict[str, Instance]:
     return instances
 
 
-class RedisFact(FactBase[dict[str, Instance]]):
+class RedisFact(Fact[dict[str, Instance]]):
     """The `Instance` of each of these sites that has one and runs."""
 
-    @reading
+    parse = staticmethod(parse_instances)
+
     def command(self, sites: Sequence[str]) -> str:
         return f"sites={shlex.quote(' '.join(sites))}\n{READ_REDIS}"
-
-    @staticmethod
-    def default() -> dict[str, Instance]:
-        return {}
-
-    def process(self, output: list[str]) -> dict[str, Instance]:
-        return parse_instances(output)

@@ -5,28 +5,21 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from pyinfra.api.facts import FactBase
-
 from stagecraft.facts.names import rows
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 LEADING_OUT = Path(__file__).with_name("leading_out.sh").read_text()
 READ_RELEASES = Path(__file__).with_suffix(".sh").read_text()
 
 
-class Releases(FactBase[list[str]]):
+class Releases(Fact[list[str]]):
     """What below `home`'s releases is not as root left it: a release, or the public/ in it, that
     is not root's, and a link in a public/ that leads out of its release, but for those in the place
     of the `shared` directories."""
 
-    @reading
     def command(self, home: str, shared: list[str]) -> str:
         given = f"home={shlex.quote(home)}\nshared={shlex.quote(' '.join(shared))}\n"
         return given + LEADING_OUT + READ_RELEASES
-
-    @staticmethod
-    def default() -> list[str]:
-        return []
 
     def process(self, output: list[str]) -> list[str]:
         return [path for (path,) in rows(output, 1)]

@@ -6,9 +6,7 @@ import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 PROPERTIES = (
     "LoadState,ActiveState,UnitFileState,ReloadResult,ActiveEnterTimestamp,StateChangeTimestamp,"
@@ -41,6 +39,11 @@ class Unit:
     def masked(self) -> bool:
         """Forbidden to start by whatever."""
         return self.load == "masked"
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether it neither runs nor starts by itself; a static one only others start."""
+        return self.active == "inactive" and (self.enabled == "static" or not self.starts_at_boot)
 
     @property
     def starts_at_boot(self) -> bool:
@@ -88,14 +91,15 @@ def newest_change(kind: str, lines: list[str]) -> tuple[float, str]:
     return 0.0, ""
 
 
-class UnitFact(FactBase[Unit]):
+class UnitFact(Fact[Unit]):
     """The state of `unit`, compared with the newest change (ctime: a rename keeps mtime) below
     our unit files, and below the watched paths.
 
     systemd's own NeedDaemonReload misses a unit's first drop-in directory (tried on 252 and 257).
     """
 
-    @reading
+    parse = staticmethod(parse_unit)
+
     def command(self, unit: str, unit_files: list[str], watched: list[str]) -> str:
         show = "systemctl show --timestamp=us+utc --property"
         manager = [f"{show}=UnitsLoadFinishTimestamp,UnitsLoadTimestamp 2>/dev/null"]
@@ -108,13 +112,6 @@ class UnitFact(FactBase[Unit]):
                 "true",
             ]
         )
-
-    @staticmethod
-    def default() -> Unit:
-        return Unit()
-
-    def process(self, output: list[str]) -> Unit:
-        return parse_unit(output)
 
 
 def newest(kind: str, paths: list[str]) -> list[str]:

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyinfra.api.facts import FactBase
-
 from stagecraft.facts.names import rows
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 READ_STRAYS = Path(__file__).with_suffix(".sh").read_text()
 
@@ -52,16 +50,10 @@ def parse_strays(output: Sequence[str]) -> list[Stray]:
     return [found[path] for path in sorted(found)]
 
 
-class Strays(FactBase[list[Stray]]):
+class Strays(Fact[list[Stray]]):
     """The `Stray`s, those that runs have installed among them."""
 
-    @reading
+    parse = staticmethod(parse_strays)
+
     def command(self) -> str:
         return READ_STRAYS
-
-    @staticmethod
-    def default() -> list[Stray]:
-        return []
-
-    def process(self, output: list[str]) -> list[Stray]:
-        return parse_strays(output)

@@ -6,9 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 
 @dataclass(frozen=True)
@@ -40,10 +38,11 @@ def parse_system(lines: list[str]) -> System:
     )
 
 
-class SystemFact(FactBase[System]):
+class SystemFact(Fact[System]):
     """The `System`."""
 
-    @reading
+    parse = staticmethod(parse_system)
+
     def command(self) -> str:
         return (
             'echo "hostname $(cat /proc/sys/kernel/hostname) $(cat /etc/hostname 2>/dev/null)";'
@@ -54,13 +53,6 @@ class SystemFact(FactBase[System]):
             ' echo "core-limit $(systemctl show --property=DefaultLimitCORE --value)"'
         )
 
-    @staticmethod
-    def default() -> System:
-        return System()
-
-    def process(self, output: list[str]) -> System:
-        return parse_system(output)
-
 
 def parse_sysctl(lines: list[str]) -> dict[str, str]:
     """`/proc/sys/<key>:<value>` → the value by the key as sysctl writes it."""
@@ -68,11 +60,12 @@ def parse_sysctl(lines: list[str]) -> dict[str, str]:
     return {path.replace("/", "."): " ".join(value.split()) for path, value in pairs}
 
 
-class SysctlFact(FactBase[dict[str, str]]):
+class SysctlFact(Fact[dict[str, str]]):
     """The given kernel settings as they are. What a container shares with its machine cannot be
     set from within: it is left out."""
 
-    @reading
+    parse = staticmethod(parse_sysctl)
+
     def command(self, keys: Sequence[str]) -> str:
         paths = " ".join(shlex.quote(f"/proc/sys/{key.replace('.', '/')}") for key in keys)
         return (
@@ -80,10 +73,3 @@ class SysctlFact(FactBase[dict[str, str]]):
             # Not the shell's read, byte by byte: the kernel gives a value only whole.
             ' [ $# = 0 ] || grep -H "" -- "$@"'
         )
-
-    @staticmethod
-    def default() -> dict[str, str]:
-        return {}
-
-    def process(self, output: list[str]) -> dict[str, str]:
-        return parse_sysctl(output)

@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 READ_TRAIL = Path(__file__).with_suffix(".sh").read_text()
 
@@ -102,18 +100,12 @@ def witness(entry: dict[str, Any], accounts: Mapping[str, str]) -> Sudo | Login 
     return None
 
 
-class TrailFact(FactBase[Trail]):
+class TrailFact(Fact[Trail]):
     """The `Trail` of these paths and units."""
 
-    @reading
+    parse = staticmethod(parse_trail)
+
     def command(self, paths: list[str], units: list[str]) -> str:
         given = {"paths": paths, "units": units}
         variables = "".join(f"{key}={shlex.quote(chr(10).join(v))}\n" for key, v in given.items())
         return variables + READ_TRAIL
-
-    @staticmethod
-    def default() -> Trail:
-        return Trail()
-
-    def process(self, output: list[str]) -> Trail:
-        return parse_trail(output)

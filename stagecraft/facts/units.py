@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 from stagecraft.facts.services import parse_timestamp
 
 READ_UNITS = Path(__file__).with_suffix(".sh").read_text()
@@ -80,16 +78,10 @@ def parse_units(lines: list[str]) -> Units:
     )
 
 
-class UnitsFact(FactBase[Units]):
+class UnitsFact(Fact[Units]):
     """The `Units` that are odd."""
 
-    @reading
+    parse = staticmethod(parse_units)
+
     def command(self) -> str:
         return READ_UNITS
-
-    @staticmethod
-    def default() -> Units:
-        return Units()
-
-    def process(self, output: list[str]) -> Units:
-        return parse_units(output)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyinfra.api.facts import FactBase
-
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 READ_UPDATES = Path(__file__).with_suffix(".sh").read_text()
 
@@ -49,16 +47,10 @@ def parse_updates(lines: list[str]) -> Updates:
     )
 
 
-class UpdatesFact(FactBase[Updates]):
+class UpdatesFact(Fact[Updates]):
     """The machine's `Updates`."""
 
-    @reading
+    parse = staticmethod(parse_updates)
+
     def command(self) -> str:
         return READ_UPDATES
-
-    @staticmethod
-    def default() -> Updates:
-        return Updates()
-
-    def process(self, output: list[str]) -> Updates:
-        return parse_updates(output)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from pyinfra.api.facts import FactBase
-
 from stagecraft.facts.database import CLIENTS, OPTIONS, columns
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 HIDDEN = "(hidden)"
 
@@ -78,11 +76,12 @@ def parse_variables(lines: list[str]) -> list[Variable]:
     ]
 
 
-class VariablesFact(FactBase[list[Variable]]):
+class VariablesFact(Fact[list[Variable]]):
     """The `Variable`s that were set on the running server; none where it does not run. What the
     option files say of them is only asked for where there are any."""
 
-    @reading
+    parse = staticmethod(parse_variables)
+
     def command(self, engine: str) -> str:
         query = shlex.quote(QUERIES[engine] % (SECRETS, HIDDEN))
         hidden = shlex.quote(f"/^[^=]*({SECRETS.replace('_', '[-_]').replace('$', '=')})/d")
@@ -92,10 +91,3 @@ class VariablesFact(FactBase[list[Variable]]):
             f" {STARTING[engine]}"
             f" | sed -E -e {hidden} -n -e 's/^--/option\\t--/p'"
         )
-
-    @staticmethod
-    def default() -> list[Variable]:
-        return []
-
-    def process(self, output: list[str]) -> list[Variable]:
-        return parse_variables(output)

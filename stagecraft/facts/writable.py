@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyinfra.api.facts import FactBase
-
 from stagecraft.facts.names import rows
-from stagecraft.facts.reading import reading
+from stagecraft.facts.reading import Fact
 
 READ_WRITABLE = (Path(__file__).parent / "on_server/writable.py").read_text()
 
@@ -37,17 +35,11 @@ def parse_writable(output: Sequence[str]) -> list[Writable]:
     return [Writable(*row) for row in rows(output, 5)]
 
 
-class WritableFact(FactBase[list[Writable]]):
+class WritableFact(Fact[list[Writable]]):
     """What of a directory is `Writable`. Throwaway servers in its `.stagecraft` are none of its
     programs."""
 
-    @reading
+    parse = staticmethod(parse_writable)
+
     def command(self, directory: str) -> str:
         return f"python3 -I -c {shlex.quote(READ_WRITABLE)} {shlex.quote(directory)}"
-
-    @staticmethod
-    def default() -> list[Writable]:
-        return []
-
-    def process(self, output: list[str]) -> list[Writable]:
-        return parse_writable(output)

@@ -18,11 +18,11 @@ from pyinfra.context import host, state
 from stagecraft.facts.access import Ways, WaysFact
 from stagecraft.facts.files import Entry, Tree
 from stagecraft.login import Login, proven
-from stagecraft.manifest import manifest
 from stagecraft.operations.diff import show
 from stagecraft.operations.files import INSTALL_TREE, Check, differing, payload
 from stagecraft.operations.nodes import Node
-from stagecraft.seen import Place, Seen, State, saw
+from stagecraft.run import saw, this_run
+from stagecraft.seen import Place, Seen, State
 
 TREE = "access"
 
@@ -122,7 +122,7 @@ def guarded(access: Access) -> Generator[StringCommand | FunctionCommand]:
     yield arm(access)
     ways, entries = look(access)  # a run that died may have been undone until now
     proof = FunctionCommand(proven, (access.login, ways.host_key), {})
-    records = manifest().ahead(TREE, access.nodes)
+    records = this_run().manifest.ahead(TREE, access.nodes)
     if transition := access.transition(ways):
         yield apply(differing(transition, entries), access.transition_check, records)
         yield shell(HOLD)
@@ -153,5 +153,6 @@ def arm(access: Access) -> StringCommand:
 def apply(changes: Sequence[Node], check: Check, records: str) -> StringCommand:
     """Installs what the checker accepts and puts it in force; undoes it all when that fails.
     `records` are lines for the manifest."""
-    arguments = [TREE, manifest().path, check.unit, check.name, check.command, *check.directories]
+    manifest = this_run().manifest.path
+    arguments = [TREE, manifest, check.unit, check.name, check.command, *check.directories]
     return shell(APPLY, INSTALL_TREE, HOLD, *arguments, stdin=payload(changes, records))

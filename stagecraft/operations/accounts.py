@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pyinfra.api.command import StringCommand
@@ -13,10 +14,21 @@ from pyinfra.context import host
 from stagecraft.facts.accounts import Account, AccountFact
 from stagecraft.facts.activity import Activity
 from stagecraft.harmless import bounded, harmless
-from stagecraft.seen import State, saw
+from stagecraft.run import saw
+from stagecraft.seen import Standing, State, Value
 
 NO_LOGIN = "/usr/sbin/nologin"
 END_ACTIVITY = Path(__file__).with_name("end_activity.sh").read_text()
+
+
+@dataclass(frozen=True)
+class Identity(Standing):
+    group: str
+    home: str
+    shell: str
+
+    def __str__(self) -> str:
+        return f"group {self.group}, home {self.home}, shell {self.shell}"
 
 
 @operation()
@@ -28,7 +40,7 @@ def system_account(account: str, home: str) -> Generator[str]:
     """
     present: Account = host.get_fact(AccountFact, account=account)
     wanted = {"-g": account, "-d": home, "-s": NO_LOGIN}
-    saw(State("account", account, in_words(account, home, NO_LOGIN), as_found(present)))
+    saw(State("account", account, Identity(account, home, NO_LOGIN), as_found(present)))
     if not present.group:
         yield f"groupadd --system {shlex.quote(account)}"
     if not present.user:
@@ -37,15 +49,11 @@ def system_account(account: str, home: str) -> Generator[str]:
         yield f"usermod {options(changes)} {shlex.quote(account)}"
 
 
-def as_found(present: Account) -> str:
+def as_found(present: Account) -> Value:
     if not present.user:
         return ""
     group = present.primary_group if present.group else "one that is gone"
-    return in_words(group, present.home, present.shell)
-
-
-def in_words(group: str, home: str, shell: str) -> str:
-    return f"group {group}, home {home}, shell {shell}"
+    return Identity(group, present.home, present.shell)
 
 
 def differing(present: Account, wanted: dict[str, str]) -> dict[str, str]:

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Generator
+from dataclasses import dataclass
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from stagecraft.facts.admins import MADE_BY_US, Accounts, AccountsFact
-from stagecraft.seen import State, saw
+from stagecraft.run import saw
+from stagecraft.seen import Standing, State, Value
 
 SHELL = "/bin/bash"
-ADMITTED = "may log in and become root"
+
+
+@dataclass(frozen=True)
+class Admission(Standing):
+    """What keeps an account out: the group that it is not in, or a shell that nobody gets."""
+
+    missing_group: str = ""
+    shell: str = ""
+
+    def __str__(self) -> str:
+        if self.missing_group:
+            return f"is not in the group {self.missing_group}"
+        return f"has the shell {self.shell}" if self.shell else "may log in and become root"
+
+
+ADMITTED = Admission()
 
 
 @operation()
@@ -38,14 +55,14 @@ def present(account: str, group: str) -> Generator[StringCommand]:
     yield StringCommand(" && ".join(commands))
 
 
-def standing(account: str, group: str, found: Accounts) -> str:
-    """In a few words, the same as `ADMITTED` where nothing is wanting."""
+def standing(account: str, group: str, found: Accounts) -> Value:
+    """The same as `ADMITTED` where nothing is wanting."""
     known = found.by_name.get(account)
     if known is None:
         return ""
     if account not in (found.members or ()):
-        return f"is not in the group {group}"
-    return ADMITTED if known.lets_in else f"has the shell {known.shell}"
+        return Admission(missing_group=group)
+    return ADMITTED if known.lets_in else Admission(shell=known.shell)
 
 
 @operation()

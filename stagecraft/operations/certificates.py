@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import PurePosixPath
@@ -18,7 +18,8 @@ from pyinfra.context import host
 
 from stagecraft.facts.certificates import Certificate, Certificates, CertificatesFact
 from stagecraft.paths import ACME_CA_DIRECTORY, ACME_WEBROOT, CERTIFICATES, SELF_SIGNED
-from stagecraft.seen import State, saw
+from stagecraft.run import saw
+from stagecraft.seen import Standing, State, Value
 
 SELF_SIGNED_DAYS = 365
 """Mozilla's guideline 6.0 allows less than 366."""
@@ -54,25 +55,32 @@ class Lineage:
         return fact
 
     def self_signed_state(self, present: Certificates) -> State:
-        found = found_of(present.self_signed)
-        return State("certificate", self.self_signed, names(self.domains), found)
+        declared = Issued(frozenset(self.domains))
+        return State("certificate", self.self_signed, declared, found_of(present.self_signed))
 
     def issued_state(self, current: Certificate | None) -> State:
-        declared = f"{names(self.domains)}, by {self.directory}"
-        found = f"{found_of(current)}, by {current.server}" if current else ""
-        return State("certificate", self.live, declared, found)
+        declared = Issued(frozenset(self.domains), self.directory)
+        return State("certificate", self.live, declared, found_of(current))
 
     def covers(self, certificate: Certificate | None) -> bool:
         return certificate is not None and certificate.names == frozenset(self.domains)
 
 
-def names(domains: Iterable[str]) -> str:
-    return f"for {', '.join(sorted(domains))}"
+@dataclass(frozen=True)
+class Issued(Standing):
+    """A certificate without its age, which the drift check looks at for itself. `by` is the ACME
+    directory, empty for a self-signed one."""
+
+    names: frozenset[str]
+    by: str = ""
+
+    def __str__(self) -> str:
+        issuer = f", by {self.by}" if self.by else ""
+        return f"for {', '.join(sorted(self.names))}{issuer}"
 
 
-def found_of(certificate: Certificate | None) -> str:
-    """Without its age, which the drift check looks at for itself."""
-    return names(certificate.names) if certificate else ""
+def found_of(certificate: Certificate | None) -> Value:
+    return Issued(certificate.names, certificate.server) if certificate else ""
 
 
 @operation()

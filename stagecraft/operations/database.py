@@ -26,7 +26,8 @@ from stagecraft.operations.files import Written
 from stagecraft.operations.manifest import failed
 from stagecraft.operations.services import pending
 from stagecraft.paths import database_login
-from stagecraft.seen import State, saw
+from stagecraft.run import saw
+from stagecraft.seen import State
 
 APP_PRIVILEGES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 MIGRATOR_PRIVILEGES = APP_PRIVILEGES | {
@@ -127,29 +128,20 @@ def states(
         State("database server", engine, "answers root", "answers root"),
         State("database", schema, " ".join(defaults), " ".join(found) if found else ""),
         *(
-            State("database user", f"{login.user}@localhost", declared_of(login, schema), held)
+            State(
+                "database user",
+                f"{login.user}@localhost",
+                declared_of(login, schema),
+                present.accounts.get(login.user, ""),
+            )
             for login in logins
-            for held in [held_by(present.accounts.get(login.user))]
         ),
     ]
 
 
-def declared_of(login: Login, schema: str) -> str:
-    """An account in words: the same as `held_by` gives for one that is as declared."""
+def declared_of(login: Login, schema: str) -> Account:
     own = {grant_level(pattern(schema)): set(login.privileges)}
-    return held_by(Account(login.connections, own, login_works=True))
-
-
-def held_by(account: Account | None) -> str:
-    if account is None:
-        return ""
-    rights = [
-        f"{', '.join(sorted(privileges))} on {level}"
-        for level, privileges in sorted(account.privileges.items())
-    ]
-    password = "the declared password" if account.login_works else "another password"
-    limit = account.connections or "any number of"
-    return f"{'; '.join(rights) or 'no rights'}; {limit} connections; {password}"
+    return Account(login.connections, own, login_works=True)
 
 
 @operation()

@@ -16,11 +16,11 @@ from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host, state
 
 from stagecraft.facts.files import Entry, Tree, becoming_for_a_while
-from stagecraft.manifest import Manifest, manifest
+from stagecraft.manifest import Manifest
 from stagecraft.operations.diff import show
 from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant
-from stagecraft.secrets import are_unopened
-from stagecraft.seen import Place, saw
+from stagecraft.run import saw, this_run
+from stagecraft.seen import Place
 
 INSTALL_TREE = Path(__file__).with_name("install_tree.sh").read_text()
 
@@ -82,6 +82,7 @@ def tree(
     name: str,
     tree: str,
     nodes: Sequence[Node],
+    site: str = "",
     check: Check | None = None,
     user: str = "root",
     needs: Sequence[Written | OperationMeta] = (),
@@ -93,14 +94,16 @@ def tree(
     Args:
         tree: its name, such as `nginx`; the manifest's word for what belongs together.
         nodes: parents before children.
+        site: whose it is; it goes when the site is not declared any more.
         check: run before anything is put in place, against the tree as it would be.
         needs: operations of the run; when one of them fails, the tree stays as it is.
         user: who reads and writes. Below directories that another user can write to, it must be
             that one: root would follow the links they put in its way.
     """
-    if are_unopened():
-        nodes = manifest().sealed(nodes)
-    stale = manifest().declare(tree, nodes)
+    tree = f"{tree}-{site}" if site else tree
+    if this_run().checks:
+        nodes = this_run().manifest.sealed(nodes)
+    stale = this_run().manifest.declare(tree, nodes, site)
     if stale:
         name += f", remove {', '.join(node.path for node in stale)}"
     meta = install(
@@ -110,7 +113,7 @@ def tree(
         check=check,
         user=user,
         needs=needs,
-        manifest=manifest(),
+        manifest=this_run().manifest,
     )
     return Written(tree, meta)
 

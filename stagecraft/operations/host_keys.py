@@ -10,7 +10,8 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from stagecraft.facts.host_keys import HostKeys, HostKeysFact
-from stagecraft.seen import State, saw
+from stagecraft.run import saw
+from stagecraft.seen import State
 
 MODULI = "/etc/ssh/moduli"
 

@@ -78,7 +78,7 @@ for unit in $units; do
 done
 
 for package; do
-    record=$(printf 'packages\tpackage\t%s' "$package")
+    record=$(printf '{"package": "%s"}' "$package")
     grep -qxF -- "$record" "$manifest" 2>/dev/null || echo "$record" >>"$manifest"
 done
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pyinfra import logger
@@ -12,9 +13,21 @@ from pyinfra.api.command import FunctionCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
-from stagecraft.facts.manifests import STATE, Manifests, Record
-from stagecraft.manifest import manifest
-from stagecraft.seen import State, saw, states
+from stagecraft.facts.manifests import Manifests
+from stagecraft.manifest import Records
+from stagecraft.run import saw, this_run
+from stagecraft.seen import Standing, State
+
+
+@dataclass(frozen=True)
+class MadeOf(Standing):
+    """What a site's files with secrets are made of: sums of its settings and of the values."""
+
+    settings: str
+    values: str
+
+    def __str__(self) -> str:
+        return f"settings {self.settings}, values {self.values}"
 
 
 @operation()
@@ -26,33 +39,24 @@ def recorded(secrets: Mapping[str, tuple[str, str]]) -> Generator[StringCommand 
         secrets: for each site, sums of what its files with secrets are made of; the manifest keeps
             them, since nobody can tell from those files whether they are still to be applied.
     """
-    records = host.get_fact(Manifests).get(manifest().environment, [])
+    manifest = this_run().manifest
+    records = host.get_fact(Manifests).get(manifest.environment, Records())
     saw(*made(secrets, records))
     if state.is_executing and (names := failed()):
         yield FunctionCommand(say_failed, (names,), {})
         return
-    text = manifest().text(records, states())
-    if text != "".join(f"{record.text}\n" for record in records):
-        yield StringCommand(written(manifest().path, text), _stdin=text)
+    text = manifest.text(records, list(this_run().states()))
+    if text != records.text:
+        yield StringCommand(written(manifest.path, text), _stdin=text)
 
 
-@operation()
-def noted() -> Generator[StringCommand]:
-    """Ensures that the manifest says what this run declares, which is a part of the environment."""
-    records = host.get_fact(Manifests).get(manifest().environment, [])
-    text = manifest().text_of_a_part(records, list(states()))
-    if sorted(text.splitlines()) != sorted(record.text for record in records):
-        yield StringCommand(written(manifest().path, text), _stdin=text)
-
-
-def made(secrets: Mapping[str, tuple[str, str]], records: Iterable[Record]) -> Iterator[State]:
+def made(secrets: Mapping[str, tuple[str, str]], records: Records) -> Iterator[State]:
     """What files with secrets are made of, now and when they were applied."""
-    recorded = {record.path: record.fields[-1] for record in records if record.kind == STATE}
     for site, (settings, values) in secrets.items():
-        before = recorded.get(f"secrets {site}", "")
+        applied = records.states.get(f"secrets {site}")
+        before = MadeOf(**applied) if applied else None
         # Unreadable here, they count as unchanged.
-        values = values or before.rpartition(" ")[2]
-        declared = f"settings {settings}, values {values}"
+        declared = MadeOf(settings, values or (before.values if before else ""))
         yield State("secrets", site, declared, before or declared)
 
 

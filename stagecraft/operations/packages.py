@@ -16,11 +16,10 @@ from pyinfra.context import host
 from stagecraft.errors import ServerError
 from stagecraft.facts.installation import Installation, InstallationFact
 from stagecraft.harmless import harmless
-from stagecraft.manifest import manifest
 from stagecraft.operations.files import Written
 from stagecraft.operations.services import pending
-from stagecraft.secrets import are_unopened
-from stagecraft.seen import State, saw
+from stagecraft.run import saw, this_run
+from stagecraft.seen import State
 
 INSTALL_PACKAGES = Path(__file__).with_name("install_packages.sh").read_text("utf-8")
 
@@ -69,7 +68,7 @@ def installed(
     found: Installation = host.get_fact(InstallationFact, packages=wanted)
     missing = [package for package in wanted if package not in found.installed]
     unasked = [] if asked_to_upgrade() else list(users)
-    if missing and not are_unopened():  # the check tells what is missing, and installs nothing
+    if missing and not this_run().checks:  # the check tells what is missing, and installs nothing
         if pending(after) or (found.problems and not found.fresh):
             announce("install, in versions that the run asks the archives for", missing)
         else:
@@ -131,7 +130,7 @@ def install(
     missing = sorted(set(packages) - found.installed)
     if missing:
         upgrades = "upgrade" if may_upgrade else "keep"
-        arguments = [manifest().path, " ".join(never_started), upgrades, *missing]
+        arguments = [this_run().manifest.path, " ".join(never_started), upgrades, *missing]
         yield StringCommand(
             "sh", "-c", shlex.quote(INSTALL_PACKAGES), "install-packages",
             *map(shlex.quote, arguments),

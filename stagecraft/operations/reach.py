@@ -12,7 +12,8 @@ from stagecraft.facts.reach import IN_FORCE, ReachFact
 from stagecraft.operations.files import Written
 from stagecraft.operations.services import pending
 from stagecraft.paths import reach_rules, reach_table, reach_unit
-from stagecraft.seen import State, saw
+from stagecraft.run import saw
+from stagecraft.seen import State
 
 
 @operation()

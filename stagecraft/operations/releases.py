@@ -13,7 +13,8 @@ from pyinfra.context import host
 
 from stagecraft.facts.releases import LEADING_OUT, Releases
 from stagecraft.harmless import bounded, harmless
-from stagecraft.seen import State, saw
+from stagecraft.run import saw
+from stagecraft.seen import State
 from stagecraft.settings import Site
 
 HAND_OVER = Path(__file__).with_name("hand_over.sh").read_text()

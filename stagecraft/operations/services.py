@@ -12,32 +12,31 @@ from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host, state
 
 from stagecraft.facts.services import Unit, UnitFact
-from stagecraft.manifest import manifest
 from stagecraft.operations.files import Written
-from stagecraft.seen import State, displaced, saw
+from stagecraft.run import saw, this_run
+from stagecraft.seen import Service, Standing, State, Value
 
 RESTART = "systemctl restart"
-RUNNING = "runs, starts at boot"
 TAKE_UP = Path(__file__).with_name("take_up.sh").read_text()
 
 
 @dataclass(frozen=True)
-class Service:
-    """A unit that the plan looks after, as it was found. `step` is what it needs to run what its
-    files say; `follows` means that the plan changes those files first."""
+class Condition(Standing):
+    """`active` is systemd's word for what the unit does now."""
 
-    unit: str
-    present: Unit
-    step: str
-    follows: bool
+    active: str
+    at_boot: bool
+
+    @property
+    def runs(self) -> bool:
+        return self.active == "active"
+
+    def __str__(self) -> str:
+        now = "runs" if self.runs else f"is {self.active}"
+        return f"{now}, {'starts' if self.at_boot else 'does not start'} at boot"
 
 
-_looked_after: dict[str, list[Service]] = {}
-
-
-def looked_after() -> list[Service]:
-    """Those of the plan on this host."""
-    return _looked_after.get(host.name, [])
+RUNNING = Condition("active", at_boot=True)
 
 
 def pending(changes: Sequence[Written | OperationMeta]) -> bool:
@@ -78,7 +77,7 @@ def running(
     planned = RESTART if any(changes_below(path) for path in unit_files) else refresh
     step = due(present, planned, changing=follows)
     service = Service(unit, present, step, follows)
-    _looked_after.setdefault(host.name, []).append(service)
+    this_run().services.append(service)
     return run(
         name=f"{name}: {in_words(service, shared=shared)}" if step else name,
         unit=unit,
@@ -93,7 +92,7 @@ def in_words(service: Service, *, shared: bool) -> str:
     """Its step, with whom that interrupts or why it is due."""
     step, present = service.step, service.present
     if step == "restart" and shared:
-        return f"{step}, which interrupts {' and '.join(manifest().environments)}"
+        return f"{step}, which interrupts {' and '.join(this_run().manifest.environments)}"
     if step == "start" and present.load != "not-found":
         return f"{step}, it is {present.active}"
     if step == "reload" and present.newer and not service.follows:
@@ -103,7 +102,7 @@ def in_words(service: Service, *, shared: bool) -> str:
 
 def changes_below(path: str) -> bool:
     """Whether the plan changes something there."""
-    return any(f"{changed}/".startswith(f"{path}/") for changed in displaced())
+    return any(f"{changed}/".startswith(f"{path}/") for changed in this_run().displaced())
 
 
 def due(unit: Unit, refresh: str, *, changing: bool) -> str:
@@ -117,12 +116,12 @@ def due(unit: Unit, refresh: str, *, changing: bool) -> str:
     return ""
 
 
-def condition(unit: Unit) -> str:
-    """In a few words, the same as `RUNNING` where nothing is wanting."""
+def condition(unit: Unit) -> Value:
+    """The same as `RUNNING` where nothing is wanting."""
     if unit.load == "not-found":
         return ""
-    now = "runs" if unit.running or unit.unneeded else f"is {unit.active}"
-    return f"{now}, {'starts' if unit.starts_at_boot else 'does not start'} at boot"
+    active = "active" if unit.running or unit.unneeded else unit.active
+    return Condition(active, unit.starts_at_boot)
 
 
 @operation()
@@ -168,17 +167,11 @@ def reloaded(
 def stopped(unit: str) -> Generator[str]:
     """Ensures that the unit neither runs nor starts at boot."""
     current: Unit = host.get_fact(UnitFact, unit=unit, unit_files=[], watched=[])
-    saw(State("service", unit, "", lingering(current)))
-    if current.load != "not-found" and (current.active != "inactive" or current.starts_at_boot):
+    saw(State("service", unit, "", "" if current.at_rest else condition(current)))
+    if current.load != "not-found" and not current.at_rest:
         yield f"systemctl disable --quiet --now {shlex.quote(unit)}"
         if current.active == "failed":
             yield f"systemctl reset-failed {shlex.quote(unit)}"
-
-
-def lingering(unit: Unit) -> str:
-    """Nothing for a unit that neither runs nor starts."""
-    at_rest = unit.active == "inactive" and not unit.starts_at_boot
-    return "" if at_rest else condition(unit)
 
 
 @operation()

@@ -12,7 +12,8 @@ from pyinfra.context import host
 from stagecraft.facts.system import SysctlFact, System, SystemFact
 from stagecraft.operations.files import Written
 from stagecraft.operations.services import pending
-from stagecraft.seen import State, saw
+from stagecraft.run import saw
+from stagecraft.seen import State
 
 
 @operation()

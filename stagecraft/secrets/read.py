@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,45 +27,14 @@ UNLABELLED = (
     "unnoticed. Run `%s` and commit the file"
 )
 
-_unopened: ContextVar[bool] = ContextVar("unopened", default=False)
 
-
-@contextmanager
-def unopened() -> Iterator[None]:
-    """For a plan that shall be made without any key: `secrets_for` gives stand-ins meanwhile, and
-    files with secrets are compared by the sum that the last run has recorded. Nothing of such a
-    plan may ever be executed."""
-    token = _unopened.set(True)
-    try:
-        yield
-    finally:
-        _unopened.reset(token)
-
-
-def are_unopened() -> bool:
-    return _unopened.get()
-
-
+@cache
 def secrets_for(environment_name: str, root: Path = REPOSITORY) -> dict[str, dict[str, Secret]]:
-    """Every secret that the environment's sites need, by site key and name.
+    """Every secret that the environment's sites need, by site key and name, decrypted once in a
+    process.
 
     Raises SettingsError: no file, missing values, or no private key that opens them.
     """
-    if are_unopened():
-        return stand_ins(read(environment_name, root))
-    return opened_secrets(environment_name, root)
-
-
-def stand_ins(environment: Environment) -> dict[str, dict[str, Secret]]:
-    found: dict[str, dict[str, Secret]] = {}
-    for site, key in wanted(environment):
-        found.setdefault(site, {})[key] = Secret(STAND_IN)
-    return found
-
-
-@cache
-def opened_secrets(environment_name: str, root: Path = REPOSITORY) -> dict[str, dict[str, Secret]]:
-    """Those of `secrets_for`, decrypted once in a process."""
     environment = read(environment_name, root)
     file = secrets_file(environment, root)
     if environment.server.throwaway:
@@ -77,6 +45,14 @@ def opened_secrets(environment_name: str, root: Path = REPOSITORY) -> dict[str, 
             raise SettingsError([Problem(Place(file.source.file), message)]) from None
     _refuse_missing(environment, file)
     return _opened(environment, file, root)
+
+
+def stand_ins(environment: Environment) -> dict[str, dict[str, Secret]]:
+    """For a plan that is made without any key, and never executed."""
+    found: dict[str, dict[str, Secret]] = {}
+    for site, key in wanted(environment):
+        found.setdefault(site, {})[key] = Secret(STAND_IN)
+    return found
 
 
 def secrets_file(environment: Environment, root: Path) -> SecretsFile:

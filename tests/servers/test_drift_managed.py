@@ -389,7 +389,7 @@ def test_what_deploy_refuses_spoils_that_alone(guarded: Guarded) -> None:
 
 
 def test_a_manifest_from_before_knows_no_causes(guarded: Guarded) -> None:
-    guarded.shell("sed -i '/^declared\\t/d' /var/lib/stagecraft/manifests/*")
+    guarded.shell("sed -i '/^{.state.: /d' /var/lib/stagecraft/manifests/*")
     try:
         assert guarded.check().findings == []
         guarded.shell(f"systemctl stop php-fpm@{SITE}")

@@ -389,8 +389,10 @@ def test_no_record_on_the_server_hides_what_nobody_declared(
 ) -> None:
     """Whoever has put the job there writes it into every manifest, and makes one of nobody's."""
     path, manifests = "/etc/cron.d/forged", "/var/lib/stagecraft/manifests"
+    made = {"user": "root", "group": "root", "mode": "644", "value": "-"}
     lines = "".join(
-        f"{tree}\\tfile\\t{path}\\troot\\troot\\t644\\t-\\n" for tree in ("cron", "app-forged")
+        json.dumps({"site": site, "tree": "cron", "kind": "file", "path": path} | made) + "\\n"
+        for site in ("", "forged")
     )
     guarded.shell(
         f"cp -a {manifests} /root/ && touch {path} && cd {manifests}"

@@ -3,6 +3,7 @@ other."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,8 +98,8 @@ def test_a_removed_site_goes_after_the_plan_named_it_and_its_data_stays(host: Pr
         f"End what else runs as {SHOP}: sleep of worker.service, what no list shows, its crontab"
     )
     assert f"Removed sites | {ended}" in plan
-    assert f"Removed sites | Stop PHP-FPM of {SHOP}" in plan
-    assert f"Removed sites | Stop Redis of {SHOP}" in plan
+    assert f"Removed sites | Stop php-fpm@{SHOP}.service" in plan
+    assert f"Removed sites | Stop redis-server@{SHOP}.service" in plan
     assert f"Removed sites | Lock the database accounts of {SHOP}" in plan
     assert f"Removed sites | Lift the limits of {SHOP}" in plan
     for path in GONE[:-2]:
@@ -131,6 +132,35 @@ def test_a_removed_site_goes_after_the_plan_named_it_and_its_data_stays(host: Pr
     with pytest.raises(OSError):
         host.web.get("https://shop.test/health")
     assert host.web.get("https://staging.askpro.test/health").status == 200
+
+
+def in_the_first_format(line: str) -> str:
+    match json.loads(line):
+        case {"tree": tree, "kind": kind, "path": path, **rest}:
+            standing = (rest[key] for key in ("user", "group", "mode", "value"))
+            return "\t".join([tree, kind, path, *standing])
+        case {"package": name}:
+            return f"packages\tpackage\t{name}"
+        case {"database": name}:
+            return f"databases\tdatabase\t{name}"
+        case {"state": name, "value": str(value)}:
+            return f"declared\tstate\t{name}\t{value}"
+    return ""
+
+
+def test_what_the_first_format_says_is_believed_and_rewritten(host: Provisioned) -> None:
+    path = "/var/lib/stagecraft/manifests/staging"
+    before = host.ssh(f"cat {path}")
+    old = "\n".join(filter(None, map(in_the_first_format, before.splitlines())))
+    host.ssh(f"cat >{path} <<'END'\n{old}\nEND")
+    record = "Manifest | Record what staging consists of"
+    assert host.project.plan("staging") == [record]
+    assert host.project.plan("production") == []
+    assert host.project.apply("staging") == [record]
+    assert host.ssh(f"cat {path}") == before
+    host.ssh(f"cat >{path} <<'END'\n{old}\nEND")
+    declare(host, {}, without="shop")
+    assert f"Removed sites | Stop redis-server@{SHOP}.service" in host.project.plan("staging")
 
 
 def test_a_site_that_is_declared_again_finds_its_data(host: Provisioned) -> None:

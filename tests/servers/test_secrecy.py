@@ -21,7 +21,6 @@ from provisioned import Provisioned
 
 from stagecraft.nspawn import containers
 from stagecraft.secrets import secrets_for
-from stagecraft.secrets.read import opened_secrets
 
 DETAILED = ("-y", "-vvv", "--debug-all")
 HOMES = {
@@ -119,7 +118,7 @@ class Leaks:
 
 
 def secrets_of(host: Provisioned) -> set[str]:
-    opened_secrets.cache_clear()
+    secrets_for.cache_clear()
     return {s.reveal() for s in secrets_for("staging", host.project.directory)["askpro"].values()}
 
 

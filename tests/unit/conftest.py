@@ -14,23 +14,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from inspect import isfunction
 from pathlib import Path
+from pkgutil import iter_modules
+from runpy import run_path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from pyinfra.api.facts import FactBase
 from pyinfra.api.operation import OperationMeta
+from pyinfra.context import ctx_host
 
 from stagecraft.facts.access import Ways
 from stagecraft.facts.machine import DISTRIBUTION_VERSIONS, Machine, version_tuple
-from stagecraft.facts.neighbours import Neighbours
 from stagecraft.manifest import Manifest
 from stagecraft.operations.files import Check
 from stagecraft.operations.nodes import File, Node
 from stagecraft.operations.packages import Installed
+from stagecraft.run import Run
 from stagecraft.secrets import Secret
-from stagecraft.settings import Environment, Host, Server, Site
+from stagecraft.settings import Environment, Server, Site
 from stagecraft.settings.read import ISSUERS
+from tasks.nightly import Nightly, units
 
 GUARD = Path(__file__).with_name("guarded") / "sitecustomize.py"
 runpy.run_path(str(GUARD))
@@ -141,30 +145,25 @@ class Written:
         *,
         nodes: list[Node],
         tree: str = "",
+        site: str = "",
         check: Check | None = None,
         user: str = "root",
         **_: Any,
     ) -> None:
-        self.trees += [tree] if tree else []
+        self.trees += [f"{tree}-{site}" if site else tree] if tree else []
         self.nodes += nodes
         self.checks += [check] if check else []
         self.writers |= {node.path: user for node in nodes}
+
+    def installed(self, **given: Any) -> Installed:
+        self.call(**given)
+        return Installed((), OperationMeta("none", is_change=False))
 
     def call(self, **arguments: Any) -> None:
         self.calls.append(SimpleNamespace(**arguments))
         if access := arguments.get("access"):
             self.tree(nodes=access.nodes, check=access.check)
             self.passing += [node for node in access.transition(Ways()) if isinstance(node, File)]
-
-
-class TakesNotes:
-    """Stands in for one of pyinfra's modules of operations."""
-
-    def __init__(self, note: Callable[..., None]) -> None:
-        self.note = note
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return self.note
 
 
 def is_operation(value: Any) -> bool:
@@ -174,94 +173,72 @@ def is_operation(value: Any) -> bool:
     return hasattr(value, "_inner") or value.__name__ in plain
 
 
-HOST = ("access", "accounts", "fail2ban", "sshd", "system", "upgrades")
-"""The tasks of a machine that is declared with `host`."""
+@pytest.fixture
+def this_run() -> Iterator[Run]:
+    """The run on a host of which nothing else is known."""
+    run = Run(Manifest("staging"))
+    data = SimpleNamespace(stagecraft_run=run)
+    with ctx_host.use(SimpleNamespace(name="a", data=data, current_op_hash="an operation")):
+        yield run
+
+
+class SecretRun(Run):
+    """One with secrets that nobody has written down."""
+
+    make: Callable[[Site], dict[str, Secret]]
+
+    def secrets(self, environment: Environment, root: Path) -> dict[str, dict[str, Secret]]:
+        return {site.key: self.make(site) for site in environment.sites}
 
 
 @pytest.fixture
 def write(
     monkeypatch: pytest.MonkeyPatch, make_secrets: Callable[[Site], dict[str, Secret]]
 ) -> Callable[[Environment, Machine], Written]:
-    """Runs the tasks in deploy.py's order, with operations that only take notes."""
-    names = (
-        "app",
-        "database",
-        "logs",
-        "nginx",
-        "nightly",
-        "packages",
-        "php_fpm",
-        "reach",
-        "redis",
-        "tls",
-        *HOST,
-    )
-    tasks = {name: importlib.import_module(f"tasks.{name}") for name in names}
+    """Runs deploy.py on a bare server, with operations that only take notes."""
+    tasks = [importlib.import_module(f"tasks.{name}") for _, name, _ in iter_modules(["tasks"])]
 
     def listen(module: ModuleType, written: Written) -> None:
         for name, value in list(vars(module).items()):
             if is_operation(value):
-                note = written.tree if value.__name__ == "tree" else written.call
+                note = getattr(written, value.__name__, written.call)
                 monkeypatch.setattr(module, name, note)
             elif isinstance(value, ModuleType) and value.__name__.startswith("stagecraft.op"):
                 listen(value, written)
-            elif isinstance(value, ModuleType) and value.__name__.startswith("pyinfra.op"):
-                monkeypatch.setattr(module, name, TakesNotes(written.call))
+            elif hasattr(value, "_inner") and value.__module__.startswith("tasks."):
+                monkeypatch.setattr(module, name, undecorated(value._inner))
 
-    def keep_host(server: Server, settings: Host, machine: Machine) -> None:
-        bare = SimpleNamespace(
-            name=server.name,
-            data=SimpleNamespace(
-                login={"ssh_port": server.ssh_port, "ssh_keys": [""]}, only_plans=True
-            ),
-            get_fact=lambda fact, **_: fact.default(),
-        )
-        for name in HOST:
-            monkeypatch.setattr(tasks[name], "host", bare, raising=False)
-        monkeypatch.setattr(tasks["access"], "manifest", lambda: Manifest("staging"))
-        tasks["accounts"].admit._inner(settings)
-        tasks["sshd"].host_keys._inner(machine)
-        tasks["sshd"].unix_sockets._inner()
-        tasks["access"].access._inner(server, settings, machine)
-        tasks["accounts"].turn_away._inner(settings)
-        tasks["fail2ban"].fail2ban._inner(server.ssh_port)
-        tasks["upgrades"].upgrades._inner(settings.upgrades)
-        tasks["system"].identity._inner(server, settings, machine)
-        tasks["system"].journal._inner(settings)
-        tasks["system"].kernel._inner()
-        tasks["system"].core_dumps._inner()
-        tasks["system"].swap._inner(settings, machine)
+    def undecorated(deploy: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arguments, _ignore_errors=False: deploy(*arguments)
 
     def run(environment: Environment, machine: Machine) -> Written:
         written = Written()
         monkeypatch.undo()
-        for module in tasks.values():
+        for module in tasks:
             listen(module, written)
-        for name in ("database", "packages"):
-            monkeypatch.setattr(tasks[name], "manifest", lambda: Manifest(environment.name))
-        neighbours = Neighbours()
-        secrets = {site.key: make_secrets(site) for site in environment.sites}
-        nothing_installed = Installed((), OperationMeta("none", is_change=False))
-        tasks["packages"].packages._inner(environment, machine, neighbours)
-        if environment.server.host:
-            keep_host(environment.server, environment.server.host, machine)
-        tasks["database"].database_server._inner(environment.server.database, machine, neighbours)
-        for site in environment.sites:
-            tasks["app"].app._inner(site)
-            tasks["app"].app_settings._inner(site, secrets[site.key], [])
-            tasks["reach"].reach._inner(site, environment.server)
-            tasks["database"].database._inner(environment, site, secrets[site.key])
-            tasks["redis"].redis._inner(site, secrets[site.key])
-            tasks["logs"].logs._inner(site)
-            tasks["php_fpm"].php_fpm._inner(site, machine, nothing_installed)
-        tasks["tls"].first_certificates._inner(environment)
-        tasks["nginx"].nginx._inner(machine, neighbours)
-        for site in environment.sites:
-            tasks["nginx"].vhost._inner(site, machine, neighbours, secrets[site.key])
-        tasks["nginx"].run_nginx._inner(environment, [])
-        tasks["tls"].acme_certificates._inner(environment)
-        check = tasks["nightly"].Nightly("/srv/stagecraft", ("inventories/staging.py",))
-        written.tree(nodes=tasks["nightly"].units(check))
+        monkeypatch.setattr("tasks.machine.machine", lambda _: machine)
+        monkeypatch.setattr("stagecraft.secrets.made_of", lambda *_: {})
+        known = SecretRun()
+        known.make = make_secrets
+        data = SimpleNamespace(
+            environment=environment.model_dump(mode="json"),
+            root=".",
+            only_plans=True,
+            login={"ssh_port": environment.server.ssh_port, "ssh_keys": [""]},
+            get=lambda *_: None,
+            stagecraft_run=known,
+        )
+        host = SimpleNamespace(
+            name=environment.server.name,
+            data=data,
+            connector=None,
+            print_prefix="",
+            get_fact=lambda fact, **_: fact.default(),
+        )
+        with ctx_host.use(host):
+            run_path("deploy.py")
+        check = Nightly("/srv/stagecraft", ("inventories/staging.py",))
+        written.tree(nodes=units(check))
         return written
 
     return run

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from stagecraft.facts.database import Account, Database
-from stagecraft.facts.manifests import Record
 from stagecraft.facts.neighbours import (
     READ_NEIGHBOURS,
     Group,
@@ -20,7 +19,7 @@ from stagecraft.facts.neighbours import (
     Vhost,
     parse_neighbours,
 )
-from stagecraft.manifest import PACKAGE, Manifest
+from stagecraft.manifest import Manifest, PathRecord, Records
 from stagecraft.operations.nodes import Absent
 from stagecraft.settings import Environment, ServerDatabase, Site
 from tasks import clashes as task
@@ -225,7 +224,9 @@ def test_a_converged_server_has_no_clash(find: Any, site: Site) -> None:
         users={NAME: HOME},
         groups={NAME: Group(990)},
         homes={HOME: Home("directory", f"root:{NAME}")},
-        files=dict.fromkeys([CATCH_ALL, CONFIGURATION["mariadb"][0], *task.own_files(site)], True),
+        files=dict.fromkeys(
+            [CATCH_ALL, CONFIGURATION["mariadb"][0], *task.claims(site).files], True
+        ),
         lineages={NAME: "/var/lib/stagecraft/acme"},
     )
 
@@ -237,8 +238,8 @@ def test_what_an_interrupted_run_leaves_is_no_clash(find: Any) -> None:
 
 
 def test_a_home_of_ours_that_has_got_another_owner_is_drift_and_no_clash(site: Site) -> None:
-    record = Record(f"app-{NAME}", "directory", HOME, "")
-    manifest = Manifest("staging", {"staging": [record]})
+    record = PathRecord(NAME, f"app-{NAME}", "directory", HOME, "root", NAME, "750", "-")
+    manifest = Manifest("staging", {"staging": Records([record])})
     for kind, clashes in (("directory", 0), ("symbolic link", 1)):
         there = Neighbours(homes={HOME: Home(kind, f"{NAME}:{NAME}")})
         assert len(list(task.foreign_files(site, there, manifest))) == clashes
@@ -346,9 +347,9 @@ def test_a_user_of_ours_may_have_others_in_its_group(find: Any) -> None:
 
 
 def test_a_file_that_is_not_marked_is_not_overwritten(find: Any, site: Site) -> None:
-    files = task.own_files(site)
+    files = task.claims(site).files
     found = find(files=dict.fromkeys(files, False))
-    assert [clash.split()[0] for clash in found] == files
+    assert [clash.split()[0] for clash in found] == list(files)
 
 
 @pytest.mark.parametrize("name", ["staging.askpro.test", ".staging.askpro.test"])
@@ -402,8 +403,8 @@ def test_a_database_server_that_others_installed_is_theirs(
     there = Neighbours(packages={"mariadb-server"} if installed else set())
     if configured:
         there.files[CONFIGURATION["mariadb"][0]] = True
-    record = Record("packages", PACKAGE, "mariadb-server", "")
-    manifest = Manifest("staging", {"production": [record] if recorded else []})
+    records = Records(packages={"mariadb-server"} if recorded else set())
+    manifest = Manifest("staging", {"production": records})
     assert ours(MARIADB_SETTINGS, there, manifest) is is_ours
 
 

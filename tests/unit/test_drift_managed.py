@@ -27,23 +27,26 @@ from stagecraft.drift.plan import Step
 from stagecraft.errors import ServerError
 from stagecraft.facts.files import Entry
 from stagecraft.facts.machine import Machine
-from stagecraft.facts.manifests import parse_manifests
-from stagecraft.manifest import Manifest, lines
+from stagecraft.manifest import Manifest, Records, path_record
 from stagecraft.operations import files
 from stagecraft.operations.diff import describe, fingerprints
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
+from stagecraft.operations.services import RUNNING, Condition
+from stagecraft.run import Run
 from stagecraft.secrets.read import STAND_IN
-from stagecraft.seen import Place, Seen, State
+from stagecraft.seen import Place, Seen, State, Value
 from stagecraft.settings import Environment, Site
 
 FILE = File("/etc/nginx/shop.conf", "x", origin="nginx/site.conf.j2")
 EDITED = Place("nginx", FILE, Entry("file", "644", "root", "root", "0"), "root")
-RUNS = "runs, starts at boot"
 RUN = "pyinfra inventories/production.py deploy.py"
 
 
-def stopped(unit: str, was: str = "is inactive, starts at boot") -> State:
-    return State("service", unit, RUNS, was)
+INACTIVE = Condition("inactive", at_boot=True)
+
+
+def stopped(unit: str, was: Value = INACTIVE) -> State:
+    return State("service", unit, RUNNING, was)
 
 
 def step(*seen: Seen, changes: bool = True) -> Step:
@@ -104,7 +107,7 @@ def test_what_a_run_replaces_needs_nothing_else(node: Node, kind: str) -> None:
 
 
 def test_a_reload_that_follows_from_a_file_is_no_difference() -> None:
-    reload = step(State("service", "nginx.service", RUNS, RUNS))
+    reload = step(State("service", "nginx.service", RUNNING, RUNNING))
     assert things(step(EDITED), reload, step()) == [("file", FILE.path)]
 
 
@@ -156,7 +159,7 @@ def in_tree(tree: str) -> Place:
         (stopped("nginx.service"), "critical", ""),
         (stopped("mariadb.service"), "critical", ""),
         (stopped("redis-server@askpro-staging.service"), "critical", "staging"),
-        (stopped("nginx.service", "runs, does not start at boot"), "high", ""),
+        (stopped("nginx.service", Condition("active", at_boot=False)), "high", ""),
         (stopped("apt-daily.timer"), "high", ""),
         (State("account", "eve", "", "may log in"), "critical", ""),
         (State("firewall", "inet stagecraft", "in force", ""), "critical", ""),
@@ -180,9 +183,9 @@ def test_that_the_files_moved_on_is_not_believed_of_a_way_in(
     assert severity(in_tree(tree), declared, Cause.FILES) == Severity(expected)
 
 
-def test_a_step_that_tells_nothing_is_told_by_a_name_that_stays(declared: Declared) -> None:
-    told = by_name(Step("nginx | Run nginx: start, it is inactive", True, None), declared)
-    assert (told.kind, told.thing) == ("operation", "nginx | Run nginx")
+def test_a_step_that_tells_nothing_is_told_by_its_name(declared: Declared) -> None:
+    told = by_name(Step("Monitoring | Have /etc/agent", True, None), declared)
+    assert (told.kind, told.thing) == ("operation", "Monitoring | Have /etc/agent")
 
 
 # --- In words ---
@@ -229,8 +232,8 @@ APPLIED = File("/shop/.env", "APP_NAME=Shop\nDB_PASSWORD=hunter2\n", secret=True
 
 
 def sealed() -> File:
-    records = parse_manifests(["== staging", *lines("app", [APPLIED]).splitlines()])
-    (node,) = Manifest("staging", records).sealed([ENV])
+    records = Records([path_record("app", APPLIED)])
+    (node,) = Manifest("staging", {"staging": records}).sealed([ENV])
     assert isinstance(node, Sealed)
     return node
 
@@ -300,6 +303,7 @@ def test_a_plan_is_forgotten_at_once_even_when_it_breaks(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(planning, "host", host)
     monkeypatch.setattr(planning, "state", state)
+    monkeypatch.setattr(planning, "this_run", Run)
     monkeypatch.setattr(planning, "include", include)
     with pytest.raises(ServerError, match="refused"):
         planning.plan()

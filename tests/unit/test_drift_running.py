@@ -28,7 +28,6 @@ from stagecraft.facts.configuration import parse_configuration
 from stagecraft.facts.jails import parse_jails
 from stagecraft.facts.kernel import Kernel, KernelSetting, assignment, parse_kernel
 from stagecraft.facts.lifetimes import Lifetime
-from stagecraft.facts.manifests import Record
 from stagecraft.facts.processes import Processes, parse_processes
 from stagecraft.facts.redis import parse_instances
 from stagecraft.facts.services import Unit
@@ -41,6 +40,7 @@ from stagecraft.facts.variables import (
     VariablesFact,
     parse_variables,
 )
+from stagecraft.manifest import PathRecord
 from stagecraft.operations.services import Service
 
 NGINX_CONF = "/etc/nginx/nginx.conf"
@@ -132,7 +132,7 @@ def test_what_fail2ban_runs_with_is_told_by_setting() -> None:
         ("gone", "jail", "True", "False"),
         ("own", "jail", "False", "True"),
     )
-    maxretry, gone, own = fail2ban.changed(parse_jails(output))
+    gone, own, maxretry = fail2ban.changed(parse_jails(output))
     assert (maxretry.thing, maxretry.expected) == ("sshd maxretry", "5, by its files")
     assert maxretry.found == "was set to 500 while fail2ban runs"
     assert (gone.thing, gone.found) == ("gone", "somebody has stopped it")
@@ -150,9 +150,9 @@ NGINX = parse_configuration(
 )
 
 
-def recorded(path: str, sum: str = "a") -> Record:
+def recorded(path: str, sum: str = "a") -> PathRecord:
     kind = "link" if path.startswith(SITES) else "file"
-    return Record("nginx", kind, path, f"nginx\t{kind}\t{path}\troot\troot\t644\t{sum}")
+    return PathRecord("", "nginx", kind, path, "root", "root", "644", sum)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,9 @@ def recorded(path: str, sum: str = "a") -> Record:
         ([recorded("/etc/mysql/mariadb.conf.d/90-stagecraft.cnf")], []),
     ],
 )
-def test_what_nginx_does_not_load_as_runs_left_it(records: list[Record], paths: list[str]) -> None:
+def test_what_nginx_does_not_load_as_runs_left_it(
+    records: list[PathRecord], paths: list[str]
+) -> None:
     assert displaced(NGINX, records) == set(paths)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stagecraft.drift.declared import Declared, text_of
+from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Finding, Hearsay, Severity
 from stagecraft.drift.unmanaged import (
     accounts,
@@ -30,11 +30,11 @@ from stagecraft.facts.grants import parse_grants
 from stagecraft.facts.listeners import Socket, parse_listeners
 from stagecraft.facts.logins import parse_logins
 from stagecraft.facts.machine import Machine
-from stagecraft.facts.manifests import Record
 from stagecraft.facts.package_files import parse_package_files
 from stagecraft.facts.packages import Package, parse_packages
 from stagecraft.facts.strays import Stray, parse_strays
 from stagecraft.known_records import AS_FOUND, digest
+from stagecraft.manifest import PathRecord, Records
 from stagecraft.settings import Environment, Firewall, Host, Server, Site
 from tasks.database import CONFIGURATION
 
@@ -56,11 +56,15 @@ def declared(
     return Declared(environments[0], tuple(environments), {}, make_machine())
 
 
-def recorded(declared: Declared, *paths: str, tree: str = "nginx") -> Declared:
+def of_files(*paths: str, site: str = "") -> Records:
+    made = [PathRecord(site, "x", "file", path, "root", "root", "644", "-") for path in paths]
+    return Records(made, text="".join(paths))
+
+
+def recorded(declared: Declared, *paths: str, site: str = "") -> Declared:
     """With these files among what another repository's run has installed."""
-    records = [Record(tree, "file", path, path) for path in paths]
-    known = {"other": digest(text_of(records))}
-    return replace(declared, records={"other": records}, known=known)
+    records = of_files(*paths, site=site)
+    return replace(declared, records={"other": records}, known={"other": digest(records.text)})
 
 
 def printed(*fields: str) -> list[str]:
@@ -181,7 +185,7 @@ class TestFiles:
 
     def test_another_repositorys_certificate_is_none(self, declared: Declared) -> None:
         stray = Stray("/etc/letsencrypt/renewal/shop-test.conf")
-        known = recorded(declared, "/var/www/shop-test", tree="app-shop-test")
+        known = recorded(declared, "/var/www/shop-test", site="shop-test")
         assert told(files.undeclared([stray], known)) == []
 
     def test_one_thing_is_one_finding(self, declared: Declared) -> None:
@@ -349,10 +353,8 @@ class TestDatabases:
             "askpro_staging", "askpro_staging_migrator",
             "askpro_production", "askpro_production_migrator", "shop",
         }  # fmt: skip
-        record = Record("databases", "database", "shop", "")
-        known = replace(
-            declared, records={"other": [record]}, known={"other": digest(text_of([record]))}
-        )
+        other = Records(databases={"shop"})
+        known = replace(declared, records={"other": other}, known={"other": digest(other.text)})
         assert databases.declared_schemas(known) == {"askpro_staging", "askpro_production", "shop"}
 
 
@@ -368,13 +370,12 @@ class TestRecords:
         monkeypatch.setattr("stagecraft.drift.declared.planned", lambda: paths)
 
     def test_the_plan_counts_and_not_what_earlier_runs_say(self, declared: Declared) -> None:
-        forged = replace(declared, records={"staging": [Record("nginx", "file", FORGED, "")]})
+        forged = replace(declared, records={"staging": of_files(FORGED)})
         strays = [Stray("/etc/nginx/stagecraft/a"), Stray(FORGED)]
         assert told(files.undeclared(strays, forged)) == [("cron job", FORGED)]
 
     def test_a_neighbour_s_record_is_hearsay(self, declared: Declared) -> None:
-        record = Record("nginx", "file", FORGED, "")
-        forged = replace(declared, records={"production": [record]})
+        forged = replace(declared, records={"production": of_files(FORGED)})
         [finding] = files.undeclared([Stray(FORGED)], forged)
         assert isinstance(finding, Hearsay)
         assert finding.recorded_by == ("production",)
@@ -383,21 +384,14 @@ class TestRecords:
         known = recorded(declared, FORGED)
         assert told(files.undeclared([Stray(FORGED)], known)) == []
         assert list(records.of_strangers(known)) == []
-        forged = replace(
-            known, records={"other": [*known.records["other"], *known.records["other"]]}
-        )
+        forged = replace(known, records={"other": of_files(FORGED, FORGED)})
         assert told(files.undeclared([Stray(FORGED)], forged)) == [("cron job", FORGED)]
         [finding] = records.of_strangers(forged)
         assert (finding.severity, finding.thing) == ("high", "/var/lib/stagecraft/manifests/other")
 
     def test_a_site_is_nobody_s_but_the_files(self, declared: Declared) -> None:
-        forged = replace(
-            declared,
-            records={
-                "staging": [Record("app-mallory", "file", "/a", "")],
-                "qa": [Record("app-mallory", "file", "/a", "")],
-            },
-        )
+        mallory = of_files("/a", site="mallory")
+        forged = replace(declared, records={"staging": mallory, "qa": mallory})
         assert "mallory" not in forged.site_names
 
     @pytest.mark.parametrize(
@@ -471,7 +465,7 @@ class TestPorts:
 
     def test_a_database_server_of_ours_has_no_port(self, declared: Declared) -> None:
         port = Socket("tcp", "127.0.0.1:3306", "mariadbd", "mariadb.service")
-        ours = recorded(declared, CONFIGURATION["mariadb"][0], tree="database")
+        ours = recorded(declared, CONFIGURATION["mariadb"][0])
         finding = one(listeners.undeclared([port], ours))
         assert (finding.thing, finding.severity) == ("3306/tcp", "low")
         assert "skip.networking" in finding.remedy

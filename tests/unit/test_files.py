@@ -34,8 +34,7 @@ from stagecraft.facts.files import (
     parse_tree,
     read_as,
 )
-from stagecraft.facts.manifests import parse_manifests
-from stagecraft.manifest import Manifest, lines
+from stagecraft.manifest import Manifest, parse_manifests
 from stagecraft.operations import files
 from stagecraft.operations.files import INSTALL_TREE, Check, differing, payload
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Vacant
@@ -560,13 +559,13 @@ def test_what_is_new_is_recorded_before_it_is_made(
     """After what a full disk has cut off."""
     manifest = stage.with_name(f"{stage.name}.manifest")
     manifest.parent.mkdir(exist_ok=True)
-    manifest.write_text("nginx\tfile\t/etc")
+    manifest.write_text('{"site": "", "tree": "nginx", "kind": "file", "path": "/etc')
     stand_in("mv", "exit 1")
     node = File(f"{root}/a", "new\n")
     command = shlex.join(["sh", "-c", INSTALL_TREE, "install-tree", stage.name, str(manifest)])
-    result = shell(command, stdin=payload([node], lines("nginx", [node])))
+    result = shell(command, stdin=payload([node], Manifest("x").ahead("nginx", [node])))
     assert result.returncode == 1
-    (record,) = parse_manifests(["== x", *manifest.read_text().splitlines()])["x"]
+    (record,) = parse_manifests(["== x", *manifest.read_text().splitlines()])["x"].paths
     assert record.path == f"{root}/a"
 
 

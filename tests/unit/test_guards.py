@@ -25,6 +25,7 @@ from stagecraft.operations.nodes import Directory, File, Link
 from stagecraft.settings import Environment, Issuer, Server, Site
 from stagecraft.settings.models import AptSource
 from stagecraft.settings.read import ISSUERS
+from tasks.clashes import claims
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [ROOT / "deploy.py", *sorted((ROOT / "tasks").glob("*.py"))]
@@ -282,6 +283,23 @@ def test_no_site_s_name_makes_its_tree_that_of_another(
     assert len(prefixes) > 8
     for prefix in prefixes:
         assert not [tree for tree in prefixes if tree != prefix and tree.startswith(prefix)]
+
+
+MARK = "Managed by Stagecraft"
+
+
+def test_what_a_site_writes_beside_others_is_claimed(
+    write: Any, make_site: Any, make_environment: Any, make_machine: Any
+) -> None:
+    """A run is refused where somebody else's file stands there."""
+    site = make_site()
+    beside = {
+        file.path
+        for file in write(make_environment(site), make_machine()).files
+        if site.name in Path(file.path).name and MARK in file.content.partition("\n")[0]
+        if "stagecraft" not in file.path
+    }
+    assert beside == set(claims(site).files)
 
 
 # --- What the README says -------------------------------------------------------------------------

@@ -25,7 +25,6 @@ from stagecraft.connection.connector import FastSSHConnector
 from stagecraft.errors import CommandLineError
 from stagecraft.inventory import confirm, load, refuse_misread_arguments
 from stagecraft.secrets import secrets_for
-from stagecraft.secrets.read import opened_secrets
 from stagecraft.settings import REPOSITORY, SettingsError
 
 ALL = """\
@@ -443,7 +442,7 @@ def test_debug_inventory_shows_no_secret(repository: Path) -> None:
     result = pyinfra(repository, "inventories/local.py", "debug-inventory", "--json")
     assert result.returncode == 0
     assert "askpro.test" in result.stdout
-    opened_secrets.cache_clear()
+    secrets_for.cache_clear()
     secrets = secrets_for("local", repository)["askpro"].values()
     output = result.stdout + result.stderr
     assert not [secret for secret in secrets if secret.reveal() in output]
@@ -525,7 +524,7 @@ def test_secret_takes_a_value_from_standard_input(repository: Path) -> None:
     result = run(repository, *arguments, given="hunter2\n")
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith(".stagecraft/secrets/local.yml: complete\n")
-    opened_secrets.cache_clear()
+    secrets_for.cache_clear()
     assert secrets_for("local", repository)["askpro"]["DB_PASSWORD"].reveal() == "hunter2"
 
 

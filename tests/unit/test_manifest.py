@@ -9,22 +9,30 @@ from typing import Any
 
 import pytest
 
-from stagecraft.facts.manifests import Manifests, Record, parse_manifests
-from stagecraft.manifest import Manifest, lines
+from stagecraft.errors import ServerError
+from stagecraft.facts.manifests import Manifests
+from stagecraft.manifest import Manifest, Records, parse_manifests
 from stagecraft.operations import manifest as operation
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Vacant
 from stagecraft.paths import MANIFESTS
+from stagecraft.run import Run
 from stagecraft.seen import State
 
 VHOST = File("/etc/nginx/sites-available/shop.conf", "server {}\n", origin="nginx/site.conf.j2")
 
 
-def recorded(*nodes: Node, tree: str = "nginx") -> list[Record]:
-    return parse_manifests(["== x", *lines(tree, nodes).splitlines()])["x"]
+def recorded(*nodes: Node, tree: str = "nginx", site: str = "") -> Records:
+    run = Manifest("x")
+    run.declare(tree, nodes, site)
+    return read(run.text(Records()))
+
+
+def read(text: str) -> Records:
+    return parse_manifests(["== x", *text.splitlines()])["x"]
 
 
 def test_no_manifest_passes_for_another_one(tmp_path: Path) -> None:
-    ours = lines("nginx", [VHOST])
+    ours = recorded(VHOST).text
     (tmp_path / "production").write_text(ours)
     (tmp_path / "a").write_text("cut off")
     (tmp_path / "n\n\tz").write_text("x")
@@ -32,32 +40,58 @@ def test_no_manifest_passes_for_another_one(tmp_path: Path) -> None:
     command = Manifests().command().replace(MANIFESTS, str(tmp_path))
     output = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     found = parse_manifests(output.stdout.splitlines())
-    assert {name: len(records) for name, records in found.items()} == {
+    assert {name: len(records.paths) for name, records in found.items()} == {
         "a": 0,
         "other": 1,
         "production": 1,
     }
 
 
+DIRECTORY = Directory("/etc/nginx/conf", acl=("user:www-data:--x", "group:a:r-x"))
+LINK = Link("/etc/nginx/sites-enabled/shop.conf", "../sites-available/shop.conf")
+CURRENT = Link("/var/www/shop/current", "releases/placeholder", initial=True)
+
+
 def test_a_manifest_is_read_as_it_was_written() -> None:
-    directory = Directory("/etc/nginx/conf", acl=("user:www-data:--x",))
-    link = Link("/etc/nginx/sites-enabled/shop.conf", "../sites-available/shop.conf")
-    text = lines("nginx", [directory, VHOST, link])
-    assert text.splitlines() == [
-        "nginx\tdirectory\t/etc/nginx/conf\troot\troot\t755\tuser:www-data:--x",
-        f"nginx\tfile\t{VHOST.path}\troot\troot\t644\t{VHOST.sha256}",
-        f"nginx\tlink\t{link.path}\t-\t-\t-\t{link.target}",
+    records = recorded(DIRECTORY, VHOST, LINK, CURRENT, Absent("/etc/x"), Vacant("/etc/y"))
+    assert records.text.splitlines()[:2] == [
+        '{"format": 2}',
+        '{"site": "", "tree": "nginx", "kind": "directory", "path": "/etc/nginx/conf",'
+        ' "user": "root", "group": "root", "mode": "755",'
+        ' "value": "group:a:r-x,user:www-data:--x"}',
     ]
-    records = parse_manifests(["== staging", *text.splitlines(), "== production"])
-    assert [record.path for record in records["staging"]] == [directory.path, VHOST.path, link.path]
-    assert [record.text for record in records["staging"]] == text.splitlines()
-    assert records["production"] == []
+    assert [(record.path, record.standing) for record in records.paths] == [
+        (DIRECTORY.path, ("directory", "root", "root", "755", "group:a:r-x,user:www-data:--x")),
+        (VHOST.path, ("file", "root", "root", "644", VHOST.sha256)),
+        (LINK.path, ("link", "-", "-", "-", LINK.target)),
+        (CURRENT.path, ("link", "-", "-", "-", "-")),  # where it leads, the app decides
+    ]
 
 
-def test_where_the_app_decides_nothing_is_recorded_of_it() -> None:
-    current = Link("/var/www/shop/current", "releases/placeholder", initial=True)
-    assert lines("app", [current]).endswith("\t-\n")
-    assert lines("app", [Absent("/etc/x"), Vacant("/etc/y")]) == ""
+def test_a_manifest_of_the_first_format_says_the_same() -> None:
+    old = f"""packages\tpackage\tnginx
+databases\tdatabase\tshop
+nginx-shop-staging\tdirectory\t/etc/nginx/conf\troot\troot\t755\tuser:www-data:--x,group:a:r-x
+nginx-shop-staging\tfile\t{VHOST.path}\troot\troot\t644\t{VHOST.sha256}
+nginx-shop-staging\tlink\t{LINK.path}\t-\t-\t-\t{LINK.target}
+declared\tstate\tservice nginx.service\truns, starts at boot
+declared\tstate\tsecrets shop-staging\tsettings a, values b
+"""
+    records = read(old)
+    run = Manifest("staging")
+    run.declare("nginx-shop-staging", [DIRECTORY, VHOST, LINK], "shop-staging")
+    assert records.paths == read(run.text(records)).paths
+    assert (records.packages, records.databases) == ({"nginx"}, {"shop"})
+    assert records.states == {
+        "service nginx.service": "runs, starts at boot",
+        "secrets shop-staging": {"settings": "a", "values": "b"},
+    }
+    assert records.text == old
+
+
+def test_a_manifest_of_a_newer_stagecraft_is_not_understood_by_halves() -> None:
+    with pytest.raises(ServerError, match=r"newer Stagecraft .*manifests/x \(format 3"):
+        read('{"format": 3}\n')
 
 
 def test_what_is_no_longer_declared_goes_contents_first() -> None:
@@ -75,7 +109,7 @@ def test_another_tree_s_paths_are_its_own_affair() -> None:
 def test_the_logins_of_a_removed_site_are_those_that_no_other_site_has() -> None:
     blog, shop = (File(f"/etc/stagecraft/database/{user}.cnf", "") for user in ("blog", "shop"))
     directory = Directory("/etc/stagecraft/database")
-    old = recorded(directory, blog, shop, tree="database-blog-staging")
+    old = recorded(directory, blog, shop, tree="database-blog-staging", site="blog-staging")
     manifest = Manifest("staging", {"staging": old})
     manifest.declare("database-shop-staging", [directory, shop])
     assert manifest.logins_of("blog-staging") == ["blog"]
@@ -105,23 +139,35 @@ def test_data_and_what_opens_it_stay(path: str) -> None:
 def test_only_what_is_new_is_recorded_ahead() -> None:
     new = File("/etc/nginx/conf.d/new.conf", "")
     manifest = Manifest("staging", {"staging": recorded(VHOST)})
-    assert manifest.ahead("nginx", [VHOST, new, Absent("/x")]) == lines("nginx", [new])
+    ahead = read(manifest.ahead("nginx", [VHOST, new, Absent("/x")]))
+    assert ahead.paths == recorded(new).paths
 
 
-@pytest.mark.parametrize("stump", ["nginx\tfile\t/etc", "packages\tpackage", "nginx\tfile"])
-def test_half_a_line_is_no_record(stump: str) -> None:
-    assert parse_manifests(["== staging", stump, ""])["staging"] == []
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nginx\tfile\t/etc",
+        "packages\tpackage",
+        '{"site": "", "tree": "nginx", "kind": "file", "pa',
+        '{"site": "", "tree": "nginx", "kind": "file", "path": "/etc/x"}',
+        '{"package": ["nginx"]}',
+        "[]",
+        "7",
+    ],
+)
+def test_half_a_line_is_no_record(line: str) -> None:
+    assert read(f"{line}\n\n") == Records()
 
 
 def test_a_database_stays_recorded_until_it_is_dropped() -> None:
-    (record,) = parse_manifests(["== x", "databases\tdatabase\told"])["x"]
-    manifest = Manifest("staging", {"staging": [record]})
+    records = Records(databases={"old"})
+    manifest = Manifest("staging", {"staging": records})
     manifest.databases.add("new")
     assert manifest.made("old")
     assert not manifest.made("new")
-    assert manifest.text([record]) == "databases\tdatabase\tnew\ndatabases\tdatabase\told\n"
+    assert read(manifest.text(records)).databases == {"new", "old"}
     manifest.dropped.add("old")
-    assert manifest.text([record]) == "databases\tdatabase\tnew\n"
+    assert read(manifest.text(records)).databases == {"new"}
 
 
 def test_what_another_environment_still_has_is_known() -> None:
@@ -142,62 +188,84 @@ def test_a_manifest_of_which_a_part_arrived_is_not_written(tmp_path: Path, shell
 
 
 def test_a_site_is_removed_when_nobody_declares_it() -> None:
-    home = [recorded(Directory(f"/var/www/{name}"), tree=f"app-{name}") for name in ("a", "b")]
-    manifest = Manifest("staging", {"staging": [*home[0], *home[1]]})
-    manifest.declare("app-a", [Directory("/var/www/a")])
+    run = Manifest("staging")
+    for name in ("a", "b"):
+        run.declare(f"app-{name}", [Directory(f"/var/www/{name}")], name)
+    manifest = Manifest("staging", {"staging": read(run.text(Records()))})
+    manifest.declare("app-a", [Directory("/var/www/a")], "a")
+    assert manifest.removed_sites() == ["b"]
+    manifest.declare("app-b", [], "b")
     assert manifest.removed_sites() == ["b"]
 
 
+def test_what_goes_of_a_site_its_records_say() -> None:
+    """Also of what nobody knew when the removal was written, and where the site itself stays."""
+    units = "/etc/systemd/system"
+    trees = {
+        "app": ["/var/www/a/shared"],
+        "reach": ["/etc/stagecraft/reach/a.nft", f"{units}/stagecraft-reach@a.service"],
+        "redis": [f"{units}/redis-server@a.service.d/stagecraft.conf"],
+        "cron": ["/etc/cron.d/a"],
+        "php-fpm": [f"{units}/php-fpm@a.service", f"{units}/php-fpm@a.socket"],
+        "nginx": ["/etc/nginx/sites-available/a.conf"],
+    }
+    run = Manifest("staging")
+    for tree, paths in trees.items():
+        run.declare(f"{tree}-a", [File(path, "") for path in paths], "a")
+    manifest = Manifest("staging", {"staging": read(run.text(Records()))})
+    manifest.declare("nginx-a", [], "a")
+    assert manifest.left_trees("a") == ["php-fpm", "cron", "redis", "reach"]
+    assert manifest.left_units("a") == [
+        "php-fpm@a.socket",
+        "php-fpm@a.service",
+        "redis-server@a.service",
+        "stagecraft-reach@a.service",
+    ]
+    manifest.declare("php-fpm-a", [File(path, "") for path in trees["php-fpm"]], "a")
+    manifest.declare("reach-a", [File(path, "") for path in trees["reach"]], "a")
+    assert manifest.removed_sites() == []
+    assert manifest.left_trees("a") == ["cron", "redis"]
+    assert manifest.left_units("a") == ["redis-server@a.service"]
+
+
 def test_packages_stay_recorded_and_are_ours_for_every_environment() -> None:
-    (package,) = parse_manifests(["== x", "packages\tpackage\tmariadb-server"])["x"]
-    manifest = Manifest("staging", {"production": [package]})
+    records = Records(packages={"mariadb-server"})
+    manifest = Manifest("staging", {"production": records})
     assert manifest.installed("mariadb-server")
     assert not manifest.installed("nginx")
-    manifest.declare("nginx", [VHOST])
-    assert manifest.text([package]) == f"{package.text}\n{lines('nginx', [VHOST])}"
-    assert manifest.declare("packages", []) == []
+    assert read(manifest.text(records)).packages == {"mariadb-server"}
 
 
 def test_after_a_run_that_declares_a_part_the_rest_stays_recorded() -> None:
-    text = [
-        lines("nginx", [VHOST]).strip(),
-        lines("sudo", [File("/etc/sudoers.d/old", "")]).strip(),
-        "packages\tpackage\tsudo",
-        "databases\tdatabase\tshop",
-        "declared\tstate\tservice nginx.service\truns",
-        "declared\tstate\taccount anna\tmay log in",
-        "declared\tstate\taccount bob\tmay log in",
-    ]
-    records = parse_manifests(["== staging", *text])["staging"]
-    manifest = Manifest("staging", {"staging": records})
+    run = Manifest("staging", databases={"shop"})
+    run.declare("nginx", [VHOST])
+    run.declare("sudo", [File("/etc/sudoers.d/old", "")])
+    before = [State("service", "nginx.service", "runs", ""), State("account", "anna", "old", ""),
+              State("account", "bob", "old", "")]  # fmt: skip
+    records = read(run.text(Records(packages={"sudo"}), before))
+    manifest = Manifest("staging", {"staging": records}, whole=False)
     new = File("/etc/sudoers.d/stagecraft", "")
     manifest.declare("sudo", [new])
-    states = [State("account", "anna", "may become root", ""), State("account", "bob", "", "")]
-    after = manifest.text_of_a_part(records, states).splitlines()
-    assert sorted(after) == sorted(
-        [
-            text[0],
-            lines("sudo", [new]).strip(),
-            *text[2:5],
-            "declared\tstate\taccount anna\tmay become root",
-        ]
-    )
+    states = [State("account", "anna", "new", ""), State("account", "bob", "", "")]
+    after = read(manifest.text(records, states))
+    assert {record.path for record in after.paths} == {VHOST.path, new.path}
+    assert (after.packages, after.databases) == ({"sudo"}, {"shop"})
+    assert after.states == {"service nginx.service": "runs", "account anna": "new"}
 
 
 # --- The end of a run ---
 
 
 @pytest.fixture
-def record(monkeypatch: pytest.MonkeyPatch) -> Any:
+def record(monkeypatch: pytest.MonkeyPatch, this_run: Run) -> Any:
     """What the operation yields where these records are there and these operations failed."""
 
-    def run(records: list[Record], *failures: str) -> list[Any]:
-        manifest = Manifest("staging", {"staging": records})
-        manifest.declare("nginx", [VHOST])
+    def run(records: Records, *failures: str) -> list[Any]:
+        this_run.manifest = Manifest("staging", {"staging": records})
+        this_run.manifest.declare("nginx", [VHOST])
         host = SimpleNamespace(get_fact=lambda _: {"staging": records})
         monkeypatch.setattr(operation, "host", host)
         monkeypatch.setattr(operation, "state", SimpleNamespace(is_executing=True))
-        monkeypatch.setattr(operation, "manifest", lambda: manifest)
         monkeypatch.setattr(operation, "failed", lambda: list(failures))
         return list(operation.recorded._inner(secrets={}))
 
@@ -209,12 +277,12 @@ def test_a_manifest_that_says_so_is_left_alone(record: Any) -> None:
 
 
 def test_a_manifest_is_written_at_the_end(record: Any) -> None:
-    (command,) = record([])
-    assert command.connector_arguments["_stdin"] == lines("nginx", [VHOST])
+    (command,) = record(Records())
+    assert command.connector_arguments["_stdin"] == recorded(VHOST).text
     assert "umask 077" in command.get_raw_value()
 
 
 def test_a_run_that_failed_somewhere_is_not_recorded_and_fails(record: Any) -> None:
-    (command,) = record([], "Redis | Run Redis of shop-staging")
+    (command,) = record(Records(), "Redis | Run Redis of shop-staging")
     assert command.function is operation.say_failed
     assert command.function(None, SimpleNamespace(print_prefix=""), *command.args) is False

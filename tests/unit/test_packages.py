@@ -15,13 +15,16 @@ from stagecraft.errors import ServerError
 from stagecraft.facts.installation import Change, Installation, InstallationFact
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.neighbours import Neighbours, Vhost
-from stagecraft.manifest import Manifest
+from stagecraft.manifest import Manifest, Records
 from stagecraft.operations import packages
 from stagecraft.operations.nodes import File
 from stagecraft.operations.packages import INSTALL_PACKAGES, Installed
+from stagecraft.run import Run
 from stagecraft.settings.models import AptSource
 from tasks import packages as task
 from tasks.nginx import WELCOME_PAGE
+
+pytestmark = pytest.mark.usefixtures("this_run")
 
 # --- What is there ---
 
@@ -242,7 +245,6 @@ def commands(
     monkeypatch: pytest.MonkeyPatch, found: Installation, *wanted: str, may_upgrade: bool = True
 ) -> list[Any]:
     monkeypatch.setattr(packages, "host", SimpleNamespace(get_fact=lambda *_, **__: found))
-    monkeypatch.setattr(packages, "manifest", lambda: Manifest("staging"))
     units = ["a.service", "b.service"]
     return list(
         packages.install._inner(packages=wanted, never_started=units, may_upgrade=may_upgrade)
@@ -328,30 +330,28 @@ def test_what_the_archives_have_is_not_known_before_they_were_asked(
 # --- Who uses what is installed ---
 
 
-def users_of(
-    monkeypatch: pytest.MonkeyPatch, environment: Any, neighbours: Neighbours, *manifests: str
-) -> list[str]:
-    records: dict[str, list[Any]] = {name: [] for name in manifests}
-    monkeypatch.setattr(task, "manifest", lambda: Manifest("staging", records))
+def users_of(this_run: Run, environment: Any, neighbours: Neighbours, *manifests: str) -> list[str]:
+    records = {name: Records() for name in manifests}
+    this_run.manifest = Manifest("staging", records)
     return task.users(environment, neighbours)
 
 
 def test_a_bare_server_is_used_by_nobody_else(
-    monkeypatch: pytest.MonkeyPatch, make_site: Any, make_environment: Any
+    this_run: Run, make_site: Any, make_environment: Any
 ) -> None:
     welcome = Vhost("/etc/nginx/sites-enabled/default", sha256=WELCOME_PAGE)
     environment = make_environment(make_site())
-    assert users_of(monkeypatch, environment, Neighbours(vhosts=[welcome])) == []
-    assert users_of(monkeypatch, environment, Neighbours(), "staging") == []
+    assert users_of(this_run, environment, Neighbours(vhosts=[welcome])) == []
+    assert users_of(this_run, environment, Neighbours(), "staging") == []
 
 
 def test_other_environments_and_what_others_built_use_it(
-    monkeypatch: pytest.MonkeyPatch, make_site: Any, make_environment: Any
+    this_run: Run, make_site: Any, make_environment: Any
 ) -> None:
     neighbours = Neighbours(
         vhosts=[Vhost("/etc/nginx/sites-enabled/www")], packages={"mariadb-server"}
     )
-    users = users_of(monkeypatch, make_environment(make_site()), neighbours, "production")
+    users = users_of(this_run, make_environment(make_site()), neighbours, "production")
     assert users == ["production", "/etc/nginx/sites-enabled/www", "mariadb"]
 
 

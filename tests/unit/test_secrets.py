@@ -25,11 +25,12 @@ from cryptography.hazmat.primitives.serialization import (
 from pyinfra_cli.util import json_encode  # type: ignore[import-untyped]
 
 from stagecraft import age
-from stagecraft.secrets import Secret, secrets_for, unopened
+from stagecraft.run import Run
+from stagecraft.secrets import Secret, secrets_for
 from stagecraft.secrets.edit import Editor
 from stagecraft.secrets.file import HEADER
 from stagecraft.secrets.generate import generate, unfit
-from stagecraft.secrets.read import STAND_IN, made_of, opened_secrets
+from stagecraft.secrets.read import STAND_IN, made_of
 from stagecraft.settings import SettingsError, read
 
 SITES = """\
@@ -68,7 +69,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     write_all(tmp_path, make_key(tmp_path / "anna"))
     monkeypatch.setenv(age.IDENTITY_VARIABLE, str(tmp_path / "anna"))
     yield tmp_path
-    opened_secrets.cache_clear()
+    secrets_for.cache_clear()
 
 
 def answer(site: str, key: str) -> Secret:
@@ -317,7 +318,7 @@ def test_nobody_to_ask_for_a_passphrase(root: Path, monkeypatch: pytest.MonkeyPa
 def test_new_recipients_after_recrypt(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(root)
     before = secrets_for("staging", root)
-    opened_secrets.cache_clear()
+    secrets_for.cache_clear()
     write_all(root, make_key(root / "bert"))
     Editor("staging", root).recrypt()
     assert "no private key here opens it" in problem(root)
@@ -400,7 +401,7 @@ def test_a_value_that_says_no_place_is_refused_and_not_shown(places: Path, text:
 def earlier_version(root: Path) -> dict[str, dict[str, str]]:
     """Rewrites staging's secrets as they were before there were labels; their values."""
     values = secrets_for("staging", root)
-    opened_secrets.cache_clear()
+    secrets_for.cache_clear()
     text = "# Encrypted with age, value by value, for the `recipients` of group_data/all.yml.\n"
     for site, secrets in values.items():
         text += f"\n{site}:\n"
@@ -414,7 +415,7 @@ def earlier_version(root: Path) -> dict[str, dict[str, str]]:
 
 
 def values(root: Path) -> dict[str, dict[str, str]]:
-    opened_secrets.cache_clear()
+    secrets_for.cache_clear()
     return {
         site: {key: secret.reveal() for key, secret in secrets.items()}
         for site, secrets in secrets_for("staging", root).items()
@@ -436,7 +437,7 @@ def test_recrypt_labels_what_an_earlier_version_wrote(
     Editor("staging", places).recrypt()
     assert values(places) == before
     plant(places, armor(places, "staging")["shop"]["DB_PASSWORD"])
-    opened_secrets.cache_clear()
+    secrets_for.cache_clear()
     assert "staging shop DB_PASSWORD" in problem(places)
     assert not caplog.text
 
@@ -447,7 +448,7 @@ def test_the_next_write_labels_what_an_earlier_version_wrote(places: Path) -> No
     before["shop"]["RETELL_API_KEY"] = "another"
     assert values(places) == before
     plant(places, armor(places, "staging")["shop"]["DB_PASSWORD"])
-    opened_secrets.cache_clear()
+    secrets_for.cache_clear()
     assert "staging shop DB_PASSWORD" in problem(places)
 
 
@@ -486,7 +487,7 @@ def test_a_throwaway_server_makes_its_own(root: Path, monkeypatch: pytest.Monkey
     assert made["askpro"].keys() >= {"APP_KEY", "BASIC_AUTH_QA", "RETELL_API_KEY"}
     assert not (root / "secrets").exists()
     assert stat.S_IMODE((root / ".stagecraft/identity").stat().st_mode) == 0o600
-    opened_secrets.cache_clear()
+    secrets_for.cache_clear()
     assert secrets_for("staging", root) == made
 
 
@@ -510,7 +511,7 @@ def test_a_throwaway_server_s_key_that_is_none(root: Path, key: bytes, message: 
 def test_a_throwaway_server_outlives_its_lost_key(root: Path) -> None:
     write_all(root, throwaway=True)
     secrets_for("staging", root)
-    opened_secrets.cache_clear()
+    secrets_for.cache_clear()
     (root / ".stagecraft/identity").unlink()
     assert secrets_for("staging", root)
 
@@ -522,7 +523,7 @@ def test_a_throwaway_server_rewrites_its_own_of_an_earlier_version(root: Path) -
     to = [age.recipient_of(root / ".stagecraft/identity")]
     armored = {key: age.encrypt(value.reveal(), to) for key, value in made["askpro"].items()}
     path.write_text(yaml.safe_dump({"askpro": armored}))
-    opened_secrets.cache_clear()
+    secrets_for.cache_clear()
     assert secrets_for("staging", root) == made
     assert path.read_text().startswith(HEADER)
 
@@ -532,14 +533,12 @@ def test_a_throwaway_server_rewrites_its_own_of_an_earlier_version(root: Path) -
 
 def test_a_plan_without_keys_gets_stand_ins(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(age.IDENTITY_VARIABLE, "/nonexistent")
-    with unopened():
-        secrets = secrets_for("staging", root)
-        assert {secret.reveal() for site in secrets.values() for secret in site.values()} == {
-            STAND_IN
-        }
-        assert set(secrets["askpro"]) >= {"APP_KEY", "DB_PASSWORD"}
+    environment = read("staging", root)
+    secrets = Run(checks=True).secrets(environment, root)
+    assert {secret.reveal() for site in secrets.values() for secret in site.values()} == {STAND_IN}
+    assert set(secrets["askpro"]) >= {"APP_KEY", "DB_PASSWORD"}
     with pytest.raises(SettingsError):
-        secrets_for("staging", root)
+        Run().secrets(environment, root)
 
 
 def sums(root: Path) -> tuple[str, str]:

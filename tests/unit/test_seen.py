@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pyinfra.context import ctx_host
 
 from stagecraft.facts.accounts import Account as ServiceAccount
 from stagecraft.facts.admins import Account, Accounts
 from stagecraft.facts.database import Account as Login
 from stagecraft.facts.database import Database
 from stagecraft.facts.installation import Installation
-from stagecraft.facts.manifests import parse_manifests
 from stagecraft.facts.services import Unit
 from stagecraft.facts.system import System
-from stagecraft.manifest import Manifest
+from stagecraft.manifest import Manifest, Records, parse_manifests
 from stagecraft.operations import (
     accounts,
     admins,
@@ -27,28 +24,20 @@ from stagecraft.operations import (
     services,
     system,
 )
-from stagecraft.seen import State, saw, seen_by, states
+from stagecraft.run import Run
+from stagecraft.seen import State, Value
 
 
 @pytest.fixture
-def host() -> Iterator[SimpleNamespace]:
-    host = SimpleNamespace(name="seen", current_op_hash="an operation")
-    with ctx_host.use(host):
-        saw()
-        yield host
-
-
-@pytest.fixture
-def see(host: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Any:
+def see(this_run: Run, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The states of an operation on a server where a fact says so."""
 
     def run(module: Any, operation: Any, fact: Any, **arguments: Any) -> list[State]:
         monkeypatch.setattr(module, "host", SimpleNamespace(get_fact=lambda *_, **__: fact))
         monkeypatch.setattr(module, "state", SimpleNamespace(is_executing=True), raising=False)
-        monkeypatch.setattr(module, "manifest", lambda: Manifest("x"), raising=False)
         monkeypatch.setattr(module, "failed", list, raising=False)
         list(operation._inner(**arguments))
-        return list(states())
+        return list(this_run.states())
 
     return run
 
@@ -62,23 +51,22 @@ UNIT = {"unit": "a.service", "files": {}, "after": [], "trees": [], "refresh": "
         (Unit("loaded", "active", "enabled"), services.RUNNING),
         (Unit("loaded", "active", "enabled", outdated=True, newer="/x"), services.RUNNING),
         (Unit("loaded", "inactive", "static", unneeded=True), services.RUNNING),
-        (Unit("loaded", "failed", "enabled"), "is failed, starts at boot"),
-        (Unit("loaded", "active", "disabled"), "runs, does not start at boot"),
-        (Unit("masked", "inactive", "masked"), "is inactive, does not start at boot"),
+        (Unit("loaded", "failed", "enabled"), services.Condition("failed", at_boot=True)),
+        (Unit("loaded", "active", "disabled"), services.Condition("active", at_boot=False)),
+        (Unit("masked", "inactive", "masked"), services.Condition("inactive", at_boot=False)),
         (Unit(), ""),
     ],
 )
-def test_a_unit(see: Any, unit: Unit, found: str) -> None:
+def test_a_unit(see: Any, unit: Unit, found: Value) -> None:
     assert see(services, services.run, unit, **UNIT) == [
         State("service", "a.service", services.RUNNING, found)
     ]
 
 
-def test_what_only_follows_sees_nothing(see: Any, host: SimpleNamespace) -> None:
+def test_what_only_follows_sees_nothing(see: Any, this_run: Run) -> None:
     unit = Unit("loaded", "active", "enabled", outdated=True)
     assert see(services, services.known, unit, unit="a.service", unit_files=[]) == []
-    assert seen_by("an operation") == []
-    assert seen_by("another") is None
+    assert this_run.seen == {"an operation": []}
 
 
 def test_packages(see: Any) -> None:
@@ -110,13 +98,13 @@ def test_the_name_of_the_machine(see: Any, found: System, stands: dict[str, bool
     ("account", "members", "found"),
     [
         (Account(1000, "/home/anna", "/bin/bash"), {"anna"}, admins.ADMITTED),
-        (Account(1000, "/home/anna", "/bin/bash"), set(), "is not in the group g"),
+        (Account(1000, "/home/anna", "/bin/bash"), set(), admins.Admission(missing_group="g")),
         (Account(1000, "/home/anna", "/usr/sbin/nologin"), {"anna"},
-         "has the shell /usr/sbin/nologin"),
+         admins.Admission(shell="/usr/sbin/nologin")),
         (None, {"anna"}, ""),
     ],
 )  # fmt: skip
-def test_an_admin(see: Any, account: Account | None, members: set[str], found: str) -> None:
+def test_an_admin(see: Any, account: Account | None, members: set[str], found: Value) -> None:
     known = Accounts({"anna": account} if account else {}, frozenset(members))
     seen = see(admins, admins.present, known, account="anna", group="g")
     assert seen == [State("account", "anna", admins.ADMITTED, found)]
@@ -174,19 +162,32 @@ def test_of_a_database_that_does_not_answer_nothing_is_known(see: Any) -> None:
 
 def test_states_are_recorded_but_for_what_shall_not_be() -> None:
     there, gone = State("package", "acl", "installed", ""), State("account", "eve", "", "there")
-    assert Manifest("x").text([], [there, there, gone]) == (
-        "declared\tstate\tpackage acl\tinstalled\n"
-    )
+    assert recorded(there, there, gone).states == {"package acl": "installed"}
 
 
-def test_what_secrets_are_made_of_is_compared_with_what_was_applied(see: Any) -> None:
+def test_what_is_recorded_of_an_account_has_no_order() -> None:
+    login = Login(60, {"`a`.*": {"UPDATE", "SELECT"}}, login_works=True)
+    assert recorded(State("database user", "a", login, "")).states["database user a"] == {
+        "connections": 60,
+        "privileges": {"`a`.*": ["SELECT", "UPDATE"]},
+        "login_works": True,
+    }
+
+
+def recorded(*states: State) -> Records:
+    text = Manifest("x").text(Records(), states)
+    return parse_manifests(["== x", *text.splitlines()])["x"]
+
+
+def test_what_secrets_are_made_of_is_compared_with_what_was_applied(
+    see: Any, this_run: Run
+) -> None:
     def secrets(records: Any, values: str) -> tuple[str, str]:
         (seen,) = see(manifest, manifest.recorded, records, secrets={"a": ("s", values)})
-        return seen.declared, seen.found
+        return str(seen.declared), str(seen.found)
 
     first = secrets({}, "v")
     assert first == ("settings s, values v", "settings s, values v")
-    applied = Manifest("x").text([], states())
-    records = parse_manifests(["== x", *applied.splitlines()])
+    records = {"staging": recorded(*this_run.states())}
     assert secrets(records, "w") == ("settings s, values w", "settings s, values v")
     assert secrets(records, "") == ("settings s, values v", "settings s, values v")

@@ -14,9 +14,12 @@ from typing import Any
 import pytest
 
 from stagecraft.facts.services import Unit, UnitFact, parse_timestamp, parse_unit
-from stagecraft.manifest import Manifest
+from stagecraft.manifest import Manifest, Records
 from stagecraft.operations import services
 from stagecraft.operations.files import Written
+from stagecraft.operations.nodes import File
+from stagecraft.run import Run
+from stagecraft.seen import Place
 
 SHOWN = """\
 UnitsLoadTimestamp=Sat 2026-11-21 02:57:00.000000 UTC
@@ -327,18 +330,17 @@ def test_what_a_running_unit_does_not_take_up_is_put_back(
     ],
 )
 def test_the_plan_says_what_becomes_of_the_unit(
-    monkeypatch: pytest.MonkeyPatch, unit: Unit, words: str
+    monkeypatch: pytest.MonkeyPatch, this_run: Run, unit: Unit, words: str
 ) -> None:
-    manifest = Manifest("staging", {"production": []})
+    this_run.manifest = Manifest("staging", {"production": Records()})
     named: list[str] = []
     host = SimpleNamespace(get_fact=lambda *_, **__: unit, name=words)
     monkeypatch.setattr(services, "host", host)
     monkeypatch.setattr(services, "state", SimpleNamespace(is_executing=False))
-    monkeypatch.setattr(services, "manifest", lambda: manifest)
     monkeypatch.setattr(services, "run", lambda *, name, **_: named.append(name))
     services.running(name="Run x", unit="x.service", shared=True)
     assert named == [f"Run x{words}"]
-    [service] = services.looked_after()
+    [service] = this_run.services
     assert (service.unit, service.present, service.follows) == ("x.service", unit, False)
     assert words.removeprefix(": ").startswith(service.step)
 
@@ -353,23 +355,21 @@ def test_the_plan_says_what_becomes_of_the_unit(
     ],
 )
 def test_the_plan_says_restart_where_it_changes_the_unit_s_own_files(
-    monkeypatch: pytest.MonkeyPatch, changed: str, step: str
+    monkeypatch: pytest.MonkeyPatch, this_run: Run, changed: str, step: str
 ) -> None:
     named: list[str] = []
-    displaced: set[str] = set()
 
     class Asked:
         """With -y, an operation looks at the server only when it is asked whether it changes it."""
 
         @property
         def will_change(self) -> bool:
-            displaced.add(changed)
+            this_run.seen["x"] = [Place("x", File(changed, ""), None, "root")]
             return True
 
     host = SimpleNamespace(get_fact=lambda *_, **__: GOOD, name=changed)
     monkeypatch.setattr(services, "host", host)
     monkeypatch.setattr(services, "state", SimpleNamespace(is_executing=False))
-    monkeypatch.setattr(services, "displaced", lambda: displaced)
     monkeypatch.setattr(services, "run", lambda *, name, **_: named.append(name))
     written: Any = Written("x", Asked())  # type: ignore[arg-type]
     own = ["/units/x.service", "/units/x.service.d"]

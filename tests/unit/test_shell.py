@@ -145,7 +145,7 @@ class Counted:
 
 @pytest.fixture
 def counted(tmp_path: Any) -> Reading:
-    return Counted(tmp_path).command()  # type: ignore[type-var]
+    return Counted(tmp_path).command()
 
 
 def test_a_foreseen_answer_is_read_once(local: Shell, counted: Reading) -> None:

@@ -13,7 +13,7 @@ from stagecraft.drift.running.finding import finding
 from stagecraft.drift.running.services import told_by_files, with_directories
 from stagecraft.facts.access import SSHD, SSHD_OPTIONS, FirewallFact, Rule, Ways, WaysFact
 from stagecraft.paths import FIREWALL_RULES
-from stagecraft.seen import displaced
+from stagecraft.run import this_run
 
 
 def ways_in(declared: Declared) -> Looked:
@@ -22,7 +22,7 @@ def ways_in(declared: Declared) -> Looked:
     if declared.settings.host is None:
         return Looked()
     ways: Ways = host.get_fact(WaysFact)
-    apart = displaced()
+    apart = this_run().displaced()
     configured = {path for path in apart if path.startswith("/etc/ssh/")}
     others = with_directories(told_by_files(declared))
     told = configured or others.keys() & {ways.sshd.newer, f"{ways.sshd.newer}/"}

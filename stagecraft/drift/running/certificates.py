@@ -12,14 +12,14 @@ from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.running.finding import finding
 from stagecraft.facts.lifetimes import Lifetime, LifetimesFact
 from stagecraft.paths import certificate
-from stagecraft.seen import displaced
+from stagecraft.run import this_run
 from stagecraft.settings import Environment, Site
 
 
 def served_certificates(declared: Declared) -> Looked:
     """Each site's own, asked for on the server itself; not where the site's link leads elsewhere,
     which is another finding."""
-    apart = displaced()
+    apart = this_run().displaced()
     return Looked(
         [
             found

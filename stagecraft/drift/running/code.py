@@ -18,7 +18,7 @@ from stagecraft.facts.processes import Processes, ProcessesFact
 from stagecraft.facts.strays import Stray, Strays
 from stagecraft.facts.units import Units as SystemdUnits
 from stagecraft.facts.units import UnitsFact
-from stagecraft.operations.services import looked_after
+from stagecraft.run import this_run
 
 UNIT_FILE = re.compile(rf"{UNITS}/([^/]+\.service)")
 
@@ -31,7 +31,7 @@ def loaded_code(declared: Declared) -> Looked:
     units: SystemdUnits = host.get_fact(UnitsFact)
     found = foreign(processes, units_of_others(strays, declared), units.environment, declared)
     if declared.settings.host is None:
-        ours = {service.unit for service in looked_after()}
+        ours = {service.unit for service in this_run().services}
         return Looked([one for one in found if one.thing in ours])
     return Looked(list(found))
 

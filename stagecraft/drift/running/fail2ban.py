@@ -12,7 +12,7 @@ from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.running.finding import finding
 from stagecraft.drift.running.services import services, told_by_files
 from stagecraft.facts.jails import WHOLE, JailSetting, JailsFact
-from stagecraft.operations.services import looked_after
+from stagecraft.run import this_run
 
 FAIL2BAN = "fail2ban.service"
 
@@ -23,7 +23,7 @@ LONGEST = 200
 def jails(declared: Declared) -> Looked:
     """`fail2ban-client set`, which the next start forgets; not where its files are not as declared
     or not as it has loaded them, which is another finding."""
-    service = next((service for service in looked_after() if service.unit == FAIL2BAN), None)
+    service = next((service for service in this_run().services if service.unit == FAIL2BAN), None)
     if service is None or service.follows or not service.present.running:
         return Looked()
     told = {found.thing for found in services(declared).findings} | told_by_files(declared).keys()

@@ -12,7 +12,7 @@ from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.running.finding import environment_of, finding
 from stagecraft.facts.redis import Instance, RedisFact
-from stagecraft.operations.services import looked_after
+from stagecraft.run import this_run
 
 BY_DEFAULT = {"replicaof": ""}
 """What our files leave as it is, and who takes data away by Redis changes."""
@@ -53,7 +53,7 @@ def differing(declared: Declared) -> dict[str, list[Difference]]:
     """By site; not where files are not as declared, which is another finding."""
     sites = [site.name for site in declared.environment.sites]
     instances: dict[str, Instance] = host.get_fact(RedisFact, sites=sites)
-    following = {service.unit for service in looked_after() if service.follows}
+    following = {service.unit for service in this_run().services if service.follows}
     return {
         name: differences
         for name, instance in instances.items()

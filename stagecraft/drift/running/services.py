@@ -17,9 +17,10 @@ from stagecraft.drift.running.finding import environment_of, finding
 from stagecraft.drift.unmanaged.files import unexplained
 from stagecraft.drift.unmanaged.packages import package_files
 from stagecraft.facts.configuration import Configuration, ConfigurationFact
-from stagecraft.facts.manifests import Record
 from stagecraft.facts.processes import Processes, ProcessesFact
-from stagecraft.operations.services import Service, looked_after
+from stagecraft.manifest import PathRecord
+from stagecraft.run import this_run
+from stagecraft.seen import Service
 from tasks.machine import php_version
 
 NGINX = "nginx.service"
@@ -37,14 +38,14 @@ def services(declared: Declared) -> Looked:
     there are, the plan knows."""
     require_plan()
     processes: Processes = host.get_fact(ProcessesFact)
-    loads = {service.unit: loaded_by(service.unit, declared) for service in looked_after()}
+    loads = {service.unit: loaded_by(service.unit, declared) for service in this_run().services}
     configuration: Configuration = host.get_fact(
         ConfigurationFact, loads={unit: paths for unit, paths in loads.items() if paths}
     )
     told = {redis.unit(site) for site in redis.differing(declared)}
     others = told_by_others(declared, configuration)
     found: list[Finding] = []
-    for service in looked_after():
+    for service in this_run().services:
         if service.follows or not service.present.running:
             continue  # a file is not as declared, or it is down: that is what has to be said
         if service.unit != NGINX and service.step and not reads_others(service, declared):
@@ -82,7 +83,7 @@ def loaded_by(unit: str, declared: Declared) -> list[str]:
 def told_by_others(declared: Declared, configuration: Configuration) -> dict[str, float]:
     """Paths of which other findings tell, and until when a change is theirs: that of a file is
     also one of its directory, and of what is gone nobody knows when it went."""
-    records = [record for recorded in declared.records.values() for record in recorded]
+    records = [record for records in declared.records.values() for record in records.paths]
     since = {path: at for paths in configuration.loads.values() for path, at in paths.items()}
     told = told_by_files(declared) | dict.fromkeys(displaced(configuration, records), inf)
     return with_directories({path: min(at, since.get(path, at)) for path, at in told.items()})
@@ -114,7 +115,7 @@ def newer(
     }
 
 
-def displaced(configuration: Configuration, records: Iterable[Record]) -> set[str]:
+def displaced(configuration: Configuration, records: Iterable[PathRecord]) -> set[str]:
     """Of the files and links of nginx that runs have installed, whichever environment's, those that
     it does not load as the runs left them. Of other services the plan tells."""
     installed = [
@@ -126,10 +127,10 @@ def displaced(configuration: Configuration, records: Iterable[Record]) -> set[st
     return {record.path for record in installed} - standing
 
 
-def stands(record: Record, configuration: Configuration) -> bool:
+def stands(record: PathRecord, configuration: Configuration) -> bool:
     if record.kind == "link":
         return record.path in configuration.loads.get(NGINX, {})
-    return configuration.sums.get(record.path) == record.text.rpartition("\t")[2]
+    return configuration.sums.get(record.path) == record.value
 
 
 def stale_service(service: Service, declared: Declared) -> Finding:

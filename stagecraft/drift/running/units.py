@@ -13,7 +13,7 @@ from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.running.finding import environment_of, finding
 from stagecraft.facts.units import Units, UnitsFact
-from stagecraft.operations.services import looked_after
+from stagecraft.run import this_run
 
 PACKAGED = "/usr/lib/systemd/"
 
@@ -23,7 +23,7 @@ def units(declared: Declared) -> Looked:
     found: Units = host.get_fact(UnitsFact)
     told = {
         service.unit
-        for service in looked_after()
+        for service in this_run().services
         if service.follows or service.step or not service.present.starts_at_boot
     }
     return Looked(

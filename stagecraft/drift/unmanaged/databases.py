@@ -14,7 +14,6 @@ from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.unmanaged.findings import unmanaged
 from stagecraft.facts.database import CLIENTS, identifier
 from stagecraft.facts.grants import Grants, GrantsFact, Holder
-from stagecraft.manifest import DATABASE
 from stagecraft.operations.database import literal
 from stagecraft.paths import DATABASE_LOGINS
 
@@ -57,11 +56,9 @@ def databases(declared: Declared) -> Looked:
 
 def declared_schemas(declared: Declared) -> set[str]:
     """Those to be dropped among them: a run does that."""
-    return (
-        {site.database.name for site in declared.sites}
-        | {name for env in declared.environments for name in env.dropped_databases}
-        | {record.path for record in declared.vouched if record.kind == DATABASE}
-    )
+    names = {site.database.name for site in declared.sites}
+    names.update(name for env in declared.environments for name in env.dropped_databases)
+    return names.union(*(records.databases for records in declared.vouched))
 
 
 def declared_accounts(declared: Declared) -> set[str]:

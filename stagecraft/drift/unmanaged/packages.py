@@ -16,7 +16,6 @@ from stagecraft.drift.unmanaged.findings import unless_recorded, unmanaged
 from stagecraft.drift.unmanaged.places import refresh_of
 from stagecraft.facts.package_files import PackageFile, PackageFiles
 from stagecraft.facts.packages import Package, PackagesFact
-from stagecraft.manifest import PACKAGE
 from tasks.packages import wanted
 
 DECISIVE = re.compile(
@@ -47,8 +46,7 @@ def package_files(declared: Declared) -> Looked:
 
 def declared_packages(declared: Declared) -> set[str]:
     names = {name for env in declared.environments for name in wanted(env, declared.machine)}
-    names |= {record.path for record in declared.vouched if record.kind == PACKAGE}
-    return names | declared.image.packages
+    return names.union(declared.image.packages, *(other.packages for other in declared.vouched))
 
 
 def undeclared(installed: Mapping[str, Package], known: set[str]) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from stagecraft.drift.areas import Looked
-from stagecraft.drift.declared import Declared, text_of
+from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.unmanaged.findings import unmanaged
 from stagecraft.known_records import AS_FOUND, FILE, digest
@@ -43,17 +43,16 @@ def forgetting(declared: Declared) -> str:
 
 def of_strangers(declared: Declared) -> Iterator[Finding]:
     for name, found in sorted(declared.strangers.items()):
-        text = text_of(found)
-        known = declared.known.get(name, "")
-        if known == digest(text):
+        known, lines = declared.known.get(name, ""), found.text.splitlines()
+        if known == digest(found.text):
             continue
-        line = f"{declared.server} {name} {digest(text)}"
+        line = f"{declared.server} {name} {digest(found.text)}"
         yield unmanaged(
             Severity.HIGH,
             "record",
             f"{MANIFESTS}/{name}",
             expected=f"as {FILE} knows it" if known else "none: no file here declares it",
-            found=f"{digest(text)}, with {len(found)} lines: nothing in it counts",
+            found=f"{digest(found.text)}, with {len(lines)} lines: nothing in it counts",
             remedy=f"rm {MANIFESTS}/{shlex.quote(name)}  # or, if it is another repository's: echo"
             f" {shlex.quote(line)} >>{FILE}",
         )

@@ -14,7 +14,7 @@ from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.running.finding import environment_of
 from stagecraft.drift.wearing.finding import finding
 from stagecraft.facts.units import Failure, Units, UnitsFact
-from stagecraft.operations.services import looked_after
+from stagecraft.run import this_run
 
 INSTANCE = re.compile("@.*(?=[.])")
 
@@ -31,7 +31,7 @@ MEANINGS = {
 def failed_units(declared: Declared) -> Looked:
     """Not those that a run would start: they are told as not running."""
     units: Units = host.get_fact(UnitsFact)
-    started = {service.unit for service in looked_after() if service.step == "start"}
+    started = {service.unit for service in this_run().services if service.step == "start"}
     return Looked(list(failed(units, started, declared)))
 
 

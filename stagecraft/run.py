@@ -1,0 +1,75 @@
+"""A run on one host: what it declares, and what its operations have found there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyinfra.context import ctx_host, host
+
+from stagecraft.errors import ServerError
+from stagecraft.manifest import Manifest
+from stagecraft.secrets import Secret, secrets_for, stand_ins
+from stagecraft.seen import Place, Seen, Service, State
+from stagecraft.settings import Environment
+
+
+@dataclass
+class Run:
+    """`manifest` is known once the run has begun, `planned` once deploy.py has been planned for the
+    check: the paths that it declares, or would remove. `lock` is held as long as the run lasts.
+
+    Of a run that `checks`, nothing is ever executed: its secrets are stand-ins, files with secrets
+    are compared by the sum that the last run has recorded, and a refusal waits in `refusals` until
+    everything is planned.
+    """
+
+    manifest: Manifest = field(default_factory=lambda: Manifest(""))
+    seen: dict[str, list[Seen]] = field(default_factory=dict)
+    """By operation."""
+    services: list[Service] = field(default_factory=list)
+    checks: bool = False
+    refusals: list[ServerError] = field(default_factory=list)
+    planned: frozenset[str] | None = None
+    lock: object = None
+
+    def __copy__(self) -> Run:
+        """Itself: `host.data` copies whatever it is asked for."""
+        return self
+
+    def secrets(self, environment: Environment, root: Path) -> dict[str, dict[str, Secret]]:
+        return stand_ins(environment) if self.checks else secrets_for(environment.name, root)
+
+    def refuse(self, refusal: ServerError) -> None:
+        """Raises it, unless the run only checks."""
+        if not self.checks:
+            raise refusal
+        self.refusals.append(refusal)
+
+    def states(self) -> Iterator[State]:
+        """All that has been seen besides paths."""
+        return (seen for seen in self._all() if isinstance(seen, State))
+
+    def displaced(self) -> set[str]:
+        """The paths that do not stand as declared."""
+        links = {s.thing for s in self.states() if s.kind == "link" and not s.stands}
+        return links | {seen.node.path for seen in self._all() if isinstance(seen, Place)}
+
+    def _all(self) -> Iterator[Seen]:
+        return (seen for all_of_it in self.seen.values() for seen in all_of_it)
+
+
+def this_run() -> Run:
+    """The run on the host that pyinfra talks to."""
+    if not hasattr(host.data, "stagecraft_run"):
+        host.data.stagecraft_run = Run()
+    run: Run = host.data.stagecraft_run
+    return run
+
+
+def saw(*all_of_it: Seen) -> None:
+    """What the operation that is being planned or executed looks after, said before its first
+    command. With nothing, that it only follows from others: it takes up what they change."""
+    if ctx_host.isset():  # type: ignore[no-untyped-call]
+        this_run().seen[host.current_op_hash or ""] = list(all_of_it)
