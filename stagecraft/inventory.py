@@ -15,7 +15,8 @@ from pyinfra_cli import cli  # type: ignore[import-untyped]
 from pyinfra_cli.inventory import make_inventory  # type: ignore[import-untyped]
 
 from stagecraft.connection.levers import levers
-from stagecraft.connection.ssh_config import parsed, wrong_ssh_config
+from stagecraft.connection.ssh import parsed
+from stagecraft.connection.ssh_config import wrong_ssh_config
 from stagecraft.drift import CHECK
 from stagecraft.errors import CommandLineError
 from stagecraft.local_files import wrong_private_key

@@ -81,6 +81,14 @@ def test_what_is_imported_is_declared() -> None:
         assert providers & declared, f"{module} is imported, and not declared"
 
 
+def test_one_module_knows_paramiko() -> None:
+    """pyinfra is going to replace it."""
+    files = [*REPOSITORY.glob("*.py"), *(REPOSITORY / "stagecraft").rglob("*.py")]
+    files += (REPOSITORY / "tasks").rglob("*.py")
+    users = [file.relative_to(REPOSITORY) for file in files if "paramiko" in imported(file)]
+    assert users == [Path("stagecraft/connection/ssh.py")]
+
+
 def commands(*targets: str) -> list[str]:
     """What make would run, whatever is there already."""
     result = subprocess.run(
