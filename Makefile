@@ -52,8 +52,8 @@ unit: .venv/developing ## Tests without a server, in seconds
 # One more than CI has cores: much of its time a test waits, for a service or a timer.
 WORKERS = 3
 
-# What takes rendered files in unit tests, of packages that start nothing.
-JUDGES = acl openssl php-cli mariadb-client-core redis-tools logrotate
+# What takes rendered files in unit tests, of packages that start nothing; rsync is pyinfra's.
+JUDGES = acl openssl php-cli mariadb-client-core redis-tools logrotate rsync
 
 test: check ## All of it: check, and every test on real servers
 	@.ci/ensure-packages $(SERVER_PACKAGES) $(JUDGES)

@@ -84,6 +84,11 @@ class FastSSHConnector(SSHConnector):
         return super().put_file(*arguments, **keywords)
 
     @override
+    def rsync(self, *arguments: Any, **keywords: Any) -> Any:
+        self._stop_reading()
+        return super().rsync(*arguments, **keywords)
+
+    @override
     def run_shell_command(
         self,
         command: StringCommand | str,
@@ -92,7 +97,7 @@ class FastSSHConnector(SSHConnector):
         **arguments: Any,
     ) -> tuple[bool, CommandOutput]:
         if not isinstance(command, Reading):
-            self._stop_reading()  # for all we know it changes something
+            self._doubt()
         elif arguments == self._usual and not (print_output or print_input):
             lines = self._read(command)
             if lines is not None:
@@ -183,6 +188,14 @@ class FastSSHConnector(SSHConnector):
     def _give_up(self, error: Exception) -> None:
         logger.debug("%sFacts are asked one by one: %s", self.host.print_prefix, error)
         self._stop_reading()
+
+    def _doubt(self) -> None:
+        """For all we know a command changes something; while a run is being planned, it is one of
+        pyinfra's facts, or a deploy file's own and no operation."""
+        if self._readings and not self.state.is_executing:
+            self._readings.forget()
+        else:
+            self._stop_reading()
 
     def _stop_reading(self) -> None:
         if self._readings:

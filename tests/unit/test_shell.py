@@ -158,6 +158,8 @@ def test_a_foreseen_answer_is_read_once(local: Shell, counted: Reading) -> None:
     assert answers.lines(counted) == ["1"]
     answers.foresee([counted])
     assert answers.lines(counted) == ["2"]
+    answers.forget()
+    assert answers.lines(counted) == ["3"]
 
 
 def test_what_was_not_foreseen_is_read_each_time(local: Shell, counted: Reading) -> None:
