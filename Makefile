@@ -57,13 +57,14 @@ JUDGES = acl openssl php-cli mariadb-client-core redis-tools logrotate rsync
 
 test: check ## All of it: check, and every test on real servers
 	@.ci/ensure-packages $(SERVER_PACKAGES) $(JUDGES)
-	.venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder
+	.venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder $(TESTS)
 
 bench: .venv/developing ## Measure it, side by side with stock pyinfra, bare ssh and a stock vhost; 25 minutes
 	@.ci/ensure-packages $(SERVER_PACKAGES)
 	@PYTHONPATH=tests/servers .venv/bin/python -m bench
 
-LOCK = .stagecraft/uv/bin/uv pip compile --universal --upgrade --quiet \
+UPGRADE = --upgrade
+LOCK = .stagecraft/uv/bin/uv pip compile --universal $(UPGRADE) --quiet \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 lock: .stagecraft/uv/complete ## Re-make the lock files from pyproject.toml
