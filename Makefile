@@ -52,18 +52,19 @@ unit: .venv/developing ## Tests without a server, in seconds
 # One more than CI has cores: much of its time a test waits, for a service or a timer.
 WORKERS = 3
 
-# What takes rendered files in unit tests, of packages that start nothing.
-JUDGES = acl openssl php-cli mariadb-client-core redis-tools logrotate
+# What takes rendered files in unit tests, of packages that start nothing; rsync is pyinfra's.
+JUDGES = acl openssl php-cli mariadb-client-core redis-tools logrotate rsync
 
 test: check ## All of it: check, and every test on real servers
 	@.ci/ensure-packages $(SERVER_PACKAGES) $(JUDGES)
-	.venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder
+	.venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder $(TESTS)
 
 bench: .venv/developing ## Measure it, side by side with stock pyinfra, bare ssh and a stock vhost; 25 minutes
 	@.ci/ensure-packages $(SERVER_PACKAGES)
 	@PYTHONPATH=tests/servers .venv/bin/python -m bench
 
-LOCK = .stagecraft/uv/bin/uv pip compile --universal --upgrade --quiet \
+UPGRADE = --upgrade
+LOCK = .stagecraft/uv/bin/uv pip compile --universal $(UPGRADE) --quiet \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 lock: .stagecraft/uv/complete ## Re-make the lock files from pyproject.toml

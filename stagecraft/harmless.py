@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-COLOURS = re.compile(r"(\x1b\[(?:[014]|3[1-7]|9[1-7])m)")
-"""What click.style begins and ends colours with. Nothing of it hides text or moves the cursor."""
+KEPT = re.compile(r"(\t|\x1b\[(?:[014]|3[1-7]|9[1-7])m)")
+"""Tabs, and what click.style begins and ends colours with. Nothing of it hides text."""
 
 LONGEST_LINE = 500
 """Characters of a line that a person still reads."""
@@ -47,8 +47,8 @@ def bounded(lines: Iterable[str]) -> Iterator[str]:
 
 
 def coloured(text: str) -> str:
-    """Harmless text of several lines, which keeps the colours that pyinfra gives to its own."""
-    parts = COLOURS.split(text)
+    """Harmless text of several lines, which keeps its tabs and the colours of pyinfra's own."""
+    parts = KEPT.split(text)
     plain = map(harmless_lines, parts[::2])
     return "".join(text + colour for text, colour in zip(plain, [*parts[1::2], ""], strict=True))
 

@@ -15,8 +15,8 @@ from pyinfra_cli import cli  # type: ignore[import-untyped]
 from pyinfra_cli.inventory import make_inventory  # type: ignore[import-untyped]
 
 from stagecraft.connection.levers import levers
-from stagecraft.connection.ssh_config import parsed, wrong_ssh_config
-from stagecraft.drift import CHECK
+from stagecraft.connection.ssh import parsed
+from stagecraft.connection.ssh_config import wrong_ssh_config
 from stagecraft.errors import CommandLineError
 from stagecraft.local_files import wrong_private_key
 from stagecraft.secrets import secrets_for
@@ -35,6 +35,12 @@ INVENTORIES = "inventories"
 BOOTSTRAP = "bootstrap"
 """The verb of first contacts."""
 
+DEPLOY = "deploy"
+"""The verb that needs the secrets."""
+
+OF_ENVIRONMENTS = {BOOTSTRAP, DEPLOY}
+"""The verbs that run on the server of an environment."""
+
 UNTRANSLATED = {"LC_ALL": "C"}
 """The language in which facts and operations read what a server's programs say: that of its own
 locale would be another one on each server."""
@@ -44,11 +50,12 @@ def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, An
     """pyinfra's (hosts, group data) for an environment, without its secrets.
 
     Checks all that can be checked before a connection is opened: the settings, that the SSH
-    files can be used, that every secret is there and opens, but for bootstrap.py and the drift
-    check, which need none. Raises SettingsError, and CommandLineError for a run without config.py.
+    files can be used, and for deploy.py that every secret is there and opens. Raises SettingsError,
+    and CommandLineError for a run that would not do what it was told.
     """
     _refuse_without_config()
     settings = read(environment, root)
+    _refuse_second_environment(settings)
     data = {
         "environment": settings.model_dump(mode="json"),
         "root": str(root),
@@ -60,7 +67,7 @@ def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, An
     wrong = list(_wrong_ssh_files(settings.server, root))
     if wrong:
         raise SettingsError(wrong)
-    if not _drift_is_checked() and _verb() != BOOTSTRAP:
+    if DEPLOY in _verbs():
         secrets_for(environment, root)
     said = {key: value for key, value in connection.items() if value is not None}
     return [(_target(settings.server), said)], data
@@ -68,14 +75,15 @@ def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, An
 
 def _refuse_overrides(ours: Collection[str]) -> None:
     """Refuses --data for a name that the inventory sets, which are `ours`: pyinfra would let it
-    win, unchecked. And for a setting's name, which it does not set."""
+    win, unchecked. And for a setting's name, which it does not set; a team's own verb may."""
+    of_others = _verbs() - OF_ENVIRONMENTS
     for name in map(_name_of, _told("data") or ()):
         if name in ours or name.startswith("_"):  # pyinfra's arguments of operations
             raise CommandLineError(
                 f"--data {name} would override what the inventory says: omit it. --user, --ssh-port"
                 " and --key name another login, --dry asks for a plan"
             )
-        if settings := set(name.split(".")) & setting_names():
+        if not of_others and (settings := set(name.split(".")) & setting_names()):
             raise CommandLineError(
                 f"--data {name} sets nothing: {settings.pop()} is a setting, which a run reads from"
                 " group_data/ alone"
@@ -92,23 +100,26 @@ def _refuse_without_config() -> None:
         )
 
 
-def _drift_is_checked() -> bool:
-    """Whether pyinfra runs the drift check alone, which opens no secret. Raises CommandLineError
-    for one that would not only look."""
-    if _verbs() != (str(CHECK),):
-        return False
-    if not _only_plans():
-        raise CommandLineError(
-            f"{CHECK.name} only looks: start it with --dry, or run stagecraft drift"
-        )
-    return True
-
-
-def _verbs() -> tuple[str, ...]:
-    """What pyinfra was told to run."""
+def _refuse_second_environment(settings: Environment) -> None:
+    """pyinfra would give the server that two environments share the data of the last one alone."""
     context = click.get_current_context(silent=True)
-    verbs: tuple[str, ...] = context.params["operations"] if context else ()
-    return verbs
+    loaded: dict[str, str] = context.meta.setdefault(__name__, {}) if context else {}
+    server, name = settings.server.name, settings.name
+    if (first := loaded.setdefault(server, name)) != name:
+        raise CommandLineError(
+            f"the inventory names {server} twice, for {first} and for {name}: a run takes one"
+            " environment of a server; start it once for each"
+        )
+
+
+def _files() -> list[Path]:
+    """What pyinfra was told to run; nothing for exec, fact and the like, which take any words."""
+    files = [Path(operation) for operation in _told("operations") or ()]
+    return files if all(file.suffix == ".py" for file in files) else []
+
+
+def _verbs() -> set[str]:
+    return {file.stem for file in _files()}
 
 
 def _target(server: Server) -> str:
@@ -124,9 +135,9 @@ def _memory(settings: Environment, root: Path) -> dict[str, str | None]:
 
 
 def _verb() -> str:
-    """What pyinfra was told to run, without .py; nothing where that is not one file."""
+    """The file that pyinfra was told to run, without .py; nothing where that is not one."""
     verbs = _verbs()
-    return Path(verbs[0]).stem if len(verbs) == 1 and verbs[0].endswith(".py") else ""
+    return verbs.pop() if len(verbs) == 1 else ""
 
 
 def _only_plans() -> bool:
@@ -244,17 +255,17 @@ def _wrong_usual_ssh_config(address: str) -> str | None:
 def refuse_misread_arguments() -> None:
     """Refuses what pyinfra 3.10 takes for something else, does nothing about, and exits 0.
 
-    An inventory that does not exist (a host name to pyinfra), a second inventory (a deploy file
-    that plans nothing), a --limit or --exclude that matches nothing, and a plan without change
-    detection, which is always empty. And what ends with a traceback: a --key that is none, --data
-    without a value.
+    An inventory that does not exist (a host name to pyinfra), or none where a verb needs one, a
+    second inventory (a deploy file that plans nothing), a --limit or --exclude that matches nothing
+    and a plan without change detection, which is always empty. And what ends with a traceback: a
+    --key that is none, --data without a value.
     Raises CommandLineError. Does nothing outside pyinfra's command line.
     """
     context = click.get_current_context(silent=True)
     if context is None:
         return
     arguments = context.params
-    _refuse_second_inventory(arguments["operations"])
+    _refuse_second_inventory()
     _refuse_missing_inventory(arguments["inventory"])
     _refuse_blind_plan(arguments["dry"], arguments["yes"])
     _refuse_wrong_key(arguments["ssh_key"])
@@ -275,10 +286,8 @@ def confirm(question: str) -> bool:
     return answer
 
 
-def _refuse_second_inventory(operations: Iterable[str]) -> None:
-    if not all(operation.endswith(".py") for operation in operations):
-        return  # exec and the like, whose words may be anything
-    for file in map(Path, operations):
+def _refuse_second_inventory() -> None:
+    for file in _files():
         if file.parent.name == INVENTORIES:
             raise CommandLineError(
                 f"{file} is an inventory, and pyinfra takes one, before all else; start it once for"
@@ -287,14 +296,28 @@ def _refuse_second_inventory(operations: Iterable[str]) -> None:
 
 
 def _refuse_missing_inventory(inventory: str) -> None:
-    if inventory.startswith("@"):  # pyinfra's connectors, like @local
-        return
     path = Path(inventory)
+    if path.is_file() and path.suffix == ".py" and path.parent != Path():
+        return
     known = ", ".join(sorted(str(path) for path in Path(INVENTORIES).glob("*.py")))
-    if not path.is_file():
-        raise CommandLineError(f"there is no inventory {inventory}; there are: {known}")
-    if path.suffix != ".py" or path.parent == Path():
+    if path.exists():
         raise CommandLineError(f"{inventory} is no inventory; there are: {known}")
+    if any(map(_is_path, inventory.split(","))):
+        raise CommandLineError(f"there is no inventory {inventory}; there are: {known}")
+    if verbs := _verbs() & OF_ENVIRONMENTS:
+        raise CommandLineError(
+            f"{verbs.pop()}.py runs on the server of an environment, which {inventory} is not:"
+            f" name an inventory in its place; there are: {known}"
+        )
+    told = dict.fromkeys(map(_name_of, _told("data") or ()))
+    listed = "@" in inventory or "," in inventory  # hosts to pyinfra, whatever they are called
+    if not listed and not make_inventory(inventory, told, str(Path.cwd())):
+        raise CommandLineError(f"there is no host and no inventory {inventory}; there are: {known}")
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name that pyinfra would take for a host's was meant for a file."""
+    return not name.startswith("@") and ("/" in name or name.endswith(".py"))
 
 
 def _refuse_wrong_key(key: str | None) -> None:

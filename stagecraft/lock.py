@@ -13,7 +13,7 @@ from pyinfra.connectors.util import make_unix_command_for_host
 from pyinfra.context import host
 
 from stagecraft.connection.connector import FastSSHConnector
-from stagecraft.connection.transport import transport_of
+from stagecraft.connection.ssh import begin
 from stagecraft.errors import ServerError
 from stagecraft.run import this_run
 
@@ -26,18 +26,17 @@ def lock() -> None:
     Does nothing for a run that only plans. Raises ServerError with the holder and the time, or with
     what the server says where there can be no lock.
     """
-    transport = transport_of(host.connector)
-    if host.data.only_plans or transport is None:
+    if host.data.only_plans:
         return
-    channel = transport.open_session()
-    channel.exec_command(hold_lock(f"{getpass.getuser()}@{socket.gethostname()}"))
-    answer = channel.recv(1024).decode().strip()
+    session = begin(host.connector, hold_lock(f"{getpass.getuser()}@{socket.gethostname()}"))
+    if session is None:
+        return
+    answer = session.line().decode().strip()
     if answer != "locked":
-        complaint = channel.makefile_stderr().read().decode().strip()
-        failed = channel.recv_exit_status() != 0
-        channel.close()
+        complaint, failed = session.complaint(), session.status() != 0
+        session.close()
         raise ServerError(no_lock(complaint) if failed else held_by(answer))
-    this_run().lock = channel
+    this_run().lock = session
     if isinstance(host.connector, FastSSHConnector):
         host.connector.read_anew()  # another run may have ended since this one connected
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from paramiko import Agent, SSHException
 from pyinfra import logger
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.connectors.ssh import SSHConnector
-from pyinfra.connectors.ssh_util import get_private_key
-from pyinfra.connectors.sshuserclient.client import get_ssh_config
 
+from stagecraft.connection import ssh
 from stagecraft.connection.host_key import HostKeyChanged
-from stagecraft.connection.transport import transport_of
 from stagecraft.errors import ServerError
 
 PATIENCE = 15
@@ -73,8 +69,8 @@ def unlock(state: Any, login: Login) -> None:
     ServerError."""
     for key in filter(None, login.keys):
         try:
-            get_private_key(state, key, "")
-        except (PyinfraError, SSHException, OSError, EOFError) as error:
+            ssh.unlock(state, key)
+        except (PyinfraError, ssh.SSHError, OSError, EOFError) as error:
             raise ServerError(f"{key}, to log in {login.where}, does not open: {error}") from error
 
 
@@ -85,11 +81,11 @@ def problem_with(login: Login, host_key: str, host: Any) -> str | None:
         connector = SSHConnector(host.state, host)
         connector.data |= {"ssh_user": login.user, "ssh_port": login.port or 0}
         connector.data |= {"ssh_key": key, "ssh_password": ""}
-        tried += [key] if key else usual_keys(connector)
+        tried += [key] if key else ssh.usual_keys(connector)
         try:
             connect(connector, time.monotonic() + PATIENCE)
             return wrong_with(connector, login, host_key)
-        except (HostKeyChanged, OSError, SSHException) as error:
+        except (HostKeyChanged, OSError, ssh.SSHError) as error:
             return f"no login {login.where}: {error}"
         except ConnectError as error:
             refused = error
@@ -99,16 +95,6 @@ def problem_with(login: Login, host_key: str, host: Any) -> str | None:
             if connector.client:
                 connector.client.close()
     return f"no login {login.where}: {refused}. {advice(refused, login, tried)}"
-
-
-def usual_keys(connector: SSHConnector) -> list[str]:
-    """What is tried where no key is named."""
-    config = get_ssh_config(connector.data["ssh_config_file"])
-    name = connector.data["ssh_hostname"] or connector.host.name
-    files = config.lookup(name).get("identityfile", []) if config else []
-    usual = [f"~/.ssh/id_{kind}" for kind in ("rsa", "ecdsa", "ed25519")]
-    found = [path for path in [*files, *usual] if Path(path).expanduser().is_file()]
-    return [*(f"{key.comment or key.fingerprint} (agent)" for key in Agent().get_keys()), *found]
 
 
 def connect(connector: SSHConnector, deadline: float) -> None:
@@ -124,15 +110,14 @@ def connect(connector: SSHConnector, deadline: float) -> None:
 
 
 def wrong_with(connector: SSHConnector, login: Login, host_key: str) -> str | None:
-    transport = transport_of(connector)
-    if transport is None:
-        return "the connection is gone again"
-    key = transport.get_remote_server_key()
-    if f"{key.get_name()} {key.get_base64()}" != host_key:
+    found = ssh.host_key_of(connector)
+    if found and str(found) != host_key:
         return f"port {login.port} is answered with another host key, by another machine"
-    channel = transport.open_session(timeout=PATIENCE)
-    channel.exec_command("true" if login.user == "root" else "sudo -n true")
-    if channel.recv_exit_status() != 0:
+    become_root = "true" if login.user == "root" else "sudo -n true"
+    session = ssh.begin(connector, become_root, PATIENCE)
+    if session is None:
+        return "the connection is gone again"
+    if session.status() != 0:
         return f"{login.user} logs in, but `sudo -n true` fails for that account"
     return None
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from paramiko import SSHException, Transport
 from pyinfra import logger
 from pyinfra.api.arguments import (
     CONNECTOR_ARGUMENT_KEYS,
@@ -30,7 +28,7 @@ from stagecraft.connection.host_key import HostKeyChanged
 from stagecraft.connection.levers import Lever, levers
 from stagecraft.connection.readings import Readings
 from stagecraft.connection.shell import Shell, ShellEnded
-from stagecraft.connection.transport import transport_of
+from stagecraft.connection.ssh import SSHError, begin
 from stagecraft.facts.reading import Reading
 from stagecraft.login import refusal
 
@@ -57,14 +55,6 @@ class FastSSHConnector(SSHConnector):
     @staticmethod
     def make_names_data(name: str) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
         yield name, {"ssh_hostname": name}, []
-
-    @override
-    def make_paramiko_kwargs(self) -> dict[str, Any]:
-        arguments: dict[str, Any] = super().make_paramiko_kwargs()
-        if Lever.NODELAY in levers():
-            key = "_pyinfra_ssh_paramiko_connect_kwargs"
-            arguments[key] = {"transport_factory": without_delay, **(arguments[key] or {})}
-        return arguments
 
     @override
     def connect(self) -> None:
@@ -94,6 +84,11 @@ class FastSSHConnector(SSHConnector):
         return super().put_file(*arguments, **keywords)
 
     @override
+    def rsync(self, *arguments: Any, **keywords: Any) -> Any:
+        self._stop_reading()
+        return super().rsync(*arguments, **keywords)
+
+    @override
     def run_shell_command(
         self,
         command: StringCommand | str,
@@ -102,7 +97,7 @@ class FastSSHConnector(SSHConnector):
         **arguments: Any,
     ) -> tuple[bool, CommandOutput]:
         if not isinstance(command, Reading):
-            self._stop_reading()  # for all we know it changes something
+            self._doubt()
         elif arguments == self._usual and not (print_output or print_input):
             lines = self._read(command)
             if lines is not None:
@@ -165,13 +160,13 @@ class FastSSHConnector(SSHConnector):
     def _open_readings(self) -> Readings | None:
         arguments = self._usual.copy()
         control = extract_control_arguments(arguments)
-        transport = transport_of(self)
-        if transport is None or control["_get_pty"] or control["_stdin"] or control["_timeout"]:
+        if control["_get_pty"] or control["_stdin"] or control["_timeout"]:
             return None
         shell = make_unix_command_for_host(self.state, self.host, StringCommand("sh"), **arguments)
         try:
-            return Readings(Shell(transport.open_session(), shell.get_raw_value()))
-        except (SSHException, OSError, EOFError, ShellEnded) as error:
+            session = begin(self, shell.get_raw_value())
+            return Readings(Shell(session)) if session else None
+        except (SSHError, OSError, EOFError, ShellEnded) as error:
             self._give_up(error)
             return None
 
@@ -194,14 +189,15 @@ class FastSSHConnector(SSHConnector):
         logger.debug("%sFacts are asked one by one: %s", self.host.print_prefix, error)
         self._stop_reading()
 
+    def _doubt(self) -> None:
+        """For all we know a command changes something; while a run is being planned, it is one of
+        pyinfra's facts, or a deploy file's own and no operation."""
+        if self._readings and not self.state.is_executing:
+            self._readings.forget()
+        else:
+            self._stop_reading()
+
     def _stop_reading(self) -> None:
         if self._readings:
             self._readings.close()
         self._readings = None
-
-
-def without_delay(connection: Any, **options: Any) -> Transport:
-    """paramiko's connection, which sends at once what it has to send."""
-    if isinstance(connection, socket.socket):  # not so through a ProxyCommand or a ProxyJump
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return Transport(connection, **options)

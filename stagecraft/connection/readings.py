@@ -31,6 +31,10 @@ class Readings:
         self._shell.wait(answer)
         return _lines(answer)
 
+    def forget(self) -> None:
+        """What was foreseen counts no more."""
+        self._foreseen.clear()
+
     def close(self) -> None:
         self._shell.close()
 

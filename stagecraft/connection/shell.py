@@ -8,7 +8,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from paramiko import Channel
+from stagecraft.connection.ssh import Session
 
 LIMIT = 20
 """Seconds a command may take; then it is ended, and the next one has its turn. A fact that needs
@@ -37,14 +37,11 @@ class Shell:
     """Each command has a process of its own, no stdin, and nothing of the ones before it. Its
     standard error is thrown away: a command that fails is for pyinfra to run and to report."""
 
-    def __init__(self, channel: Channel, command: str) -> None:
-        """Runs `command`, which must end up as a shell that reads commands from stdin. Raises
-        SSHException where the server refuses."""
-        self._channel = channel
+    def __init__(self, session: Session) -> None:
+        """The session's command must end up as a shell that reads commands from stdin."""
+        self._session = session
         self._mark = secrets.token_hex(16)
         self._awaited: deque[Answer] = deque()
-        channel.exec_command(command)
-        self._stdout = channel.makefile("rb")
         # What the login shell's start files may print ends up in front of this.
         self.ask("true")
 
@@ -54,7 +51,7 @@ class Shell:
         answers = [Answer() for _ in commands]
         self._awaited.extend(answers)
         try:
-            self._channel.sendall("".join(map(self._framed, commands)).encode())
+            self._session.send("".join(map(self._framed, commands)).encode())
         except OSError as error:
             raise ShellEnded(error) from error
         return answers
@@ -65,7 +62,7 @@ class Shell:
             self._read(self._awaited.popleft())
 
     def close(self) -> None:
-        self._channel.close()
+        self._session.close()
 
     def _framed(self, command: str) -> str:
         """The mark begins a line whether the output before it ends with a newline or not."""
@@ -84,7 +81,7 @@ class Shell:
 
     def _line(self) -> bytes:
         try:
-            line: bytes = self._stdout.readline()
+            line = self._session.line()
         except OSError as error:
             raise ShellEnded(error) from error
         if not line.endswith(b"\n"):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
-from paramiko import ProxyCommand, SSHException
 from pyinfra.connectors.sshuserclient.config import SSHConfig
-from typing_extensions import override
 
+from stagecraft.connection.ssh import SSHError, parsed
 from stagecraft.local_files import not_text
 
 NUMBERS = {
@@ -23,29 +21,13 @@ NUMBERS = {
 UNKNOWN_NONE = "which pyinfra does not know: except this host where the option is set (Host * !…)"
 
 
-class EndedProxyCommand(ProxyCommand):
-    """paramiko's, whose thread ends with a traceback where the command has ended by itself."""
-
-    @override
-    def close(self) -> None:
-        with suppress(ProcessLookupError):
-            super().close()
-
-
-def parsed(path: str | Path) -> SSHConfig:
-    config = SSHConfig()
-    with Path(path).open(encoding="utf-8") as file:
-        config.parse(file)  # type: ignore[no-untyped-call]
-    return config
-
-
 def wrong_ssh_config(path: str | Path, name: str) -> str | None:
     """Why pyinfra cannot use the file on the way to the host `name`; None if it can."""
     if wrong := not_text(path):
         return wrong
     try:
         return next((f"{path} says {wrong}" for wrong in _wrong(parsed(path), (name,))), None)
-    except (SSHException, LookupError, OSError, ValueError) as error:
+    except (SSHError, LookupError, OSError, ValueError) as error:
         return f"{path} is no ssh_config: {error}"
 
 

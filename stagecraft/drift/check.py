@@ -9,13 +9,14 @@ from pyinfra.context import host
 from stagecraft.drift.areas import look
 from stagecraft.drift.declared import declared_here
 from stagecraft.drift.managed import managed
-from stagecraft.drift.plan import unremoved
+from stagecraft.drift.plan import refuse_execution, unremoved
 from stagecraft.drift.running import RUNNING
 from stagecraft.drift.running.mounts import without_what_is_hidden
 from stagecraft.drift.unmanaged import UNMANAGED
 from stagecraft.drift.wearing import WEARING
 from stagecraft.drift.who import witnessed
 
+refuse_execution()
 _declared = declared_here()
 _found = look([managed, *UNMANAGED, *RUNNING, *WEARING], _declared)
 _report = witnessed(unremoved(without_what_is_hidden(_found)), _declared.environment)

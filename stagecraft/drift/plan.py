@@ -34,11 +34,17 @@ UNPLANNED = "deploy.py cannot be planned"
 """What is said wherever the plan would have told what is declared."""
 
 
-def plan() -> list[Step]:
-    """The steps of deploy.py on this server. Raises ServerError in a run that could execute them:
-    its secrets are stand-ins; and where a run would be refused, after what is declared is known."""
+def refuse_execution() -> None:
+    """Raises ServerError in a run that could execute a plan whose secrets are stand-ins."""
     if not host.data.only_plans:
-        raise ServerError(f"{host.name}: the check only looks; it is for --dry")
+        raise ServerError(
+            f"{host.name}: the check only looks: start it with --dry, or run stagecraft drift"
+        )
+
+
+def plan() -> list[Step]:
+    """The steps of deploy.py on this server, for no run that could execute them. Raises ServerError
+    where a run would be refused, after what is declared is known."""
     before = set(state.ops[host])
     run = this_run()
     run.checks = True

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pyinfra.api.command import FunctionCommand, StringCommand
 from pyinfra.api.operation import operation
-from pyinfra.context import host, state
+from pyinfra.context import host
 
 from stagecraft.facts.access import Ways, WaysFact
 from stagecraft.facts.files import Entry, Tree
@@ -117,8 +117,7 @@ def guarded(access: Access) -> Generator[StringCommand | FunctionCommand]:
     saw(*access.seen(ways, entries))
     if access.stands(ways, entries):
         return
-    if state.config.DIFF and not state.is_executing:
-        show(differing(access.nodes, entries), entries, "root")
+    show(differing(access.nodes, entries), entries, "root")
     yield arm(access)
     ways, entries = look(access)  # a run that died may have been undone until now
     proof = FunctionCommand(proven, (access.login, ways.host_key), {})

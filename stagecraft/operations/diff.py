@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import click
-from pyinfra.context import host
+from pyinfra.context import host, state
 
 from stagecraft.facts.files import (
     KEY_CHARACTERS,
@@ -32,7 +32,10 @@ UNNAMED = "a line without a name"
 
 
 def show(changes: Sequence[Node], entries: dict[str, Entry], user: str) -> None:
-    """Prints each change to stderr, where pyinfra's own `--diff` prints."""
+    """With `--diff`, prints each change to stderr, as pyinfra does for its own operations: in the
+    plan; where there is none, as with -y, before the change is made."""
+    if not state.config.DIFF or state.is_executing == state.check_for_changes:
+        return
     files = [node for node in changes if isinstance(node, File) and node.path in entries]
     texts: dict[str, str | Keys] = {}
     if open_ones := [node.path for node in files if not node.secret]:

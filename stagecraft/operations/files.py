@@ -144,8 +144,7 @@ def install(
         return
     if state.is_executing and any(isinstance(node, Sealed) for node in nodes):
         raise ValueError(f"{tree} holds stand-ins for secrets, which never reach a server")
-    if state.config.DIFF and not state.is_executing:
-        show(changes, entries, user)
+    show(changes, entries, user)
     arguments = [tree, manifest.path]
     if check:
         arguments += [check.unit, check.name, check.command, *check.directories]

@@ -97,7 +97,8 @@ class Project:
     def pyinfra(
         self, environment: str, *arguments: str, verb: str = "deploy.py", timeout: float = 300
     ) -> Run:
-        """Runs `pyinfra <arguments> inventories/<environment>.py <verb>`."""
+        """Runs `pyinfra <arguments> inventories/<environment>.py <verb>`. The verb may have words,
+        and an address may stand in place of the environment."""
         process = self.start(environment, *arguments, verb=verb, stdin=subprocess.DEVNULL)
         try:
             stdout, stderr = process.communicate(timeout=timeout)
@@ -114,7 +115,8 @@ class Project:
     ) -> subprocess.Popen[str]:
         """The same run, begun: without -y it asks on stdin before it changes anything."""
         program = Path(sys.executable).with_name("pyinfra")
-        command = [str(program), *arguments, f"inventories/{environment}.py", verb]
+        inventory = environment if "." in environment else f"inventories/{environment}.py"
+        command = [str(program), *arguments, inventory, *verb.split()]
         if self.resolver:
             command = self._asking_resolver(command)
         return subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -79,11 +80,33 @@ def test_a_wrong_setting_is_refused_by_name_before_anything_changes(
 
 
 def test_a_missing_secret_is_named_with_the_command_that_makes_it(project: Project) -> None:
+    """By the verb that needs it."""
     edit(project, "all", "throwaway: true", "throwaway: false")
+    assert hostname(project, "staging") == "bare"
     run = project.pyinfra("staging", "-y")
     assert run.code == 1
     assert "secrets/staging.yml" in run.output
     assert "stagecraft secret staging" in run.output
+
+
+def hostname(project: Project, inventory: str, *login: str) -> str:
+    """As pyinfra's own commands give it."""
+    asked = project.pyinfra(inventory, *login, "--json", verb="fact server.Hostname")
+    assert asked.code == 0, asked.output
+    (name,) = json.loads(asked.stdout)["server.Hostname"].values()
+    run = project.pyinfra(inventory, *login, verb="exec -- hostname")
+    assert (run.code, f"] {name}\n" in run.output) == (0, True), run.output
+    return name
+
+
+def test_stock_commands_need_no_inventory(project: Project, bare: Server, lab: Lab) -> None:
+    pins = f"ssh_known_hosts_file={project.directory}/pins"
+    login = ("--user", "root", "--key", str(lab.directory / "key"), "--data", pins)
+    assert hostname(project, bare.address, *login) == "bare"
+    run = project.pyinfra(bare.address, *login)
+    assert run.code == 1
+    assert f"deploy.py runs on the server of an environment, which {bare.address} is" in run.output
+    assert "Traceback" not in run.output
 
 
 def test_an_inventory_that_does_not_exist_is_an_error(project: Project) -> None:

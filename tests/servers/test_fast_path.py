@@ -28,6 +28,28 @@ mariadb -e 'REVOKE DELETE ON `askproai\\_staging`.* FROM askproai_staging@localh
 
 JOURNAL = re.compile(r"\] [A-Z][a-z]{2} \d+ \d+:\d+:\d+ \S+ \S+\[\d+\]: ")
 
+TEAM = """
+from io import StringIO
+from pyinfra import host, logger
+from pyinfra.facts.server import Hostname
+from pyinfra.operations import apt, files, python, server
+from stagecraft.facts.files import Tree
+
+def read():
+    logger.info("read: %s", host.get_fact(Tree, paths=["/root/synced/a"]))
+
+logger.info("hostname: %s", host.get_fact(Hostname))
+read()
+python.call(function=read)
+files.rsync(src="synced/", dest="/root/synced", flags=["-a"])
+python.call(function=read)
+apt.packages(packages=["tree"], _sudo=True)
+files.put(src=StringIO("hello"), dest="/root/put", mode="640")
+server.shell(commands=["id -un >>/root/shell"])
+files.get(src="/root/put", dest="got")
+"""
+"""A verb that stands beside ours, of pyinfra's operations and facts, and of ours."""
+
 KILL_SHELLS = """
 for process in /proc/[0-9]*; do
     [ "$(tr '\\0' ' ' <$process/cmdline 2>/dev/null)" = 'sh ' ] || continue
@@ -182,6 +204,39 @@ def test_a_run_that_fails_half_way(host: Provisioned, both: Both) -> None:
     assert host.project.plan("staging") == []
 
 
+@ON_ONE_DEBIAN
+def test_stock_operations_and_facts(host: Provisioned, both: Both) -> None:
+    directory = host.project.directory
+    (directory / "team.py").write_text(TEAM)
+    (directory / "synced").mkdir()
+    (directory / "synced/a").write_text("a")
+
+    host.ssh("apt-get install --yes --quiet rsync")
+
+    def ran() -> list[str]:
+        host.ssh("rm -rf /root/synced /root/put /root/shell; apt-get purge --yes --quiet tree")
+        (directory / "got").unlink(missing_ok=True)
+        options = ("--sudo", "--limit", host.server.name)
+        plan = host.project.pyinfra("staging", "--dry", *options, verb="team.py")
+        assert not host.succeeds("ls /root/put") and not (directory / "got").exists()
+        done = go_on(host.project.start("staging", *options, verb="team.py"))
+        assert host.ssh("cd /root; stat -c %a put; cat put synced/a shell") == "640\nhelloaroot"
+        assert host.succeeds("dpkg --status tree") and (directory / "got").read_text() == "hello"
+        return [*story(plan), *done]
+
+    both(ran)
+
+
+@ON_ONE_DEBIAN
+@pytest.mark.parametrize(
+    ("verb", "told"), [("exec -- cat /root/tabs", "\ta\n"), ("fact server.Os", '"Linux"')]
+)
+def test_stock_commands(host: Provisioned, both: Both, verb: str, told: str) -> None:
+    host.ssh("printf '\ta\n' > /root/tabs")
+    said = both(lambda: story(host.project.pyinfra("staging", verb=verb)))
+    assert told in "\n".join(said)
+
+
 @pytest.fixture
 def channels(host: Provisioned) -> Iterator[Callable[[], int]]:
     """How many commands sshd has begun so far, this question included."""
@@ -204,3 +259,15 @@ def test_a_run_that_changes_nothing_needs_three_channels(
     before = channels()
     assert host.project.pyinfra("staging", *arguments).code == 0
     assert channels() - before - 1 <= 3
+
+
+@ON_ONE_DEBIAN
+def test_a_stock_fact_needs_one_channel_more(
+    host: Provisioned, channels: Callable[[], int]
+) -> None:
+    stock = "from pyinfra import host, local\nfrom pyinfra.facts.server import Os\n"
+    text = f'{stock}host.get_fact(Os)\nlocal.include("deploy.py")\n'
+    (host.project.directory / "stock.py").write_text(text)
+    before = channels()
+    assert host.project.pyinfra("staging", "--dry", verb="stock.py").code == 0
+    assert channels() - before - 1 <= 4

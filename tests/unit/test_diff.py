@@ -17,9 +17,37 @@ from stagecraft.operations.nodes import Absent, Directory, File, Link, Node
 STANDS = Entry("file", "644", "root", "root")
 
 
+def run(asked: bool = True, executing: bool = False, planned: bool = True) -> SimpleNamespace:
+    config = SimpleNamespace(DIFF=asked)
+    return SimpleNamespace(config=config, is_executing=executing, check_for_changes=planned)
+
+
 def shown(node: Node, entry: Entry | None, text: str = "", **keys: str) -> list[str]:
     secret = isinstance(node, File) and node.secret
     return list(describe(node, entry, {node.path: keys if secret else text}))
+
+
+@pytest.mark.parametrize(
+    ("asked", "executing", "planned", "told"),
+    [
+        (True, False, True, "    [a] create /d (root:root 755)\n"),
+        (True, True, True, ""),
+        (True, True, False, "    [a] create /d (root:root 755)\n"),
+        (False, True, False, ""),
+    ],
+)
+def test_a_change_is_shown_once_if_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    asked: bool,
+    executing: bool,
+    planned: bool,
+    told: str,
+) -> None:
+    monkeypatch.setattr(diff, "state", run(asked, executing, planned))
+    monkeypatch.setattr(diff, "host", SimpleNamespace(print_prefix="[a] "))
+    diff.show([Directory("/d")], {}, "root")
+    assert capsys.readouterr().err == told
 
 
 def test_no_file_shows_its_text_in_its_repr() -> None:
@@ -137,6 +165,7 @@ def test_no_secret_file_is_read_for_its_text(
         return {path: {} if fact is Fingerprints else "" for path in arguments["paths"]}
 
     monkeypatch.setattr(diff, "host", SimpleNamespace(get_fact=get_fact, print_prefix="[s] "))
+    monkeypatch.setattr(diff, "state", run())
     nodes: list[Node] = [File("/etc/a", "new\n"), File("/srv/.env", "K=hunter2\n", secret=True)]
     diff.show(nodes, {"/etc/a": STANDS, "/srv/.env": STANDS}, "root")
     assert asked == [(Contents, ["/etc/a"]), (Fingerprints, ["/srv/.env"])]

@@ -277,11 +277,11 @@ def test_their_stand_ins_reach_no_server(monkeypatch: pytest.MonkeyPatch) -> Non
         next(install)
 
 
-def test_a_run_that_could_execute_it_makes_no_such_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_could_execute_the_plan_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     data = SimpleNamespace(only_plans=False)
     monkeypatch.setattr(planning, "host", SimpleNamespace(name="a", data=data))
-    with pytest.raises(ServerError, match="only looks"):
-        planning.plan()
+    with pytest.raises(ServerError, match="only looks: start it with --dry"):
+        planning.refuse_execution()
 
 
 class Host:

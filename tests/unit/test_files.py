@@ -35,7 +35,7 @@ from stagecraft.facts.files import (
     read_as,
 )
 from stagecraft.manifest import Manifest, parse_manifests
-from stagecraft.operations import files
+from stagecraft.operations import diff, files
 from stagecraft.operations.files import INSTALL_TREE, Check, differing, payload
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Vacant
 
@@ -341,7 +341,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     host = SimpleNamespace(get_fact=get_fact, print_prefix="[server] ", asked=asked)
     state = SimpleNamespace(config=SimpleNamespace(DIFF=False), is_executing=False)
     monkeypatch.setattr(files, "host", host)
-    monkeypatch.setattr(files, "state", state)
+    for module in (files, diff):
+        monkeypatch.setattr(module, "state", state)
     return SimpleNamespace(host=host, state=state)
 
 
@@ -377,11 +378,6 @@ def test_a_tree_stays_as_it_is_when_what_it_needs_has_failed(
     assert len(commands(NODES, needs=[earlier])) == written
     server.state.is_executing = False
     assert len(commands(NODES, needs=[earlier])) == 1
-
-
-def test_without_diff_nothing_is_printed(server: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    commands(NODES)
-    assert capsys.readouterr().err == ""
 
 
 def test_a_tree_that_stands_yields_no_command(server: Any) -> None:

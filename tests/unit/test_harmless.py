@@ -27,7 +27,7 @@ def test_what_a_terminal_would_obey_is_spelled(text: str, shown: str) -> None:
 
 def test_pyinfra_s_colours_stay_and_no_other_sequence() -> None:
     red = click.style("refused", "red", bold=True)
-    assert coloured(f"{red}\nby sshd") == f"{red}\nby sshd"
+    assert coloured(f"{red}\n\tby sshd") == f"{red}\n\tby sshd"
     assert coloured("\x1b[8mhidden\x1b[2K\x1b[1A\r") == r"\x1b[8mhidden\x1b[2K\x1b[1A\r"
 
 

@@ -217,6 +217,26 @@ def test_data_is_no_place_for_settings(repository: Path, name: str) -> None:
         load("local", repository)
 
 
+def test_a_team_s_own_verb_has_data_of_its_own(repository: Path) -> None:
+    with started(operations=("ops/rotate.py",), data=("user=anna",)):
+        load("local", repository)
+
+
+def test_two_environments_of_a_server_in_one_inventory(tmp_path: Path) -> None:
+    """pyinfra would take the last one for both."""
+    write(tmp_path, "{address: a.test}")
+    site = "{domain: b.test, tls: {issuer: selfsigned}}"
+    (tmp_path / "group_data/qa.yml").write_text(f"server: one\nsites: {{b: {site}}}\n")
+    with started(operations=("deploy.py",)):
+        load("staging", tmp_path)
+        load("staging", tmp_path)
+        message = "the inventory names one twice, for staging and for qa: a run takes one env"
+        with pytest.raises(CommandLineError, match=message):
+            load("qa", tmp_path)
+    with started(operations=("deploy.py",)):
+        load("qa", tmp_path)
+
+
 def test_data_that_verbs_and_pyinfra_take(repository: Path) -> None:
     data = ("upgrade=true", "report=/tmp/x", "ssh_strict_host_key_checking=yes")
     with started(operations=("deploy.py",), data=data):
@@ -305,7 +325,7 @@ def test_a_home_that_cannot_be_looked_into(tmp_path: Path, monkeypatch: pytest.M
 def test_throwaway_secrets_that_cannot_be_written(tmp_path: Path) -> None:
     write(tmp_path, "{address: a.test}")
     (tmp_path / ".stagecraft").touch()
-    with pytest.raises(SettingsError) as error:
+    with started(operations=("deploy.py",)), pytest.raises(SettingsError) as error:
         load("staging", tmp_path)
     assert str(error.value).startswith(".stagecraft/secrets/staging.yml: cannot be written: ")
 
@@ -364,8 +384,24 @@ def inventories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             {"inventory": "inventories/stagin.py"},
             "there is no inventory inventories/stagin.py; there are: inventories/staging.py",
         ),
-        ({"inventory": "203.0.113.10"}, "there is no inventory 203.0.113.10; "),
-        ({"inventory": "inventories"}, "there is no inventory inventories; "),
+        (
+            {"inventory": "inventories/staging.py,inventories/qa.py", "operations": ("exec", "w")},
+            "there is no inventory inventories/staging.py,inventories/qa.py; there are: inv",
+        ),
+        *(
+            (
+                {"inventory": inventory, "operations": (verb,)},
+                f"{verb} runs on the server of an environment, which {inventory} is not: name an"
+                " inventory in its place; there are: inventories/staging.py",
+            )
+            for inventory in ("@local", "203.0.113.10", "stagin", "a.test,@local")
+            for verb in ("deploy.py", "bootstrap.py")
+        ),
+        (
+            {"inventory": "a.invalid", "operations": ("exec", "uptime")},
+            "there is no host and no inventory a.invalid; there are: inventories/staging.py",
+        ),
+        ({"inventory": "inventories"}, "inventories is no inventory; "),
         ({"inventory": "deploy.py"}, "deploy.py is no inventory; there are: inv"),
         ({"inventory": "group_data/staging.yml"}, "group_data/staging.yml is no inventory"),
         (
@@ -398,7 +434,11 @@ def test_what_pyinfra_would_misread(arguments: dict[str, object], message: str) 
     "arguments",
     [
         {},
-        {"inventory": "@local"},
+        {"inventory": "@local", "operations": ("own.py",)},
+        {"inventory": "@docker/a/b,@local", "operations": ("exec", "uptime")},
+        {"inventory": "203.0.113.10", "operations": ("fact", "server.Os")},
+        {"inventory": "203.0.113.10", "operations": ("own.py",)},
+        {"inventory": "web", "operations": ("exec", "w"), "data": ("ssh_hostname=a.invalid",)},
         {"operations": ("exec", "cat", "inventories/production.py")},
         {"dry": True},
         {"yes": True},
@@ -438,10 +478,17 @@ def pyinfra(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return run(root, "-m", "pyinfra", *arguments)
 
 
-def test_debug_inventory_shows_no_secret(repository: Path) -> None:
-    result = pyinfra(repository, "inventories/local.py", "debug-inventory", "--json")
+@pytest.mark.parametrize("environment", ["local", "staging"])
+def test_debug_inventory_opens_no_secret(repository: Path, environment: str) -> None:
+    result = pyinfra(repository, f"inventories/{environment}.py", "debug-inventory", "--json")
     assert result.returncode == 0
     assert "askpro.test" in result.stdout
+    assert not (repository / "secrets").exists()
+
+
+def test_debug_inventory_shows_no_secret(repository: Path) -> None:
+    secrets_for("local", repository)
+    result = pyinfra(repository, "inventories/local.py", "debug-inventory", "--json")
     secrets_for.cache_clear()
     secrets = secrets_for("local", repository)["askpro"].values()
     output = result.stdout + result.stderr
@@ -456,22 +503,29 @@ def test_debug_inventory_shows_no_secret(repository: Path) -> None:
     ],
 )
 def test_an_error_is_no_traceback(repository: Path, inventory: str, message: str) -> None:
-    result = pyinfra(repository, inventory, "debug-inventory")
+    result = pyinfra(repository, "--dry", inventory, "deploy.py")
     assert result.returncode == 1
     assert f"pyinfra error: {message}" in result.stderr
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("verb", ["deploy.py", "bootstrap.py"])
-def test_a_server_of_no_environment_is_refused(repository: Path, verb: str) -> None:
-    result = pyinfra(repository, "--dry", "@local", verb)
-    assert result.returncode == 1
-    assert "this runs on the server of an environment: pyinfra inventories/" in result.stderr
-    assert "Traceback" not in result.stderr
+@pytest.mark.parametrize(
+    ("words", "told"), [(("exec", "--", "echo", "a b"), "a b"), (("fact", "server.Os"), "Linux")]
+)
+def test_stock_commands_need_no_inventory(
+    repository: Path, words: tuple[str, ...], told: str
+) -> None:
+    result = pyinfra(repository, "@local", *words)
+    assert result.returncode == 0
+    assert told in result.stderr + result.stdout
 
 
-def test_no_data_makes_a_server_one_of_an_environment(repository: Path) -> None:
-    result = pyinfra(repository, "--dry", "--data", "environment={}", "@local", "deploy.py")
+@pytest.mark.parametrize("data", [(), ("--data", "environment={}")])
+def test_an_inventory_without_an_environment_is_refused(
+    repository: Path, data: tuple[str, ...]
+) -> None:
+    (repository / "inventories/theirs.py").write_text('hosts = ["@local"]\n')
+    result = pyinfra(repository, "--dry", *data, "inventories/theirs.py", "deploy.py")
     assert result.returncode == 1
     assert "this runs on the server of an environment: pyinfra inventories/" in result.stderr
     assert "Traceback" not in result.stderr

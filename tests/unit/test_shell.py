@@ -6,24 +6,23 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from typing import IO, Any, cast
+from functools import partial
+from typing import Any, cast
 
 import pytest
-from paramiko import Channel
 
 from stagecraft.connection import readings, shell
 from stagecraft.connection.readings import Readings
 from stagecraft.connection.shell import Shell, ShellEnded
+from stagecraft.connection.ssh import Session
 from stagecraft.facts.files import Tree
 from stagecraft.facts.reading import Reading, reading
 
 
 class Pipes:
-    """What Shell needs of an SSH channel, to a process of this machine."""
+    """What Shell needs of an SSH session, to a process of this machine."""
 
-    process: subprocess.Popen[bytes]
-
-    def exec_command(self, command: str) -> None:
+    def __init__(self, command: str) -> None:
         self.process = subprocess.Popen(
             ["sh", "-c", command],
             stdin=subprocess.PIPE,
@@ -32,13 +31,13 @@ class Pipes:
             start_new_session=True,
         )
 
-    def makefile(self, mode: str) -> IO[bytes]:
-        assert mode == "rb" and self.process.stdout
-        return self.process.stdout
+    def line(self) -> bytes:
+        assert self.process.stdout
+        return self.process.stdout.readline()
 
-    def sendall(self, data: bytes) -> None:
+    def send(self, text: bytes) -> None:
         assert self.process.stdin
-        self.process.stdin.write(data)
+        self.process.stdin.write(text)
         self.process.stdin.flush()
 
     def close(self) -> None:
@@ -47,9 +46,9 @@ class Pipes:
         self.process.wait(timeout=10)
 
 
-@pytest.fixture
-def pipes() -> Iterator[Pipes]:
-    pipes = Pipes()
+@pytest.fixture(params=["sh"])
+def pipes(request: pytest.FixtureRequest) -> Iterator[Pipes]:
+    pipes = Pipes(request.param)
     yield pipes
     os.killpg(pipes.process.pid, signal.SIGKILL)
     pipes.process.communicate()
@@ -57,7 +56,10 @@ def pipes() -> Iterator[Pipes]:
 
 @pytest.fixture
 def local(pipes: Pipes) -> Shell:
-    return Shell(cast(Channel, pipes), "sh")
+    return Shell(cast(Session, pipes))
+
+
+running = partial(pytest.mark.parametrize, "pipes", indirect=True)
 
 
 def ask(local: Shell, command: str) -> tuple[bytes, int | None]:
@@ -106,8 +108,8 @@ def test_answers_wait_for_each_other_and_for_nobody_else(local: Shell) -> None:
     assert (first.stdout, second.stdout) == (b"one\n", b"two\n")
 
 
-def test_what_start_files_print_is_nobody_s_answer(pipes: Pipes) -> None:
-    local = Shell(cast(Channel, pipes), "echo Welcome; printf here; exec sh")
+@running(argvalues=["echo Welcome; printf here; exec sh"])
+def test_what_start_files_print_is_nobody_s_answer(local: Shell) -> None:
     assert ask(local, "echo one") == (b"one\n", 0)
 
 
@@ -127,9 +129,10 @@ def test_a_killed_shell_is_no_answer(local: Shell, pipes: Pipes) -> None:
         ask(local, "echo two")
 
 
+@running(argvalues=["echo 'a password is required' >&2; exit 1"])
 def test_a_shell_that_was_refused_is_no_answer(pipes: Pipes) -> None:
     with pytest.raises(ShellEnded):
-        ask(Shell(cast(Channel, pipes), "echo 'a password is required' >&2; exit 1"), "echo one")
+        ask(Shell(cast(Session, pipes)), "echo one")
 
 
 class Counted:
@@ -155,6 +158,8 @@ def test_a_foreseen_answer_is_read_once(local: Shell, counted: Reading) -> None:
     assert answers.lines(counted) == ["1"]
     answers.foresee([counted])
     assert answers.lines(counted) == ["2"]
+    answers.forget()
+    assert answers.lines(counted) == ["3"]
 
 
 def test_what_was_not_foreseen_is_read_each_time(local: Shell, counted: Reading) -> None:

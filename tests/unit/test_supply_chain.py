@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -81,6 +82,14 @@ def test_what_is_imported_is_declared() -> None:
         assert providers & declared, f"{module} is imported, and not declared"
 
 
+def test_one_module_knows_paramiko() -> None:
+    """pyinfra is going to replace it."""
+    files = [*REPOSITORY.glob("*.py"), *(REPOSITORY / "stagecraft").rglob("*.py")]
+    files += (REPOSITORY / "tasks").rglob("*.py")
+    users = [file.relative_to(REPOSITORY) for file in files if "paramiko" in imported(file)]
+    assert users == [Path("stagecraft/connection/ssh.py")]
+
+
 def commands(*targets: str) -> list[str]:
     """What make would run, whatever is there already."""
     result = subprocess.run(
@@ -144,6 +153,19 @@ def test_actions_and_images_are_named_by_hash_and_tell_their_version() -> None:
     ]
     assert [line for line in lines if not pinned.fullmatch(line)] == []
     assert lines
+
+
+def test_the_weekly_job_admits_a_newer_pyinfra(tmp_path: Path) -> None:
+    workflow = yaml.safe_load((REPOSITORY / ".github/workflows/ci.yml").read_text())
+    steps = workflow["jobs"]["newest-pyinfra"]["steps"]
+    lines = [line for step in steps for line in step.get("run", "").splitlines()]
+    for name in ("pyproject.toml", "config.py"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    edits = [line for line in lines if line.startswith("sed ")]
+    subprocess.run(["sh", "-ec", "\n".join(edits)], cwd=tmp_path, check=True)
+    project = tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]
+    assert "pyinfra" in project["dependencies"]
+    assert "REQUIRE_PYINFRA_VERSION" not in (tmp_path / "config.py").read_text()
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow.name)
