@@ -36,7 +36,7 @@ LABS = .stagecraft .stagecraft/tests .stagecraft/bench $(wildcard .stagecraft/te
 clean: ## Remove all servers of this checkout and what killed runs left of them
 	@for lab in $(LABS); do $(NSPAWN) --directory $$lab down --all; done
 
-settings: .venv/complete ## Check group_data, inventories, secrets and waivers, without a server
+settings: .venv/complete ## Check group_data, inventories, secrets, overrides and waivers, without a server
 	@.venv/bin/stagecraft settings
 
 check: settings .venv/developing ## Lint, formatting, types, known vulnerabilities, and the settings

@@ -20,6 +20,9 @@ KEPT = (f"{APPS}/", f"{DATABASE_LOGINS}/", "/var/log/")
 PACKAGE = "package"
 DATABASE = "database"
 
+OWN = "own-"
+"""What the names of trees begin with that a team's own steps (overrides/*.py) install."""
+
 
 @dataclass
 class Manifest:
@@ -84,6 +87,11 @@ class Manifest:
         """The sites that have been installed and are not declared; known when all others are."""
         apps = {record.tree for record in self.own if record.tree.startswith("app-")}
         return sorted(tree.removeprefix("app-") for tree in apps - self.declared.keys())
+
+    def removed_steps(self) -> list[str]:
+        """The trees of a team's own steps that no step declares any more."""
+        trees = {record.tree for record in self.own if record.tree.startswith(OWN)}
+        return sorted(trees - self.declared.keys())
 
     def logins_of(self, removed: str) -> list[str]:
         """The database accounts of a removed site that no other site has taken over."""

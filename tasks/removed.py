@@ -1,4 +1,5 @@
-"""Sites that were installed and are not declared any more: what serves them goes, data stays."""
+"""Sites and steps that were installed and are not declared any more: what serves them goes, data
+stays."""
 
 from __future__ import annotations
 
@@ -46,6 +47,13 @@ def removed_sites(environment: Environment) -> None:
             after=withdrawn,
             refresh=RELOAD,
         )
+
+
+@deploy("Removed steps")
+def removed_steps() -> None:
+    """Comes when every step of overrides/ has declared its trees."""
+    for tree in manifest().removed_steps():
+        files.tree(name=f"Take away {tree}", tree=tree, nodes=[])
 
 
 def end(name: str) -> None:

@@ -21,6 +21,7 @@ import pytest
 from pyinfra.api.facts import FactBase
 from pyinfra.api.operation import OperationMeta
 
+from stagecraft import render
 from stagecraft.facts.access import Ways
 from stagecraft.facts.machine import DISTRIBUTION_VERSIONS, Machine, version_tuple
 from stagecraft.facts.neighbours import Neighbours
@@ -31,6 +32,9 @@ from stagecraft.operations.packages import Installed
 from stagecraft.secrets import Secret
 from stagecraft.settings import Environment, Host, Server, Site
 from stagecraft.settings.read import ISSUERS
+
+# What a team overrides is no matter of these tests.
+render.OVERRIDES = Path("nothing-overridden")
 
 GUARD = Path(__file__).with_name("guarded") / "sitecustomize.py"
 runpy.run_path(str(GUARD))
