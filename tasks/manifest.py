@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pyinfra.api.deploy import deploy
+from pyinfra.context import host
 
 from stagecraft.known_records import KnownRecords
 from stagecraft.manifest import open_manifest
@@ -13,13 +14,14 @@ from stagecraft.operations.as_found import remembered
 from stagecraft.operations.manifest import noted, recorded
 from stagecraft.operations.nodes import Directory
 from stagecraft.paths import MANIFESTS
+from stagecraft.version import refuse_newer
 
 
 @deploy("Manifest")
 def begin(owner: str) -> None:
     """Everything that is installed from here on is recorded before it is made; `owner` is an
     environment, or the nightly check."""
-    open_manifest(owner)
+    refuse_newer(open_manifest(owner), host.name)
     files.tree(
         name=f"Make {MANIFESTS}",
         tree="manifest",

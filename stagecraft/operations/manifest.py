@@ -15,6 +15,7 @@ from pyinfra.context import host, state
 from stagecraft.facts.manifests import STATE, Manifests, Record
 from stagecraft.manifest import manifest
 from stagecraft.seen import State, saw, states
+from stagecraft.version import noted_version
 
 
 @operation()
@@ -27,7 +28,7 @@ def recorded(secrets: Mapping[str, tuple[str, str]]) -> Generator[StringCommand 
             them, since nobody can tell from those files whether they are still to be applied.
     """
     records = host.get_fact(Manifests).get(manifest().environment, [])
-    saw(*made(secrets, records))
+    saw(*made(secrets, records), noted_version())
     if state.is_executing and (names := failed()):
         yield FunctionCommand(say_failed, (names,), {})
         return

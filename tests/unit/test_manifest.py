@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from stagecraft.errors import ServerError
 from stagecraft.facts.manifests import Manifests, Record, parse_manifests
 from stagecraft.manifest import Manifest, lines
 from stagecraft.operations import manifest as operation
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Vacant
 from stagecraft.paths import MANIFESTS
 from stagecraft.seen import State
+from stagecraft.version import noted_version, refuse_newer
 
-VHOST = File("/etc/nginx/sites-available/shop.conf", "server {}\n", origin="nginx/site.conf.j2")
+VHOST = File(
+    "/etc/nginx/sites-available/shop.conf", "server {}\n", origin="templates/nginx/site.conf.j2"
+)
 
 
 def recorded(*nodes: Node, tree: str = "nginx") -> list[Record]:
@@ -218,3 +223,26 @@ def test_a_run_that_failed_somewhere_is_not_recorded_and_fails(record: Any) -> N
     (command,) = record([], "Redis | Run Redis of shop-staging")
     assert command.function is operation.say_failed
     assert command.function(None, SimpleNamespace(print_prefix=""), *command.args) is False
+
+
+# --- Versions -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("recorded", "refused"), [("0.0.9", False), ("99.0.0", True), ("0.2000.0", True), ("", False)]
+)
+def test_a_run_of_an_older_version_than_the_last_one_is_refused(
+    recorded: str, refused: bool
+) -> None:
+    line = f"declared\tstate\tstagecraft version\t{recorded}"
+    manifest = Manifest("staging", parse_manifests(["== staging", "== production", line]))
+    if not refused:
+        return refuse_newer(manifest, "one")
+    with pytest.raises(ServerError, match=f"^one: Stagecraft {recorded} has run here, for prod"):
+        refuse_newer(manifest, "one")
+    return None
+
+
+def test_the_version_is_noted() -> None:
+    text = Manifest("staging").text([], [noted_version()])
+    assert text == f"declared\tstate\tstagecraft version\t{version('stagecraft')}\n"

@@ -181,7 +181,7 @@ def test_states_are_recorded_but_for_what_shall_not_be() -> None:
 
 def test_what_secrets_are_made_of_is_compared_with_what_was_applied(see: Any) -> None:
     def secrets(records: Any, values: str) -> tuple[str, str]:
-        (seen,) = see(manifest, manifest.recorded, records, secrets={"a": ("s", values)})
+        (seen, _) = see(manifest, manifest.recorded, records, secrets={"a": ("s", values)})
         return seen.declared, seen.found
 
     first = secrets({}, "v")
