@@ -2,7 +2,6 @@
 
 NAME ?= local
 SUITE ?= trixie
-DOMAIN := askpro.test
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -22,7 +21,7 @@ FIRST_CONTACT = $(if $(wildcard .stagecraft/servers/$(NAME)/root/etc/ssh/authori
 demo: server .venv/complete ## Provision a real server from nothing, and prove that it serves
 	@.venv/bin/pyinfra -y $(FIRST_CONTACT) inventories/local.py bootstrap.py
 	@.venv/bin/pyinfra -y inventories/local.py deploy.py
-	@.venv/bin/python -m stagecraft.proof $(DOMAIN) $(NAME)
+	@.venv/bin/python -m stagecraft.proof $(NAME)
 
 server: ## Boot a bare Debian server (NAME=local SUITE=trixie)
 	@.ci/ensure-packages $(SERVER_PACKAGES)
@@ -37,7 +36,7 @@ LABS = .stagecraft .stagecraft/tests .stagecraft/bench $(wildcard .stagecraft/te
 clean: ## Remove all servers of this checkout and what killed runs left of them
 	@for lab in $(LABS); do $(NSPAWN) --directory $$lab down --all; done
 
-settings: .venv/complete ## Check group_data, inventories, secrets and waivers, without a server
+settings: .venv/complete ## Check group_data, inventories, secrets, overrides and waivers, without a server
 	@.venv/bin/stagecraft settings
 
 check: settings .venv/developing ## Lint, formatting, types, known vulnerabilities, and the settings

@@ -8,6 +8,7 @@ from pathlib import Path
 from pyinfra.context import host as server
 
 from stagecraft.lock import lock
+from stagecraft.overrides import extend
 from stagecraft.run import this_run
 from stagecraft.secrets import made_of
 from stagecraft.settings import environment_of
@@ -23,7 +24,7 @@ from tasks.packages import packages
 from tasks.php_fpm import php_fpm
 from tasks.reach import reach
 from tasks.redis import redis
-from tasks.removed import removed_sites
+from tasks.removed import removed_sites, removed_steps
 from tasks.tls import acme_certificates, first_certificates
 
 _environment = environment_of(server.data)
@@ -31,6 +32,7 @@ _root = Path(server.data.root)
 _secrets = this_run().secrets(_environment, _root)
 _machine = machine(_environment)
 lock()
+extend(globals())  # a team's own steps, before and after the stages below
 
 begin(_environment.name)
 _neighbours = refuse_clashes(_environment)
@@ -55,4 +57,5 @@ run_nginx(_environment, [*_written, *removed_vhosts()])
 acme_certificates(_environment, _ignore_errors=True)
 removed_sites(_environment)
 drop_databases(_environment)
+removed_steps()
 complete(_environment.name, made_of(_environment, _root))

@@ -18,6 +18,7 @@ VERBS = {
     "drift": "stagecraft.drift.command",
     "secret": "stagecraft.secrets.command",
     "settings": "stagecraft.settings.command",
+    "init": "stagecraft.init.command",
     "completion": "stagecraft.command",
 }
 """The module of each verb, which has it under the verb's name."""

@@ -10,6 +10,10 @@ class BrokenTemplate(PyinfraError, CliError):  # type: ignore[misc]
     """A template that cannot be rendered; nothing was changed on any server."""
 
 
+class BrokenOverride(PyinfraError, CliError):  # type: ignore[misc]
+    """A step of overrides/ that cannot be planned; nothing was changed on any server."""
+
+
 class ServerError(PyinfraError, CliError):  # type: ignore[misc]
     """A server that cannot become what is declared; nothing was changed on it."""
 

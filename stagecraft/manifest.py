@@ -10,18 +10,15 @@ from dataclasses import dataclass, field, fields
 from pathlib import PurePath
 from typing import Any
 
-from stagecraft.errors import ServerError
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
 from stagecraft.paths import APPS, DATABASE_LOGINS, MANIFESTS
 from stagecraft.seen import State, encoded
+from stagecraft.version import OURS
 
 KEPT = (f"{APPS}/", f"{DATABASE_LOGINS}/", "/var/log/")
 """Data, and what opens it: it stays when its site goes, until a person deletes it."""
 
 UNITS = "/etc/systemd/system"
-
-FORMAT = 2
-"""A line of JSON for each record. In format 1, the fields of a line were separated by tabs."""
 
 
 def is_kept(path: str) -> bool:
@@ -66,13 +63,14 @@ def path_record(tree: str, node: File | Directory | Link, site: str = "") -> Pat
 
 @dataclass
 class Records:
-    """What the runs of one environment have recorded. `states` are those of what is no path, by
-    `State.name`; `text` is all of it as it stands in the file."""
+    """What the runs of one environment have recorded, the last one of this `version`. `states` are
+    those of what is no path, by `State.name`; `text` is all of it as it stands in the file."""
 
     paths: list[PathRecord] = field(default_factory=list)
     packages: set[str] = field(default_factory=set)
     databases: set[str] = field(default_factory=set)
     states: dict[str, Any] = field(default_factory=dict)
+    version: str = ""
     text: str = ""
 
     @property
@@ -89,7 +87,7 @@ def parse_manifests(lines: Iterable[str]) -> dict[str, Records]:
         if line.startswith("== "):
             name = line[3:]
             manifests[name] = Records()
-        elif added(manifests[name], from_json(line) or from_tabs(line.split("\t")), name):
+        elif added(manifests[name], from_json(line) or from_tabs(line.split("\t"))):
             manifests[name].text += f"{line}\n"
     return manifests
 
@@ -102,7 +100,7 @@ def from_json(line: str) -> Any:
 
 
 def from_tabs(words: list[str]) -> Any:
-    """A line of format 1."""
+    """A line of a version before 0.2: its fields are separated by tabs."""
     match words:
         case [_, "package" | "database" as kind, name]:
             return {kind: name}
@@ -120,21 +118,16 @@ def from_tabs(words: list[str]) -> Any:
 OF_A_SITE = re.compile(
     "(?:app|storage|settings|reach|database|redis|logs|logrotate|socket|php-fpm|nginx)-(.*)"
 )
-"""The trees of format 1 that are a site's."""
+"""The trees of such lines that are a site's."""
 
 PATH_FIELDS = [field.name for field in fields(PathRecord)]
 
 
-def added(records: Records, entry: Any, name: str) -> bool:
-    """Whether it is a record. Raises ServerError for a format that is not known yet."""
+def added(records: Records, entry: Any) -> bool:
+    """Whether it is a record."""
     match entry:
-        case {"format": int(number)} if number > FORMAT:
-            raise ServerError(
-                f"a newer Stagecraft has written {MANIFESTS}/{name} (format {number}; this one"
-                f" knows {FORMAT}): merge its main into yours first"
-            )
-        case {"format": int()}:
-            pass
+        case {"version": str(version)}:
+            records.version = version
         case {"package": str(package)}:
             records.packages.add(package)
         case {"database": str(database)}:
@@ -158,6 +151,9 @@ def lines(entries: Iterable[Mapping[str, Any]]) -> str:
 
 
 # --- Declared by a run ---
+
+OWN = "own-"
+"""What the names of trees begin with that a team's own steps (overrides/*.py) install."""
 
 
 @dataclass
@@ -242,6 +238,11 @@ class Manifest:
         units = dict.fromkeys(name.removesuffix(".d") for name in reversed(names))
         return sorted(units, key=lambda unit: unit.endswith(".service"))
 
+    def removed_steps(self) -> list[str]:
+        """The trees of a team's own steps that no step declares any more."""
+        trees = {record.tree for record in self.own.paths if record.tree.startswith(OWN)}
+        return sorted(trees - self.declared.keys())
+
     def logins_of(self, removed: str) -> list[str]:
         """The database accounts of a removed site that no other site has taken over."""
         logins = (PurePath(record.path) for record in self._left(removed))
@@ -271,7 +272,7 @@ class Manifest:
         databases = (records.databases | self.databases) - self.dropped
         return lines(
             [
-                {"format": FORMAT},
+                {"version": OURS},
                 *({"package": name} for name in sorted(records.packages)),
                 *({"database": name} for name in sorted(databases)),
                 *(vars(record) for tree in trees for record in self._paths(tree, records)),

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+OVERRIDES = Path("overrides")
+"""A team's own templates and steps, from the project's directory, where pyinfra is started."""
+
 
 def here() -> Path:
     """The project's directory, which is the working directory. Raises click.ClickException."""

@@ -1,4 +1,4 @@
-"""python -m stagecraft.proof DOMAIN SERVER: shows that a throwaway server serves its site."""
+"""python -m stagecraft.proof SERVER: shows that a throwaway server serves the local site."""
 
 import http.client
 import json
@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from stagecraft.nspawn import Lab
+from stagecraft.settings import read
 
 TIMEOUT = 10  # seconds
 
 
-def main(domain: str, server_name: str) -> int:
+def main(server_name: str) -> int:
     """Prints the site's certificate and what it says of its health; 1 if it is not well."""
+    domain = read("local").sites[0].domain
     try:
         address = Lab(Path(".stagecraft")).server(server_name).address
         trusting = trust_only(served_certificate(address, domain))

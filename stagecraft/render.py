@@ -17,6 +17,7 @@ from jinja2 import (
 
 from stagecraft.errors import BrokenTemplate
 from stagecraft.operations.nodes import File
+from stagecraft.project import OVERRIDES
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -24,7 +25,7 @@ TEMPLATES = Path(__file__).parent.parent / "templates"
 @cache
 def jinja() -> Environment:
     return Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([OVERRIDES.resolve(), TEMPLATES]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -34,13 +35,21 @@ def jinja() -> Environment:
 
 
 def render(template: str, **values: Any) -> str:
-    """The text of `templates/<template>`. `managed` is there for its first comment. Raises
-    BrokenTemplate with its line, for a name that it uses and nobody gave, too."""
-    managed = f"Managed by Stagecraft (templates/{template}); changes made here are overwritten."
+    """The text of `templates/<template>`, or of a team's own in its place. `managed` is there for
+    its first comment. Raises BrokenTemplate with its line, for a name that it uses and nobody gave,
+    too."""
+    origin = origin_of(template)
+    managed = f"Managed by Stagecraft ({origin}); changes made here are overwritten."
     try:
         return jinja().get_template(template).render(managed=managed, **values)
     except TemplateError as error:
-        raise BrokenTemplate(f"templates/{template}:{line_of(error)}: {error.message}") from error
+        raise BrokenTemplate(f"{origin}:{line_of(error)}: {error.message}") from error
+
+
+def origin_of(template: str) -> str:
+    """The file that it is rendered from: a team's own wins over that of the same path."""
+    own = OVERRIDES / template
+    return str(own) if own.is_file() else f"templates/{template}"
 
 
 def line_of(error: TemplateError) -> int:
@@ -66,4 +75,5 @@ def file(
 ) -> File:
     """The `File` at `path` with the text that the template gives with these values."""
     text = render(template, **values)
-    return File(path, text, user, group, mode, secret=secret, public=public, origin=template)
+    origin = origin_of(template)
+    return File(path, text, user, group, mode, secret=secret, public=public, origin=origin)

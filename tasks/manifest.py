@@ -16,13 +16,16 @@ from stagecraft.operations.manifest import recorded
 from stagecraft.operations.nodes import Directory
 from stagecraft.paths import MANIFESTS
 from stagecraft.run import this_run
+from stagecraft.version import refuse_newer
 
 
 @deploy("Manifest")
 def begin(owner: str, *, whole: bool = True) -> None:
     """Everything that is installed from here on is recorded before it is made. `owner` is an
     environment, or the nightly check; `whole` says whether the run declares all that is its."""
-    this_run().manifest = Manifest(owner, host.get_fact(Manifests), whole)
+    records = host.get_fact(Manifests)
+    refuse_newer({name: found.version for name, found in records.items()}, host.name)
+    this_run().manifest = Manifest(owner, records, whole)
     files.tree(
         name=f"Make {MANIFESTS}",
         tree="manifest",

@@ -1,4 +1,5 @@
-"""What was installed for sites and is not declared any more: what serves goes, data stays."""
+"""What was installed for sites, or by steps of overrides/, and is not declared any more: what
+serves goes, data stays."""
 
 from __future__ import annotations
 
@@ -52,6 +53,13 @@ def removed_sites(environment: Environment) -> None:
             after=withdrawn,
             refresh=RELOAD,
         )
+
+
+@deploy("Removed steps")
+def removed_steps() -> None:
+    """Comes when every step of overrides/ has declared its trees."""
+    for tree in this_run().manifest.removed_steps():
+        files.tree(name=f"Take away {tree}", tree=tree, nodes=[])
 
 
 def end(name: str) -> None:

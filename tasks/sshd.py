@@ -13,10 +13,11 @@ from stagecraft.operations.host_keys import generated
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node
 from stagecraft.operations.services import stopped
 from stagecraft.paths import AUTHORIZED_KEYS, HOST_KEY, HOST_KEY_RSA
-from stagecraft.render import file, render
+from stagecraft.render import file, origin_of, render
 from stagecraft.settings import Host
 
 DROP_IN = "/etc/ssh/sshd_config.d/00-stagecraft.conf"
+DROP_IN_TEMPLATE = "sshd/stagecraft.conf.j2"
 """Before 50-cloud-init.conf, with which providers allow passwords."""
 
 
@@ -119,7 +120,7 @@ def nodes(port: int, settings: Host, machine: Machine, ways: Ways) -> list[Node]
             for account in sorted(ways.keys)
             if account not in settings.accounts
         ),
-        File(DROP_IN, drop_in([port], settings, machine), origin="sshd/stagecraft.conf.j2"),
+        File(DROP_IN, drop_in([port], settings, machine), origin=origin_of(DROP_IN_TEMPLATE)),
     ]
 
 
@@ -139,7 +140,7 @@ def authorized_keys(settings: Host) -> list[Node]:
 
 def drop_in(ports: list[int], settings: Host, machine: Machine) -> str:
     return render(
-        "sshd/stagecraft.conf.j2",
+        DROP_IN_TEMPLATE,
         ports=ports,
         accounts=settings.accounts,
         authorized_keys=AUTHORIZED_KEYS,

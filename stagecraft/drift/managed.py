@@ -224,7 +224,7 @@ def wanted(node: Node) -> str:
             return "a file that no run has applied yet"
         case Directory():
             return f"a directory of {node.user}:{node.group}, mode {node.mode}"
-    origin = f", from templates/{node.origin}" if node.origin else ""
+    origin = f", from {node.origin}" if node.origin else ""
     return f"a file of {node.user}:{node.group}, mode {node.mode}{origin}"
 
 

@@ -10,6 +10,7 @@ from base64 import encodebytes
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import OperationMeta, operation
@@ -19,6 +20,7 @@ from stagecraft.facts.files import Entry, Tree, becoming_for_a_while
 from stagecraft.manifest import Manifest
 from stagecraft.operations.diff import show
 from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant
+from stagecraft.project import OVERRIDES
 from stagecraft.run import saw, this_run
 from stagecraft.seen import Place
 
@@ -104,6 +106,8 @@ def tree(
     if this_run().checks:
         nodes = this_run().manifest.sealed(nodes)
     stale = this_run().manifest.declare(tree, nodes, site)
+    if own := sorted({node.origin for node in nodes if is_overridden(node)}):
+        name += f", from {', '.join(own)}"
     if stale:
         name += f", remove {', '.join(node.path for node in stale)}"
     meta = install(
@@ -116,6 +120,11 @@ def tree(
         manifest=this_run().manifest,
     )
     return Written(tree, meta)
+
+
+def is_overridden(node: Node) -> TypeGuard[File]:
+    """Whether it is rendered from a team's own template."""
+    return isinstance(node, File) and Path(node.origin).is_relative_to(OVERRIDES)
 
 
 def went_wrong(earlier: Written | OperationMeta) -> bool:

@@ -126,7 +126,7 @@ keep() {
 }
 
 make_parents() { mkdir -p "$stage/live${path%/*}"; }
-name_origins() { [ "$origin" = - ] || echo "  $path comes from templates/$origin" >&2; }
+name_origins() { [ "$origin" = - ] || echo "  $path comes from $origin" >&2; }
 
 if [ -n "$check" ]; then
     for directory; do

@@ -12,7 +12,8 @@ import click
 
 from stagecraft.drift.waivers import FILE, read_waivers
 from stagecraft.nearest import did_you_mean
-from stagecraft.project import environments, here
+from stagecraft.project import OVERRIDES, environments, here
+from stagecraft.render import TEMPLATES
 from stagecraft.secrets.file import SecretsFile
 from stagecraft.settings import SettingsError, read
 from stagecraft.sources import Place, Problem
@@ -20,7 +21,8 @@ from stagecraft.sources import Place, Problem
 
 @click.command()
 def settings() -> None:
-    """Checks what the team has written: group_data/, inventories/, secrets/ and waivers.yml.
+    """Checks what the team has written: group_data/, inventories/, secrets/, overrides/ and
+    waivers.yml.
 
     Needs no server and no key.
     """
@@ -31,7 +33,7 @@ def settings() -> None:
 
 
 def _problems(root: Path) -> Iterator[Problem]:
-    """What is wrong in group_data/, inventories/, secrets/ and waivers.yml."""
+    """What is wrong in all that a team owns."""
     names = environments(root)
     for environment in names or ["staging"]:
         yield from _wrong(partial(read, environment, root))
@@ -39,6 +41,9 @@ def _problems(root: Path) -> Iterator[Problem]:
         yield from _wrong_inventory(path, root, names)
     for path in sorted((root / "secrets").glob("*.yml")):
         yield from _wrong(partial(SecretsFile, path, root))
+    for path in sorted((root / OVERRIDES).glob("*.py")):
+        yield from _wrong(partial(_parsed, path, root))
+    yield from _overriding_nothing(root)
     yield from _wrong(partial(read_waivers, root / FILE, datetime.now(UTC).date()))
 
 
@@ -53,11 +58,10 @@ def _wrong(reading: Callable[[], object]) -> list[Problem]:
 def _wrong_inventory(path: Path, root: Path, names: list[str]) -> Iterator[Problem]:
     """Inventories are read, not run: to load one needs the secrets, and for a throwaway server
     that it runs."""
-    file = str(path.relative_to(root))
     try:
-        tree = ast.parse(path.read_bytes())
-    except SyntaxError as error:
-        yield Problem(Place(file, error.lineno or 0), f"this cannot be read: {error.msg}")
+        tree = _parsed(path, root)
+    except SettingsError as error:
+        yield from error.problems
         return
     for node in ast.walk(tree):
         match node:
@@ -65,4 +69,26 @@ def _wrong_inventory(path: Path, root: Path, names: list[str]) -> Iterator[Probl
                 if name not in names:
                     hint = did_you_mean(name, names)
                     message = f"there is no group_data/{name}.yml{hint}"
-                    yield Problem(Place(file, node.lineno), message)
+                    yield Problem(Place(str(path.relative_to(root)), node.lineno), message)
+
+
+def _parsed(path: Path, root: Path) -> ast.Module:
+    file = str(path.relative_to(root))
+    try:
+        return ast.parse(path.read_bytes())
+    except SyntaxError as error:
+        message = f"this cannot be read: {error.msg}"
+        raise SettingsError([Problem(Place(file, error.lineno or 0), message)]) from None
+
+
+def _overriding_nothing(root: Path) -> Iterator[Problem]:
+    """Templates that neither stand in for one of ours nor are named in a step."""
+    steps = "".join(path.read_text(errors="replace") for path in (root / OVERRIDES).glob("*.py"))
+    ours = [str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.j2")]
+    for path in sorted((root / OVERRIDES).rglob("*.j2")):
+        template = str(path.relative_to(root / OVERRIDES))
+        if template not in ours and template not in steps:
+            message = f"there is no templates/{template}"
+            yield Problem(
+                Place(str(path.relative_to(root))), message + did_you_mean(template, ours)
+            )

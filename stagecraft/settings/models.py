@@ -1,4 +1,4 @@
-"""The settings as types. `group_data/all.yml` explains every key where it is set."""
+"""The settings as types. `example/group_data/all.yml` explains every key where it is set."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ from stagecraft.secrets.read import STAND_IN
 from stagecraft.seen import Place, Seen, State, Value
 from stagecraft.settings import Environment, Site
 
-FILE = File("/etc/nginx/shop.conf", "x", origin="nginx/site.conf.j2")
+FILE = File("/etc/nginx/shop.conf", "x", origin="templates/nginx/site.conf.j2")
 EDITED = Place("nginx", FILE, Entry("file", "644", "root", "root", "0"), "root")
 RUN = "pyinfra inventories/production.py deploy.py"
 

@@ -104,7 +104,7 @@ def everything_below(directory: Path) -> dict[str, str]:
 def a_tree(root: Path, text: str = "new\n") -> list[Node]:
     return [
         Directory(f"{root}/conf"),
-        File(f"{root}/conf/a", text, origin="nginx/a.conf.j2"),
+        File(f"{root}/conf/a", text, origin="templates/nginx/a.conf.j2"),
         File(f"{root}/conf/b", text, user="daemon", group="www-data", mode="640"),
         Link(f"{root}/conf/link", "a"),
         Absent(f"{root}/conf/default"),

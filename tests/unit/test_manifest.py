@@ -17,8 +17,11 @@ from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Vac
 from stagecraft.paths import MANIFESTS
 from stagecraft.run import Run
 from stagecraft.seen import State
+from stagecraft.version import OURS, refuse_newer
 
-VHOST = File("/etc/nginx/sites-available/shop.conf", "server {}\n", origin="nginx/site.conf.j2")
+VHOST = File(
+    "/etc/nginx/sites-available/shop.conf", "server {}\n", origin="templates/nginx/site.conf.j2"
+)
 
 
 def recorded(*nodes: Node, tree: str = "nginx", site: str = "") -> Records:
@@ -55,7 +58,7 @@ CURRENT = Link("/var/www/shop/current", "releases/placeholder", initial=True)
 def test_a_manifest_is_read_as_it_was_written() -> None:
     records = recorded(DIRECTORY, VHOST, LINK, CURRENT, Absent("/etc/x"), Vacant("/etc/y"))
     assert records.text.splitlines()[:2] == [
-        '{"format": 2}',
+        f'{{"version": "{OURS}"}}',
         '{"site": "", "tree": "nginx", "kind": "directory", "path": "/etc/nginx/conf",'
         ' "user": "root", "group": "root", "mode": "755",'
         ' "value": "group:a:r-x,user:www-data:--x"}',
@@ -87,11 +90,6 @@ declared\tstate\tsecrets shop-staging\tsettings a, values b
         "secrets shop-staging": {"settings": "a", "values": "b"},
     }
     assert records.text == old
-
-
-def test_a_manifest_of_a_newer_stagecraft_is_not_understood_by_halves() -> None:
-    with pytest.raises(ServerError, match=r"newer Stagecraft .*manifests/x \(format 3"):
-        read('{"format": 3}\n')
 
 
 def test_what_is_no_longer_declared_goes_contents_first() -> None:
@@ -286,3 +284,22 @@ def test_a_run_that_failed_somewhere_is_not_recorded_and_fails(record: Any) -> N
     (command,) = record(Records(), "Redis | Run Redis of shop-staging")
     assert command.function is operation.say_failed
     assert command.function(None, SimpleNamespace(print_prefix=""), *command.args) is False
+
+
+# --- Versions -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("noted", ["", "0.0.9", OURS])
+def test_a_run_of_a_newer_version_than_the_last_one_is_one(noted: str) -> None:
+    refuse_newer({"staging": "", "production": noted}, "one")
+
+
+@pytest.mark.parametrize("noted", ["99.0.0", "0.2000.0"])
+def test_a_run_of_an_older_version_than_the_last_one_is_refused(noted: str) -> None:
+    with pytest.raises(ServerError, match=f"^one: Stagecraft {noted} has run here, for prod"):
+        refuse_newer({"staging": "", "production": noted}, "one")
+
+
+def test_the_version_is_noted() -> None:
+    assert recorded(VHOST).version == OURS
+    assert read("").version == ""

@@ -225,7 +225,7 @@ def test_an_environment_survives_the_way_through_host_data(root: Path) -> None:
 
 @pytest.mark.team_files
 def test_all_yml_explains_every_key_of_a_site() -> None:
-    text = (REPOSITORY / "group_data/all.yml").read_text()
+    text = (REPOSITORY / "example/group_data/all.yml").read_text()
     defaults = cast(dict[str, Any], yaml.safe_load(text)["site_defaults"])
     assert Site.model_fields.keys() - defaults.keys() == {"key", "environment", "domain"}
     for name, value in defaults.items():

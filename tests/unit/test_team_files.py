@@ -81,6 +81,24 @@ def test_every_mistake_is_named_with_file_and_line(team: Path) -> None:
     ]
 
 
+def test_overrides_that_override_nothing(team: Path) -> None:
+    shutil.copytree(REPOSITORY / "templates/redis", team / "templates/redis")
+    (team / "overrides/cron").mkdir(parents=True)
+    (team / "overrides/redis").mkdir()
+    (team / "overrides/redis/redis.conf.j2").touch()
+    (team / "overrides/cron/site.j2").touch()
+    (team / "overrides/cron.py").write_text("file('/etc/cron.d/x', 'cron/site.j2')\n")
+    assert check(team).returncode == 0
+    (team / "overrides/redis/redis.cnf.j2").touch()
+    (team / "overrides/own.py").write_text("\ndef after_app(site:\n")
+    lines = [line.strip() for line in check(team).stderr.splitlines()[1:]]
+    assert lines[0].startswith("overrides/own.py:2: this cannot be read: ")
+    assert lines[1] == (
+        "overrides/redis/redis.cnf.j2: there is no templates/redis/redis.cnf.j2;"
+        " did you mean 'redis/redis.conf.j2'?"
+    )
+
+
 def test_environments_that_collide(team: Path) -> None:
     (team / "group_data/qa.yml").write_text((team / "group_data/staging.yml").read_text())
     assert "staging.shop.test is taken" in check(team).stderr

@@ -25,12 +25,12 @@ from stagecraft.settings.models import AptSource
 from stagecraft.settings.read import ISSUERS
 
 TEMPLATES = sorted(
-    str(path.relative_to(render.TEMPLATES))
+    str(path.relative_to(render.TEMPLATES.parent))
     for path in render.TEMPLATES.rglob("*")
     if path.is_file()
 )
 
-UNMARKED = {"redis/users.acl.j2"}
+UNMARKED = {"templates/redis/users.acl.j2"}
 """Redis takes no comment in an ACL file: `should start with user keyword`."""
 
 VARIANTS = [
@@ -150,7 +150,7 @@ def written(
 
 def rendered(written: Any, template: str) -> list[File]:
     files = [file for file in [*written.files, *written.passing] if file.origin == template]
-    assert files, f"no task writes templates/{template}"
+    assert files, f"no task writes {template}"
     return files
 
 
@@ -176,7 +176,7 @@ def test_a_file_says_first_of_all_where_it_comes_from(written: Any, template: st
         first, second, *_ = file.content.splitlines()
         line = second if re.match(r"#!|<\?php$", first) else first
         assert re.fullmatch(
-            rf"(#|;|//) Managed by Stagecraft \(templates/{re.escape(template)}\);"
+            rf"(#|;|//) Managed by Stagecraft \({re.escape(template)}\);"
             r" changes made here are overwritten\.",
             line,
         ), file.path
@@ -205,7 +205,7 @@ def test_only_secret_files_hold_secrets(
         found = [value for value in values if value in file.content]
         assert file.secret or not found, file.path
         holders |= {file.origin} if found else set()
-    assert holders == {"app/env.j2", "database/login.cnf.j2"}
+    assert holders == {"templates/app/env.j2", "templates/database/login.cnf.j2"}
 
 
 def test_a_secret_file_is_not_for_everybody(written: Any) -> None:
@@ -246,7 +246,12 @@ def test_a_value_is_written_as_it_is() -> None:
 
 def test_owner_and_mode_are_the_file_s_and_not_the_template_s() -> None:
     file = render.file("/x", "app/env.j2", user="u", group="g", mode="600", variables={})
-    assert (file.user, file.group, file.mode, file.origin) == ("u", "g", "600", "app/env.j2")
+    assert (file.user, file.group, file.mode, file.origin) == (
+        "u",
+        "g",
+        "600",
+        "templates/app/env.j2",
+    )
 
 
 # --- nginx ---
@@ -703,7 +708,7 @@ def test_php_fpm_takes_pool_and_ini(written: Any, tmp_path: Path, php_fpm: str) 
 
 @pytest.mark.skipif(not shutil.which("php"), reason="needs php-cli")
 def test_php_takes_the_placeholder(written: Any, tmp_path: Path) -> None:
-    (file, _) = rendered(written, "app/placeholder.php.j2")
+    (file, _) = rendered(written, "templates/app/placeholder.php.j2")
     (tmp_path / "index.php").write_text(file.content)
     result = subprocess.run(["php", "-l", tmp_path / "index.php"], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout
@@ -749,7 +754,7 @@ def test_redis_trial_start_refuses_what_redis_refuses(
 
 
 def test_redis_confines_the_site_to_its_prefix(written: Any) -> None:
-    default, user, check = rendered(written, "redis/users.acl.j2")[0].content.splitlines()
+    default, user, check = rendered(written, "templates/redis/users.acl.j2")[0].content.splitlines()
     assert default == "user default off"
     assert user.startswith("user askpro-staging on #")
     assert {"~askpro_staging_*", "&askpro_staging_*", "-@dangerous"} <= set(user.split())
@@ -797,7 +802,7 @@ def test_a_database_server_listens_on_no_port(
         {"name": "x", "address": "203.0.113.10", "database": {"engine": engine}}
     )
     written = write(make_environment(site, server=server), make_machine(memory_mb=4096))
-    (file,) = rendered(written, "database/server.cnf.j2")
+    (file,) = rendered(written, "templates/database/server.cnf.j2")
     assert f"/{engine}.conf.d/" in file.path
     assert "skip-networking\n" in file.content
     assert "innodb-buffer-pool-size = 1024M\n" in file.content
@@ -806,7 +811,7 @@ def test_a_database_server_listens_on_no_port(
 
 
 def test_a_hook_is_a_script_that_sh_takes(written: Any, tmp_path: Path) -> None:
-    (hook,) = rendered(written, "certbot/reload-nginx.sh.j2")
+    (hook,) = rendered(written, "templates/certbot/reload-nginx.sh.j2")
     assert hook.mode == "755"
     (tmp_path / "hook").write_text(hook.content)
     subprocess.run(["sh", "-n", tmp_path / "hook"], check=True)
@@ -814,7 +819,7 @@ def test_a_hook_is_a_script_that_sh_takes(written: Any, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not shutil.which("logrotate"), reason="needs logrotate")
 def test_logrotate_takes_its_file(written: Any, tmp_path: Path) -> None:
-    for n, file in enumerate(rendered(written, "logs/logrotate.conf.j2")):
+    for n, file in enumerate(rendered(written, "templates/logs/logrotate.conf.j2")):
         (tmp_path / f"{n}").write_text(file.content)
         result = subprocess.run(
             ["logrotate", "--debug", tmp_path / f"{n}"], capture_output=True, text=True

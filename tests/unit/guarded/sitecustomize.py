@@ -16,9 +16,10 @@ def refuse(event, arguments):
         return
     if str(DIRECTORY) not in os.environ.get("PYTHONPATH", ""):
         return
-    path = os.path.realpath(os.fsdecode(arguments[0]))
-    if f"{path}/".startswith(OWN):
-        raise AssertionError(f"a unit test reads {path}, which is the team's own")
+    path = os.fsdecode(arguments[0])
+    for name in (os.path.abspath(path), os.path.realpath(path)):
+        if f"{name}/".startswith(OWN):
+            raise AssertionError(f"a unit test reads {name}, which is the team's own")
 
 
 sys.addaudithook(refuse)

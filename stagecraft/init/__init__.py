@@ -1,0 +1,1 @@
+"""How a fresh clone becomes a team's own."""

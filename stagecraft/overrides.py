@@ -1,0 +1,105 @@
+"""A team's own steps, functions in overrides/*.py that run before or after a stage of deploy.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from functools import wraps
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from traceback import extract_tb
+from types import ModuleType
+from typing import Any
+
+from pyinfra.api.deploy import deploy
+from pyinfra.api.exceptions import PyinfraError
+
+from stagecraft.errors import BrokenOverride
+from stagecraft.manifest import OWN
+from stagecraft.nearest import did_you_mean
+from stagecraft.project import OVERRIDES
+from stagecraft.run import this_run
+
+Stage = Callable[..., Any]
+
+
+def extend(verb: MutableMapping[str, Any]) -> None:
+    """Has each stage among the verb's names run with the team's steps: the functions called
+    `before_<stage>` and `after_<stage>`, which are given what the stage is given. Raises
+    BrokenOverride."""
+    for file in sorted(OVERRIDES.glob("*.py")):
+        stages = {name: value for name, value in verb.items() if is_stage(value)}
+        for name, step in steps(file):
+            moment, _, stage = name.partition("_")
+            if stage not in stages:
+                line, hint = step.__code__.co_firstlineno, did_you_mean(stage, sorted(stages))
+                raise BrokenOverride(f"{file}:{line}: {name}: there is no stage {stage!r}{hint}")
+            own = deploy(str(file))(checked(step, file))
+            parts = [own, verb[stage]] if moment == "before" else [verb[stage], own]
+            verb[stage] = one_after_the_other(parts, verb[stage])
+
+
+def is_stage(value: object) -> bool:
+    """Whether this is one of pyinfra's deploys, out of tasks/."""
+    return hasattr(value, "_inner") and getattr(value, "__module__", "").startswith("tasks.")
+
+
+def steps(file: Path) -> Iterator[tuple[str, Any]]:
+    """The functions of the file that its name makes a step."""
+    with telling_where(file, 1):
+        values = vars(loaded(file))
+    for name, value in values.items():
+        if name.startswith(("before_", "after_")) and hasattr(value, "__code__"):
+            yield name, value
+
+
+def loaded(file: Path) -> ModuleType:
+    spec = spec_from_file_location(f"overrides.{file.stem}", file.resolve())
+    assert spec and spec.loader  # noqa: S101
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def one_after_the_other(parts: list[Stage], stage: Stage) -> Stage:
+    """Both parts, called alike; the result is that of the stage."""
+
+    @wraps(stage)
+    def run(*arguments: Any, **options: Any) -> Any:
+        results = {part: part(*arguments, **options) for part in parts}
+        return results[stage]
+
+    return run
+
+
+def checked(step: Stage, file: Path) -> Stage:
+    """The step, whose trees have names by which they are found when it is gone."""
+
+    @wraps(step)
+    def run(*arguments: Any) -> None:
+        before = set(this_run().manifest.declared)
+        with telling_where(file, step.__code__.co_firstlineno):
+            step(*arguments)
+        for tree in this_run().manifest.declared.keys() - before:
+            if not tree.startswith(OWN):
+                raise BrokenOverride(f"{file}: {step.__name__}: call the tree {OWN}{tree}")
+
+    return run
+
+
+@contextmanager
+def telling_where(file: Path, first: int) -> Iterator[None]:
+    """Raises BrokenOverride for whatever is raised by what it calls, with the line of the file that
+    called it, or else the first one."""
+    try:
+        yield
+    except Exception as error:
+        text = str(error) if isinstance(error, PyinfraError) else f"{type(error).__name__}: {error}"
+        raise BrokenOverride(f"{file}:{line_of(error, file) or first}: {text}") from error
+
+
+def line_of(error: Exception, file: Path) -> int:
+    if isinstance(error, SyntaxError):
+        return error.lineno or 0
+    frames = reversed(extract_tb(error.__traceback__))
+    return next((f.lineno or 0 for f in frames if f.filename == str(file.resolve())), 0)

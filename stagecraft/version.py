@@ -1,0 +1,26 @@
+"""Which Stagecraft this is. Servers note it, so that no older one undoes what it does not know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib.metadata import version
+
+from stagecraft.errors import ServerError
+
+OURS = version("stagecraft")
+
+
+def refuse_newer(noted: Mapping[str, str], server: str) -> None:
+    """Raises ServerError where a run of a newer version came before, for whichever environment;
+    `noted` has the version of each one's last run."""
+    for environment, theirs in noted.items():
+        if number(theirs) > number(OURS):
+            raise ServerError(
+                f"{server}: Stagecraft {theirs} has run here, for {environment}, and this is"
+                f" {OURS}: merge that version, then make settings (docs/team.md)"
+            )
+
+
+def number(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)]
