@@ -35,7 +35,7 @@ HELD = (
     "mariadb-dump --all-databases --skip-dump-date --skip-comments | sha256sum;"
     # --terse: without the addresses that have just logged in.
     " nft --stateless --terse list ruleset;"
-    " sysctl -a 2>/dev/null | grep -v 'random\\|nr\\|state\\|_count\\|last_pid';"
+    " sysctl -a 2>/dev/null | grep -v 'random\\|nr\\|state\\|_count\\|last_pid\\|quota';"
     " systemctl list-units --all --plain --no-legend --type=service,socket,timer"
     " | grep -v 'user@\\|user-runtime-dir@\\|systemd-hostnamed\\|systemd-timedated'"
     " | awk '{print $1, $2, $3}'"

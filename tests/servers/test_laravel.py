@@ -92,7 +92,8 @@ def host(request: pytest.FixtureRequest) -> Iterator[Provisioned]:
         " php-laravel-framework",
         timeout=300,
     )
-    host.project.apply("staging")  # it has brought extensions of PHP
+    for name in host.environments:
+        host.project.apply(name)  # it has brought extensions of PHP
     worked, said = release(host, "1")
     assert worked, said
     yield host

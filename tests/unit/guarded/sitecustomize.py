@@ -16,8 +16,8 @@ def refuse(event, arguments):
         return
     if str(DIRECTORY) not in os.environ.get("PYTHONPATH", ""):
         return
-    path = os.fsdecode(arguments[0])
-    for name in (os.path.abspath(path), os.path.realpath(path)):
+    path = Path(os.fsdecode(arguments[0]))
+    for name in (path.absolute(), path.resolve()):
         if f"{name}/".startswith(OWN):
             raise AssertionError(f"a unit test reads {name}, which is the team's own")
 
