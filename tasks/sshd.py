@@ -16,8 +16,8 @@ from stagecraft.paths import AUTHORIZED_KEYS, HOST_KEY, HOST_KEY_RSA
 from stagecraft.render import file, origin_of, render
 from stagecraft.settings import Host
 
-DROP_IN = "/etc/ssh/sshd_config.d/00-stagecraft.conf"
 DROP_IN_TEMPLATE = "sshd/stagecraft.conf.j2"
+DROP_IN = "/etc/ssh/sshd_config.d/00-stagecraft.conf"
 """Before 50-cloud-init.conf, with which providers allow passwords."""
 
 
