@@ -17,6 +17,7 @@ from pathlib import Path
 from stagecraft.nspawn import kernel, network
 from stagecraft.nspawn.commands import detach, run
 from stagecraft.nspawn.errors import NspawnError
+from stagecraft.nspawn.locked import locked
 
 CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified")
 
@@ -136,9 +137,12 @@ def kill(root: Path) -> None:
         KILLED_WITHIN,
         f"processes survive in {root}",
     )
-    for supervisor in found:
-        network.delete_leftover(_machine(supervisor.number))
-        _remove_cgroups(_machine(supervisor.number))
+    with locked(network.LOCK):
+        # Its number is free again, and may be that of a server that has just begun to boot.
+        taken = {supervisor.number for supervisor in running()}
+        for number in {supervisor.number for supervisor in found} - taken:
+            network.delete_leftover(_machine(number))
+            _remove_cgroups(_machine(number))
 
 
 def press_reset(root: Path) -> None:

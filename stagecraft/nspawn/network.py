@@ -6,6 +6,10 @@ from stagecraft.nspawn import kernel
 from stagecraft.nspawn.commands import run
 from stagecraft.nspawn.errors import NspawnError
 
+LOCK = Path("/run/stagecraft.lock")
+"""Held by whoever takes an address, or takes away what a server with one has left. One for the
+machine, because its clones of the repository share bridge and addresses."""
+
 BRIDGE = "stagecraft0"
 
 # RFC 2544 reserves 198.18.0.0/15 for benchmarks, so no real network that we could hide uses it.

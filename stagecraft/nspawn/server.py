@@ -14,9 +14,6 @@ from stagecraft.nspawn.locked import locked
 
 log = logging.getLogger(__name__)
 
-# One for the machine, because its clones of the repository share bridge and addresses.
-NETWORK_LOCK = Path("/run/stagecraft.lock")
-
 BOOTED_WITHIN = 60.0  # seconds
 
 # What cloud images do: root's key moves to an account that may become root.
@@ -102,7 +99,7 @@ class Server:
 
     def power_on(self) -> None:
         """Ensures that the server runs, with an address of its own, and answers."""
-        with locked(NETWORK_LOCK):
+        with locked(network.LOCK):
             network.ensure()
             number = network.free_number({other.number for other in containers.running()})
             address = network.address(number)
@@ -175,7 +172,7 @@ class Server:
         if self.directory.exists():
             shutil.rmtree(self.directory)
         ssh_config.collect(self.lab)
-        with locked(NETWORK_LOCK):
+        with locked(network.LOCK):
             if not containers.running():
                 network.remove()
                 kernel.restore()

@@ -14,7 +14,6 @@ import pytest
 
 from stagecraft.nspawn import Lab, NspawnError, Server, containers, images, network
 from stagecraft.nspawn.locked import locked
-from stagecraft.nspawn.server import NETWORK_LOCK
 
 VERSIONS = {"trixie": "13", "bookworm": "12"}
 
@@ -239,7 +238,7 @@ def test_the_network_goes_with_the_last_server(lab: Lab) -> None:
 
 def _network_as_needed() -> bool:
     """Whether it is there if any server of this machine runs, and gone if none does."""
-    with locked(NETWORK_LOCK):
+    with locked(network.LOCK):
         needed = bool(containers.running())
         bridge = Path("/sys/class/net", network.BRIDGE).exists()
         tables = subprocess.run(["nft", "list", "tables"], capture_output=True, check=True)
