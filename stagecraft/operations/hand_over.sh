@@ -25,8 +25,14 @@ roots_all() { # what is below the working directory
 renew() ( # all files below the working directory
     release=$PWD
     rm -rf "$copy"
-    mkdir -m 700 "$copy"
-    cp -a . "$copy/release"
+    mkdir -m 700 "$copy" "$copy/release"
+    # A process can have a lease on a file: cp would wait 45 seconds for each of them, tar fails. Its 1
+    # is a file that has just changed.
+    { tar -cf - . || [ $? = 1 ] || : >"$copy/incomplete"; } | tar -xpf - -C "$copy/release"
+    ! [ -e "$copy/incomplete" ] || {
+        echo "$release cannot be copied while what runs as $site holds its files; end it: pkill -KILL -u $site" >&2
+        exit 1
+    }
     cd "$copy/release"
     roots_all
     find . ! -type d -execdir sh -c '

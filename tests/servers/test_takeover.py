@@ -140,6 +140,33 @@ def test_what_the_site_has_open_for_writing_is_no_release_s(host: Provisioned) -
     assert host.ssh(AS_IT_WAS).split() == ["written", modified, "current", "releases", "shared"]
 
 
+LEASE = f"""
+cd {HOME}
+cp -a releases/placeholder releases/leased
+chown -hR {SITE}: releases/leased
+# F_SETLEASE and F_WRLCK, which perl has no names for.
+{AS_SITE} perl -e '
+    $SIG{{IO}} = "IGNORE";
+    open my $file, "<", shift;
+    fcntl($file, 1024, 1) or die $!;
+    sleep' releases/leased/public/index.php 2> /dev/null &
+until grep -q 'LEASE *ACTIVE *WRITE' /proc/locks; do sleep 0.1; done
+"""
+
+
+def test_a_lease_on_a_file_of_a_release_ends_the_run_with_what_to_do(host: Provisioned) -> None:
+    """The kernel would have root wait 45 seconds for each file."""
+    host.ssh(LEASE)
+    try:
+        run = host.project.pyinfra("staging", "-y")
+    finally:
+        host.ssh(f"pkill -KILL -u {SITE} perl")
+    assert run.code == 1
+    assert f"pkill -KILL -u {SITE}" in run.output
+    assert " over to root: leased" in "".join(host.project.apply("staging"))
+    host.ssh(f"rm -r {HOME}/releases/leased")
+
+
 def test_a_killed_run_s_releases_are_handed_over_by_the_next(host: Provisioned) -> None:
     """It marks what it is at."""
     host.ssh(f"chmod +t {HOME}/releases/earlier")
