@@ -60,7 +60,7 @@ test: check ## All of it: check, and every test on real servers
 
 bench: .venv/developing ## Measure it, side by side with stock pyinfra, bare ssh and a stock vhost; 25 minutes
 	@.ci/ensure-packages $(SERVER_PACKAGES)
-	@PYTHONPATH=tests/servers .venv/bin/python -m bench
+	@PYTHONPATH=tests/servers/support .venv/bin/python -m bench
 
 UPGRADE = --upgrade
 LOCK = .stagecraft/uv/bin/uv pip compile --universal $(UPGRADE) --quiet \
