@@ -45,22 +45,29 @@ check: settings .venv/developing ## Lint, formatting, types, known vulnerabiliti
 	.venv/bin/mypy
 	@.ci/audit requirements.lock
 
-unit: .venv/developing ## Tests without a server, in seconds
+unit: .venv/developing ## Tests without a server, in a minute
 	.venv/bin/pytest tests/unit
 
 # One more than CI has cores: much of its time a test waits, for a service or a timer.
 WORKERS = 3
+PYTEST = .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder
+
+ONE_SERVER = trixie or not test_converge
+
+quick: .venv/developing ## Unit tests, and one real server: provisioned, again without a change, serving
+	@.ci/ensure-packages $(SERVER_PACKAGES)
+	$(PYTEST) tests/unit tests/servers/provision/test_converge.py -k '$(ONE_SERVER)'
 
 # What takes rendered files in unit tests, of packages that start nothing; rsync is pyinfra's.
 JUDGES = acl openssl php-cli mariadb-client-core redis-tools logrotate rsync
 
 test: check ## All of it: check, and every test on real servers
 	@.ci/ensure-packages $(SERVER_PACKAGES) $(JUDGES)
-	.venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder $(TESTS)
+	$(PYTEST) $(TESTS)
 
 bench: .venv/developing ## Measure it, side by side with stock pyinfra, bare ssh and a stock vhost; 25 minutes
 	@.ci/ensure-packages $(SERVER_PACKAGES)
-	@PYTHONPATH=tests/servers .venv/bin/python -m bench
+	@PYTHONPATH=tests/servers/support .venv/bin/python -m bench
 
 UPGRADE = --upgrade
 LOCK = .stagecraft/uv/bin/uv pip compile --universal $(UPGRADE) --quiet \
@@ -100,4 +107,4 @@ INSTALL := pip install --quiet --require-hashes --no-build-isolation
 	@.venv/judges/bin/$(INSTALL) -r requirements-judges.lock
 	@touch $@
 
-.PHONY: help demo server ssh clean settings check unit test bench lock
+.PHONY: help demo server ssh clean settings check unit quick test bench lock

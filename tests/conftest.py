@@ -17,7 +17,7 @@ from gevent import monkey
 # workers of pytest-xdist die of that. Runs are programs of their own: no test needs it here.
 monkey.patch_all = lambda: True
 
-pytest.register_assert_rewrite("project", "provisioned", "tampering")
+pytest.register_assert_rewrite("bare", "project", "provisioned", "tampering")
 
 # Whatever runs in the background of a shell is born deaf to Ctrl-C, and so is what it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -142,7 +142,7 @@ LONGEST_FIRST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     """Gives all tests on one server to one worker, those without a server to whoever is free."""
     for item in items:
-        if item.path.parent == Path(__file__).parent:
+        if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.xdist_group(group(item)))
         if tamper := parameters_of(item).get("tamper"):
             item.user_properties.append(("drift", (*tamper.finding, tamper.name)))

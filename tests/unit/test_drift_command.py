@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -132,19 +133,17 @@ def test_a_check_may_be_interrupted_while_it_begins(project: Path, seconds: floa
 
 
 def until_it_is_ours(process: subprocess.Popen[str]) -> None:
-    """Python itself shows a traceback of an interrupt in its first hundredths of a second; then
-    our program takes away its handler."""
-    sigint, sigpipe = (1 << number - 1 for number in (signal.SIGINT, signal.SIGPIPE))
-    for _ in range(2000):
+    """Python itself shows a traceback of an interrupt in its first hundredths of a second: it has a
+    handler then, which our program takes away."""
+    bit, python_s = 1 << signal.SIGINT - 1, False
+    for _ in range(10_000):
         status = Path(f"/proc/{process.pid}/status").read_text()
-        ignored, caught = (
-            int(line.split()[1], 16)
-            for line in status.splitlines()
-            if line.startswith(("SigIgn", "SigCgt"))
-        )
-        if ignored & sigpipe and not caught & sigint:
+        [caught] = re.findall(r"^SigCgt:\s+(\w+)", status, re.MULTILINE)
+        if int(caught, 16) & bit:
+            python_s = True
+        elif python_s:
             return
-        time.sleep(0.005)
+        time.sleep(0.001)
     raise AssertionError("it never began")
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-REPOSITORY = Path(__file__).parents[2]
+from stagecraft.settings import REPOSITORY
 
 FINISHED = re.compile(r"\] (Success|No changes)")
 

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 import pytest
 import yaml
+from judges import issues_of_gixy
 from provisioned import Provisioned, quote
-from test_judges import issues_of_gixy
 
 SHOP, NAME = "https://shop.test", "shop-staging"
 HOME = f"/var/www/{NAME}"

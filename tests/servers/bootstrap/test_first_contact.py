@@ -17,20 +17,10 @@ from typing import Any
 import paramiko
 import pytest
 import yaml
+from bare import DEPLOY, DROP_IN, ROOT, VERB, Bare, await_, link_local, nothing_armed, suite_of
+from judges import ssh_audit
 from project import Project, Run
 from provisioned import STATE
-from test_bootstrap import (
-    DEPLOY,
-    DROP_IN,
-    ROOT,
-    VERB,
-    Bare,
-    await_,
-    link_local,
-    nothing_armed,
-    ssh_audit,
-    suite_of,
-)
 from watcher import Way, own_sources, sources
 
 from stagecraft.nspawn import containers
@@ -115,7 +105,7 @@ def new_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_ssh_audit_s_policy_refuses_a_stock_server(bare: Rented) -> None:
-    verdict = ssh_audit(bare)
+    verdict = ssh_audit(bare.server)
     assert verdict.returncode == 3, verdict.stdout
     assert "Failed!" in verdict.stdout
     bare.shell("systemctl restart ssh")  # Debian 13's forgets our bad manners

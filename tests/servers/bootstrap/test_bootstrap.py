@@ -10,144 +10,33 @@ import shlex
 import signal
 import socket
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import paramiko
 import pytest
+from bare import (
+    DEPLOY,
+    FIRST_CONTACT,
+    MOVED,
+    ROOT,
+    VERB,
+    Bare,
+    await_,
+    link_local,
+    nothing_armed,
+    suite_of,
+    undone,
+)
+from judges import ssh_audit
 from project import Project
-from provisioned import STATE
 from tampering import Guarded
-from watcher import Seen, Way, lets_in, one_login, own_sources, sources, watching
+from watcher import Seen, Way, lets_in, own_sources, sources
 
 from stagecraft.drift.findings import Cause, Class, Finding
-from stagecraft.nspawn import containers, network
 from stagecraft.nspawn.lab import Lab
-from stagecraft.nspawn.server import Server
 from stagecraft.operations.access import ARM, CONFIRM, REVERT, REVERT_AFTER
-
-FIRST_CONTACT = ("--user", "root", "--ssh-port", "22")
-ROOT, DEPLOY, MOVED = Way("root"), Way("deploy"), Way("deploy", 822)
-DROP_IN = "etc/ssh/sshd_config.d/00-stagecraft.conf"
-VERB = "bootstrap.py"
-
-
-@dataclass
-class Bare:
-    """A server that was just rented, and its operator's projects."""
-
-    server: Server
-    lab: Lab
-    planned: list[str] = field(default_factory=list)
-
-    @property
-    def key(self) -> Path:
-        return self.lab.directory / "key"
-
-    def project(self, name: str, ssh_port: int = 22, **settings: Any) -> Project:
-        project = Project(STATE / "projects" / f"{self.server.name}-{name}")
-        self.remembered.mkdir(exist_ok=True)
-        (project.directory / ".stagecraft").symlink_to(self.remembered)
-        self.declare(project, ssh_port, **settings)
-        return project
-
-    @property
-    def remembered(self) -> Path:
-        """What a checkout knows of the server, the same in all of the operator's projects."""
-        return STATE / "projects" / f"{self.server.name}-remembered"
-
-    def declare(
-        self,
-        project: Project,
-        ssh_port: int = 22,
-        address: str = "",
-        ssh_key: str | None = None,
-        **settings: Any,
-    ) -> None:
-        """By its address with an own key, or by its name in the lab's ssh_config."""
-        machine = {
-            "address": address or self.server.name,
-            "ssh_config": None if address else str(self.lab.ssh_config),
-            "ssh_key": ssh_key,
-            "ssh_port": ssh_port,
-            "throwaway": True,
-            "database": {"memory": "5%"},
-            "host": {"admins": {"anna": [f"{self.key}.pub"]}, "timezone": "Europe/Berlin"}
-            | settings,
-        }
-        site = {
-            "domain": "askpro.test",
-            "tls": {"issuer": "selfsigned"},
-            "php_fpm": {"memory": "5%", "max_children": 8},
-        }
-        project.write(
-            all={"servers": {self.server.name: machine}},
-            staging={"server": self.server.name, "sites": {"askpro": site}},
-        )
-
-    def watch(self, *ways: Way) -> Any:
-        return watching(self.server.address, self.key, *ways)
-
-    def lets_in(self, way: Way) -> bool:
-        return one_login(self.server.address, self.key, way)
-
-    def file(self, path: str) -> str:
-        """A file on the server, read from this machine: no login is needed."""
-        try:
-            return (self.server.root / path).read_text()
-        except FileNotFoundError:
-            return ""
-
-    def shell(self, command: str) -> str:
-        """A command as root, by no way that a run could close; what it printed."""
-        into = ["nsenter", f"--target={containers.leader(self.server.root)}", "--all"]
-        done = subprocess.run(
-            [*into, "sh", "-c", command], capture_output=True, text=True, timeout=500
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    @property
-    def armed(self) -> bool:
-        return (self.server.root / "var/lib/stagecraft/revert").is_dir()
-
-    @property
-    def closed(self) -> bool:
-        """Whether sshd's files turn root away already."""
-        return "PermitRootLogin no" in self.file(DROP_IN)
-
-    def kill_when_closed(self, project: Project) -> None:
-        """Kills a first contact in the moment in which it closes the old way in."""
-        run = project.start("staging", "-y", *FIRST_CONTACT, verb=VERB, stdin=subprocess.DEVNULL)
-        await_(lambda: self.closed or run.poll() is not None, 200)
-        run.send_signal(signal.SIGKILL)
-        output, errors = run.communicate()
-        assert run.returncode == -signal.SIGKILL, output + errors
-        assert self.armed
-
-
-def await_(condition: Callable[[], object], seconds: float) -> float:
-    """The seconds until the condition held."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, f"not within {seconds} s"
-        time.sleep(0.005)
-    return time.monotonic() - began
-
-
-def undone(bare: Bare) -> bool:
-    return bare.file(DROP_IN) == "" and not bare.armed and bare.lets_in(ROOT)
-
-
-def nothing_armed(bare: Bare) -> bool:
-    units = bare.shell("find /etc/systemd /run/systemd/system -name 'stagecraft-revert*'")
-    timers = bare.shell("systemctl list-timers --all --no-legend 'stagecraft-*'")
-    return not bare.armed and (units, timers) == ("", "")
 
 
 @pytest.fixture(scope="module", params=["trixie", "bookworm"])
@@ -164,12 +53,6 @@ def other_key(tmp_path_factory: pytest.TempPathFactory) -> str:
     command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "anna@old", "-f", str(key)]
     subprocess.run(command, check=True)
     return key.with_suffix(".pub").read_text().strip()
-
-
-def suite_of(version: int) -> pytest.MarkDecorator:
-    """Half of what goes wrong on each: it is told apart by nothing but our own code."""
-    suite = {12: "bookworm", 13: "trixie"}[version]
-    return pytest.mark.parametrize("bare", [suite], indirect=True, scope="module")
 
 
 # --- First contact ---
@@ -511,12 +394,6 @@ def test_sshd_listens_on_tcp_alone(bare: Bare) -> None:
     assert bare.shell("ss -Hlx | grep -F ssh || true") == ""
 
 
-def link_local(bare: Bare) -> str:
-    """The server's IPv6 address on the network that all throwaway servers share."""
-    shown = bare.shell("ip -6 -oneline address show dev host0 scope link")
-    return f"{shown.split()[3].split('/')[0]}%{network.BRIDGE}"
-
-
 def answers(address: str, port: int, source: str = "") -> bool:
     own = (source, 0) if source else None
     try:
@@ -671,18 +548,5 @@ def test_lynis_gives_75_points(bare: Bare) -> None:
 
 def test_ssh_audit_s_hardening_policy_passes(bare: Bare) -> None:
     """The last of all: Debian 13's sshd holds its manners against our address for a while."""
-    verdict = ssh_audit(bare)
+    verdict = ssh_audit(bare.server)
     assert verdict.returncode == 0, verdict.stdout
-
-
-def ssh_audit(bare: Bare) -> subprocess.CompletedProcess[str]:
-    """The server's SSH against ssh-audit's hardening policy for its Debian."""
-    policy = {
-        "bookworm": "Hardened Debian 12 (version 3)",
-        "trixie": str(Path(__file__).with_name("ssh-audit-debian-13.policy")),
-    }[bare.server.suite]
-    program = str(Path(sys.prefix, "judges/bin/ssh-audit"))
-    command = [program, "--no-colors", "--policy", policy]
-    return subprocess.run(
-        [*command, bare.server.address], capture_output=True, text=True, check=False, timeout=60
-    )

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from judges import issues_of_gixy, judge
 from pebble import Pebble
 from provisioned import Provisioned
-
-WAIVED = {
-    # Wants open_file_cache, which would go on serving the release before a switch.
-    "try_files_is_evil_too",
-}
 
 ENDINGS = (
     "bak conf dist fla inc ini log orig psd sh sql swo swp"  # h5bp's
@@ -43,24 +36,8 @@ SERVED = (
 """What an ordinary site has, too, and names that look a little like the above."""
 
 
-def judge(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    program = Path(sys.prefix, "judges/bin", name)
-    return subprocess.run(
-        [str(program), *arguments], capture_output=True, text=True, timeout=120, check=False
-    )
-
-
 def test_gixy_finds_nothing_in_our_files(host: Provisioned, tmp_path: Path) -> None:
     assert issues_of_gixy(host, tmp_path) == []
-
-
-def issues_of_gixy(host: Provisioned, directory: Path) -> list[dict[str, object]]:
-    """Judged together with Debian's nginx.conf, which is not ours to change."""
-    configuration = directory / "nginx.conf"
-    configuration.write_text(host.ssh("nginx -T 2>/dev/null") + "\n")
-    verdict = judge("gixy", "--format=json", f"--skips={','.join(WAIVED)}", str(configuration))
-    issues = json.loads(verdict.stdout)
-    return [issue for issue in issues if issue["file"] != str(configuration)]
 
 
 @pytest.mark.parametrize("host", ["bookworm", "mysql"], indirect=True, scope="session")
