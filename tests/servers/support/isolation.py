@@ -19,6 +19,8 @@ from typing import Any
 from provisioned import Provisioned, quote
 from web import under_load
 
+from stagecraft.facts.processes import READ_PROCESSES
+
 STAGING, PRODUCTION, ROOT = "askpro-staging", "askpro-production", "root"
 HOME = f"/var/www/{PRODUCTION}"
 SOCKET = f"/run/redis-{PRODUCTION}/redis-server.sock"
@@ -434,6 +436,35 @@ def use_up_names_in_memory(host: Provisioned, who: str) -> bool:
     return any(int(now) < int(was) - 1000 for was, now in zip(before, after, strict=True))
 
 
+MAP = r"""
+use POSIX ();
+my $mmap = {x86_64 => 9, aarch64 => 222}->{(POSIX::uname())[4]};
+my $directory = shift;
+for (1..10) { $directory .= "/" . "x" x 250; mkdir $directory; }
+chdir $directory;
+open my $file, "+>", "mapped" or die $!;
+truncate $file, 4096;
+for (1..3) { last if !fork; }
+# To be read and executed, by this process alone.
+1 while syscall($mmap, 0, 4096, 5, 2, fileno $file, 0) != -1;
+sleep 120;
+"""
+"""Four processes with as many mappings as the kernel permits, of a file with a long name."""
+
+
+def swell_the_check(host: Provisioned, who: str) -> bool:
+    """What asks for the processes of all services holds some of what it reads in its memory."""
+    planted = f"/var/www/{who}/shared/storage/mapped"
+    host.ssh("cat > /srv/map.pl", input=MAP)
+    by_php(host, who, exit_code(f"mkdir {planted}; setsid perl /srv/map.pl {planted} &"))
+    host.ssh(f"until [ $(pgrep -c -u {who} perl) = 4 ]; do sleep 0.1; done; sleep 3")
+    assert int(host.ssh(f"cat /proc/$(pgrep -n -u {who} perl)/maps | wc -l")) > 60000
+    try:
+        return not host.succeeds(f"ulimit -v 300000; timeout 60 sh -c {quote(READ_PROCESSES)}")
+    finally:
+        host.ssh(f"pkill -KILL -u {who} perl; rm -r {planted} /srv/map.pl")
+
+
 def unit_limits(host: Provisioned, unit: str) -> dict[str, str]:
     """What systemd was told of the unit."""
     shown = host.ssh(f"systemctl show -p MemoryMax,TasksMax,CPUWeight,ControlGroup {unit}")
@@ -453,6 +484,7 @@ LIVE: dict[str, Callable[[Provisioned, str], bool]] = {
     "take the database's place": take_the_database_s_place,
     "have no limits": have_no_limits,
     "use up names in memory": use_up_names_in_memory,
+    "swell the nightly check": swell_the_check,
 }
 
 
@@ -643,6 +675,7 @@ MATRIX = {
         "limits for each unit; staging weighs less",
         Attempt("live", "have no limits", works_for="nobody"),
         Attempt("live", "use up names in memory", works_for="nobody"),
+        Attempt("live", "swell the nightly check", works_for="nobody"),
     ),
     "change its own `.env` or its own code": row(
         "root's alone",
