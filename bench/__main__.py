@@ -1,4 +1,4 @@
-"""Measures all figures of docs/performance.md side by side, and prints them as its tables."""
+"""Measures all figures of docs/performance.md alternately, and prints them as its tables."""
 
 from __future__ import annotations
 
@@ -300,7 +300,7 @@ def contributions(
         "(one `ssh`, nothing else)",
         *(seconds(f["ssh, nothing"]) for f in (near, distant)),
     )
-    return table(("levers", "0 ms", "30 ms", "channels"), [*rows, (*bare_login, "1")])
+    return table(("optimizations", "0 ms", "30 ms", "channels"), [*rows, (*bare_login, "1")])
 
 
 def seconds(figure: Figure) -> str:

@@ -1,4 +1,4 @@
-"""What the walls cost: a site beside Debian's own vhost and pool, with the same files and TLS."""
+"""What isolation costs: a site beside Debian's own vhost and pool, with the same files and TLS."""
 
 from __future__ import annotations
 

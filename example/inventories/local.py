@@ -1,4 +1,4 @@
-"""Where local is: its server, from group_data/all.yml and group_data/local.yml."""
+"""The server of local, from group_data/all.yml and group_data/local.yml."""
 
 from stagecraft.inventory import load
 

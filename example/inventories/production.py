@@ -1,4 +1,4 @@
-"""Where production is: its server, from group_data/all.yml and group_data/production.yml."""
+"""The server of production, from group_data/all.yml and group_data/production.yml."""
 
 from stagecraft.inventory import load
 

@@ -1,4 +1,4 @@
-"""Where staging is: its server, from group_data/all.yml and group_data/staging.yml."""
+"""The server of staging, from group_data/all.yml and group_data/staging.yml."""
 
 from stagecraft.inventory import load
 

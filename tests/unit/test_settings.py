@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-import yaml
 
 from stagecraft.settings import (
-    REPOSITORY,
     Environment,
     SettingsError,
-    Site,
     environment_of,
     read,
 )
@@ -218,20 +215,6 @@ def test_an_environment_survives_the_way_through_host_data(root: Path) -> None:
         environment: dict[str, Any] = data
 
     assert environment_of(HostData()) == staging
-
-
-# --- The reference ---
-
-
-@pytest.mark.team_files
-def test_all_yml_explains_every_key_of_a_site() -> None:
-    text = (REPOSITORY / "example/group_data/all.yml").read_text()
-    defaults = cast(dict[str, Any], yaml.safe_load(text)["site_defaults"])
-    assert Site.model_fields.keys() - defaults.keys() == {"key", "environment", "domain"}
-    for name, value in defaults.items():
-        kind = Site.model_fields[name].annotation
-        for key in getattr(kind, "model_fields", {}):
-            assert key in value or f"# {key}:" in text, f"{name}.{key}"
 
 
 # --- YAML ---

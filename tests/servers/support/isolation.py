@@ -30,7 +30,7 @@ WHAT_ALL_SHARE = (
     "flock --nonblock /var/cache/debconf/config.dat true",
     "flock --nonblock /run/adduser true",
     "touch /run/lock/planted && rm /run/lock/planted",
-    "php -r 'exit((int) !@fopen(\"/dev/ptmx\", \"r+\"));'",
+    'php -r \'exit((int) !@fopen("/dev/ptmx", "r+"));\'',
     f"find /run /var -type f -readable ! -path '*{STAGING}*' | grep .",
 )
 LOGINS = {STAGING: "askproai_staging", PRODUCTION: "askproai_user"}
@@ -492,7 +492,7 @@ LIVE: dict[str, Callable[[Provisioned, str], bool]] = {
 
 MATRIX = {
     "read production's `.env`, code, storage, sessions or logs; write to its storage": row(
-        "an own Unix user for each site and environment",
+        "a separate Unix user for each site and environment",
         shell(
             f"cat {HOME}/shared/.env",
             f"cat {HOME}/current/public/index.php",
@@ -509,7 +509,7 @@ MATRIX = {
         ),
     ),
     "connect to its PHP or its Redis": row(
-        "sockets that nginx alone opens, or the site's own group",
+        "sockets that only nginx, or the site's own group, can open",
         shell(f"redis-cli -s {SOCKET} PING"),
         shell(
             f"php -r 'exit((int) !@fsockopen(\"unix:///run/php-fpm-{PRODUCTION}/php-fpm.sock\"));'",
@@ -517,8 +517,8 @@ MATRIX = {
             works_for=ROOT,
         ),
     ),
-    "become it by a link in the place of what nginx or root follows": row(
-        "releases are root's; systemd makes the sockets, in directories that are not the site's",
+    "become it through a link that nginx or root would follow": row(
+        "root owns releases; systemd creates the sockets in directories closed to the site",
         shell(
             *(
                 f"mv {place} {place}.away && mv {place}.away {place}"
@@ -538,13 +538,13 @@ MATRIX = {
         ),
         Attempt("live", "become it", works_for=ROOT),
     ),
-    "read its processes' environment or memory, signal them, see them at all": row(
-        "the same; PHP's sandbox hides other processes",
+    "read its processes' environment or memory, signal or list them": row(
+        "separate Unix users; PHP's sandbox hides other processes",
         shell(f"cat /proc/{PID}/environ", f"cat /proc/{PID}/maps", f"kill -0 {PID}"),
         Attempt("PHP", exit_code(f"test -e /proc/{PID}/status")),
     ),
     "connect to a neighbour's port or sshd by TCP, or to a cloud's metadata": row(
-        "nftables by the user's id, and again by unit; `reach:` opens what an app needs",
+        "nftables rules for the user, and again for the unit; `reach:` opens what an app needs",
         connections(
             '"127.0.0.1", 22',
             '"127.0.0.1", 6400',
@@ -562,7 +562,7 @@ MATRIX = {
         datagrams("127.0.0.1:6401", "[::1]:6401", "224.0.0.251:5353"),
     ),
     "see or empty its opcache": row(
-        "an own FPM master, and so an own opcache",
+        "a separate FPM master, and so a separate opcache",
         Attempt(
             "PHP",
             f"return (bool) preg_grep('~^{HOME}/~',"
@@ -571,7 +571,7 @@ MATRIX = {
         Attempt("live", "empty its opcache"),
     ),
     "read a certificate's key, a database login, a Redis password's hash, nginx's logs": row(
-        "root's alone",
+        "only root may",
         shell(
             f"cat /etc/ssl/stagecraft/{PRODUCTION}/privkey.pem",
             "cat /etc/stagecraft/database/askproai_user.cnf",
@@ -581,8 +581,8 @@ MATRIX = {
             works_for=ROOT,
         ),
     ),
-    "query its database, or even list it": row(
-        "own accounts; `_` in a GRANT is escaped",
+    "query its database, or list it": row(
+        "separate accounts; `_` in a GRANT is escaped",
         sql(
             "SHOW DATABASES LIKE 'askproai\\_db'",
             "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'askproai_db'",
@@ -603,11 +603,11 @@ MATRIX = {
         ),
     ),
     "use up the database's connections with its logins": row(
-        "a limit for each account, far below the server's",
+        "a limit per account, far below the server's",
         Attempt("live", "use up the connections", works_for="nobody"),
     ),
     "read, count, flush or subscribe to its Redis keys": row(
-        "an own instance, with a login of its own",
+        "a separate instance with its own login",
         redis(
             "GET askpro_cache_x",
             "DBSIZE",
@@ -617,13 +617,13 @@ MATRIX = {
             "SUBSCRIBE askpro_cache_x",
         ),
     ),
-    "fill Redis, so that its entries go or its jobs are refused": row(
-        "an own instance with a cap; jobs are refused, never evicted",
+    "fill Redis, so that its entries are evicted or its jobs refused": row(
+        "a separate instance with a memory cap; jobs are refused, never evicted",
         Attempt("live", "fill its own Redis", works_for="nobody"),
         Attempt("live", "swell its own Redis", works_for="nobody"),
     ),
     "push its entries, or root's, out of the journal": row(
-        "PHP reaches none of journald, systemd and D-Bus; each unit has a limit of messages",
+        "PHP cannot reach journald, systemd or D-Bus; each unit has a rate limit",
         *(
             Attempt("PHP", f'return (bool) @stream_socket_client("{socket}");', "nobody")
             for socket in (
@@ -641,11 +641,11 @@ MATRIX = {
         Attempt("live", "fill the journal", works_for="nobody"),
     ),
     "have nginx serve its files through a link": row(
-        "nginx follows no link where the site can put one",
+        "nginx follows no links where the site can create them",
         Attempt("live", "link to its files", works_for="nobody"),
     ),
     "reload nginx, restart its services, become its user": row(
-        "root's alone",
+        "only root may",
         shell(
             "systemctl reload nginx",
             f"systemctl restart php-fpm@{PRODUCTION}",
@@ -654,12 +654,12 @@ MATRIX = {
             works_for=ROOT,
         ),
     ),
-    "cost it a request by `cache:clear` or a reload of PHP": row(
-        "an own Redis and an own FPM master",
+    "cost it a request with `cache:clear` or a reload of PHP": row(
+        "a separate Redis and a separate FPM master",
         Attempt("live", "cache:clear and reload", works_for="nobody"),
     ),
-    "keep it from its next run": row(
-        "its names of processes and sockets are believed nowhere; PHP sees no lock of root's",
+    "block its next run": row(
+        "names of its processes and sockets are never trusted; PHP sees none of root's locks",
         Attempt("live", "listen by others' names", works_for="nobody"),
         shell(
             *(f"flock --nonblock /run/stagecraft/{lock} true" for lock in LOCKS),
@@ -668,17 +668,17 @@ MATRIX = {
         *(Attempt("PHP", exit_code(command), ROOT) for command in WHAT_ALL_SHARE),
     ),
     "take the database's place while it restarts": row(
-        "it has no port, and its socket's directory is its own",
+        "it has no port, and only it can write to its socket's directory",
         Attempt("live", "take the database's place", works_for="nobody"),
     ),
-    "take its memory or its CPU": row(
-        "limits for each unit; staging weighs less",
+    "use up its memory or CPU": row(
+        "limits per unit; staging has a lower CPU weight",
         Attempt("live", "have no limits", works_for="nobody"),
         Attempt("live", "use up names in memory", works_for="nobody"),
         Attempt("live", "swell the nightly check", works_for="nobody"),
     ),
     "change its own `.env` or its own code": row(
-        "root's alone",
+        "only root may",
         shell(
             f"touch /var/www/{STAGING}/shared/.env",
             f"cd /var/www/{STAGING}/releases && mkdir planted && rmdir planted",
