@@ -149,7 +149,7 @@ chown -hR {SITE}: releases/leased
     $SIG{{IO}} = "IGNORE";
     open my $file, "<", shift;
     fcntl($file, 1024, 1) or die $!;
-    sleep' releases/leased/public/index.php 2> /dev/null &
+    sleep' releases/leased/public/index.php > /dev/null 2>&1 &
 until grep -q 'LEASE *ACTIVE *WRITE' /proc/locks; do sleep 0.1; done
 """
 
