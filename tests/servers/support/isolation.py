@@ -295,7 +295,7 @@ echo posix_getpwuid(posix_geteuid())['name'], ' ',
 def become_it(host: Provisioned, who: str) -> bool:
     """By links in the place of the socket that nginx asks and of the directory that it serves: what
     nginx asks is production's PHP then, for a program of staging's."""
-    spy, public = "/run/lock/spy", f"/var/www/{STAGING}/releases/placeholder/public"
+    spy, public = "/srv/spy", f"/var/www/{STAGING}/releases/placeholder/public"
     host.ssh(f"mkdir -p {spy} && cat > {spy}/index.php && chmod -R a+rX {spy}", input=SPY)
     own, other = (f"/run/php-fpm-{name}/php-fpm.sock" for name in (STAGING, PRODUCTION))
     links = {own: other, public: spy}
