@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from posixpath import dirname
@@ -10,6 +11,7 @@ from typing import Any
 from pyinfra.api.deploy import deploy
 
 from stagecraft.claims import Claims
+from stagecraft.facts.files import becoming
 from stagecraft.facts.machine import Machine
 from stagecraft.operations import files
 from stagecraft.operations.files import Check
@@ -88,7 +90,7 @@ def check(directory: str, site: Site, php: str) -> Check:
     return Check(
         f"php-fpm{php} --test",
         f"PHP_INI_SCAN_DIR=/etc/php/{php}/fpm/conf.d:{directory}"
-        f" setpriv --reuid {site.name} --regid {site.name} --clear-groups"
+        f" {shlex.join(becoming(site.name))}"
         f" php-fpm{php} --test --php-ini /etc/php/{php}/fpm/php.ini"
         f" --fpm-config {directory}/php-fpm.conf",
         (f"/etc/php/{php}/fpm",),
