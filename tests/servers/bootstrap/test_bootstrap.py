@@ -94,9 +94,9 @@ def test_without_our_key_everything_stays_open(bare: Bare, other_key: str) -> No
     with bare.watch(ROOT) as seen:
         run = project.pyinfra("staging", "-y", *FIRST_CONTACT, verb=VERB)
     assert run.code == 1
-    assert f"None of your SSH keys opens deploy; tried: {bare.key}." in run.output
+    assert f"None of your SSH keys is accepted for deploy; tried: {bare.key}." in run.output
     assert re.search(r"The keys that open it: SHA256:\S+ anna@old\.", run.output)
-    assert "the old way in is open" in run.output
+    assert "the old login works" in run.output
     assert "Traceback" not in run.output
     assert seen.logins > 5
     assert not seen.outages
@@ -110,8 +110,8 @@ def test_a_port_that_the_provider_closes_is_not_moved_to(bare: Bare) -> None:
     with provider_firewall(bare.server.address, 822), bare.watch(ROOT) as seen:
         run = project.pyinfra("staging", "-y", *FIRST_CONTACT, verb=VERB)
     assert run.code == 1
-    assert "no login as deploy on port 822: Could not connect" in run.output
-    assert "Does a firewall of the provider" in run.output
+    assert "login as deploy on port 822 failed: Could not connect" in run.output
+    assert "Check whether a firewall" in run.output
     assert not seen.outages
     assert undone(bare)
 
@@ -135,7 +135,7 @@ def test_a_configuration_that_turns_us_away_is_taken_back(bare: Bare) -> None:
     with bare.watch(ROOT, DEPLOY) as seen:
         run = project.pyinfra("staging", "-y", *FIRST_CONTACT, verb=VERB)
     assert run.code == 1
-    assert "no login as deploy on port 22: Authentication error" in run.output
+    assert "login as deploy on port 22 failed: Authentication error" in run.output
     assert_no_longer_than(seen, REVERT_AFTER)
     assert undone(bare)
 
@@ -147,7 +147,7 @@ def test_rules_that_close_our_own_port_are_taken_back(bare: Bare) -> None:
     with bare.watch(ROOT, DEPLOY) as seen:
         run = project.pyinfra("staging", "-y", *FIRST_CONTACT, verb=VERB)
     assert run.code == 1
-    assert "no login as deploy on port 22: Could not connect" in run.output
+    assert "login as deploy on port 22 failed: Could not connect" in run.output
     assert_no_longer_than(seen, REVERT_AFTER)
     assert undone(bare)
 
@@ -317,7 +317,7 @@ def test_a_change_that_was_undone_leaves_nothing_to_do(bare: Bare) -> None:
     project = bare.project("undone", 822)
     with provider_firewall(bare.server.address, 822):
         run = project.pyinfra("staging", "-y", "--ssh-port", "22", verb=VERB)
-    assert "the old way in is open" in run.output
+    assert "the old login works" in run.output
     bare.declare(project)
     assert project.plan("staging", verb=VERB) == []
 

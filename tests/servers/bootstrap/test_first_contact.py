@@ -372,7 +372,7 @@ def test_an_admin_s_key_is_rotated_as_the_readme_says(
     bare.declare_by_address(project, admins={"anna": [new]})
     with_old = project.pyinfra("staging", "-y", verb=VERB)
     assert with_old.code == 1
-    assert "None of your SSH keys opens deploy" in with_old.output
+    assert "None of your SSH keys is accepted for deploy" in with_old.output
     assert nothing_armed(bare)
     assert bare.lets_in(DEPLOY)
     with_new = ("--key", str(new_key))
