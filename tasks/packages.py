@@ -1,4 +1,4 @@
-"""Debian packages, all in one go."""
+"""Debian packages, installed in one step."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PHP = [
     "xml",
     "zip",
 ]
-"""What Laravel, its database and cache, and the packages most apps have need of PHP."""
+"""PHP packages that Laravel, its database and cache, and most apps need."""
 
 
 @deploy("Packages")
@@ -45,7 +45,7 @@ def packages(environment: Environment, machine: Machine, neighbours: Neighbours)
     new = installed(
         name="Install Debian packages",
         packages=wanted(environment, machine),
-        # Each site has instances of its own of these.
+        # Each site has its own instances of these.
         never_started=["redis-server.service", *php_units(environment, machine)],
         users=users(environment, neighbours),
         after=[apt_sources(environment, machine)],
@@ -76,8 +76,8 @@ def php_units(environment: Environment, machine: Machine) -> list[str]:
 
 
 def users(environment: Environment, neighbours: Neighbours) -> list[str]:
-    """Who else uses what is installed on the server: other environments, vhosts and a database
-    server of somebody else's."""
+    """Who else uses the installed packages: other environments, and vhosts and a database server of
+    others."""
     database = environment.server.database
     others = [name for name in this_run().manifest.environments if name != environment.name]
     others += [vhost.path for vhost in neighbours.vhosts if vhost.sha256 != WELCOME_PAGE]
@@ -85,7 +85,7 @@ def users(environment: Environment, neighbours: Neighbours) -> list[str]:
 
 
 def apt_sources(environment: Environment, machine: Machine) -> Written:
-    """The archives declared for the server, each trusted for its own packages only."""
+    """The declared archives. Each key is trusted only for its own archive."""
     nodes: list[File | Directory] = []
     for name, source in environment.server.apt_sources.items():
         nodes += apt_source(name, source, machine)
@@ -107,8 +107,8 @@ def apt_source(name: str, source: AptSource, machine: Machine) -> list[File | Di
 
 
 def pinned(source: AptSource, machine: Machine) -> list[str]:
-    """What tells the archive apart for apt: its suite, but where that is called as this Debian's
-    own is, its host."""
+    """What identifies the archive for apt: its suite, or its host if the suite has the name of this
+    Debian's own."""
     if machine.codename in source.suites:
         hosts = {urlsplit(uri).hostname for uri in source.uris}
         return [f"origin {host}" for host in sorted(filter(None, hosts))]

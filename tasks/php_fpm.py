@@ -1,4 +1,4 @@
-"""PHP-FPM: an instance of its own for each site, with its own opcache, socket and sandbox."""
+"""PHP-FPM: a separate instance for each site, with its own opcache, socket and sandbox."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def php_fpm(site: Site, machine: Machine, installed: Installed) -> None:
 
 
 def check(directory: str, site: Site, php: str) -> Check:
-    """As the site's user: it opens the slow log, and would leave one that root owns."""
+    """Runs as the site's user: as root, it would create a slow log owned by root."""
     return Check(
         f"php-fpm{php} --test",
         f"PHP_INI_SCAN_DIR=/etc/php/{php}/fpm/conf.d:{directory}"
@@ -119,7 +119,7 @@ def instance(directory: str, site: Site, php: str, machine: Machine) -> list[Nod
 
 
 def reached(site: Site, machine: Machine) -> list[str]:
-    """What the unit lets through of that: the machine's resolvers, and what is declared."""
+    """Exceptions for the unit: the machine's resolvers, and what is declared."""
     closed = [ip_network(network) for network in UNREACHED]
     resolvers = [
         resolver

@@ -352,7 +352,7 @@ def test_the_database_server_stays_as_others_configured_it(beside: Beside) -> No
 
 
 def test_the_plan_names_whose_php_could_open_our_sockets(beside: Beside) -> None:
-    pool = "the PHP-FPM pool www of php8.4-fpm.service runs as www-data, as nginx does"
+    pool = "the PHP-FPM pool www of php8.4-fpm.service runs as www-data, like nginx"
     assert pool in beside.plan.stderr
 
 

@@ -65,7 +65,7 @@ def test_an_expired_password_is_said_and_what_to_do(bare: Bare) -> None:
     bare.shell("chage -d 20000 root")
     assert run.code == 1
     assert "Your password has expired" in run.output
-    assert "log in once with ssh: it asks for a new one" in run.output
+    assert "log in once with ssh and set a new one" in run.output
     assert "Traceback" not in run.output
 
 
@@ -286,7 +286,7 @@ def test_the_plan_of_a_bare_server_was_complete_and_the_next_is_empty(bare: Bare
     assert project.plan("staging", verb=VERB) == []
     names = {name.split(" | ")[1].split(":")[0] for name in bare.planned}
     assert {"Install the machine's packages", "Add the account anna"} <= names
-    assert any(name.startswith("Let anna, deploy in by SSH on port 22,") for name in names)
+    assert any(name.startswith("Allow SSH on port 22 only for anna, deploy,") for name in names)
 
 
 def test_the_check_knows_what_bootstrap_has_installed(bare: Bare) -> None:
@@ -336,7 +336,7 @@ def test_an_account_and_a_key_taken_out_go_after_the_plan_named_them(
     bare.shell("usermod --move-home --home /home/shared/bob bob && usermod --home /home/shared bob")
     bare.declare(project, admins={"anna": [ours]})
     planned = " ".join(project.plan("staging", verb=VERB))
-    assert "taken away: anna's key anna@old, bob's key" in planned
+    assert "remove anna's key anna@old, bob's key" in planned
     assert "Remove the account bob" in planned
     project.apply("staging", verb=VERB)
     assert not bare.lets_in(Way("bob"))
@@ -464,7 +464,7 @@ def guess(address: str, source: str) -> None:
 
 def test_what_a_killed_deploy_has_made_is_ours(bare: Bare) -> None:
     project = bare.project("interrupted")
-    for operation in ("Redis | Write", "nginx | Write what all sites share"):
+    for operation in ("Redis | Write", "nginx | Write shared configuration"):
         project.kill_after(operation, "staging")
         assert yet_to_do(bare, project)
 

@@ -36,7 +36,7 @@ OPERATIONS = [
     "PHP-FPM | Write /etc/php/8.4/fpm/app-{}",
     "PHP-FPM | Run PHP-FPM of app-{}",
     "PHP-FPM | Listen for PHP-FPM of app-{}",
-    "Certificates to start with | Point /etc/ssl/stagecraft/app-{} at a certificate",
+    "Initial certificates | Point /etc/ssl/stagecraft/app-{} at a certificate",
     "nginx | Write the vhost of app-{}",
     "nginx | Run nginx",
 ]
@@ -145,7 +145,7 @@ def test_no_operation_is_left_out(host: Provisioned) -> None:
 
 
 @pytest.mark.parametrize(
-    "operation", ["nginx | Remove the vhost of", "Removed sites | Take away php-fpm of"]
+    "operation", ["nginx | Remove the vhost of", "Removed sites | Remove php-fpm of"]
 )
 def test_a_removal_that_is_killed_is_finished_by_the_next_run(
     host: Provisioned, operation: str

@@ -95,7 +95,7 @@ def test_a_removed_site_goes_after_the_plan_named_it_and_its_data_stays(host: Pr
     declare(host, {}, without="shop")
     plan = host.project.plan("staging")
     ended = (
-        f"End what else runs as {SHOP}: sleep of worker.service, what no list shows, its crontab"
+        f"End other processes of {SHOP}: sleep of worker.service, what no list shows, its crontab"
     )
     assert f"Removed sites | {ended}" in plan
     assert f"Removed sites | Stop php-fpm@{SHOP}.service" in plan

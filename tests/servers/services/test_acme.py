@@ -58,7 +58,7 @@ def test_an_added_alias_is_issued_and_a_removed_one_dropped(
         "nginx | Write the vhost of askpro-staging",
         "nginx | Run nginx: reload",
         "Certificates from the ACME CA | Have pebble issue the certificate of askpro-staging",
-        "Certificates from the ACME CA | Have nginx take up its certificates",
+        "Certificates from the ACME CA | Reload nginx with its certificates",
         "Manifest | Record what staging consists of",
     ]
     assert host.project.plan("staging") == expected
