@@ -95,7 +95,7 @@ def test_without_our_key_everything_stays_open(bare: Bare, other_key: str) -> No
         run = project.pyinfra("staging", "-y", *FIRST_CONTACT, verb=VERB)
     assert run.code == 1
     assert f"None of your SSH keys is accepted for deploy; tried: {bare.key}." in run.output
-    assert re.search(r"The keys that open it: SHA256:\S+ anna@old\.", run.output)
+    assert re.search(r"Accepted keys: SHA256:\S+ anna@old\.", run.output)
     assert "the old login works" in run.output
     assert "Traceback" not in run.output
     assert seen.logins > 5
@@ -186,7 +186,7 @@ def test_a_run_that_sleeps_too_long_goes_no_further(bare: Bare) -> None:
     run.send_signal(signal.SIGCONT)
     output = "".join(run.communicate(timeout=60))
     assert run.returncode == 1
-    assert "the server has put sshd and the" in output
+    assert "the server has reverted sshd and the" in output
     assert "None of your SSH keys" not in output
     assert undone(bare)
 
@@ -228,7 +228,7 @@ def test_a_change_is_confirmed_or_undone_whoever_comes_first(bare: Bare, first: 
     said = bare.shell(f"{held}; ({one}) 2>&1 & sleep 0.2; ({other}) 2>&1 & wait")
     stands = bare.file(WATCHED[1:])
     assert stands == ("# after\n" if "confirmed" in said.splitlines() else "# before\n")
-    assert ("has put sshd and the" in said) == (stands == "# before\n")
+    assert ("has reverted sshd and the" in said) == (stands == "# before\n")
     assert nothing_armed(bare)
 
 
@@ -247,7 +247,7 @@ def test_what_cannot_be_put_back_is_kept_until_the_next_boot(bare: Bare) -> None
         assert "failed" in bare.shell(f"{REVERTS} 2>&1; true")
         assert bare.armed
     assert bare.file(EARLIER[1:]) == "# before\n"
-    assert "has put sshd and the" in bare.shell(f"{script(CONFIRM)} 2>&1 || true")
+    assert "has reverted sshd and the" in bare.shell(f"{script(CONFIRM)} 2>&1 || true")
     bare.server.reboot()
     assert bare.file(WATCHED[1:]) == "# before\n"
     assert nothing_armed(bare)
@@ -368,7 +368,7 @@ def test_what_another_file_of_sshd_s_loosens_is_named(bare: Bare) -> None:
     bare.shell("echo 'PermitRootLogin yes' > /etc/ssh/sshd_config.d/00-a.conf")
     run = bare.project("overruled").pyinfra("staging", "-y", verb=VERB)
     assert run.code == 1
-    assert "another file than ours decides" in run.output
+    assert "another file overrides ours" in run.output
     assert "permitrootlogin no" in run.output
     assert nothing_armed(bare)
     bare.shell("rm /etc/ssh/sshd_config.d/00-a.conf; systemctl reload ssh")

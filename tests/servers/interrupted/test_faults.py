@@ -313,7 +313,7 @@ def test_what_a_service_does_not_start_with_is_put_back(
     before = host.ssh(files)
     run = broken(template, line, "-y")
     assert run.code == 1
-    assert f"{unit} could not take up its new files; the old ones are back" in run.output
+    assert f"{unit} does not work with its new files; the old ones are restored" in run.output
     assert host.ssh(files) == before
     assert host.web.get("https://first.test/health").status == 200
     assert host.project.plan("first") == []

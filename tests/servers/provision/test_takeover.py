@@ -189,7 +189,7 @@ def test_no_link_in_the_place_of_releases_is_followed(host: Provisioned) -> None
     finally:
         host.ssh(f"cd {HOME}; rm releases; mv away releases")
     assert run.code == 1
-    assert f"{HOME}/releases is no directory" in run.output
+    assert f"{HOME}/releases is not a directory" in run.output
     assert host.ssh(others) == before
     host.project.apply("staging")
     assert host.project.plan("staging") == []

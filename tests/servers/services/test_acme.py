@@ -117,7 +117,7 @@ def test_a_refusal_leaves_the_site_its_certificate(bookworm: Provisioned, pebble
     run = bookworm.project.pyinfra("staging", "-y")
     settings.write_text(before)
     assert run.code == 1
-    assert "askpro-staging keeps the certificate it has" in run.output
+    assert "askpro-staging keeps its present certificate" in run.output
     assert served(bookworm, pebble) == serial
     assert bookworm.web.get("https://shop.test/health").status == 200
     bookworm.project.apply("staging")
@@ -138,7 +138,7 @@ def test_without_the_ca_a_new_site_starts_on_a_self_signed_certificate_and_says_
     bookworm.ssh(f"ip route add unreachable {pebble.server.address}")
     run = bookworm.project.pyinfra("preview", "-y")
     assert run.code == 1
-    assert "app-preview keeps a self-signed certificate, and the next run asks again" in run.output
+    assert "app-preview keeps a self-signed certificate, and the next run tries again" in run.output
     assert bookworm.web.get(f"https://{name}/health").status == 200
     assert bookworm.web.get(f"https://{DOMAIN}/health").status == 200
     bookworm.ssh(f"ip route del unreachable {pebble.server.address}")
