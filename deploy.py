@@ -32,7 +32,7 @@ _root = Path(server.data.root)
 _secrets = this_run().secrets(_environment, _root)
 _machine = machine(_environment)
 lock()
-extend(globals())  # a team's own steps, before and after the stages below
+extend(globals())  # a team's own steps, before and after these stages
 
 begin(_environment.name)
 _neighbours = refuse_clashes(_environment)
@@ -40,7 +40,7 @@ _installed = packages(_environment, _machine, _neighbours)
 host(_environment.server, _machine)
 database_server(_environment.server.database, _machine, _neighbours)
 for _site in _environment.sites:
-    # What fails here spoils this site alone; `complete` makes the run fail in the end.
+    # A failure here affects only this site; `complete` makes the run fail at the end.
     app(_site, _ignore_errors=True)
     reach(_site, _environment.server, _ignore_errors=True)
     _services = [
