@@ -84,7 +84,7 @@ def test_the_plan_says_that_somebody_s_account_is_used(server: Any) -> None:
 def test_no_admin_has_a_service_s_account(server: Any, account: Account) -> None:
     with server(Accounts({"anna": account}, None)) as done, pytest.raises(ServerError) as error:
         accounts.admit._inner(settings("anna"))
-    assert "anna is a service's account there" in str(error.value)
+    assert "anna is the account of a service" in str(error.value)
     assert done == []
 
 

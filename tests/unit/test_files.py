@@ -825,7 +825,7 @@ def test_a_link_in_a_directory_s_place_is_refused_before_anything_changes(
     (root / "link").symlink_to("conf")
     result = install(*a_tree(root), Directory(f"{root}/link"))
     assert result.returncode == 1
-    assert result.stderr.startswith(f"{root}/link is a symbolic link, and a directory is declared")
+    assert result.stderr.startswith(f"{root}/link is a symbolic link, but a directory is declared")
     assert everything_below(root) == before | {"link": "-> conf"}
 
 

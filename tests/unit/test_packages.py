@@ -324,7 +324,9 @@ def test_what_the_archives_have_is_not_known_before_they_were_asked(
 ) -> None:
     found = Installation(frozenset({"nginx"}), problems=LOCATED_NOWHERE, fresh=fresh)
     said = plan(found, pending=pending)
-    assert said == "Packages to install, in versions that the run asks the archives for:\n  acl"
+    assert (
+        said == "Packages to install, in the versions that the archives have at that time:\n  acl"
+    )
 
 
 # --- Who uses what is installed ---

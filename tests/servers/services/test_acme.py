@@ -57,7 +57,7 @@ def test_an_added_alias_is_issued_and_a_removed_one_dropped(
     expected = [
         "nginx | Write the vhost of askpro-staging",
         "nginx | Run nginx: reload",
-        "Certificates from the ACME CA | Have pebble issue the certificate of askpro-staging",
+        "Certificates from the ACME CA | Request the certificate of askpro-staging from pebble",
         "Certificates from the ACME CA | Reload nginx with its certificates",
         "Manifest | Record what staging consists of",
     ]
@@ -98,7 +98,7 @@ def test_certbot_gives_up_what_becomes_self_signed(bookworm: Provisioned) -> Non
     declared["sites"]["shop"]["tls"]["issuer"] = "selfsigned"
     settings.write_text(yaml.safe_dump(declared, sort_keys=False))
     changed = bookworm.project.apply("staging")
-    assert any(name.endswith("certbot give up the certificate of shop-staging") for name in changed)
+    assert any(name.endswith("Stop renewing the certificate of shop-staging") for name in changed)
     assert "shop" not in bookworm.ssh("ls /etc/letsencrypt/renewal /etc/letsencrypt/live")
     assert bookworm.project.plan("staging") == []
     settings.write_text(before)
