@@ -297,7 +297,7 @@ def test_a_login_by_tcp_is_not_cut_off_by_a_server_of_ours(find: Any) -> None:
     first, second = find(there, listeners=listeners, files=OURS, packages={"mariadb-server"})
     assert "the database account crm@% can log in by TCP" in first
     assert "the database account reports@127.0.0.1 can log in by TCP" in second
-    assert "/run/mysqld/mysqld.sock alone" in second
+    assert "only on /run/mysqld/mysqld.sock" in second
     assert find(listeners=listeners, files=OURS, packages={"mariadb-server"}) == []
 
 
