@@ -6,15 +6,15 @@ from pathlib import Path
 
 from pyinfra.context import host
 
-from stagecraft.drift.areas import look
-from stagecraft.drift.declared import declared_here
-from stagecraft.drift.managed import managed
-from stagecraft.drift.plan import refuse_execution, unremoved
-from stagecraft.drift.running import RUNNING
-from stagecraft.drift.running.mounts import without_what_is_hidden
-from stagecraft.drift.unmanaged import UNMANAGED
-from stagecraft.drift.wearing import WEARING
-from stagecraft.drift.who import witnessed
+from stagecraft.drift.judging.managed import managed
+from stagecraft.drift.judging.running import RUNNING
+from stagecraft.drift.judging.running.mounts import without_what_is_hidden
+from stagecraft.drift.judging.unmanaged import UNMANAGED
+from stagecraft.drift.judging.wearing import WEARING
+from stagecraft.drift.judging.who import witnessed
+from stagecraft.drift.looking.areas import look
+from stagecraft.drift.looking.declared import declared_here
+from stagecraft.drift.looking.plan import refuse_execution, unremoved
 
 refuse_execution()
 _declared = declared_here()

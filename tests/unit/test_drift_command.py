@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from stagecraft.drift.areas import Looked, look
-from stagecraft.drift.checks import Checks
-from stagecraft.drift.declared import Declared
+from stagecraft.drift.looking.areas import Looked, look
+from stagecraft.drift.looking.checks import Checks
+from stagecraft.drift.looking.declared import Declared
 from stagecraft.facts.machine import Machine
 from stagecraft.settings import REPOSITORY, Environment, Site
 

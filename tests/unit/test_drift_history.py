@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from stagecraft.drift.conclusion import conclude
 from stagecraft.drift.findings import Finding, Report, Unchecked
-from stagecraft.drift.history import BLOCK, Night, history
-from stagecraft.drift.verdict import Verdict
-from stagecraft.drift.waivers import Waivers
+from stagecraft.drift.judging.history import BLOCK, Night, history
+from stagecraft.drift.judging.verdict import Verdict
+from stagecraft.drift.judging.waivers import Waivers
+from stagecraft.drift.telling.conclusion import conclude
 
 FIRST = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
 

@@ -8,10 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from stagecraft.drift import plan as planning
-from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Cause, Severity
-from stagecraft.drift.managed import (
+from stagecraft.drift.judging.managed import (
     by_name,
     diff,
     explained,
@@ -23,7 +21,9 @@ from stagecraft.drift.managed import (
     severity,
     wanted,
 )
-from stagecraft.drift.plan import Step
+from stagecraft.drift.looking import plan as planning
+from stagecraft.drift.looking.declared import Declared
+from stagecraft.drift.looking.plan import Step
 from stagecraft.errors import ServerError
 from stagecraft.facts.files import Entry
 from stagecraft.facts.machine import Machine

@@ -7,9 +7,9 @@ from typing import cast
 
 import pytest
 
-from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Class, Finding, Report, Severity, as_finding
-from stagecraft.drift.running.mounts import over_what_is_there, without_what_is_hidden
+from stagecraft.drift.judging.running.mounts import over_what_is_there, without_what_is_hidden
+from stagecraft.drift.looking.declared import Declared
 from stagecraft.facts.kernel import Mount, parse_kernel
 
 SUDOERS = "/etc/sudoers.d/stagecraft"

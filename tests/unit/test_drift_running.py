@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from stagecraft.drift.findings import Finding, Severity
-from stagecraft.drift.running import certificates, code, database, deleted, fail2ban, redis
-from stagecraft.drift.running.access import other_rules, stale_sshd
-from stagecraft.drift.running.kernel import outdated, set_by_hand
-from stagecraft.drift.running.services import (
+from stagecraft.drift.judging.running import certificates, code, database, deleted, fail2ban, redis
+from stagecraft.drift.judging.running.access import other_rules, stale_sshd
+from stagecraft.drift.judging.running.kernel import outdated, set_by_hand
+from stagecraft.drift.judging.running.services import (
     displaced,
     newer,
     reads_others,
@@ -22,7 +22,7 @@ from stagecraft.drift.running.services import (
     stale_service,
     with_directories,
 )
-from stagecraft.drift.running.units import handed_on, left_running, overridden, unread
+from stagecraft.drift.judging.running.units import handed_on, left_running, overridden, unread
 from stagecraft.facts.access import Ways, parse_rules
 from stagecraft.facts.configuration import parse_configuration
 from stagecraft.facts.jails import parse_jails

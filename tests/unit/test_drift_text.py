@@ -8,10 +8,10 @@ import pytest
 from click import unstyle
 
 from stagecraft.drift.findings import Coverage, Finding, Hearsay, Report, Unchecked
-from stagecraft.drift.silence import reason
-from stagecraft.drift.text import shown
-from stagecraft.drift.verdict import judge
-from stagecraft.drift.waivers import Waiver, Waivers
+from stagecraft.drift.judging.verdict import judge
+from stagecraft.drift.judging.waivers import Waiver, Waivers
+from stagecraft.drift.looking.silence import reason
+from stagecraft.drift.telling.text import shown
 
 AT = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
 

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Finding, Hearsay, Severity
-from stagecraft.drift.unmanaged import (
+from stagecraft.drift.judging.unmanaged import (
     accounts,
     archives,
     databases,
@@ -23,6 +22,7 @@ from stagecraft.drift.unmanaged import (
     packages,
     records,
 )
+from stagecraft.drift.looking.declared import Declared
 from stagecraft.facts.apt_sources import list_name, parse_sources
 from stagecraft.facts.as_found import AsFound, parse_as_found
 from stagecraft.facts.filters import Table, parse_filters
@@ -367,7 +367,7 @@ class TestRecords:
     @pytest.fixture(autouse=True)
     def planned(self, monkeypatch: pytest.MonkeyPatch) -> None:
         paths = frozenset({"/etc/nginx/stagecraft/a"})
-        monkeypatch.setattr("stagecraft.drift.declared.planned", lambda: paths)
+        monkeypatch.setattr("stagecraft.drift.looking.declared.planned", lambda: paths)
 
     def test_the_plan_counts_and_not_what_earlier_runs_say(self, declared: Declared) -> None:
         forged = replace(declared, records={"staging": of_files(FORGED)})

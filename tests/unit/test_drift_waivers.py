@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from stagecraft.drift.findings import Finding, Report, Unchecked
-from stagecraft.drift.history import Looked
-from stagecraft.drift.verdict import judge
-from stagecraft.drift.waivers import Waivers, read_waivers
+from stagecraft.drift.judging.history import Looked
+from stagecraft.drift.judging.verdict import judge
+from stagecraft.drift.judging.waivers import Waivers, read_waivers
 from stagecraft.settings import SettingsError
 
 TODAY = date(2026, 11, 21)

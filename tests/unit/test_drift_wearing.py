@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from stagecraft.drift.findings import Severity
-from stagecraft.drift.wearing.backups import overdue
-from stagecraft.drift.wearing.certificates import worn
-from stagecraft.drift.wearing.clock import adrift
-from stagecraft.drift.wearing.disks import filling
-from stagecraft.drift.wearing.finding import DAY, days
-from stagecraft.drift.wearing.units import failed
-from stagecraft.drift.wearing.updates import asleep, left_over, reboot_due
+from stagecraft.drift.judging.wearing.backups import overdue
+from stagecraft.drift.judging.wearing.certificates import worn
+from stagecraft.drift.judging.wearing.clock import adrift
+from stagecraft.drift.judging.wearing.disks import filling
+from stagecraft.drift.judging.wearing.finding import DAY, days
+from stagecraft.drift.judging.wearing.units import failed
+from stagecraft.drift.judging.wearing.updates import asleep, left_over, reboot_due
 from stagecraft.facts.backups import BackupsFact
 from stagecraft.facts.clock import Clock, parse_clock
 from stagecraft.facts.disks import Disk, parse_disks

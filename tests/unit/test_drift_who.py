@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stagecraft.drift.findings import Finding
-from stagecraft.drift.who import fingerprint, told
+from stagecraft.drift.judging.who import fingerprint, told
 from stagecraft.facts.trail import Trail, parse_trail
 
 VHOST = "/etc/nginx/sites-available/shop.conf"

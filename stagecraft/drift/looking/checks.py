@@ -1,0 +1,147 @@
+"""The checks of several inventories at once. Each is a pyinfra of its own, so that one that hangs
+or dies spoils itself alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydantic import ValidationError
+
+from stagecraft.drift import CHECK
+from stagecraft.drift.findings import Report, Unchecked
+from stagecraft.drift.looking.silence import reason
+from stagecraft.program import uninterrupted
+
+PYINFRA = Path(sys.executable).with_name("pyinfra")
+
+PATIENCE = 120.0
+"""Seconds for the whole check of a server; usually it takes two."""
+
+AT_ONCE = 8
+"""Each takes about 70 MB here."""
+
+NOTIFY = "STAGECRAFT_NOTIFY"
+"""How the variables begin that hold the notifier's URLs."""
+
+Watch = Callable[[Sequence[Path]], None]
+"""Is told, again and again, which inventories are being checked."""
+
+
+class Checks:
+    """All of them, begun on entry; none outlives the `with`."""
+
+    def __init__(self, inventories: Sequence[Path], patience: float = PATIENCE) -> None:
+        self._patience = patience
+        self._directory = TemporaryDirectory()
+        place = Path(self._directory.name)
+        self._all = [Check(path, place / f"{n}", patience) for n, path in enumerate(inventories)]
+        self._waiting = list(self._all)
+        self._running: list[Check] = []
+
+    def __enter__(self) -> Checks:
+        with uninterrupted():
+            self._begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for check in self._running:
+            check.end()
+        self._directory.cleanup()
+
+    def wait(self, watch: Watch) -> list[Report]:
+        """One report for each inventory, in their order."""
+        while self._running:
+            watch([check.inventory for check in self._running])
+            time.sleep(0.02)
+            self._running = [check for check in self._running if not check.over()]
+            self._begin()
+        return [check.report() for check in self._all]
+
+    def _begin(self) -> None:
+        while self._waiting and len(self._running) < AT_ONCE:
+            check = self._waiting.pop(0)
+            check.begin()
+            self._running.append(check)
+
+
+class Check:
+    """One inventory's check. It may write `<place>.json` and `<place>.txt`."""
+
+    def __init__(self, inventory: Path, place: Path, patience: float) -> None:
+        self.inventory = inventory
+        self._patience = patience
+        self._report = place.with_suffix(".json")
+        self._said = place.with_suffix(".txt")
+        self._in_time = True
+
+    def begin(self) -> None:
+        self._deadline = time.monotonic() + self._patience
+        with self._said.open("w") as said:
+            self._process = subprocess.Popen(
+                list(self._command()),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                env=environment(),
+                # Nobody is there to type a password; and Ctrl-C is for us to pass on.
+                start_new_session=True,
+            )
+
+    def _command(self) -> Iterator[str]:
+        yield str(PYINFRA)
+        yield "--dry"
+        # Who comes at night takes no key on trust: first contact is an operator's.
+        yield from ("--data", "ssh_strict_host_key_checking=yes")
+        yield from ("--data", f"report={self._report}")
+        yield from (str(self.inventory), str(CHECK))
+
+    def over(self) -> bool:
+        """Whether it has ended, be it that its time is up."""
+        if self._process.poll() is not None:
+            return True
+        self._in_time = time.monotonic() < self._deadline
+        if not self._in_time:
+            self.end()
+        return not self._in_time
+
+    def end(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def report(self) -> Report:
+        """What it found; or, where it did not come so far, why everything is unchecked."""
+        with suppress(OSError, ValidationError):
+            return Report.model_validate_json(self._report.read_text())
+        said = self._said.read_text(errors="replace")
+        late = f"no answer within {self._patience:.0f} seconds"
+        why = reason(said) if self._in_time else late
+        server, environment = place(self.inventory)
+        unchecked = Unchecked(server=server, environment=environment, area="everything", reason=why)
+        return Report(unchecked=[unchecked])
+
+
+def environment() -> dict[str, str]:
+    """This one's, without what only the notifier is to know."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(NOTIFY)}
+    return kept | {"PYINFRA_PROGRESS": "off"}
+
+
+def place(inventory: Path) -> tuple[str, str]:
+    """The server and the environment that an inventory stands for, as far as its files say so."""
+    from stagecraft.sources import SettingsError, read_yaml  # pyinfra's, which takes its time
+
+    root = inventory.parent.parent
+    try:
+        data = read_yaml(root / "group_data" / f"{inventory.stem}.yml", root).data
+    except (SettingsError, OSError):
+        return inventory.stem, ""
+    return str(data.get("server", inventory.stem)), inventory.stem
