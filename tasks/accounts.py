@@ -11,9 +11,7 @@ from stagecraft.operations import admins, files
 from stagecraft.operations.files import Check
 from stagecraft.render import file
 from stagecraft.settings import Host
-
-GROUP = "stagecraft"
-"""Whoever is in it was declared once: taken out of all.yml, the account goes."""
+from stagecraft.settings.host import GROUP
 
 SUDOERS = "/etc/sudoers.d/stagecraft"
 

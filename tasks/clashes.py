@@ -11,7 +11,7 @@ from pyinfra.context import host
 from stagecraft.claims import Claims
 from stagecraft.errors import ServerError
 from stagecraft.facts.database import Database, DatabaseFact
-from stagecraft.facts.neighbours import Home, Listener, Neighbours, NeighboursFact
+from stagecraft.facts.neighbours import OPENS_SOCKETS, Home, Listener, Neighbours, NeighboursFact
 from stagecraft.manifest import Manifest
 from stagecraft.paths import ACME_WEBROOT, DATABASE_SOCKET, database_login
 from stagecraft.run import this_run
@@ -23,17 +23,11 @@ from tasks.nginx import CATCH_ALL
 FIRST_LOGIN_GID = 1000
 """Groups below it are the system's: FIRST_GID in Debian's adduser.conf."""
 
-OPENS_SOCKETS = (
-    "runs as www-data, as nginx does, and can open the socket of every site's PHP: give it a user"
-    " of its own"
-)
-"""No right on a file tells one from the other."""
-
 
 def refuse_clashes(environment: Environment) -> Neighbours:
     """What others have on the server. Raises ServerError, before anything is changed, with all of
     it that the environment would stop, replace or take over."""
-    neighbours = neighbours_of(environment)
+    neighbours = this_run().neighbours = neighbours_of(environment)
     engine = environment.server.database.engine
     sites = environment.sites
     logins = {user: database_login(user) for site in sites for user in accounts(site)}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pyinfra.api.exceptions import PyinfraError
 from pyinfra.context import host
 
 from stagecraft.errors import ServerError
-from stagecraft.facts.machine import DISTRIBUTION_VERSIONS, Machine, MachineFact
+from stagecraft.facts.machine import Machine
+from stagecraft.machine import supported_machine
+from stagecraft.packages import php_version
 from stagecraft.settings import Environment, Site
 from stagecraft.sizes import too_large
 
@@ -33,37 +34,6 @@ def bare_machine(environment: Environment) -> Machine:
     return supported_machine(environment)
 
 
-def supported_machine(environment: Environment) -> Machine:
-    found = read_machine()
-    if found is None or found.uid != 0:
-        raise ServerError(
-            f"{host.name}: this account has no root rights; log in as root, or as an account with"
-            f" passwordless sudo that group_data/all.yml names: servers: {environment.server.name}:"
-            " ssh_user:"
-        )
-    if not found.supported:
-        releases = " or ".join(sorted(DISTRIBUTION_VERSIONS))
-        raise ServerError(
-            f"{host.name} runs {found.distribution} {found.version}; Debian {releases} is needed"
-        )
-    return found
-
-
-def read_machine() -> Machine | None:
-    """None where sudo wants a password and nobody is there to give it (pyinfra asks)."""
-    try:
-        found: Machine | None = host.get_fact(MachineFact)
-    except EOFError:
-        return None
-    except PyinfraError as error:
-        raise ServerError(
-            f"{host.name} lets this account in and runs nothing for it; the lines above say why."
-            " Where the password has expired, log in once with ssh: it asks for a new one. Then"
-            " start again"
-        ) from error
-    return found
-
-
 def require_php(site: Site, environment: Environment, machine: Machine) -> None:
     """A PHP that is not this Debian's must come from an archive declared for the server."""
     if php_version(site, machine) != machine.php and not environment.server.apt_sources:
@@ -79,8 +49,3 @@ def require_memory(site: Site, machine: Machine) -> None:
     if wrong := too_large(site, machine):
         place = f"group_data/{site.environment}.yml: sites: {site.key}"
         raise ServerError(f"{host.name}: {place}: {wrong}")
-
-
-def php_version(site: Site, machine: Machine) -> str:
-    """The site's PHP version: as declared, else the one this Debian ships."""
-    return site.php or machine.php

@@ -11,6 +11,12 @@ from stagecraft.facts.reading import Fact
 
 LOCALHOST = ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]")
 
+OPENS_SOCKETS = (
+    "runs as www-data, as nginx does, and can open the socket of every site's PHP: give it a user"
+    " of its own"
+)
+"""No right on a file tells one from the other."""
+
 READ_NEIGHBOURS = Path(__file__).with_suffix(".sh").read_text()
 
 

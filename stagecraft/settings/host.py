@@ -13,6 +13,9 @@ from stagecraft.settings.setting import Port, Setting
 DEPLOY = "deploy"
 """The account of automation."""
 
+GROUP = "stagecraft"
+"""Whoever is in it was declared once: taken out of all.yml, the account goes."""
+
 
 class Opening(Setting):
     """A port that the firewall opens; without `sources`, to everybody."""

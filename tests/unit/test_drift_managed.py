@@ -22,8 +22,8 @@ from stagecraft.drift.judging.managed import (
     wanted,
 )
 from stagecraft.drift.looking import plan as planning
-from stagecraft.drift.looking.declared import Declared
 from stagecraft.drift.looking.plan import Step
+from stagecraft.drift.looking.server import Declared
 from stagecraft.errors import ServerError
 from stagecraft.facts.files import Entry
 from stagecraft.facts.machine import Machine
@@ -183,8 +183,8 @@ def test_that_the_files_moved_on_is_not_believed_of_a_way_in(
     assert severity(in_tree(tree), declared, Cause.FILES) == Severity(expected)
 
 
-def test_a_step_that_tells_nothing_is_told_by_its_name(declared: Declared) -> None:
-    told = by_name(Step("Monitoring | Have /etc/agent", True, None), declared)
+def test_a_step_that_tells_nothing_is_told_by_its_name() -> None:
+    told = by_name(Step("Monitoring | Have /etc/agent", True, None), "staging")
     assert (told.kind, told.thing) == ("operation", "Monitoring | Have /etc/agent")
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from typing import Any
 
-from pyinfra.context import host
-
-from stagecraft.drift.findings import THEN, Cause, Class, Finding, Severity
-from stagecraft.drift.judging.aside import set_aside
+from stagecraft.drift.findings import THEN, Cause, Class, Coverage, Finding, Kind, Severity
 from stagecraft.drift.judging.cause import cause
-from stagecraft.drift.judging.unmanaged.places import refresh_of
-from stagecraft.drift.looking.areas import Looked
-from stagecraft.drift.looking.declared import Declared
+from stagecraft.drift.judging.remedies import run, set_aside
+from stagecraft.drift.judging.unmanaged.locations import refresh_of
 from stagecraft.drift.looking.plan import Step, plan
+from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.files import Contents, Entry, Fingerprints, becoming
+from stagecraft.facts.reading import Fact
 from stagecraft.operations import access
 from stagecraft.operations.diff import Keys, Texts, describe
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
@@ -24,22 +23,26 @@ from stagecraft.run import this_run
 from stagecraft.seen import Place, Seen, State
 from stagecraft.settings import Environment
 
+OPERATION = Kind(Class.MANAGED, "operation", "nothing to do")
+
 DOORS = frozenset({"access", "account", "firewall", "host key", "reach", "sshd setting"})
 """Kinds of what decides who gets in, or from one site to its neighbours."""
 
 DOOR_TREES = frozenset({access.TREE, "firewall", "sudo"})
 
 
-def managed(declared: Declared) -> Looked:
+def managed(declared: Declared) -> Iterator[Finding | Coverage]:
     """The plan of deploy.py, by the things that it would change."""
     steps = plan()
     differences = explained(steps)
     texts = read_texts(differences)
     findings = [finding(seen, declared, texts) for seen in differences]
-    findings += [by_name(step, declared) for step in steps if step.changes and step.seen is None]
-    run = this_run()
-    things = len(run.manifest.declared_paths) + len({state.name for state in run.states()})
-    return Looked(findings, declared=things - len(findings), total=things)
+    silent = [step for step in steps if step.changes and step.seen is None]
+    findings += [by_name(step, declared.environment.name) for step in silent]
+    yield from findings
+    this = this_run()
+    total = len(this.manifest.declared_paths) + len({state.name for state in this.states()})
+    yield Coverage(declared=total - len(findings), total=total)
 
 
 def explained(steps: Iterable[Step]) -> list[Seen]:
@@ -89,8 +92,9 @@ def read_texts(differences: Iterable[Seen]) -> Texts:
     files = [seen for seen in differences if isinstance(seen, Place) and readable(seen)]
     texts: dict[str, str | Keys] = {}
     for (user, secret), places in groupby(sorted(files, key=reader), key=reader):
-        fact = Fingerprints if secret else Contents
-        texts |= host.get_fact(fact, paths=[place.node.path for place in places], user=user)
+        paths = [place.node.path for place in places]
+        fact: type[Fact[Any]] = Fingerprints if secret else Contents
+        texts |= ask(fact, paths=paths, user=user)
     return texts
 
 
@@ -107,36 +111,27 @@ def finding(seen: Seen, declared: Declared, texts: Texts) -> Finding:
     kind, thing = name_of(seen)
     moved = cause(seen, declared.records.values())
     expected, present = in_words(seen)
-    return Finding.model_validate(
-        {
-            "class": Class.MANAGED,
-            "severity": severity(seen, declared, moved),
-            "kind": kind,
-            "thing": thing,
-            "environment": owner(seen, declared.environment),
-            "expected": expected,
-            "found": present,
-            "remedy": replacement(seen, remedy(declared)) or remedy(declared),
-            "refresh": refresh_of(thing) if isinstance(seen, Place) else "",
-            "cause": moved,
-            "diff": diff(seen, texts),
-        }
+    remedy = run(declared.environment.name)
+    return Finding(
+        class_=Class.MANAGED,
+        severity=severity(seen, declared, moved),
+        kind=kind,
+        thing=thing,
+        environment=owner(seen, declared.environment),
+        expected=expected,
+        found=present,
+        remedy=replacement(seen, remedy) or remedy,
+        refresh=refresh_of(thing) if isinstance(seen, Place) else "",
+        cause=moved,
+        diff=diff(seen, texts),
     )
 
 
-def by_name(step: Step, declared: Declared) -> Finding:
+def by_name(step: Step, environment: str) -> Finding:
     """Of a step that tells nothing but that it would change something."""
-    return Finding.model_validate(
-        {
-            "class": Class.MANAGED,
-            "severity": Severity.HIGH,
-            "kind": "operation",
-            "thing": step.name,
-            "environment": declared.environment.name,
-            "expected": "nothing to do",
-            "found": "a run would change something",
-            "remedy": remedy(declared),
-        }
+    found = "a run would change something"
+    return OPERATION.finding(
+        step.name, found=found, remedy=run(environment), environment=environment
     )
 
 
@@ -158,10 +153,6 @@ def replacement(seen: Seen, run: str) -> str:
         case (Directory(), _) | (_, "directory"):
             return f"{set_aside(seen.node.path, seen.user)}{THEN}{run}"
     return ""
-
-
-def remedy(declared: Declared) -> str:
-    return f"pyinfra inventories/{declared.environment.name}.py deploy.py"
 
 
 def severity(seen: Seen, declared: Declared, moved: Cause | None) -> Severity:
@@ -232,7 +223,7 @@ def found(node: Node, entry: Entry | None) -> str:
     """What is wrong with what stands there."""
     if entry is None:
         return "it is not there"
-    if isinstance(node, (Absent, Vacant)) or entry.kind != index_kind(node):
+    if isinstance(node, (Absent, Vacant)) or entry.kind != node.index_line()[0]:
         return f"a {entry.kind} of {entry.user}:{entry.group}, mode {entry.mode}"
     if isinstance(node, Link):
         return f"a link to {entry.target}"
@@ -251,12 +242,8 @@ def wrong(node: File | Directory, entry: Entry) -> Iterator[str]:
         yield f"the ACL {', '.join(sorted(entry.acl)) or 'is gone'}"
 
 
-def index_kind(node: Node) -> str:
-    return node.index_line()[0]
-
-
 def diff(seen: Seen, texts: Texts) -> tuple[str, ...]:
     """The lines that differ, of a secret the names of its keys."""
-    if not isinstance(seen, Place) or not readable(seen):
-        return ()
-    return tuple(describe(seen.node, seen.entry, texts))
+    if isinstance(seen, Place) and readable(seen):
+        return tuple(describe(seen.node, seen.entry, texts))
+    return ()

@@ -8,16 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby
 from operator import attrgetter
 
-from stagecraft.drift.findings import (
-    MOUNT,
-    PACKAGE_FILE,
-    THEN,
-    Cause,
-    Class,
-    Finding,
-    Severity,
-    as_finding,
-)
+from stagecraft.drift.findings import MOUNT, PACKAGE_FILE, THEN, Cause, Class, Finding, Kind
+
+AFTER_THE_RUN = Kind(Class.RUNNING, "service", "run what is declared")
 
 RUN, LAST = 2, 3
 """The last two steps."""
@@ -51,13 +44,13 @@ def step(finding: Finding) -> int:
     mounted over programs goes first: commands may need them."""
     if THEN in finding.remedy:
         return RUN
-    if finding.kind == MOUNT:
+    if finding.kind == MOUNT.name:
         return 0
     if not finding.refresh or finding.cause == Cause.FILES:
         return LAST
     if finding.class_ == Class.MANAGED:
         return RUN
-    return 1 if finding.kind == PACKAGE_FILE else 0
+    return 1 if finding.kind == PACKAGE_FILE.name else 0
 
 
 def refreshed(findings: list[Finding], waived: Callable[[Finding], bool]) -> Iterator[Finding]:
@@ -71,19 +64,11 @@ def refreshed(findings: list[Finding], waived: Callable[[Finding], bool]) -> Ite
             yield finding
         elif step(finding) == RUN:
             yield finding
-            yield after_the_run(finding.server, refreshes)
+            yield AFTER_THE_RUN.finding(
+                "all that load the files above",
+                found="they may have loaded what is removed there",
+                remedy=refreshes,
+            ).model_copy(update={"server": finding.server})
         else:
             remedy = f"{finding.remedy} && {refreshes}"
             yield finding.model_copy(update={"remedy": remedy})
-
-
-def after_the_run(server: str, refreshes: str) -> Finding:
-    found = as_finding(
-        Class.RUNNING,
-        Severity.HIGH,
-        ("service", "all that load the files above"),
-        expected="run what is declared",
-        found="they may have loaded what is removed there",
-        remedy=refreshes,
-    )
-    return found.model_copy(update={"server": server})

@@ -1,4 +1,4 @@
-"""What the check of all inventories comes to, as one plain object: what `--json` prints and what
+"""The result of checking all inventories, as one plain object: what `--json` prints and what
 text and notifications are made of."""
 
 from __future__ import annotations
@@ -7,10 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
-
-from stagecraft.drift.findings import Class, Coverage, Finding, Report, Unchecked
-from stagecraft.drift.judging.history import Looked, News, Night, Seen, news, night
+from stagecraft.drift.findings import Class, Coverage, Finding, Plain, Report, Unchecked
+from stagecraft.drift.judging.changes import Changes, Scope, Seen, Snapshot, changes, snapshot
 from stagecraft.drift.judging.order import in_order
 from stagecraft.drift.judging.waivers import Waivers, entry
 
@@ -25,17 +23,13 @@ class Status(StrEnum):
     KNOWN = "known"
 
 
-class Plain(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
 class Waived(Plain):
     reason: str
     owner: str
     until: date
 
 
-class Told(Finding):
+class Judged(Finding):
     """A finding, and what the history and the waivers say of it. `keep` is the entry of waivers.yml
     that lets stay what nobody declared: it may be somebody's all the same."""
 
@@ -53,7 +47,7 @@ class Verdict(Plain):
     checked_at: datetime
     exit_code: int
     servers: tuple[str, ...]
-    findings: tuple[Told, ...]
+    findings: tuple[Judged, ...]
     resolved: tuple[Seen, ...]
     unknown: tuple[Unchecked, ...]
     coverage: tuple[Coverage, ...]
@@ -75,12 +69,12 @@ def denied(reports: Sequence[Report]) -> Iterator[Finding]:
     """What neighbours' runs have recorded and their own checks know nothing of."""
     unexplained = {
         (report.server, report.environment): {
-            finding.id for finding in [*report.findings, *report.hearsay]
+            finding.id for finding in [*report.findings, *report.unconfirmed]
         }
         for report in reports
     }
     for report in reports:
-        for finding in report.hearsay:
+        for finding in report.unconfirmed:
             checks = [unexplained.get((report.server, name), ()) for name in finding.recorded_by]
             if all(finding.id in ids for ids in checks):
                 yield finding
@@ -88,12 +82,8 @@ def denied(reports: Sequence[Report]) -> Iterator[Finding]:
 
 def believed(reports: Sequence[Report]) -> tuple[tuple[str, str], ...]:
     """The servers and environments whose records were believed: their own checks did not run."""
-    told = {(r.server, name) for r in reports for f in r.hearsay for name in f.recorded_by}
+    told = {(r.server, name) for r in reports for f in r.unconfirmed for name in f.recorded_by}
     return tuple(sorted(told - {(report.server, report.environment) for report in reports}))
-
-
-def gaps(reports: Sequence[Report]) -> tuple[Unchecked, ...]:
-    return tuple(dict.fromkeys(gap for report in reports for gap in report.unchecked))
 
 
 def covered(reports: Sequence[Report]) -> tuple[Coverage, ...]:
@@ -103,21 +93,22 @@ def covered(reports: Sequence[Report]) -> tuple[Coverage, ...]:
 
 
 def judge(
-    reports: Sequence[Report], waivers: Waivers, before: Night | None, at: datetime
-) -> tuple[Verdict, Night]:
+    reports: Sequence[Report], waivers: Waivers, before: Snapshot, at: datetime
+) -> tuple[Verdict, Snapshot]:
     """The verdict, and what the history shall know of it."""
-    unchecked = gaps(reports)
-    looked = Looked.at(reports, unchecked)
+    unchecked = tuple(dict.fromkeys(gap for report in reports for gap in report.unchecked))
+    scope = Scope.of(reports)
     found = merged([*(f for report in reports for f in report.findings), *denied(reports)])
-    found += waivers.findings(found, looked)
+    found += waivers.findings(found, scope)
     found = in_order(found, lambda finding: waivers.of(finding) is not None)
-    now = night(before, at, looked, [(f, waivers.of(f) is not None) for f in found], unchecked)
-    changed = news(before, now)
-    findings = tuple(told(found, waivers, changed, now))
+    known = [(finding, waivers.of(finding) is not None) for finding in found]
+    now = snapshot(before, at, scope, known, unchecked)
+    changed = changes(before, now)
+    findings = tuple(judged(found, waivers, changed, now))
     verdict = Verdict(
         checked_at=at,
         exit_code=exit_code(findings, unchecked),
-        servers=tuple(sorted({server for server, _ in looked.checked})),
+        servers=tuple(sorted({server for server, _ in scope.checked})),
         findings=findings,
         resolved=changed.resolved,
         unknown=unchecked,
@@ -127,24 +118,24 @@ def judge(
     return verdict, now
 
 
-def told(
-    findings: Iterable[Finding], waivers: Waivers, changed: News, now: Night
-) -> Iterator[Told]:
+def judged(
+    findings: Iterable[Finding], waivers: Waivers, changed: Changes, now: Snapshot
+) -> Iterator[Judged]:
     first_seen = {seen.id: seen.first_seen for seen in now.findings}
     status = dict.fromkeys((seen.id for seen in changed.new), Status.NEW)
     status |= dict.fromkeys((seen.id for seen in changed.worse), Status.WORSE)
     for finding in findings:
         waiver = waivers.of(finding)
-        given = finding.model_dump(by_alias=True) | {
-            "status": status.get(finding.id, Status.KNOWN),
-            "first_seen": first_seen[finding.id],
-            "waived": waiver and Waived(**waiver.model_dump(exclude={"id"})),
-            "keep": entry(finding, waivers.today) if finding.class_ == Class.UNMANAGED else "",
-        }
-        yield Told.model_validate(given)
+        yield Judged(
+            **finding.model_dump(),
+            status=status.get(finding.id, Status.KNOWN),
+            first_seen=first_seen[finding.id],
+            waived=waiver and Waived(**waiver.model_dump(exclude={"id"})),
+            keep=entry(finding, waivers.today) if finding.class_ == Class.UNMANAGED else "",
+        )
 
 
-def exit_code(findings: Iterable[Told], unchecked: Sequence[Unchecked]) -> int:
+def exit_code(findings: Iterable[Judged], unchecked: Sequence[Unchecked]) -> int:
     """What is unknown may be worse than all that is known."""
     if unchecked:
         return UNKNOWN

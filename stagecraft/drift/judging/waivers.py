@@ -14,7 +14,7 @@ import yaml
 from pydantic import Field, PlainValidator
 
 from stagecraft.drift.findings import Class, Finding, Severity
-from stagecraft.drift.judging.history import Looked
+from stagecraft.drift.judging.changes import Scope
 from stagecraft.settings.setting import Setting
 from stagecraft.settings.shape import Shape
 from stagecraft.sources import Problem, SettingsError, Source, read_yaml
@@ -65,14 +65,14 @@ class Waivers:
         """The one that covers it today."""
         return next((w for w in self.all if w.until >= self.today and w.covers(finding)), None)
 
-    def findings(self, findings: Iterable[Finding], looked: Looked) -> Iterator[Finding]:
+    def findings(self, findings: Iterable[Finding], scope: Scope) -> Iterator[Finding]:
         """Those about the waivers themselves. That one is unused is known only where all of its
         place was looked at."""
         given = list(findings)
         for waiver in self.all:
             if waiver.until < self.today:
                 yield complaint(waiver, "expired", f"it ended with {waiver.until}")
-            elif judgeable(waiver, looked) and not any(map(waiver.covers, given)):
+            elif judgeable(waiver, scope) and not any(map(waiver.covers, given)):
                 yield complaint(waiver, "unused", "nothing that it covers differs any more")
 
 
@@ -83,26 +83,24 @@ def entry(finding: Finding, today: date) -> str:
     return text.rstrip("\n")
 
 
-def judgeable(waiver: Waiver, looked: Looked) -> bool:
+def judgeable(waiver: Waiver, scope: Scope) -> bool:
     server, environment = waiver.place
-    return "*" not in server + environment and looked.at_all_of(server, environment)
+    return "*" not in server + environment and scope.covers(server, environment)
 
 
 def complaint(waiver: Waiver, kind: str, found: str) -> Finding:
     server, environment = waiver.place
     wild = "*" in server + environment
-    return Finding.model_validate(
-        {
-            "class": Class.WAIVER,
-            "severity": Severity.LOW,
-            "kind": kind,
-            "thing": waiver.id,
-            "server": "" if wild else server,
-            "environment": "" if wild else environment,
-            "expected": f"a waiver that is needed, until its date (owner: {waiver.owner})",
-            "found": found,
-            "remedy": f"take it out of {FILE}, or let {waiver.owner} say until when it holds",
-        }
+    return Finding(
+        class_=Class.WAIVER,
+        severity=Severity.LOW,
+        kind=kind,
+        thing=waiver.id,
+        server="" if wild else server,
+        environment="" if wild else environment,
+        expected=f"a waiver that is needed, until its date (owner: {waiver.owner})",
+        found=found,
+        remedy=f"take it out of {FILE}, or let {waiver.owner} say until when it holds",
     )
 
 

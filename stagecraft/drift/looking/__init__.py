@@ -1,1 +1,1 @@
-"""Asking: one pyinfra per inventory, and in it the checkout and the server."""
+"""Asking: a pyinfra for each inventory, and in it the checkout and the server."""

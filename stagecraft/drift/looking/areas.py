@@ -4,9 +4,8 @@ alone."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from traceback import extract_tb
 
@@ -14,56 +13,53 @@ from click import unstyle
 from pyinfra import logger
 from pyinfra.api.exceptions import PyinfraError
 
-from stagecraft.drift.findings import Coverage, Finding, Hearsay, Report, Unchecked
-from stagecraft.drift.looking.declared import Declared
+from stagecraft.drift.findings import Class, Coverage, Finding, Report, Unchecked, Unconfirmed
+from stagecraft.drift.looking.server import Declared
 
 NO_HOSTS = "No hosts remaining!"
 """pyinfra's last word when its only host has failed."""
 
-
-@dataclass
-class Looked:
-    """What an area has to say: its findings, and how many of the things that exist there are
-    declared (none counted where `total` is 0)."""
-
-    findings: list[Finding] = field(default_factory=list)
-    declared: int = 0
-    total: int = 0
+Area = Callable[[Declared], Iterable[Finding | Coverage]]
+"""What it has found, and how many of the things that exist there are declared. Raises PyinfraError
+when it cannot look."""
 
 
-Area = Callable[[Declared], Looked]
-"""Raises PyinfraError when it cannot look. Its `__name__` is what people read of it."""
-
-
-def look(areas: Iterable[Area], declared: Declared) -> Report:
-    """What all areas found, and which could not look."""
+def look(areas: Mapping[str, Area], declared: Declared) -> Report:
+    """What all areas found, and which could not look, by their names."""
     findings: list[Finding] = []
     unchecked: list[Unchecked] = []
     coverage: list[Coverage] = []
-    for area in areas:
-        kind = area.__name__.replace("_", " ")
+    for name, area in areas.items():
         with logged() as lines:
             try:
-                looked = area(declared)
+                found = list(area(declared))
             except Exception as error:  # a defect of one area, too, spoils it alone
                 why = reason(error, lines)
-                unchecked.append(Unchecked(server=declared.server, area=kind, reason=why))
+                unchecked.append(Unchecked(server=declared.server, area=name, reason=why))
                 continue
-        findings += placed(looked.findings, declared)
-        if looked.total:
-            coverage.append(
-                Coverage(
-                    server=declared.server, kind=kind, declared=looked.declared, total=looked.total
-                )
-            )
+        findings += [placed(one, declared) for one in found if isinstance(one, Finding)]
+        counts = (one for one in found if isinstance(one, Coverage) and one.total)
+        named = {"server": declared.server, "kind": name}
+        coverage += [count.model_copy(update=named) for count in counts]
     return Report(
         server=declared.server,
         environment=declared.environment.name,
-        findings=[finding for finding in findings if not isinstance(finding, Hearsay)],
-        hearsay=[finding for finding in findings if isinstance(finding, Hearsay)],
+        findings=[finding for finding in findings if not isinstance(finding, Unconfirmed)],
+        unconfirmed=[finding for finding in findings if isinstance(finding, Unconfirmed)],
         unchecked=unchecked,
         coverage=coverage,
     )
+
+
+def placed(finding: Finding, declared: Declared) -> Finding:
+    """The finding with the server, and with the environment whose site runs the unit that it is
+    about."""
+    place = {"server": declared.server}
+    if finding.class_ in (Class.RUNNING, Class.WEARING) and not finding.environment:
+        instance = finding.thing.partition("@")[2].rpartition(".")[0]
+        own = (site.environment for site in declared.sites if site.name == instance)
+        place["environment"] = next(own, "")
+    return finding.model_copy(update=place)
 
 
 def reason(error: Exception, lines: list[str]) -> str:
@@ -86,8 +82,3 @@ def logged() -> Iterator[list[str]]:
         yield lines
     finally:
         logger.removeHandler(handler)
-
-
-def placed(findings: Iterable[Finding], declared: Declared) -> Iterator[Finding]:
-    """The findings with the server's name, which areas need not know."""
-    return (finding.model_copy(update={"server": declared.server}) for finding in findings)

@@ -4,6 +4,7 @@ or dies spoils itself alone."""
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,6 @@ from pydantic import ValidationError
 
 from stagecraft.drift import CHECK
 from stagecraft.drift.findings import Report, Unchecked
-from stagecraft.drift.looking.silence import reason
 from stagecraft.program import uninterrupted
 
 PYINFRA = Path(sys.executable).with_name("pyinfra")
@@ -30,6 +30,12 @@ AT_ONCE = 8
 
 NOTIFY = "STAGECRAFT_NOTIFY"
 """How the variables begin that hold the notifier's URLs."""
+
+LOGIN = re.compile(r"Authentication error \((?:username=)?(?P<account>[^,)]*)")
+UNREACHABLE = re.compile(
+    r"\] (?P<what>(?:Could not connect|Could not resolve hostname|SSH error|EOF error) \(.*\))"
+)
+FATAL = re.compile(r"^--> pyinfra error: (?P<what>.*)", re.MULTILINE | re.DOTALL)
 
 Watch = Callable[[Sequence[Path]], None]
 """Is told, again and again, which inventories are being checked."""
@@ -98,7 +104,7 @@ class Check:
     def _command(self) -> Iterator[str]:
         yield str(PYINFRA)
         yield "--dry"
-        # Who comes at night takes no key on trust: first contact is an operator's.
+        # A check trusts no host key that is not pinned: first contact is an operator's.
         yield from ("--data", "ssh_strict_host_key_checking=yes")
         yield from ("--data", f"report={self._report}")
         yield from (str(self.inventory), str(CHECK))
@@ -145,3 +151,30 @@ def place(inventory: Path) -> tuple[str, str]:
     except (SettingsError, OSError):
         return inventory.stem, ""
     return str(data.get("server", inventory.stem)), inventory.stem
+
+
+def reason(said: str) -> str:
+    """Why there is no report, for the one who must act, in what pyinfra said: that ends where the
+    reason is."""
+    if "has another host key than the one pinned" in said:
+        return (
+            "its host key is not the pinned one: it was reinstalled, or somebody else answers"
+            " there. README, `A new server`, says what to do"
+        )
+    if "StrictPolicy: No host key" in said:
+        return (
+            "its host key is not pinned: log in or run deploy.py once, compare the key with the"
+            " one that the provider's panel shows, and keep known_hosts"
+        )
+    if found := LOGIN.search(said):
+        return (
+            f"the login as {found['account']} was refused: none of this machine's SSH keys opens"
+            " it (group_data/all.yml, host: deploy:)"
+        )
+    if "sudo password:" in said or "sudo: " in said:
+        return "sudo was refused: the account that logs in needs it without a password"
+    if found := UNREACHABLE.search(said):
+        return f"it cannot be reached: {found['what']}"
+    if found := FATAL.search(said):
+        return found["what"].strip()
+    return "the check broke off: " + " / ".join(said.strip().splitlines()[-3:])

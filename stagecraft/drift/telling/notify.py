@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from stagecraft.drift.judging.history import News, Seen, Unknown
+from stagecraft.drift.judging.changes import Changes, Seen, Unknown
 from stagecraft.harmless import bounded, harmless
 from stagecraft.secrets import Secret
 
@@ -22,9 +22,9 @@ ALIKE = str.maketrans("<>&`|~*", "‹›＆ˋ¦∼∗")  # noqa: RUF001
 """What services read as markup, and characters that look like it."""
 
 
-def tell(news: News) -> list[str]:
-    """Sends the news to everybody, if there are any. What did not arrive, without its URL."""
-    if not news:
+def tell(changes: Changes) -> list[str]:
+    """Sends the changes to everybody, if there are any. What did not arrive, without its URL."""
+    if not changes:
         return []
     try:
         urls = addresses()
@@ -33,7 +33,7 @@ def tell(news: News) -> list[str]:
     return [
         f"notification {n} of {len(urls)} {problem}"
         for n, url in enumerate(urls, 1)
-        if (problem := send(url, title(news), inert("\n".join(bounded(body(news))))))
+        if (problem := send(url, title(changes), inert("\n".join(bounded(body(changes))))))
     ]
 
 
@@ -48,7 +48,7 @@ def addresses() -> list[Secret]:
 
 def send(url: Secret, title: str, text: str) -> str:
     """What went wrong; nothing if it arrived."""
-    import apprise  # a quarter of a second, on nights with news
+    import apprise  # a quarter of a second, only when something has changed
 
     service = apprise.Apprise.instantiate(url.reveal())
     if service is None:
@@ -68,28 +68,28 @@ def inert(text: str) -> str:
     return parted.translate(ALIKE)
 
 
-def title(news: News) -> str:
+def title(changes: Changes) -> str:
     counts: dict[str, tuple[Seen, ...] | tuple[Unknown, ...]] = {
-        "new": news.new,
-        "worse": news.worse,
-        "resolved": news.resolved,
-        "unknown": news.unknown,
-        "known again": news.known_again,
+        "new": changes.new,
+        "worse": changes.worse,
+        "resolved": changes.resolved,
+        "unknown": changes.unknown,
+        "known again": changes.known_again,
     }
     said = ", ".join(f"{len(things)} {word}" for word, things in counts.items() if things)
     servers = sorted({thing.server for things in counts.values() for thing in things} - {""})
     return f"Drift on {', '.join(servers) or 'all servers'}: {said}"
 
 
-def body(news: News) -> Iterator[str]:
-    for gap in news.unknown:
+def body(changes: Changes) -> Iterator[str]:
+    for gap in changes.unknown:
         yield f"unknown: {of_gap(gap)} could not be checked"
-    for gap in news.known_again:
+    for gap in changes.known_again:
         yield f"known again: {of_gap(gap)}"
-    for word, findings in (("new", news.new), ("worse", news.worse)):
+    for word, findings in (("new", changes.new), ("worse", changes.worse)):
         for finding in sorted(findings, key=lambda seen: (seen.severity.rank, seen.id)):
             yield f"{word}, {finding.severity}: {of_finding(finding)}"
-    for finding in news.resolved:
+    for finding in changes.resolved:
         yield f"resolved: {of_finding(finding)}"
 
 

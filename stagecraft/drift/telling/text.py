@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from click import style
 
 from stagecraft.drift.findings import Coverage, Severity, Unchecked
-from stagecraft.drift.judging.verdict import Status, Told, Verdict
+from stagecraft.drift.judging.verdict import Judged, Status, Verdict
 from stagecraft.harmless import harmless_lines
 
 COLOURS = {Severity.CRITICAL: "red", Severity.HIGH: "yellow", Severity.LOW: "cyan"}
@@ -52,7 +52,7 @@ def of_server(server: str, verdict: Verdict) -> Iterator[str]:
         yield f"  {covered(server, coverage)}"
 
 
-def counted(findings: Sequence[Told], unknown: Sequence[Unchecked]) -> str:
+def counted(findings: Sequence[Judged], unknown: Sequence[Unchecked]) -> str:
     parts = [
         f"{count} {severity}"
         for severity in Severity
@@ -67,7 +67,7 @@ def of_gap(gap: Unchecked) -> str:
     return plain(f"{gap.area}{environment} could not be checked: {gap.reason}", indent=12)
 
 
-def of_finding(finding: Told) -> Iterator[str]:
+def of_finding(finding: Judged) -> Iterator[str]:
     news = "" if finding.status == Status.KNOWN else f" {finding.status}"
     mark = style(f"{finding.severity.upper():<9}", fg=COLOURS[finding.severity], bold=True)
     yield f"  {mark} {style(plain(finding.id), bold=True)}{style(news, fg='magenta')}"
@@ -87,7 +87,7 @@ def labelled(label: str, text: str) -> str:
     return f"    {style(f'{label:<10}', dim=True)}{plain(text, indent=14)}"
 
 
-def when(finding: Told) -> str:
+def when(finding: Judged) -> str:
     """When the check first saw it; before that, what the server knows."""
     known = f"{finding.since:%Y-%m-%d %H:%M}" if finding.since else ""
     known += f" by {finding.who or 'unknown'}" if finding.who or known else ""

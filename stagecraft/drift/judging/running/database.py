@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from pyinfra.context import host
-
-from stagecraft.drift.findings import Finding, Severity
-from stagecraft.drift.judging.running.finding import finding
-from stagecraft.drift.looking.areas import Looked
-from stagecraft.drift.looking.declared import Declared
+from stagecraft.drift.findings import Class, Finding, Kind
+from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.database import CLIENTS
 from stagecraft.facts.variables import HIDDEN, Variable, VariablesFact
+
+VARIABLE = Kind(Class.RUNNING, "database variable")
 
 REPLICATION = re.compile(r"gtid_(slave|replica|binlog)_")
 """Where a replica has got to, which it sets itself."""
@@ -21,11 +19,11 @@ UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 WORDS = {"on": "1", "true": "1", "yes": "1", "off": "0", "false": "0", "no": "0"}
 
 
-def database_variables(declared: Declared) -> Looked:
+def database_variables(declared: Declared) -> Iterator[Finding]:
     """`SET GLOBAL`, which the next start forgets; set back to what it was, it is none."""
     engine = declared.settings.database.engine
-    variables: list[Variable] = host.get_fact(VariablesFact, engine=engine)
-    return Looked(list(changed(variables, engine)))
+    variables = ask(VariablesFact, engine=engine)
+    yield from changed(variables, engine)
 
 
 def changed(variables: Iterable[Variable], engine: str) -> Iterator[Finding]:
@@ -35,9 +33,8 @@ def changed(variables: Iterable[Variable], engine: str) -> Iterator[Finding]:
             continue
         if engine == "mysql" and expected is None and variable.value != HIDDEN:
             continue  # no option: it was SET SESSION, which MySQL notes as well
-        yield finding(
-            Severity.HIGH,
-            ("database variable", variable.name),
+        yield VARIABLE.finding(
+            variable.name,
             expected=at_start(expected, variable),
             found=f"was set to {variable.value} while the server runs",
             remedy=remedy(variable, expected, engine),

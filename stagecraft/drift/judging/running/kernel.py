@@ -1,37 +1,45 @@
-"""The kernel that runs, and its settings."""
+"""The kernel that runs, its settings, and what it has mounted over what is declared or over what
+packages have brought."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from pyinfra.context import host
+from stagecraft.drift.findings import MOUNT, THEN, Class, Finding, Kind, Report, Severity
+from stagecraft.drift.judging.remedies import run
+from stagecraft.drift.judging.unmanaged.locations import refresh_of
+from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.facts.kernel import Kernel, KernelFact, Mount
 
-from stagecraft.drift.findings import Finding, Severity
-from stagecraft.drift.judging.running.finding import finding
-from stagecraft.drift.looking.areas import Looked
-from stagecraft.drift.looking.declared import Declared
-from stagecraft.facts.kernel import Kernel, KernelFact
+SETTING = Kind(Class.RUNNING, "kernel setting")
+KERNEL = Kind(Class.RUNNING, "kernel", "the newest that is installed runs", Severity.LOW)
 
 A_DAY = 86400
 """How soon a declared time of day for reboots comes."""
 
+WITHOUT_VOLUMES = ("/etc", "/usr")
+"""Nobody has a reason to mount anything there."""
 
-def kernel(declared: Declared) -> Looked:
-    found: Kernel = host.get_fact(KernelFact)
-    settings = declared.settings.host
+BY_SYSTEMD = frozenset({"/etc/machine-id"})
+"""Where / cannot be written while the machine boots."""
+
+
+def kernel(declared: Declared) -> Iterator[Finding]:
+    found, settings = ask(KernelFact), declared.settings.host
     reboots = settings is not None and settings.upgrades.reboot != "never"
-    return Looked([*set_by_hand(found), *outdated(found, time.time(), reboots=reboots)])
+    yield from set_by_hand(found)
+    yield from outdated(found, time.time(), reboots=reboots)
 
 
 def set_by_hand(kernel: Kernel) -> Iterator[Finding]:
     """`sysctl -w`, which the next boot forgets."""
     for setting in kernel.settings:
         if number(setting.value) != number(setting.declared):
-            yield finding(
-                Severity.HIGH,
-                ("kernel setting", setting.key),
+            yield SETTING.finding(
+                setting.key,
                 expected=f"{setting.declared}, by {setting.path}",
                 found=f"is {setting.value} in the running kernel",
                 remedy=f"sysctl -w {setting.key}='{setting.declared}'",
@@ -56,10 +64,8 @@ def outdated(kernel: Kernel, now: float, *, reboots: bool) -> Iterator[Finding]:
         return
     if reboots and now - kernel.images[newest] < A_DAY:
         return
-    yield finding(
-        Severity.LOW,
-        ("kernel", newest),
-        expected="the newest that is installed runs",
+    yield KERNEL.finding(
+        newest,
         found=f"{kernel.running} runs until the next reboot",
         remedy="reboot",
         since=kernel.images[newest],
@@ -73,3 +79,57 @@ def flavour(version: str) -> str:
 
 def by_version(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", version.removesuffix(flavour(version)))]
+
+
+# --- Mounts ---
+
+
+def mounts(declared: Declared) -> Iterator[Finding]:
+    yield from over_what_is_there(ask(KernelFact).mounts, declared)
+
+
+def over_what_is_there(mounted: Collection[Mount], declared: Declared) -> Iterator[Finding]:
+    targets = [mount.target for mount in mounted]
+    for target, mount in {mount.target: mount for mount in mounted}.items():
+        hides = any(lies_at(path, target) for path in declared.paths)
+        if is_watched(mount, declared, hides=hides):
+            quoted = shlex.quote(target)
+            remedy = " && ".join([f"umount {quoted}"] * targets.count(target))
+            if hides:
+                # What loads the files may run what was mounted: for a run to have them loaded
+                # again, they are marked as changed (their ctime is).
+                remedy += f" && find {quoted} -xdev -exec touch -ha {{}} +"
+                remedy += f"{THEN}{run(declared.environment.name)}"
+            yield MOUNT.finding(
+                target,
+                severity=Severity.CRITICAL if hides else Severity.HIGH,
+                found=f"{mount.root} of {mount.source} ({mount.type}) hides what is there",
+                remedy=remedy,
+                refresh="" if hides else refresh_of(target),
+            )
+
+
+def is_watched(mount: Mount, declared: Declared, *, hides: bool) -> bool:
+    """Not what the machine's own disks are mounted at, such as /boot, /var or /home."""
+    if mount.declared or mount.target in BY_SYSTEMD:
+        return False
+    if any(lies_at(mount.target, path) for path in (*WITHOUT_VOLUMES, *declared.paths)):
+        return True
+    return hides and mount.target.count("/") > 1
+
+
+def lies_at(path: str, place: str) -> bool:
+    """Whether the path is that place or below it."""
+    return f"{path}/".startswith(f"{place.rstrip('/')}/")
+
+
+def without_what_is_hidden(report: Report) -> Report:
+    """The report without the files that a mount shows in the place of others: what would be done to
+    them would be done to what is mounted."""
+    hidden = [found.thing for found in report.findings if found.kind == MOUNT.name]
+    findings = [
+        found
+        for found in report.findings
+        if found.kind == MOUNT.name or not any(lies_at(found.thing, place) for place in hidden)
+    ]
+    return report.model_copy(update={"findings": findings})

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from pyinfra.context import host
-
-from stagecraft.drift.findings import Finding, Severity
-from stagecraft.drift.judging.running.finding import environment_of, finding
-from stagecraft.drift.looking.areas import Looked
-from stagecraft.drift.looking.declared import Declared
+from stagecraft.drift.findings import Class, Finding, Kind, Severity
+from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.redis import Instance, RedisFact
 from stagecraft.run import this_run
+
+SETTING = Kind(Class.RUNNING, "Redis setting")
+USER = Kind(Class.RUNNING, "Redis user", "as in its file", Severity.CRITICAL)
 
 BY_DEFAULT = {"replicaof": ""}
 """What our files leave as it is, and who takes data away by Redis changes."""
@@ -27,58 +26,50 @@ def unit(site: str) -> str:
     return f"redis-server@{site}.service"
 
 
-def redis_settings(declared: Declared) -> Looked:
+def redis_settings(declared: Declared) -> Iterator[Finding]:
     """`CONFIG SET` and `ACL SETUSER`, which the next start forgets."""
-    found: list[Finding] = []
-    for name, differences in differing(declared).items():
-        for named, expected, now in differences:
-            found.append(
-                finding(
-                    Severity.CRITICAL if named[0] == "Redis user" else Severity.HIGH,
-                    named,
-                    expected=expected,
-                    found=now,
-                    remedy=f"systemctl restart {unit(name)}",
-                    environment=environment_of(unit(name), declared),
-                )
-            )
-    return Looked(found)
+    for findings in differing(declared).values():
+        yield from findings
 
 
-Difference = tuple[tuple[str, str], str, str]
-"""Its kind and thing, what the files say, and what runs."""
-
-
-def differing(declared: Declared) -> dict[str, list[Difference]]:
+def differing(declared: Declared) -> dict[str, list[Finding]]:
     """By site; not where files are not as declared, which is another finding."""
-    sites = [site.name for site in declared.environment.sites]
-    instances: dict[str, Instance] = host.get_fact(RedisFact, sites=sites)
+    sites = {site.name: site.environment for site in declared.environment.sites}
     following = {service.unit for service in this_run().services if service.follows}
-    return {
-        name: differences
-        for name, instance in instances.items()
-        if unit(name) not in following
-        if (differences := list(differences_of(name, instance)))
+    instances = {
+        site: list(differences(site, instance, sites[site]))
+        for site, instance in ask(RedisFact, sites=list(sites)).items()
+        if unit(site) not in following
     }
+    return {site: findings for site, findings in instances.items() if findings}
 
 
-def differences_of(site: str, instance: Instance) -> Iterator[Difference]:
+def differences(site: str, instance: Instance, environment: str) -> Iterator[Finding]:
+    def differs(kind: Kind, name: str, found: str, expected: str = "") -> Finding:
+        return kind.finding(
+            f"{site} {name}",
+            expected=expected,
+            found=found,
+            remedy=f"systemctl restart {unit(site)}",
+            environment=environment,
+        )
+
     if instance.refuses:
-        yield ("Redis user", f"{site} stagecraft"), "lets the check look", "is gone, or another one"
+        yield differs(USER, "stagecraft", "is gone, or another one", "lets the check look")
     if not instance.answers:
         return
     for key, expected in (BY_DEFAULT | instance.declared_settings).items():
         now = instance.settings.get(key)
         if now is not None and plain(now) != plain(expected):
-            yield ("Redis setting", f"{site} {key}"), f"{expected or 'nothing'}", f"is {now}"
+            yield differs(SETTING, key, f"is {now}", expected or "nothing")
     for name in sorted(instance.users.keys() | instance.declared_users.keys()):
         now_user, file_user = instance.users.get(name), instance.declared_users.get(name)
         if now_user is None:
-            yield ("Redis user", f"{site} {name}"), "as in its file", "is gone"
+            yield differs(USER, name, "is gone")
         elif file_user is None:
-            yield ("Redis user", f"{site} {name}"), "nobody of this name", "may log in"
+            yield differs(USER, name, "may log in", "nobody of this name")
         elif rights(now_user, instance.categories) != rights(file_user, instance.categories):
-            yield ("Redis user", f"{site} {name}"), "as in its file", "has other rights"
+            yield differs(USER, name, "has other rights")
 
 
 def rights(rules: Iterable[str], categories: Mapping[str, set[str]]) -> tuple[bool, frozenset[str]]:

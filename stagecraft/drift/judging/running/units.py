@@ -4,93 +4,76 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
-from pyinfra.context import host
-
-from stagecraft.drift.findings import Finding, Severity
-from stagecraft.drift.judging.running.finding import environment_of, finding
-from stagecraft.drift.looking.areas import Looked
-from stagecraft.drift.looking.declared import Declared
+from stagecraft.drift.findings import Class, Finding, Kind
+from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.units import Units, UnitsFact
 from stagecraft.run import this_run
+
+UNIT = Kind(Class.RUNNING, "unit", "runs as its files say")
+OVERRIDE = Kind(Class.RUNNING, "unit override", "as its files below /etc and /usr say")
+ENVIRONMENT = Kind(
+    Class.RUNNING, "environment of all services", "not set, or as systemd sets it by itself"
+)
 
 PACKAGED = "/usr/lib/systemd/"
 
 
-def units(declared: Declared) -> Looked:
-    """Only files that somebody vouches for: of those that nobody does, other findings tell."""
-    found: Units = host.get_fact(UnitsFact)
+def loaded_units(declared: Declared) -> Iterator[Finding]:
+    """Of a unit that is not as declared, the plan tells."""
+    units = ask(UnitsFact)
     told = {
         service.unit
         for service in this_run().services
         if service.follows or service.step or not service.present.starts_at_boot
     }
-    return Looked(
-        [
-            *unread(found, told, declared),
-            *overridden(found, told, declared),
-            *left_running(found, told, declared),
-            *handed_on(found),
-        ]
-    )
+    for finding in (*unread(units, declared), *overridden(units), *left_running(units)):
+        if finding.thing not in told:
+            yield finding
+    yield from handed_on(units)
 
 
-def unread(units: Units, told: Collection[str], declared: Declared) -> Iterator[Finding]:
+def unread(units: Units, declared: Declared) -> Iterator[Finding]:
+    """Only files that somebody vouches for: of those that nobody does, other findings tell."""
     for path, changed in units.unread.items():
-        unit = unit_of(path)
-        known = path in declared.paths or path.startswith(PACKAGED)
-        if known and unit not in told:
-            yield finding(
-                Severity.HIGH,
-                ("unit", unit),
+        if path in declared.paths or path.startswith(PACKAGED):
+            yield UNIT.finding(
+                unit_of(path),
                 expected="systemd has read its files",
                 found=f"{path} changed since systemd read it",
                 remedy="systemctl daemon-reload",
-                environment=environment_of(unit, declared),
                 since=changed,
             )
 
 
-def overridden(units: Units, told: Collection[str], declared: Declared) -> Iterator[Finding]:
+def overridden(units: Units) -> Iterator[Finding]:
     for path, changed in units.until_boot.items():
-        unit = unit_of(path)
-        if unit not in told:
-            yield finding(
-                Severity.HIGH,
-                ("unit override", unit),
-                expected="as its files below /etc and /usr say",
-                found=f"{path} changes it until the next boot",
-                remedy=f"rm {shlex.quote(path)} && systemctl daemon-reload",
-                environment=environment_of(unit, declared),
-                since=changed,
-            )
+        yield OVERRIDE.finding(
+            unit_of(path),
+            found=f"{path} changes it until the next boot",
+            remedy=f"rm {shlex.quote(path)} && systemctl daemon-reload",
+            since=changed,
+        )
 
 
-def left_running(units: Units, told: Collection[str], declared: Declared) -> Iterator[Finding]:
+def left_running(units: Units) -> Iterator[Finding]:
     """A timer that was started goes on without its file, and so does a service."""
     for unit, path in units.gone.items():
-        drop_in = path.endswith(".conf")
-        if unit not in told:
-            yield finding(
-                Severity.HIGH,
-                ("unit", unit),
-                expected="runs as its files say",
-                found=f"runs as {path or 'a file'} said, which is gone",
-                remedy=f"systemctl daemon-reload && systemctl try-restart {shlex.quote(unit)}"
-                if drop_in
-                else f"systemctl stop {shlex.quote(unit)} && systemctl daemon-reload",
-                environment=environment_of(unit, declared),
-            )
+        restarted = f"systemctl daemon-reload && systemctl try-restart {shlex.quote(unit)}"
+        stopped = f"systemctl stop {shlex.quote(unit)} && systemctl daemon-reload"
+        yield UNIT.finding(
+            unit,
+            found=f"runs as {path or 'a file'} said, which is gone",
+            remedy=restarted if path.endswith(".conf") else stopped,
+        )
 
 
 def handed_on(units: Units) -> Iterator[Finding]:
     """`systemctl set-environment`: a library to preload, for instance."""
     for name in units.environment:
-        yield finding(
-            Severity.HIGH,
-            ("environment of all services", name),
-            expected="not set, or as systemd sets it by itself",
+        yield ENVIRONMENT.finding(
+            name,
             found="systemd gives it to whatever it starts, and what it has started since keeps it",
             remedy=f"systemctl unset-environment {name}",
         )

@@ -1,20 +1,24 @@
-"""Accounts, memberships and keys that nobody declared."""
+"""Accounts, memberships and keys that nobody declared, and what runs as another service's user."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterator
 
-from pyinfra.context import host
-
-from stagecraft.drift.findings import Finding, Severity
-from stagecraft.drift.judging.unmanaged.findings import unmanaged
-from stagecraft.drift.looking.areas import Looked
-from stagecraft.drift.looking.declared import Declared
-from stagecraft.facts.admins import Account
-from stagecraft.facts.logins import Key, Logins, LoginsFact
+from stagecraft.drift.findings import Class, Coverage, Finding, Kind, Severity
+from stagecraft.drift.looking.plan import require_plan
+from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.facts.logins import Logins, LoginsFact
+from stagecraft.facts.neighbours import OPENS_SOCKETS
+from stagecraft.run import this_run
 from stagecraft.settings import Host
-from tasks.accounts import GROUP
+from stagecraft.settings.host import GROUP
+
+ACCOUNT = Kind(Class.UNMANAGED, "account")
+MEMBER = Kind(Class.UNMANAGED, "group member")
+PASSWORD = Kind(Class.UNMANAGED, "password", "none, and none that opens: people log in by key")
+KEY = Kind(Class.UNMANAGED, "authorized key")
+AS_NGINX = Kind(Class.UNMANAGED, "process as www-data", "nginx alone")
 
 AS_GOOD_AS_ROOT = ("sudo", "root", "disk", "shadow", "docker", "lxd", "libvirt", "kmem")
 """Groups whose members can read or become anything."""
@@ -26,20 +30,18 @@ SYNC = "/bin/sync"
 """The shell of Debian's account `sync`: it lets nobody in."""
 
 
-def accounts(declared: Declared) -> Looked:
+def accounts(declared: Declared) -> Iterator[Finding | Coverage]:
     settings = declared.settings.host
     if settings is None:
-        return Looked()
-    logins: Logins = host.get_fact(LoginsFact)
+        return
+    logins = ask(LoginsFact)
     foreign = foreign_accounts(logins, settings, declared.site_names)
-    findings = [
-        *(account(name, logins) for name in foreign),
-        *memberships(logins, declared, foreign),
-        *passwords(logins, foreign),
-        *keys(logins, settings, foreign),
-    ]
+    yield from (account(name, logins) for name in foreign)
+    yield from memberships(logins, declared.site_names, foreign)
+    yield from passwords(logins, foreign)
+    yield from keys(logins, settings, foreign)
     known = len(settings.accounts) + len(declared.site_names)
-    return Looked(findings, declared=known, total=known + len(foreign))
+    yield Coverage(declared=known, total=known + len(foreign))
 
 
 def foreign_accounts(logins: Logins, settings: Host, sites: Collection[str]) -> list[str]:
@@ -49,39 +51,31 @@ def foreign_accounts(logins: Logins, settings: Host, sites: Collection[str]) -> 
     return [
         name
         for name, found in logins.accounts.items()
-        if name not in known and (found.uid == 0 or admits(found))
+        if name not in known and (found.uid == 0 or (found.lets_in and found.shell != SYNC))
     ]
-
-
-def admits(found: Account) -> bool:
-    return found.lets_in and found.shell != SYNC
 
 
 def account(name: str, logins: Logins) -> Finding:
     found = logins.accounts[name]
     groups = sorted(group for group, members in logins.members.items() if name in members)
     root = found.uid == 0 or set(groups) & set(AS_GOOD_AS_ROOT)
-    said = f"uid {found.uid}, shell {found.shell}"
     service = found.a_service and found.uid != 0
-    return unmanaged(
-        Severity.CRITICAL if root else Severity.HIGH,
-        "account",
+    remove = "userdel --force" if found.uid == 0 else "userdel"
+    return ACCOUNT.finding(
         name,
-        expected="no shell: it is a service's" if service else "not there: nobody declared it",
-        found=said + (f", in {', '.join(groups)}" if groups else ""),
-        remedy=f"usermod --shell /usr/sbin/nologin {shlex.quote(name)}"
-        if service
-        else f"userdel {'--force ' if found.uid == 0 else ''}{shlex.quote(name)}",
+        severity=Severity.CRITICAL if root else Severity.HIGH,
+        expected="no shell: it is a service's" if service else "",
+        found=f"uid {found.uid}, shell {found.shell}" + f", in {', '.join(groups)}" * bool(groups),
+        remedy=f"{'usermod --shell /usr/sbin/nologin' if service else remove} {shlex.quote(name)}",
     )
 
 
-def memberships(logins: Logins, declared: Declared, foreign: list[str]) -> Iterator[Finding]:
-    for group in (*AS_GOOD_AS_ROOT, *TELLING, *sorted(declared.site_names)):
+def memberships(logins: Logins, sites: Collection[str], foreign: list[str]) -> Iterator[Finding]:
+    for group in (*AS_GOOD_AS_ROOT, *TELLING, *sorted(sites)):
         for name in sorted(logins.members.get(group, frozenset()) - {group, *foreign}):
-            yield unmanaged(
-                Severity.HIGH if group in TELLING else Severity.CRITICAL,
-                "group member",
+            yield MEMBER.finding(
                 f"{name} in {group}",
+                severity=Severity.HIGH if group in TELLING else Severity.CRITICAL,
                 found=f"{name} has all rights of the group {group}",
                 remedy=f"gpasswd --delete {shlex.quote(name)} {shlex.quote(group)}",
             )
@@ -90,13 +84,12 @@ def memberships(logins: Logins, declared: Declared, foreign: list[str]) -> Itera
 def passwords(logins: Logins, foreign: list[str]) -> Iterator[Finding]:
     """Root's own is the provider's, for its console."""
     for name, state in sorted(logins.passwords.items()):
-        if name not in (*foreign, "root") or state == "empty":
-            yield unmanaged(
-                Severity.CRITICAL if state == "empty" else Severity.HIGH,
-                "password",
+        empty = state == "empty"
+        if name not in (*foreign, "root") or empty:
+            yield PASSWORD.finding(
                 name,
-                expected="none, and none that opens: people log in by key",
-                found="an empty one" if state == "empty" else "it has one",
+                severity=Severity.CRITICAL if empty else Severity.HIGH,
+                found="an empty one" if empty else "it has one",
                 remedy=f"usermod --password '!' {shlex.quote(name)}",
             )
 
@@ -107,22 +100,28 @@ def keys(logins: Logins, settings: Host, foreign: list[str]) -> Iterator[Finding
     known = {bare(line) for name in settings.accounts for line in settings.keys(name)}
     for key in logins.keys:
         if key.line not in known and key.account not in foreign:
-            yield key_finding(key, logins)
-
-
-def key_finding(key: Key, logins: Logins) -> Finding:
-    home = logins.accounts[key.account].home
-    blob = key.line.split(" ")[1]
-    return unmanaged(
-        Severity.HIGH,
-        "authorized key",
-        f"{key.account} {key.fingerprint}",
-        found=f"a key of {key.comment or 'nobody who says so'} in {home}/.ssh/authorized_keys,"
-        " where sshd does not look as it is declared",
-        remedy=f"sed -i '\\|{blob}|d' {home}/.ssh/authorized_keys",
-    )
+            file = f"{logins.accounts[key.account].home}/.ssh/authorized_keys"
+            yield KEY.finding(
+                f"{key.account} {key.fingerprint}",
+                found=f"a key of {key.comment or 'nobody who says so'} in {file}, where sshd, as it"
+                " is declared, does not look",
+                remedy=f"sed -i '\\|{key.line.split(' ')[1]}|d' {file}",
+            )
 
 
 def bare(line: str) -> str:
     """An authorized_keys line without its comment."""
     return " ".join(line.split(" ")[:2])
+
+
+def processes_as_nginx(declared: Declared) -> Iterator[Finding]:
+    """A pool of Debian's own PHP-FPM, for instance, beside a production that others built: with
+    nginx's user, it has nginx's rights."""
+    require_plan()
+    for what in this_run().neighbours.as_nginx:
+        yield AS_NGINX.finding(
+            what,
+            found=f"it {OPENS_SOCKETS}",
+            remedy="grep -rnE '(user|User|USER).*www-data' /etc/php /etc/systemd /etc/apache2"
+            "  # give it another user and restart it, or waive it",
+        )

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from pyinfra.api.exceptions import PyinfraError
-from pyinfra.context import host
 
-from stagecraft.drift.findings import Finding, Severity
-from stagecraft.drift.judging.unmanaged.findings import unmanaged
-from stagecraft.drift.looking.areas import Looked
-from stagecraft.drift.looking.declared import Declared
+from stagecraft.drift.findings import Class, Coverage, Finding, Kind, Severity
+from stagecraft.drift.judging.remedies import shortened
+from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.database import CLIENTS, identifier
 from stagecraft.facts.grants import Grants, GrantsFact, Holder
 from stagecraft.operations.database import literal
 from stagecraft.paths import DATABASE_LOGINS
+
+DATABASE = Kind(Class.UNMANAGED, "database", severity=Severity.LOW)
+ACCOUNT = Kind(Class.UNMANAGED, "database account")
+ROLE = Kind(Class.UNMANAGED, "database role")
+GRANT = Kind(Class.UNMANAGED, "database grant")
 
 SYSTEM_SCHEMAS = frozenset({"information_schema", "mysql", "performance_schema", "sys"})
 
@@ -33,11 +36,11 @@ DUMPS = {"mariadb": "mariadb-dump", "mysql": "mysqldump"}
 PUBLIC = "PUBLIC"
 
 
-def databases(declared: Declared) -> Looked:
+def databases(declared: Declared) -> Iterator[Finding | Coverage]:
     engine = declared.settings.database.engine
-    grants: Grants = host.get_fact(GrantsFact, engine=engine)
+    grants = ask(GrantsFact, engine=engine)
     if not grants.installed:
-        return Looked()
+        return
     if not grants.reachable:
         raise PyinfraError(
             f"{engine} does not answer root through its socket: systemctl status {engine}"
@@ -50,8 +53,9 @@ def databases(declared: Declared) -> Looked:
         *routines(grants, accounts, client),
         *public(grants, client),
     ]
+    yield from findings
     known = len(schemas) + len(accounts)
-    return Looked(findings, declared=known, total=known + len(findings))
+    yield Coverage(declared=known, total=known + len(findings))
 
 
 def declared_schemas(declared: Declared) -> set[str]:
@@ -64,33 +68,25 @@ def declared_schemas(declared: Declared) -> set[str]:
 def declared_accounts(declared: Declared) -> set[str]:
     """Those at localhost whose login some environment keeps."""
     users = {user for s in declared.sites for user in (s.database.user, s.database.migrator)}
-    return users | {
-        path.removeprefix(f"{DATABASE_LOGINS}/").removesuffix(".cnf")
-        for path in declared.paths
-        if path.startswith(f"{DATABASE_LOGINS}/")
-    }
+    logins = (path for path in declared.paths if path.startswith(f"{DATABASE_LOGINS}/"))
+    return users | {path.rpartition("/")[2].removesuffix(".cnf") for path in logins}
 
 
 def foreign_schemas(grants: Grants, known: set[str], client: str) -> Iterator[Finding]:
     for name in grants.schemas:
         if name not in known | SYSTEM_SCHEMAS:
             dump = f"{DUMPS[client]} {shlex.quote(name)} >/root/{shlex.quote(name)}.sql"
-            yield unmanaged(
-                Severity.LOW,
-                "database",
+            yield DATABASE.finding(
                 name,
                 found="there, with what is in it",
                 remedy=f"{dump} && {sql(client, f'DROP DATABASE {identifier(name)}')}",
             )
 
 
-def foreign_holders(
-    grants: Grants, known: set[str] | frozenset[str], client: str
-) -> Iterator[Finding]:
-    given = {
-        role for holder in grants.holders.values() for role in holder.roles if holder.user != "root"
-    }
-    for holder in grants.holders.values():
+def foreign_holders(grants: Grants, known: Collection[str], client: str) -> Iterator[Finding]:
+    holders = grants.holders.values()
+    given = {role for holder in holders for role in holder.roles if holder.user != "root"}
+    for holder in holders:
         if holder.user == PUBLIC or (holder.user in known and holder.host == "localhost"):
             continue
         yield role(holder, holder.user in given, client) if holder.role else account(holder, client)
@@ -101,23 +97,20 @@ def account(holder: Holder, client: str) -> Finding:
         severity = Severity.CRITICAL if holder.grants else Severity.HIGH
     else:
         severity = Severity.HIGH if holder.grants or not holder.user else Severity.LOW
-    who = literal(holder.user) + "@" + literal(holder.host)
-    return unmanaged(
-        severity,
-        "database account",
+    loaded = "in memory alone, no longer in its table: " if holder.loaded else ""
+    nameless = "" if holder.user else "anybody without a name "
+    return ACCOUNT.finding(
         holder.name,
-        found=("loaded, and no more in its table, " if holder.loaded else "")
-        + ("" if holder.user else "anybody without a name, ")
-        + summary(holder.grants),
-        remedy=sql(client, "FLUSH PRIVILEGES" if holder.loaded else f"DROP USER {who}"),
+        severity=severity,
+        found=f"{loaded}{nameless}{summary(holder.grants)}",
+        remedy=sql(client, "FLUSH PRIVILEGES" if holder.loaded else f"DROP USER {quoted(holder)}"),
     )
 
 
 def role(holder: Holder, given: bool, client: str) -> Finding:
-    return unmanaged(
-        Severity.HIGH if given else Severity.LOW,
-        "database role",
+    return ROLE.finding(
         holder.user,
+        severity=Severity.HIGH if given else Severity.LOW,
         found=summary(holder.grants) + ("" if given else ", given to nobody"),
         remedy=sql(client, f"DROP ROLE {literal(holder.user)}"),
     )
@@ -126,29 +119,21 @@ def role(holder: Holder, given: bool, client: str) -> Finding:
 def routines(grants: Grants, known: set[str], client: str) -> Iterator[Finding]:
     """What the plan of a run does not look at of the declared accounts: single routines."""
     for holder in grants.holders.values():
-        if holder.user in known and holder.host == "localhost":
-            for privilege in sorted(holder.privileges):
-                if privilege.startswith("Execute on "):
-                    yield routine(holder, privilege, client)
-
-
-def routine(holder: Holder, privilege: str, client: str) -> Finding:
-    where = privilege.removeprefix("Execute on ")
-    who = literal(holder.user) + "@" + literal(holder.host)
-    return unmanaged(
-        Severity.HIGH,
-        "database grant",
-        f"{holder.name} {where}",
-        found="it may run that routine, with the rights of who wrote it",
-        remedy=sql(client, f"REVOKE EXECUTE ON PROCEDURE {where} FROM {who}"),
-    )
+        own = holder.user in known and holder.host == "localhost"
+        for privilege in sorted(holder.privileges) if own else ():
+            if privilege.startswith("Execute on "):
+                where = privilege.removeprefix("Execute on ")
+                revoke = f"REVOKE EXECUTE ON PROCEDURE {where} FROM {quoted(holder)}"
+                yield GRANT.finding(
+                    f"{holder.name} {where}",
+                    found="may run that routine, with the rights of its author",
+                    remedy=sql(client, revoke),
+                )
 
 
 def public(grants: Grants, client: str) -> Iterator[Finding]:
     if grants.public:
-        yield unmanaged(
-            Severity.HIGH,
-            "database grant",
+        yield GRANT.finding(
             PUBLIC,
             found=f"every account {summary(sorted(grants.public))}",
             remedy=sql(client, "REVOKE ALL PRIVILEGES, GRANT OPTION FROM PUBLIC"),
@@ -156,10 +141,11 @@ def public(grants: Grants, client: str) -> Iterator[Finding]:
 
 
 def summary(grants: Sequence[str]) -> str:
-    if not grants:
-        return "it may nothing but log in"
-    more = f" and {len(grants) - 4} more" if len(grants) > 4 else ""
-    return f"may {', '.join(grants[:4])}{more}"
+    return f"may {shortened(list(grants), 4)}" if grants else "may log in, and nothing else"
+
+
+def quoted(holder: Holder) -> str:
+    return f"{literal(holder.user)}@{literal(holder.host)}"
 
 
 def sql(client: str, statement: str) -> str:

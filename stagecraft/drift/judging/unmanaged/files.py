@@ -5,72 +5,27 @@ from __future__ import annotations
 import re
 import shlex
 import string
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from posixpath import dirname, join, normpath
 
-from pyinfra.context import host
-
-from stagecraft.drift.findings import Finding, Hearsay
-from stagecraft.drift.judging.unmanaged.findings import unless_recorded, unmanaged
-from stagecraft.drift.judging.unmanaged.places import (
-    APT_KEY,
-    APT_PIN,
-    AT_JOB,
+from stagecraft.drift.findings import Coverage, Finding, Unconfirmed
+from stagecraft.drift.judging.unmanaged.locations import (
     CERTIFICATE,
-    CRON_JOB,
-    CRONTAB,
-    DATABASE_SETTINGS,
     FILE,
-    FPM_POOL,
-    LINGERING,
     MASK,
-    NGINX_MODULE,
-    OVERRIDE,
-    PAM,
-    PHP_SETTINGS,
-    PRELOADED,
-    PROGRAM,
-    REDIS_INSTANCE,
     SETUID,
-    SITE_DIRECTORY,
-    SSHD,
-    START_SCRIPT,
-    SUDOERS,
     TIMER,
     UNIT,
     UNPRINTABLE,
-    VHOST,
-    Place,
+    FileKind,
+    Location,
+    kinds_of,
+    location_of,
     made_by_packages,
-    place_of,
-    place_of_path,
 )
-from stagecraft.drift.looking.areas import Looked
-from stagecraft.drift.looking.declared import Declared
-from stagecraft.facts.strays import Stray, Strays
+from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.facts.unpackaged import UnpackagedFile, UnpackagedFilesFact
 from stagecraft.paths import AS_FOUND, AUTHORIZED_KEYS, CERTIFICATES, MANIFESTS, SELF_SIGNED
-
-OF_THE_MACHINE = frozenset(
-    {
-        APT_KEY,
-        APT_PIN,
-        DATABASE_SETTINGS,
-        FILE,
-        LINGERING,
-        MASK,
-        PAM,
-        PROGRAM,
-        SSHD,
-        START_SCRIPT,
-        SUDOERS,
-    }
-)
-"""Somebody else's affair on a machine for which `host` is not declared."""
-
-OF_THE_IMAGE = frozenset(
-    {APT_PIN, FILE, LINGERING, MASK, NGINX_MODULE, OVERRIDE, PROGRAM, START_SCRIPT, TIMER, UNIT}
-)
-"""What a provider's image may have brought; the way in that it has is worth a look still."""
 
 OURS = ("/etc/stagecraft/", "/etc/nginx/stagecraft/", f"{CERTIFICATES}/", "/var/lib/stagecraft/")
 """Nobody else has a reason to put anything there."""
@@ -90,88 +45,58 @@ RUN_BY_US = re.compile(
 )
 """Units whose mask a run takes away: the plan tells of it."""
 
-
 TYPED = frozenset(string.ascii_letters + string.digits + "/._-")
 
-Things = dict[tuple[str, str], tuple[Place, list[Stray]]]
-"""The files of each, and where they stand, by kind and name."""
+Things = dict[tuple[str, str], tuple[Location, list[UnpackagedFile]]]
+"""The files of each thing, and where they stand, by its kind and name."""
 
 
-def vhosts(declared: Declared) -> Looked:
-    return look_for(declared, VHOST, NGINX_MODULE)
+def files_of(area: str) -> Callable[[Declared], Iterator[Finding | Coverage]]:
+    """Looks for the files of the area's kinds, by the one fact that all these areas share."""
 
+    def look(declared: Declared) -> Iterator[Finding | Coverage]:
+        files, kinds = ask(UnpackagedFilesFact), kinds_of(area)
+        found = [finding for finding in undeclared(files, declared) if finding.kind in kinds]
+        known = [(kind, thing) for kind, thing in declared_things(declared) if kind.name in kinds]
+        confirmed = [finding for finding in found if not isinstance(finding, Unconfirmed)]
+        yield from found
+        yield Coverage(declared=len(known), total=len(known) + len(confirmed))
 
-def fpm_pools(declared: Declared) -> Looked:
-    return look_for(declared, FPM_POOL, PHP_SETTINGS)
-
-
-def redis_instances(declared: Declared) -> Looked:
-    return look_for(declared, REDIS_INSTANCE)
-
-
-def cron_jobs(declared: Declared) -> Looked:
-    return look_for(declared, CRON_JOB, CRONTAB, AT_JOB)
-
-
-def units(declared: Declared) -> Looked:
-    return look_for(declared, UNIT, TIMER, OVERRIDE, MASK, LINGERING, START_SCRIPT)
-
-
-def certificates(declared: Declared) -> Looked:
-    return look_for(declared, CERTIFICATE)
-
-
-def site_directories(declared: Declared) -> Looked:
-    return look_for(declared, SITE_DIRECTORY)
-
-
-def rights(declared: Declared) -> Looked:
-    """Files that let somebody in, make somebody root, or hide behind their names."""
-    return look_for(declared, SUDOERS, SSHD, PAM, PRELOADED, SETUID, UNPRINTABLE)
-
-
-def other_files(declared: Declared) -> Looked:
-    return look_for(declared, PROGRAM, DATABASE_SETTINGS, FILE)
-
-
-def look_for(declared: Declared, *kinds: str) -> Looked:
-    """The files of these kinds, by the one fact that all these areas share."""
-    strays: list[Stray] = host.get_fact(Strays)
-    findings = [finding for finding in undeclared(strays, declared) if finding.kind in kinds]
-    known = {
-        (place.kind, place.thing(path))
-        for path in declared.paths
-        if (place := place_of_path(path)).kind in kinds
-    }
-    told = [finding for finding in findings if not isinstance(finding, Hearsay)]
-    return Looked(findings, declared=len(known), total=len(known) + len(told))
+    return look
 
 
 def unexplained(declared: Declared) -> dict[str, float]:
     """The paths of all findings here, and when each last changed, in seconds since the epoch;
     without those that a neighbour's runs have recorded."""
-    strays: list[Stray] = host.get_fact(Strays)
-    left = [stray for stray in strays if not explained(stray, declared)]
-    return {stray.path: stray.since for stray in left if not declared.recorded_by([stray.path])}
+    left = (file for file in ask(UnpackagedFilesFact) if not explained(file, declared))
+    return {file.path: file.since for file in left if not declared.recorded_by([file.path])}
 
 
-def undeclared(strays: Iterable[Stray], declared: Declared) -> Iterator[Finding]:
+def undeclared(files: Iterable[UnpackagedFile], declared: Declared) -> Iterator[Finding]:
     """One finding for each thing, however many files it consists of."""
-    left = [stray for stray in strays if not explained(stray, declared)]
-    pointed_at = {pointed(stray) for stray in left if stray.kind == "link"}
+    left = [file for file in files if not explained(file, declared)]
+    pointed_at = {normpath(join(dirname(f.path), f.target)) for f in left if f.kind == "link"}
     things: Things = {}
-    for stray in left:
-        place = place_of(stray)
-        thing = place.thing(stray.path) or stray.path
-        if stray.path not in pointed_at or place.kind != FILE:
-            things.setdefault((place.kind, thing), (place, []))[1].append(stray)
-    for (_, thing), (place, files) in units_with_their_timers(things).items():
-        yield unless_recorded(finding(place, thing, files), installed(files), declared)
+    for file in left:
+        location = location_of(file)
+        thing = location.thing(file.path) or file.path
+        if file.path not in pointed_at or location.kind != FILE:
+            things.setdefault((location.kind.name, thing), (location, []))[1].append(file)
+    for (_, thing), (location, own) in units_with_their_timers(things).items():
+        yield unless_recorded(finding(location, thing, own), installed(own), declared)
 
 
-def installed(files: Iterable[Stray]) -> list[str]:
+def unless_recorded(finding: Finding, paths: Collection[str], declared: Declared) -> Finding:
+    """The finding about these paths, unconfirmed where a neighbour's runs have recorded them."""
+    names = declared.recorded_by(paths)
+    if not names:
+        return finding
+    return Unconfirmed.model_validate(finding.model_dump() | {"recorded_by": names})
+
+
+def installed(files: Iterable[UnpackagedFile]) -> list[str]:
     """The paths that a run would record: systemd makes the links that enable a unit."""
-    paths = [stray.path for stray in files]
+    paths = [file.path for file in files]
     return [path for path in paths if ".wants/" not in path] or paths
 
 
@@ -179,74 +104,66 @@ def units_with_their_timers(things: Things) -> Things:
     """The files of a unit that a timer starts are the timer's: both go with one command."""
     folded = dict(things)
     for (kind, thing), (_, files) in things.items():
-        timer = (TIMER, f"{thing.removesuffix('.service')}.timer")
-        if kind == UNIT and timer in things:
-            place, own = things[timer]
-            folded[timer] = (place, [*own, *files])
+        timer = (TIMER.name, f"{thing.removesuffix('.service')}.timer")
+        if kind == UNIT.name and timer in things:
+            location, own = things[timer]
+            folded[timer] = (location, [*own, *files])
             del folded[kind, thing]
     return folded
 
 
-def finding(place: Place, thing: str, files: list[Stray]) -> Finding:
+def finding(location: Location, thing: str, files: list[UnpackagedFile]) -> Finding:
     """Links that enable a unit say less of it than its own file does."""
-    first = min(files, key=lambda stray: stray.kind == "link")
-    return unmanaged(
-        place.severity,
-        place.kind,
+    first = min(files, key=lambda file: file.kind == "link")
+    quoted = shlex.quote(thing)
+    return location.kind.finding(
         thing,
-        found=", ".join(described(stray) for stray in files),
-        remedy=place.remedy.format(path=" ".join(map(typed, files)), thing=shlex.quote(thing)),
-        refresh=place.refresh.format(thing=shlex.quote(thing)),
+        severity=location.severity,
+        found=", ".join(described(file) for file in files),
+        remedy=location.remedy.format(path=" ".join(map(typed, files)), thing=quoted),
+        refresh=location.refresh.format(thing=quoted),
         since=first.since,
     )
 
 
-def typed(stray: Stray) -> str:
+def typed(file: UnpackagedFile) -> str:
     """The path as a word that people can type, an unprintable one as `printf %b` reads it."""
-    if stray.printable:
-        return shlex.quote(stray.path)
-    path = stray.path.encode("utf-8", "surrogateescape")
+    if file.printable:
+        return shlex.quote(file.path)
+    path = file.path.encode("utf-8", "surrogateescape")
     return shlex.quote("".join(chr(b) if chr(b) in TYPED else f"\\0{b:03o}" for b in path))
 
 
-def described(stray: Stray) -> str:
-    if stray.kind == "link":
-        return f"{stray.path}, a link to {stray.target}"
-    return f"{stray.path}, a {stray.kind} of {stray.owner}, mode {stray.mode}"
+def described(file: UnpackagedFile) -> str:
+    if file.kind == "link":
+        return f"{file.path}, a link to {file.target}"
+    return f"{file.path}, a {file.kind} of {file.owner}, mode {file.mode}"
 
 
-def pointed(stray: Stray) -> str:
-    return normpath(join(dirname(stray.path), stray.target))
-
-
-def explained(stray: Stray, declared: Declared) -> bool:
-    """Whether somebody has declared it, Debian made it, or a run looks after it."""
-    place = place_of(stray)
-    thing = place.thing(stray.path)
-    if place.kind in (SETUID, UNPRINTABLE):
+def explained(file: UnpackagedFile, declared: Declared) -> bool:
+    """Whether somebody has declared it, Debian made it, or a run manages it."""
+    location = location_of(file)
+    kind, thing = location.kind, location.thing(file.path)
+    if kind in (SETUID, UNPRINTABLE):
         return False
-    if stray.path in declared.paths or made_by_packages(stray) or OWN_STATE.fullmatch(stray.path):
+    if file.path in declared.paths or made_by_packages(file) or OWN_STATE.fullmatch(file.path):
         return True
-    if stray.path.startswith(OURS):
-        return certificate_of_a_site(stray.path, declared)
-    if place.kind in OF_THE_MACHINE and declared.settings.host is None:
+    if file.path.startswith(OURS):
+        directory, _, name = file.path.rpartition("/")
+        return directory in (CERTIFICATES, SELF_SIGNED) and name in declared.site_names
+    if kind.machines and declared.settings.host is None:
         return True
-    if place.kind in OF_THE_IMAGE and stray.path in declared.image.files:
+    if kind.images and file.path in declared.image.files:
         return True
-    if place.kind == MASK:
-        return bool(MASKED_BY_US.fullmatch(stray.name) or RUN_BY_US.fullmatch(stray.name))
-    if ".wants/" in stray.path:
-        return (place.kind, thing) in declared_things(declared)
-    if place.kind == CERTIFICATE:
+    if kind == MASK:
+        return bool(MASKED_BY_US.fullmatch(file.name) or RUN_BY_US.fullmatch(file.name))
+    if ".wants/" in file.path:
+        return (kind, thing) in declared_things(declared)
+    if kind == CERTIFICATE:
         return thing in declared.site_names
-    return stray.path.startswith(f"{AUTHORIZED_KEYS}/")  # a run takes away whom nobody declares
+    return file.path.startswith(f"{AUTHORIZED_KEYS}/")  # a run takes away whom nobody declares
 
 
-def certificate_of_a_site(path: str, declared: Declared) -> bool:
-    directory, _, name = path.rpartition("/")
-    return directory in (CERTIFICATES, SELF_SIGNED) and name in declared.site_names
-
-
-def declared_things(declared: Declared) -> set[tuple[str, str | None]]:
-    places = ((place_of_path(path), path) for path in declared.paths)
-    return {(place.kind, place.thing(path)) for place, path in places}
+def declared_things(declared: Declared) -> set[tuple[FileKind, str | None]]:
+    locations = ((location_of(UnpackagedFile(path)), path) for path in declared.paths)
+    return {(location.kind, location.thing(path)) for location, path in locations}

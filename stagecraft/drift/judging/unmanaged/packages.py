@@ -1,22 +1,24 @@
-"""Packages that somebody installed or holds, and their files that somebody changed."""
+"""Packages that somebody installed or holds, their files that somebody changed, and the archives
+that apt has packages from, with the keys and pins that go with them."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
-from pyinfra.context import host
-
-from stagecraft.drift.findings import PACKAGE_FILE, Finding, Severity
-from stagecraft.drift.judging.aside import set_aside
-from stagecraft.drift.judging.unmanaged.findings import unless_recorded, unmanaged
-from stagecraft.drift.judging.unmanaged.places import refresh_of
-from stagecraft.drift.looking.areas import Looked
-from stagecraft.drift.looking.declared import Declared
-from stagecraft.facts.package_files import PackageFile, PackageFiles
+from stagecraft.drift.findings import PACKAGE_FILE, Class, Coverage, Finding, Kind, Severity
+from stagecraft.drift.judging.remedies import set_aside
+from stagecraft.drift.judging.unmanaged.files import files_of, unless_recorded
+from stagecraft.drift.judging.unmanaged.locations import APT, APT_SOURCE, refresh_of
+from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.facts.apt_sources import AptSourcesFact, Source, Sources
+from stagecraft.facts.package_files import PackageFile, PackageFilesFact
 from stagecraft.facts.packages import Package, PackagesFact
-from tasks.packages import wanted
+from stagecraft.packages import wanted
+
+PACKAGE = Kind(Class.UNMANAGED, "package", severity=Severity.LOW)
+HOLD = Kind(Class.UNMANAGED, "package hold", "gets upgrades as they come")
 
 DECISIVE = re.compile(
     r"/etc/(?:ssh|pam\.d|security|sudoers\.d|php|nginx)/.*|/etc/(?:sudoers|login\.defs)"
@@ -27,21 +29,14 @@ GENERATED = re.compile(r"/etc/ssh/moduli|/etc/locale\.gen|/etc/(?:issue|issue\.n
 """Configuration that runs, or a package's own scripts, make anew."""
 
 
-def packages(declared: Declared) -> Looked:
+def packages(declared: Declared) -> Iterator[Finding | Coverage]:
     if declared.settings.host is None:
-        return Looked()
-    installed: dict[str, Package] = host.get_fact(PackagesFact)
+        return
+    installed = ask(PackagesFact)
     known = declared_packages(declared)
-    findings = [*undeclared(installed, known), *held(installed)]
+    yield from undeclared_packages(installed, known)
     manual = {name for name, package in installed.items() if package.manual}
-    return Looked(findings, declared=len(manual & known), total=len(manual))
-
-
-def package_files(declared: Declared) -> Looked:
-    if declared.settings.host is None:
-        return Looked()
-    files: dict[str, PackageFile] = host.get_fact(PackageFiles)
-    return Looked(list(changed(files, declared)))
+    yield Coverage(declared=len(manual & known), total=len(manual))
 
 
 def declared_packages(declared: Declared) -> set[str]:
@@ -49,30 +44,33 @@ def declared_packages(declared: Declared) -> set[str]:
     return names.union(declared.image.packages, *(other.packages for other in declared.vouched))
 
 
-def undeclared(installed: Mapping[str, Package], known: set[str]) -> Iterator[Finding]:
+def undeclared_packages(
+    installed: Mapping[str, Package], known: Collection[str]
+) -> Iterator[Finding]:
     for name, package in installed.items():
+        quoted = shlex.quote(name)
         if package.manual and not package.essential and name not in known:
-            yield unmanaged(
-                Severity.LOW,
-                "package",
+            yield PACKAGE.finding(
                 name,
                 found="somebody installed it",
                 # Not purged at once: what others need goes with them alone.
-                remedy=f"apt-mark auto {shlex.quote(name)} && apt-get autoremove --purge",
+                remedy=f"apt-mark auto {quoted} && apt-get autoremove --purge",
             )
-
-
-def held(installed: Mapping[str, Package]) -> Iterator[Finding]:
-    for name, package in installed.items():
         if package.held:
-            yield unmanaged(
-                Severity.HIGH,
-                "package hold",
+            yield HOLD.finding(
                 name,
-                expected="gets upgrades as they come",
-                found="held: it gets none, security's neither",
-                remedy=f"apt-mark unhold {shlex.quote(name)}",
+                found="held: it gets no upgrades, not even security upgrades",
+                remedy=f"apt-mark unhold {quoted}",
             )
+
+
+# --- What packages have brought ---
+
+
+def package_files(declared: Declared) -> Iterator[Finding]:
+    if declared.settings.host is not None:
+        files = ask(PackageFilesFact)
+        yield from changed(files, declared)
 
 
 def changed(files: Mapping[str, PackageFile], declared: Declared) -> Iterator[Finding]:
@@ -84,21 +82,17 @@ def changed(files: Mapping[str, PackageFile], declared: Declared) -> Iterator[Fi
 def package_file(path: str, file: PackageFile) -> Finding:
     """Configuration is put right without its package's scripts, which would restart a service that
     has other files to be put right; but a new file gets its owner and mode from them."""
-    refresh = ""
+    refresh = refresh_of(path)
     if file.origin:
         remedy = f"install -m 644 {shlex.quote(file.origin)} {shlex.quote(path)}"
-        refresh = refresh_of(path)
     elif path.startswith("/etc/") and file.state == "changed":
         remedy = filled_again(path)
-        refresh = refresh_of(path)
     else:
-        remedy = reinstalled(path)
+        remedy, refresh = reinstalled(path), ""
     blocked = file.state == "directory"
-    return unmanaged(
-        severity(path, file.state),
-        PACKAGE_FILE,
+    return PACKAGE_FILE.finding(
         path,
-        expected="as its package has brought it",
+        severity=severity(path, file.state),
         found="a directory is in its place" if blocked else file.state,
         remedy=f"{set_aside(path)} && {remedy}" if blocked else remedy,
         refresh=refresh,
@@ -130,3 +124,42 @@ def reinstalled(path: str) -> str:
 
 def package_of(path: str) -> str:
     return f'"$(dpkg-query -S {shlex.quote(path)} | cut -d: -f1)"'
+
+
+# --- Archives ---
+
+
+def archives(declared: Declared) -> Iterator[Finding | Coverage]:
+    if declared.settings.host is None:
+        return
+    sources = ask(AptSourcesFact)
+    foreign = list(undeclared_archives(sources, declared))
+    told = {path for source in foreign for path in source.signed_by}
+    yield from map(archive, foreign)
+    for found in files_of("archives")(declared):
+        if isinstance(found, Finding) and found.thing not in told:
+            yield found
+    total = len(sources.sources)
+    yield Coverage(declared=total - len(foreign), total=total)
+
+
+def undeclared_archives(sources: Sources, declared: Declared) -> Iterator[Source]:
+    """What is neither declared nor this Debian's own, as the archive itself says, whose key apt
+    has looked at."""
+    for source in sources.sources:
+        own_suite = source.suite.split("/")[0].startswith(declared.machine.codename)
+        own_archive = source.origin == "Debian" or not sources.fetched
+        debians = own_suite and own_archive and not source.trusted
+        if source.path not in declared.paths and not debians:
+            yield source
+
+
+def archive(source: Source) -> Finding:
+    unchecked = ", and apt does not check its signature" if source.trusted else ""
+    return APT_SOURCE.finding(
+        source.name,
+        severity=Severity.CRITICAL if source.trusted else Severity.HIGH,
+        found=f"{source.origin or 'an archive not fetched yet'}, in {source.path}{unchecked}",
+        remedy=f"editor {source.path}",
+        refresh=APT,
+    )

@@ -1,4 +1,5 @@
-"""All that anybody has declared for a server: the files, and what runs have recorded there."""
+"""A server: what it answers, and all that anybody has declared for it, in the files and in what
+runs have recorded there."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pyinfra.context import host
 
@@ -13,11 +15,20 @@ from stagecraft.drift.looking.plan import planned
 from stagecraft.facts.as_found import AsFound, AsFoundFact
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.manifests import Manifests
+from stagecraft.facts.reading import Fact
 from stagecraft.known_records import AS_FOUND, digest, known_records
+from stagecraft.machine import supported_machine
 from stagecraft.manifest import Records
 from stagecraft.settings import Environment, Server, Site, environment_of, read
 from stagecraft.sources import read_yaml
-from tasks.machine import machine
+
+T = TypeVar("T")
+
+
+def ask(fact: type[Fact[T]], **arguments: Any) -> T:
+    """What the server that pyinfra talks to answers. Raises PyinfraError where it does not."""
+    answer: T = host.get_fact(fact, **arguments)
+    return answer
 
 
 @dataclass(frozen=True)
@@ -102,14 +113,14 @@ def declared_here() -> Declared:
     """What is declared for the server that pyinfra talks to."""
     environment = environment_of(host.data)
     root = Path(host.data.root)
-    records: dict[str, Records] = host.get_fact(Manifests)
+    records = ask(Manifests)
     known = known_records(environment.server, root)
     return Declared(
         environment=environment,
         environments=tuple(neighbours(environment, root)),
         records=records,
-        machine=machine(environment),
-        as_found=host.get_fact(AsFoundFact) or AsFound(),
+        machine=supported_machine(environment),
+        as_found=ask(AsFoundFact) or AsFound(),
         known={name: known.sum(name) for name in (AS_FOUND, *records)},
     )
 

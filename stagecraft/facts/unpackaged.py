@@ -9,13 +9,13 @@ from pathlib import Path
 from stagecraft.facts.names import rows
 from stagecraft.facts.reading import Fact
 
-READ_STRAYS = Path(__file__).with_suffix(".sh").read_text()
+READ_UNPACKAGED = Path(__file__).with_suffix(".sh").read_text()
 
 TYPES = {"f": "file", "d": "directory", "l": "link"}
 
 
 @dataclass(frozen=True)
-class Stray:
+class UnpackagedFile:
     """A path that is not a package's. `mode` is octal text, `owner` is user:group; `since` is when
     it last changed in any way (ctime), in seconds since the epoch."""
 
@@ -42,18 +42,20 @@ class Stray:
         return self.kind == "file" and int(self.mode, 8) & 0o6000 != 0
 
 
-def parse_strays(output: Sequence[str]) -> list[Stray]:
-    """Reads what `strays.sh` prints, each path once, in the paths' order."""
-    found: dict[str, Stray] = {}
+def parse_unpackaged(output: Sequence[str]) -> list[UnpackagedFile]:
+    """Reads what `unpackaged.sh` prints, each path once, in the paths' order."""
+    found: dict[str, UnpackagedFile] = {}
     for letter, mode, owner, changed, path, target in rows(output, 6):
-        found[path] = Stray(path, TYPES.get(letter, letter), mode, owner, target, float(changed))
+        found[path] = UnpackagedFile(
+            path, TYPES.get(letter, letter), mode, owner, target, float(changed)
+        )
     return [found[path] for path in sorted(found)]
 
 
-class Strays(Fact[list[Stray]]):
-    """The `Stray`s, those that runs have installed among them."""
+class UnpackagedFilesFact(Fact[list[UnpackagedFile]]):
+    """The `UnpackagedFile`s, those that runs have installed among them."""
 
-    parse = staticmethod(parse_strays)
+    parse = staticmethod(parse_unpackaged)
 
     def command(self) -> str:
-        return READ_STRAYS
+        return READ_UNPACKAGED
