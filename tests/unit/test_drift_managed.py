@@ -14,7 +14,6 @@ from stagecraft.drift.judging.managed import (
     diff,
     explained,
     found,
-    name_of,
     owner,
     read_texts,
     replacement,
@@ -54,7 +53,7 @@ def step(*seen: Seen, changes: bool = True) -> Step:
 
 
 def things(*steps: Step) -> list[tuple[str, str]]:
-    return [name_of(seen) for seen in explained(steps)]
+    return [(seen.kind, seen.thing) for seen in explained(steps)]
 
 
 # --- Causes, not consequences ---
@@ -123,7 +122,7 @@ def test_a_unit_that_is_not_there_has_lost_its_package_or_its_file() -> None:
     package = State("package", "nginx", "installed", "")
     unit = Place("php", File("/etc/systemd/system/php-fpm@a.service", ""), None, "root")
     assert things(step(package), step(stopped("nginx.service", ""))) == [("package", "nginx")]
-    assert things(step(unit), step(stopped("php-fpm@a.service", ""))) == [name_of(unit)]
+    assert things(step(unit), step(stopped("php-fpm@a.service", ""))) == [(unit.kind, unit.thing)]
     assert things(step(stopped("nginx.service", ""))) == [("service", "nginx.service")]
 
 

@@ -112,7 +112,7 @@ def test_code_that_a_service_has_loaded_from_nowhere_is_one_finding() -> None:
 
 
 def test_systemd_forgets_what_it_would_have_a_service_load_again() -> None:
-    [*_, nginx] = services.foreign(STRANGE, (), ["LD_PRELOAD"])
+    [*_, nginx] = services.foreign(STRANGE, set(), ["LD_PRELOAD"])
     assert nginx.remedy == (
         "systemctl unset-environment LD_PRELOAD && systemctl restart nginx.service"
     )

@@ -8,7 +8,7 @@ from stagecraft.drift.findings import Cause
 from stagecraft.facts.files import Entry
 from stagecraft.manifest import Records, path_record
 from stagecraft.operations.nodes import Absent, Node, Vacant
-from stagecraft.seen import Place, Seen, Value, encoded
+from stagecraft.seen import Place, Seen, encoded
 
 
 def cause_of(declared: object, found: object, recorded: Collection[object]) -> Cause:
@@ -31,12 +31,12 @@ def cause(seen: Seen, records: Collection[Records]) -> Cause | None:
     if not any(other.states for other in records):
         return None
     states = [other.states[seen.name] for other in records if seen.name in other.states]
-    return cause_of(as_recorded(seen.declared, states), as_recorded(seen.found, states), states)
-
-
-def as_recorded(value: Value, states: Collection[object]) -> object:
-    """As JSON has it; in the words of format 1 where that is how it was recorded."""
-    return str(value) if str(value) in states else encoded(value)
+    # As JSON has it; in the words of format 1 where that is how it was recorded.
+    declared, found = (
+        str(value) if str(value) in states else encoded(value)
+        for value in (seen.declared, seen.found)
+    )
+    return cause_of(declared, found, states)
 
 
 def declared_at(node: Node) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeGuard
 
 from stagecraft.drift.findings import THEN, Cause, Class, Coverage, Finding, Kind, Severity
 from stagecraft.drift.judging.cause import cause
@@ -48,7 +48,7 @@ def managed(declared: Declared) -> Iterator[Finding | Coverage]:
 def explained(steps: Iterable[Step]) -> list[Seen]:
     """What differs, each thing once, without what only follows from another."""
     differences = {
-        name_of(seen): seen for step in steps if step.changes for seen in step.differences
+        (seen.kind, seen.thing): seen for step in steps if step.changes for seen in step.differences
     }
     return [seen for seen in differences.values() if not follows(seen, differences)]
 
@@ -66,30 +66,10 @@ def follows(seen: Seen, differences: Iterable[tuple[str, str]]) -> bool:
     return ("service", seen.through) in differences
 
 
-def name_of(seen: Seen) -> tuple[str, str]:
-    """Its kind and its thing."""
-    if isinstance(seen, State):
-        return seen.kind, seen.thing
-    return kind_of(seen), seen.node.path
-
-
-def kind_of(place: Place) -> str:
-    """What is declared there, or what stands where nothing is."""
-    match place.node:
-        case File():
-            return "file"
-        case Directory():
-            return "directory"
-        case Link():
-            return "link"
-        case Absent() | Vacant():
-            return place.entry.kind if place.entry else "file"
-
-
 def read_texts(differences: Iterable[Seen]) -> Texts:
     """One question for each user who reads, and none where no file differs. A link in the place of
     a file is not read: it may lead to a secret."""
-    files = [seen for seen in differences if isinstance(seen, Place) and readable(seen)]
+    files = [seen for seen in differences if readable(seen)]
     texts: dict[str, str | Keys] = {}
     for (user, secret), places in groupby(sorted(files, key=reader), key=reader):
         paths = [place.node.path for place in places]
@@ -98,9 +78,11 @@ def read_texts(differences: Iterable[Seen]) -> Texts:
     return texts
 
 
-def readable(place: Place) -> bool:
+def readable(seen: Seen) -> TypeGuard[Place]:
     """Whether there are two texts to compare."""
-    return isinstance(place.node, File) and place.entry is not None and place.entry.kind == "file"
+    if not isinstance(seen, Place) or seen.entry is None:
+        return False
+    return isinstance(seen.node, File) and seen.entry.kind == "file"
 
 
 def reader(place: Place) -> tuple[str, bool]:
@@ -108,20 +90,23 @@ def reader(place: Place) -> tuple[str, bool]:
 
 
 def finding(seen: Seen, declared: Declared, texts: Texts) -> Finding:
-    kind, thing = name_of(seen)
     moved = cause(seen, declared.records.values())
-    expected, present = in_words(seen)
+    if isinstance(seen, State):
+        expected = str(seen.declared) or "nothing there"
+        present = str(seen.found) or "it is not there"
+    else:
+        expected, present = wanted(seen.node), found(seen.node, seen.entry)
     remedy = run(declared.environment.name)
     return Finding(
         class_=Class.MANAGED,
         severity=severity(seen, declared, moved),
-        kind=kind,
-        thing=thing,
+        kind=seen.kind,
+        thing=seen.thing,
         environment=owner(seen, declared.environment),
         expected=expected,
         found=present,
         remedy=replacement(seen, remedy) or remedy,
-        refresh=refresh_of(thing) if isinstance(seen, Place) else "",
+        refresh=refresh_of(seen.thing) if isinstance(seen, Place) else "",
         cause=moved,
         diff=diff(seen, texts),
     )
@@ -174,15 +159,8 @@ def severity(seen: Seen, declared: Declared, moved: Cause | None) -> Severity:
 
 def vital(environment: Environment) -> set[str]:
     """The units without which a site is down."""
-    instances = {
-        unit
-        for site in environment.sites
-        for unit in (
-            f"php-fpm@{site.name}.service",
-            f"php-fpm@{site.name}.socket",
-            f"redis-server@{site.name}.service",
-        )
-    }
+    of_each = ("php-fpm@{}.service", "php-fpm@{}.socket", "redis-server@{}.service")
+    instances = {unit.format(site.name) for site in environment.sites for unit in of_each}
     return {"nginx.service", f"{environment.server.database.engine}.service", *instances}
 
 
@@ -196,13 +174,6 @@ def owner(seen: Seen, environment: Environment) -> str:
 
 
 # --- In words ---
-
-
-def in_words(seen: Seen) -> tuple[str, str]:
-    """What is declared, and what was found."""
-    if isinstance(seen, State):
-        return str(seen.declared) or "nothing there", str(seen.found) or "it is not there"
-    return wanted(seen.node), found(seen.node, seen.entry)
 
 
 def wanted(node: Node) -> str:
@@ -244,6 +215,4 @@ def wrong(node: File | Directory, entry: Entry) -> Iterator[str]:
 
 def diff(seen: Seen, texts: Texts) -> tuple[str, ...]:
     """The lines that differ, of a secret the names of its keys."""
-    if isinstance(seen, Place) and readable(seen):
-        return tuple(describe(seen.node, seen.entry, texts))
-    return ()
+    return tuple(describe(seen.node, seen.entry, texts)) if readable(seen) else ()

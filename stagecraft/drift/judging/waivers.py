@@ -48,10 +48,10 @@ class Waiver(Setting):
         return re.fullmatch(pattern, finding.id, re.DOTALL) is not None
 
     @property
-    def place(self) -> tuple[str, str]:
-        """The server and the environment that its id begins with."""
+    def place(self) -> tuple[str, str] | None:
+        """The server and the environment that its id begins with; None where they are open."""
         server, _, environment = self.id.split(" ", 1)[0].partition("/")
-        return server, environment
+        return None if "*" in server + environment else (server, environment)
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,10 @@ class Waivers:
         place was looked at."""
         given = list(findings)
         for waiver in self.all:
+            looked_at = waiver.place is not None and scope.covers(*waiver.place)
             if waiver.until < self.today:
                 yield complaint(waiver, "expired", f"it ended with {waiver.until}")
-            elif judgeable(waiver, scope) and not any(map(waiver.covers, given)):
+            elif looked_at and not any(map(waiver.covers, given)):
                 yield complaint(waiver, "unused", "nothing that it covers differs any more")
 
 
@@ -83,21 +84,15 @@ def entry(finding: Finding, today: date) -> str:
     return text.rstrip("\n")
 
 
-def judgeable(waiver: Waiver, scope: Scope) -> bool:
-    server, environment = waiver.place
-    return "*" not in server + environment and scope.covers(server, environment)
-
-
 def complaint(waiver: Waiver, kind: str, found: str) -> Finding:
-    server, environment = waiver.place
-    wild = "*" in server + environment
+    server, environment = waiver.place or ("", "")
     return Finding(
         class_=Class.WAIVER,
         severity=Severity.LOW,
         kind=kind,
         thing=waiver.id,
-        server="" if wild else server,
-        environment="" if wild else environment,
+        server=server,
+        environment=environment,
         expected=f"a waiver that is needed, until its date (owner: {waiver.owner})",
         found=found,
         remedy=f"take it out of {FILE}, or let {waiver.owner} say until when it holds",

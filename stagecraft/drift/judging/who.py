@@ -10,9 +10,9 @@ from hashlib import sha256
 from typing import TypeVar
 
 from pyinfra.api.exceptions import PyinfraError
-from pyinfra.context import host
 
 from stagecraft.drift.findings import Finding, Report
+from stagecraft.drift.looking.server import ask
 from stagecraft.facts.trail import Apt, Login, Sudo, Trail, TrailFact
 from stagecraft.settings import Environment
 from stagecraft.settings.host import DEPLOY
@@ -43,11 +43,11 @@ def witnessed(report: Report, environment: Environment) -> Report:
     not at all where nothing was found; what it does not answer is missing nobody's finding."""
     if not report.findings:
         return report
-    untold = [finding for finding in report.findings if not finding.since]
-    paths = sorted({path for finding in untold if (path := path_of(finding))})
+    untold = {finding.thing for finding in report.findings if not finding.since}
+    paths = sorted(thing for thing in untold if thing.startswith("/"))
     units = sorted({found.thing for found in report.findings if UNIT.fullmatch(found.thing)})
     try:
-        trail: Trail = host.get_fact(TrailFact, paths=paths, units=units)
+        trail = ask(TrailFact, paths=paths, units=units)
     except PyinfraError:
         return report
     people = owners_of_keys(environment)
@@ -55,38 +55,33 @@ def witnessed(report: Report, environment: Environment) -> Report:
     return report.model_copy(update={"findings": findings})
 
 
-def path_of(finding: Finding) -> str:
-    return finding.thing if finding.thing.startswith("/") else ""
-
-
 def told(finding: Finding, trail: Trail, people: Mapping[str, str]) -> Finding:
     """The finding, with what the trail says of it; what an area has found out itself stays."""
     since, who = since_and_who(finding, trail, people)
-    known = {
-        "since": finding.since or (datetime.fromtimestamp(since, UTC) if since else None),
-        "who": finding.who or who,
-    }
-    return finding.model_copy(update=known)
+    moment = datetime.fromtimestamp(since, UTC) if since else None
+    return finding.model_copy(update={"since": finding.since or moment, "who": finding.who or who})
 
 
 def since_and_who(finding: Finding, trail: Trail, people: Mapping[str, str]) -> tuple[float, str]:
-    """Seconds since the epoch, and a few words; 0 and nothing where nobody knows."""
+    """Seconds since the epoch, and a few words; 0 and nothing where nobody knows. Of a command
+    only its program and the thing are named: other arguments may be secrets."""
     if finding.kind == "package":
         change = last(entry for entry in trail.apt if finding.thing in entry.packages)
-        return (change.moment, by_apt(change)) if change else (0, "")
+        return (change.moment, f"{change.user or 'root'} ({change.command})") if change else (0, "")
     known = finding.since.timestamp() if finding.since else 0.0
     moment = known or trail.paths.get(finding.thing) or trail.units.get(finding.thing) or 0.0
     command = last(command for command in trail.sudo if did(command, finding, moment))
     if command:
-        who = by_sudo(command, trail, people, called(finding.thing))
-        return moment or command.moment, who
+        ran = f"sudo {program(command)} … {called(finding.thing)}"
+        return moment or command.moment, f"{person(command, trail, people)} ({ran})"
     return moment, near(moment, trail) if moment else ""
 
 
 def did(command: Sudo, finding: Finding, moment: float) -> bool:
     """Whether the command names the thing, or its unit as people call it, and may have changed it
     at that moment; where that is unknown, whether it must have."""
-    if called(finding.thing) not in map(called, words(command.line)):
+    words = re.split(r"[\s'\"=;|&<>]+", command.line)  # also those within a `sh -c`
+    if called(finding.thing) not in map(called, words):
         return False
     if not moment:
         return program(command) in DECISIVE
@@ -97,11 +92,6 @@ def did(command: Sudo, finding: Finding, moment: float) -> bool:
 def called(thing: str) -> str:
     """A unit as people call it; anything else as it is."""
     return thing.removesuffix(".service")
-
-
-def words(line: str) -> list[str]:
-    """Of a command line as sudo logs it, without quotes; and those within a `sh -c`."""
-    return re.split(r"[\s'\"=;|&<>]+", line)
 
 
 def near(moment: float, trail: Trail) -> str:
@@ -115,11 +105,6 @@ def near(moment: float, trail: Trail) -> str:
     return "; ".join(sorted(candidates))
 
 
-def by_sudo(command: Sudo, trail: Trail, people: Mapping[str, str], thing: str) -> str:
-    """Only the program and the thing: other arguments may be secrets."""
-    return f"{person(command, trail, people)} (sudo {program(command)} … {thing})"
-
-
 def person(command: Sudo, trail: Trail, people: Mapping[str, str]) -> str:
     """The account, and whose key opened it where that is another's."""
     login = last(
@@ -129,10 +114,6 @@ def person(command: Sudo, trail: Trail, people: Mapping[str, str]) -> str:
     )
     owner = people.get(login.fingerprint, "") if login else ""
     return command.user if owner in ("", command.user) else f"{command.user}, with {owner}'s key"
-
-
-def by_apt(change: Apt) -> str:
-    return f"{change.user or 'root'} ({change.command})"
 
 
 def program(command: Sudo) -> str:

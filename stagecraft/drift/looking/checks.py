@@ -37,15 +37,11 @@ UNREACHABLE = re.compile(
 )
 FATAL = re.compile(r"^--> pyinfra error: (?P<what>.*)", re.MULTILINE | re.DOTALL)
 
-Watch = Callable[[Sequence[Path]], None]
-"""Is told, again and again, which inventories are being checked."""
-
 
 class Checks:
     """All of them, begun on entry; none outlives the `with`."""
 
     def __init__(self, inventories: Sequence[Path], patience: float = PATIENCE) -> None:
-        self._patience = patience
         self._directory = TemporaryDirectory()
         place = Path(self._directory.name)
         self._all = [Check(path, place / f"{n}", patience) for n, path in enumerate(inventories)]
@@ -62,8 +58,9 @@ class Checks:
             check.end()
         self._directory.cleanup()
 
-    def wait(self, watch: Watch) -> list[Report]:
-        """One report for each inventory, in their order."""
+    def wait(self, watch: Callable[[Sequence[Path]], None]) -> list[Report]:
+        """One report for each inventory, in their order. `watch` is told, again and again, which
+        ones are being checked."""
         while self._running:
             watch([check.inventory for check in self._running])
             time.sleep(0.02)
@@ -72,8 +69,9 @@ class Checks:
         return [check.report() for check in self._all]
 
     def _begin(self) -> None:
-        while self._waiting and len(self._running) < AT_ONCE:
-            check = self._waiting.pop(0)
+        free = AT_ONCE - len(self._running)
+        begun, self._waiting = self._waiting[:free], self._waiting[free:]
+        for check in begun:
             check.begin()
             self._running.append(check)
 

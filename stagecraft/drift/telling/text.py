@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from click import style
 
-from stagecraft.drift.findings import Coverage, Severity, Unchecked
+from stagecraft.drift.findings import Severity, Unchecked
 from stagecraft.drift.judging.verdict import Judged, Status, Verdict
 from stagecraft.harmless import harmless_lines
 
@@ -40,7 +40,9 @@ def of_server(server: str, verdict: Verdict) -> Iterator[str]:
     findings = [finding for finding in all_of_it if not finding.waived]
     yield style(f"{plain(server) or NOWHERE}: {counted(findings, unknown)}", bold=True)
     for gap in unknown:
-        yield style(f"  UNKNOWN   {of_gap(gap)}", fg="red", bold=True)
+        environment = f" ({gap.environment})" if gap.environment else ""
+        why = f"{gap.area}{environment} could not be checked: {gap.reason}"
+        yield style(f"  UNKNOWN   {plain(why, indent=12)}", fg="red", bold=True)
     for finding in findings:
         yield from of_finding(finding)
     if waived := len(all_of_it) - len(findings):
@@ -48,8 +50,12 @@ def of_server(server: str, verdict: Verdict) -> Iterator[str]:
     for name in (environment for place, environment in verdict.believed if place == server):
         yield f"  {plain(name)} was not checked, so what its runs have recorded is believed"
     coverage = [part for part in verdict.coverage if part.server == server]
-    if coverage:
-        yield f"  {covered(server, coverage)}"
+    if total := sum(part.total for part in coverage):
+        declared = sum(part.declared for part in coverage)
+        yield (
+            f"  of {total} things on {plain(server)} {declared} are declared, changed or not"
+            f" ({100 * declared // total}%)"
+        )
 
 
 def counted(findings: Sequence[Judged], unknown: Sequence[Unchecked]) -> str:
@@ -62,15 +68,10 @@ def counted(findings: Sequence[Judged], unknown: Sequence[Unchecked]) -> str:
     return ", ".join(parts) or "as declared"
 
 
-def of_gap(gap: Unchecked) -> str:
-    environment = f" ({gap.environment})" if gap.environment else ""
-    return plain(f"{gap.area}{environment} could not be checked: {gap.reason}", indent=12)
-
-
 def of_finding(finding: Judged) -> Iterator[str]:
-    news = "" if finding.status == Status.KNOWN else f" {finding.status}"
+    changed = "" if finding.status == Status.KNOWN else f" {finding.status}"
     mark = style(f"{finding.severity.upper():<9}", fg=COLOURS[finding.severity], bold=True)
-    yield f"  {mark} {style(plain(finding.id), bold=True)}{style(news, fg='magenta')}"
+    yield f"  {mark} {style(plain(finding.id), bold=True)}{style(changed, fg='magenta')}"
     yield labelled("found", finding.found)
     yield labelled("expected", finding.expected)
     yield labelled("since", when(finding))
@@ -80,7 +81,8 @@ def of_finding(finding: Judged) -> Iterator[str]:
         yield labelled("keep", f"{finding.keep}  (in waivers.yml)")
     yield labelled("or run" if finding.keep else "put right", finding.remedy)
     for line in finding.diff:
-        yield f"      {of_diff(plain(line))}"
+        colour = {"+": "green", "-": "red"}.get(line[:1])
+        yield f"      {style(plain(line), fg=colour) if colour else plain(line)}"
 
 
 def labelled(label: str, text: str) -> str:
@@ -93,21 +95,6 @@ def when(finding: Judged) -> str:
     known += f" by {finding.who or 'unknown'}" if finding.who or known else ""
     first = f"first seen {day(finding.first_seen)}"
     return f"{known.strip()}, {first}" if known else first
-
-
-def of_diff(line: str) -> str:
-    colour = {"+": "green", "-": "red"}.get(line[:1])
-    return style(line, fg=colour) if colour else line
-
-
-def covered(server: str, coverage: Iterable[Coverage]) -> str:
-    parts = list(coverage)
-    total = sum(part.total for part in parts)
-    declared = sum(part.declared for part in parts)
-    return (
-        f"of {total} things on {plain(server)} {declared} are declared, changed or not"
-        f" ({100 * declared // total}%)"
-    )
 
 
 def summary(verdict: Verdict) -> str:

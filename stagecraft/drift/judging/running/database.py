@@ -23,7 +23,7 @@ def database_variables(declared: Declared) -> Iterator[Finding]:
     """`SET GLOBAL`, which the next start forgets; set back to what it was, it is none."""
     engine = declared.settings.database.engine
     variables = ask(VariablesFact, engine=engine)
-    yield from changed(variables, engine)
+    return changed(variables, engine)
 
 
 def changed(variables: Iterable[Variable], engine: str) -> Iterator[Finding]:

@@ -85,7 +85,7 @@ def by_version(version: str) -> list[int]:
 
 
 def mounts(declared: Declared) -> Iterator[Finding]:
-    yield from over_what_is_there(ask(KernelFact).mounts, declared)
+    return over_what_is_there(ask(KernelFact).mounts, declared)
 
 
 def over_what_is_there(mounted: Collection[Mount], declared: Declared) -> Iterator[Finding]:

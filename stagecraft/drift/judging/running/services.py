@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from math import inf
 from pathlib import PurePosixPath
 from posixpath import dirname
@@ -216,26 +216,24 @@ def loaded_code(declared: Declared) -> Iterator[Finding]:
 
 
 def foreign(
-    processes: Processes, others: Collection[str], environment: Collection[str]
+    processes: Processes, others: Set[str], environment: Collection[str]
 ) -> Iterator[Finding]:
     """`others` are units with code of their own, `environment` the variables that somebody has
     systemd give to all units."""
     for unit in sorted(processes.foreign.keys() | processes.variables.keys()):
-        if unit in others or template(unit) in others or unit.startswith("user@"):
+        name, at, _ = unit.partition("@")
+        template = f"{name}@.service" if at else unit
+        if {unit, template} & others or unit.startswith("user@"):
             continue
         code = sorted(processes.foreign.get(unit, ()))
         variables = sorted(processes.variables.get(unit, ()))
         found = [f"has loaded {path}, which no package has brought" for path in code]
         found += [f"runs with {variable}, which its unit does not set" for variable in variables]
-        remedy = started_anew(unit, environment)
+        # Without what systemd would give it again.
+        forget = f"systemctl unset-environment {' '.join(sorted(environment))} && "
+        restart = "reboot" if UNTIL_BOOT.match(unit) else f"systemctl restart {shlex.quote(unit)}"
+        remedy = f"{forget if environment else ''}{restart}"
         yield LOADED_CODE.finding(unit, found="; ".join(found), remedy=remedy)
-
-
-def started_anew(unit: str, environment: Collection[str]) -> str:
-    """Without what systemd would give it again."""
-    restart = "reboot" if UNTIL_BOOT.match(unit) else f"systemctl restart {shlex.quote(unit)}"
-    forget = f"systemctl unset-environment {' '.join(sorted(environment))} && "
-    return f"{forget if environment else ''}{restart}"
 
 
 def units_of_others(files: Collection[UnpackagedFile], declared: Declared) -> set[str]:
@@ -243,9 +241,3 @@ def units_of_others(files: Collection[UnpackagedFile], declared: Declared) -> se
     findings, or the server had them at first."""
     paths = (file.path for file in files if file.path not in declared.paths)
     return {match[1] for path in paths if (match := UNIT_FILE.fullmatch(path))}
-
-
-def template(unit: str) -> str:
-    """`php-fpm@askpro.service` → `php-fpm@.service`."""
-    name, at, _ = unit.partition("@")
-    return f"{name}@.service" if at else ""

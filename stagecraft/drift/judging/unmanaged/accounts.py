@@ -97,7 +97,8 @@ def passwords(logins: Logins, foreign: list[str]) -> Iterator[Finding]:
 def keys(logins: Logins, settings: Host, foreign: list[str]) -> Iterator[Finding]:
     """Those in homes. sshd reads only ours, but whoever brings another configuration lets them
     in again; the ones that bootstrap.py came by are somebody's who is declared."""
-    known = {bare(line) for name in settings.accounts for line in settings.keys(name)}
+    lines = (line for name in settings.accounts for line in settings.keys(name))
+    known = {" ".join(line.split(" ")[:2]) for line in lines}  # without their comments
     for key in logins.keys:
         if key.line not in known and key.account not in foreign:
             file = f"{logins.accounts[key.account].home}/.ssh/authorized_keys"
@@ -107,11 +108,6 @@ def keys(logins: Logins, settings: Host, foreign: list[str]) -> Iterator[Finding
                 " is declared, does not look",
                 remedy=f"sed -i '\\|{key.line.split(' ')[1]}|d' {file}",
             )
-
-
-def bare(line: str) -> str:
-    """An authorized_keys line without its comment."""
-    return " ".join(line.split(" ")[:2])
 
 
 def processes_as_nginx(declared: Declared) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
-from re import Pattern
+from functools import cache
 
 from stagecraft.drift.findings import Class, Kind, Severity
 from stagecraft.facts.unpackaged import UnpackagedFile
@@ -64,22 +64,14 @@ class Location:
 
     kind: FileKind
     severity: Severity
-    pattern: Pattern[str]
+    pattern: str
     remedy: str = "rm {path}"
     refresh: str = ""
 
     def thing(self, path: str) -> str | None:
         """What is named after the file here; None for a file that stands elsewhere."""
-        match = self.pattern.fullmatch(path)
-        if match is None:
-            return None
-        return next((group for group in match.groups() if group), path)
-
-
-def location(
-    kind: FileKind, severity: Severity, pattern: str, remedy: str = "rm {path}", refresh: str = ""
-) -> Location:
-    return Location(kind, severity, re.compile(pattern), remedy, refresh)
+        match = re.fullmatch(self.pattern, path)
+        return next((group for group in match.groups() if group), path) if match else None
 
 
 UNITS = (
@@ -96,61 +88,61 @@ PHP = "systemctl try-reload-or-restart 'php*-fpm*.service'"
 APT = "apt-get update"
 
 LOCATIONS = (
-    location(NGINX_MODULE, Severity.HIGH,
+    Location(NGINX_MODULE, Severity.HIGH,
              r"/etc/nginx/modules-enabled/(.+)|/usr/share/nginx/modules-available/.+",
              refresh="nginx -t && systemctl restart nginx"),
-    location(VHOST, Severity.HIGH, r"/etc/nginx/(?:sites-enabled|conf\.d)/.+", refresh=NGINX),
-    location(FILE, Severity.LOW, r"/etc/nginx/.+", refresh=NGINX),
-    location(FPM_POOL, Severity.HIGH, r"/etc/php/[^/]+/fpm/pool\.d/.+", refresh=PHP),
-    location(PHP_SETTINGS, Severity.HIGH, r"/etc/php/.+", refresh=PHP),
-    location(DATABASE_SETTINGS, Severity.HIGH, r"/etc/my\.cnf|/etc/mysql/.+\.cnf",
+    Location(VHOST, Severity.HIGH, r"/etc/nginx/(?:sites-enabled|conf\.d)/.+", refresh=NGINX),
+    Location(FILE, Severity.LOW, r"/etc/nginx/.+", refresh=NGINX),
+    Location(FPM_POOL, Severity.HIGH, r"/etc/php/[^/]+/fpm/pool\.d/.+", refresh=PHP),
+    Location(PHP_SETTINGS, Severity.HIGH, r"/etc/php/.+", refresh=PHP),
+    Location(DATABASE_SETTINGS, Severity.HIGH, r"/etc/my\.cnf|/etc/mysql/.+\.cnf",
              refresh="systemctl restart mysql"),
-    location(REDIS_INSTANCE, Severity.HIGH, r"/etc/redis/redis-([^/]+)\.(?:conf|acl)",
+    Location(REDIS_INSTANCE, Severity.HIGH, r"/etc/redis/redis-([^/]+)\.(?:conf|acl)",
              "systemctl disable --now --no-reload redis-server@{thing};"
              " rm /etc/redis/redis-{thing}.*", FORGET),
-    location(REDIS_INSTANCE, Severity.HIGH, rf"{UNITS}/.+/redis-server@(.+)\.service",
+    Location(REDIS_INSTANCE, Severity.HIGH, rf"{UNITS}/.+/redis-server@(.+)\.service",
              "systemctl disable --now --no-reload redis-server@{thing}; rm -f {path}", FORGET),
-    location(CRON_JOB, Severity.HIGH, r"/etc/cron\.(?:d|hourly|daily|weekly|monthly|yearly)/.+"),
-    location(CRONTAB, Severity.HIGH, r"/var/spool/cron/crontabs/(.+)"),
-    location(AT_JOB, Severity.HIGH, r"/var/spool/cron/atjobs/(a.+)"),
-    location(OVERRIDE, Severity.HIGH, rf"{UNITS}/({RUN_BY_US})\.d/[^/]+\.conf",
+    Location(CRON_JOB, Severity.HIGH, r"/etc/cron\.(?:d|hourly|daily|weekly|monthly|yearly)/.+"),
+    Location(CRONTAB, Severity.HIGH, r"/var/spool/cron/crontabs/(.+)"),
+    Location(AT_JOB, Severity.HIGH, r"/var/spool/cron/atjobs/(a.+)"),
+    Location(OVERRIDE, Severity.HIGH, rf"{UNITS}/({RUN_BY_US})\.d/[^/]+\.conf",
              refresh=f"{FORGET} && systemctl try-restart {{thing}}"),
-    location(OVERRIDE, Severity.HIGH, rf"{UNITS}/([^/]+)\.d/[^/]+\.conf", refresh=FORGET),
-    location(TIMER, Severity.HIGH, rf"{UNITS}/(?:.+/)?([^/]+\.timer)", DISABLE, FORGET),
-    location(UNIT, Severity.HIGH, rf"{UNITS}/(?:.+/)?({UNIT_NAME})", DISABLE, FORGET),
-    location(UNIT, Severity.HIGH, r"(?:/root|/home/[^/]+)/\.(?:config|local/share)/systemd/.+"
+    Location(OVERRIDE, Severity.HIGH, rf"{UNITS}/([^/]+)\.d/[^/]+\.conf", refresh=FORGET),
+    Location(TIMER, Severity.HIGH, rf"{UNITS}/(?:.+/)?([^/]+\.timer)", DISABLE, FORGET),
+    Location(UNIT, Severity.HIGH, rf"{UNITS}/(?:.+/)?({UNIT_NAME})", DISABLE, FORGET),
+    Location(UNIT, Severity.HIGH, r"(?:/root|/home/[^/]+)/\.(?:config|local/share)/systemd/.+"
              r"|/etc/systemd/user/.+|/usr/(?:local/)?(?:share|lib)/systemd/user/.+"),
-    location(UNIT, Severity.HIGH, r"/etc/systemd/(?:system|user)-generators/.+", refresh=FORGET),
-    location(LINGERING, Severity.LOW, r"/var/lib/systemd/linger/(.+)"),
-    location(SUDOERS, Severity.CRITICAL, r"/etc/sudoers\.d/.+"),
-    location(SSHD, Severity.HIGH, r"/etc/ssh/sshd_config",
+    Location(UNIT, Severity.HIGH, r"/etc/systemd/(?:system|user)-generators/.+", refresh=FORGET),
+    Location(LINGERING, Severity.LOW, r"/var/lib/systemd/linger/(.+)"),
+    Location(SUDOERS, Severity.CRITICAL, r"/etc/sudoers\.d/.+"),
+    Location(SSHD, Severity.HIGH, r"/etc/ssh/sshd_config",
              "install -m 644 /usr/share/openssh/sshd_config {path}",
              "sshd -t && systemctl reload ssh"),
-    location(SSHD, Severity.HIGH, r"/etc/ssh/sshd_config\.d/.+",
+    Location(SSHD, Severity.HIGH, r"/etc/ssh/sshd_config\.d/.+",
              refresh="sshd -t && systemctl reload ssh"),
-    location(FILE, Severity.HIGH, r"/etc/fail2ban/.+", refresh="systemctl restart fail2ban"),
-    location(FILE, Severity.HIGH, r"/etc/apt/apt\.conf(?:\.d/.+)?", refresh=APT),
-    location(APT_SOURCE, Severity.HIGH, r"/etc/apt/sources\.list\.d/.+\.(?:list|sources)",
+    Location(FILE, Severity.HIGH, r"/etc/fail2ban/.+", refresh="systemctl restart fail2ban"),
+    Location(FILE, Severity.HIGH, r"/etc/apt/apt\.conf(?:\.d/.+)?", refresh=APT),
+    Location(APT_SOURCE, Severity.HIGH, r"/etc/apt/sources\.list\.d/.+\.(?:list|sources)",
              refresh=APT),
-    location(APT_KEY, Severity.HIGH, r"/etc/apt/trusted\.gpg(?:\.d/.+)?"),
-    location(APT_KEY, Severity.LOW, r"/(?:etc/apt|usr/share)/keyrings/.+"),
-    location(APT_PIN, Severity.LOW, r"/etc/apt/preferences(?:\.d/.+)?"),
-    location(CERTIFICATE, Severity.LOW, r"/etc/letsencrypt/(?:live/([^/]+)|renewal/(.+)\.conf)",
+    Location(APT_KEY, Severity.HIGH, r"/etc/apt/trusted\.gpg(?:\.d/.+)?"),
+    Location(APT_KEY, Severity.LOW, r"/(?:etc/apt|usr/share)/keyrings/.+"),
+    Location(APT_PIN, Severity.LOW, r"/etc/apt/preferences(?:\.d/.+)?"),
+    Location(CERTIFICATE, Severity.LOW, r"/etc/letsencrypt/(?:live/([^/]+)|renewal/(.+)\.conf)",
              "certbot delete --cert-name {thing}"),
-    location(SITE_DIRECTORY, Severity.LOW, r"/var/www/[^/]+", "mv {path} /root/"),
-    location(PRELOADED, Severity.CRITICAL, r"/etc/ld\.so\.preload"),
-    location(START_SCRIPT, Severity.HIGH,
+    Location(SITE_DIRECTORY, Severity.LOW, r"/var/www/[^/]+", "mv {path} /root/"),
+    Location(PRELOADED, Severity.CRITICAL, r"/etc/ld\.so\.preload"),
+    Location(START_SCRIPT, Severity.HIGH,
              r"/etc/rc\.local|/etc/init\.d/.+|/etc/network/if-.+\.d/.+"),
-    location(PAM, Severity.CRITICAL, r"/etc/pam\.d/.+"),
-    location(PROGRAM, Severity.LOW, r"/usr/(?:local/)?s?bin/.+"),
-    location(FILE, Severity.LOW, r"/.+"),
+    Location(PAM, Severity.CRITICAL, r"/etc/pam\.d/.+"),
+    Location(PROGRAM, Severity.LOW, r"/usr/(?:local/)?s?bin/.+"),
+    Location(FILE, Severity.LOW, r"/.+"),
 )  # fmt: skip
 
-UNPRINTABLE_NAME = location(
+UNPRINTABLE_NAME = Location(
     UNPRINTABLE, Severity.CRITICAL, r"(?s:/.+)", r"printf '%b\0' {path} | xargs -0 rm --"
 )
-SETUID_FILE = location(SETUID, Severity.CRITICAL, r"/.+")
-MASKED = location(MASK, Severity.LOW, rf"{UNITS}/([^/]+)", "systemctl unmask {thing}")
+SETUID_FILE = Location(SETUID, Severity.CRITICAL, r"/.+")
+MASKED = Location(MASK, Severity.LOW, rf"{UNITS}/([^/]+)", "systemctl unmask {thing}")
 
 
 def kinds_of(area: str) -> set[str]:
@@ -159,6 +151,7 @@ def kinds_of(area: str) -> set[str]:
     return {location.kind.name for location in everywhere if location.kind.area == area}
 
 
+@cache
 def location_of(file: UnpackagedFile) -> Location:
     """The first location that fits; a name to hide behind comes before that, and whose rights the
     file gives away."""

@@ -68,9 +68,8 @@ def undeclared_packages(
 
 
 def package_files(declared: Declared) -> Iterator[Finding]:
-    if declared.settings.host is not None:
-        files = ask(PackageFilesFact)
-        yield from changed(files, declared)
+    files = ask(PackageFilesFact) if declared.settings.host else {}
+    return changed(files, declared)
 
 
 def changed(files: Mapping[str, PackageFile], declared: Declared) -> Iterator[Finding]:
