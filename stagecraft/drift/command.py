@@ -77,5 +77,5 @@ def refuse_missing(inventories: Sequence[Path]) -> None:
     for path in inventories:
         if not path.is_file():
             raise click.ClickException(
-                f"there is no {path}: two lines, like in the inventories beside it"
+                f"there is no {path}: create it like the inventories beside it"
             )

@@ -114,7 +114,7 @@ class Kind:
 
     class_: Class
     name: str
-    expected: str = "not there: nobody declared it"
+    expected: str = "absent: nobody declared it"
     severity: Severity = Severity.HIGH
 
     def finding(
@@ -147,7 +147,7 @@ class Kind:
 
 
 MOUNT = Kind(Class.RUNNING, "mount", "nothing is mounted there")
-PACKAGE_FILE = Kind(Class.UNMANAGED, "package file", "as its package has brought it")
+PACKAGE_FILE = Kind(Class.UNMANAGED, "package file", "as in its package")
 
 
 class Unchecked(Plain):

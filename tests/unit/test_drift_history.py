@@ -266,7 +266,7 @@ def test_a_history_that_cannot_be_written_hides_nothing(tmp_path: Path) -> None:
     path = tmp_path / "file/drift.jsonl"
     verdict = conclude([report(finding("htop"))], Waivers((), FIRST.date()), path, FIRST)
     assert (verdict.exit_code, statuses(verdict)) == (2, {"htop": "new"})
-    assert "without a history all is new" in verdict.problems[0]
+    assert "every finding counts as new without a history" in verdict.problems[0]
 
 
 def test_a_full_disk_hides_nothing() -> None:

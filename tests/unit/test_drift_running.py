@@ -105,7 +105,7 @@ def test_code_that_a_service_has_loaded_from_nowhere_is_one_finding() -> None:
     assert (dbus.thing, dbus.remedy) == ("dbus.service", "reboot")
     assert nginx.thing == "nginx.service"
     assert nginx.found == (
-        "has loaded /root/x.so, which no package has brought;"
+        "has loaded /root/x.so, which is in no package;"
         " runs with LD_PRELOAD=/root/x.so, which its unit does not set"
     )
     assert nginx.remedy == "systemctl restart nginx.service"
@@ -274,7 +274,7 @@ def test_only_what_the_next_start_would_change_is_set() -> None:
     assert connections.remedy == 'mariadb -e "SET GLOBAL max_connections = 500"'
     assert (slow.who, slow.expected) == ("anna@localhost", "OFF, the default")
     assert slow.since
-    assert init.expected == "what the server started with"
+    assert init.expected == "the value at the start of the server"
 
 
 def test_mysql_tells_no_default_and_of_sessions_too() -> None:
@@ -391,7 +391,7 @@ table inet stagecraft {
 @pytest.mark.parametrize(
     ("live", "found"),
     [
-        (TABLE, [("inet stagecraft", "its rules are in another order")]),
+        (TABLE, [("inet stagecraft", "its rules are in a different order")]),
         ("", [("inet stagecraft", "it is not loaded: nothing is filtered")]),
         (
             TABLE.replace("\t\tct", "\t\ttcp dport 3306 accept\n\t\tct"),
@@ -536,13 +536,17 @@ def test_what_runs_without_its_file() -> None:
     assert [(f.thing, f.found, f.remedy.split(" && ")[0]) for f in left] == [
         (
             "sync.timer",
-            "runs as /run/systemd/system/sync.timer said, which is gone",
+            "runs as /run/systemd/system/sync.timer said, which no longer exists",
             "systemctl stop sync.timer",
         ),
-        ("miner.service", "runs as a file said, which is gone", "systemctl stop miner.service"),
+        (
+            "miner.service",
+            "runs as a file said, which no longer exists",
+            "systemctl stop miner.service",
+        ),
         (
             "nginx.service",
-            "runs as /etc/systemd/system/nginx.service.d/x.conf said, which is gone",
+            "runs as /etc/systemd/system/nginx.service.d/x.conf said, which no longer exists",
             "systemctl daemon-reload",
         ),
     ]

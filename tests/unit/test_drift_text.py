@@ -174,7 +174,7 @@ def test_one_that_its_own_check_knows_nothing_of_explains_nothing(how: str) -> N
 def test_one_that_nobody_checks_is_believed_and_that_is_said() -> None:
     assert text(report(unconfirmed=[unconfirmed("staging")])) == (
         "askpro-1: as declared\n"
-        "  staging was not checked, so what its runs have recorded is believed\n"
+        "  staging was not checked, so the records of its runs are trusted\n"
         "\n"
         "Clean: the servers are what the files say\n"
     )
@@ -201,8 +201,8 @@ def test_one_that_nobody_checks_is_believed_and_that_is_said() -> None:
         ("[a] sudo password: Traceback\nEOFError", "sudo was refused"),
         ("--> pyinfra error: 2 problems in the settings:\n  group_data/a.yml:1: x\n  b",
          "2 problems in the settings:\n  group_data/a.yml:1: x\n  b"),
-        ("Traceback\n  File x\nKeyError: 1\n", "the check broke off: Traceback /   File x / Key"),
-        ("", "the check broke off"),
+        ("Traceback\n  File x\nKeyError: 1\n", "the check failed: Traceback /   File x / Key"),
+        ("", "the check failed"),
     ],
 )  # fmt: skip
 def test_the_reason_is_for_the_one_who_must_act(said: str, words: str) -> None:

@@ -119,7 +119,14 @@ def test_runs_of_stagecraft_come_and_go() -> None:
         journal(9 * HOUR, "sudo", "nothing of the kind"),
         'journal\t{"__REALTIME_TIMESTAMP": "1", "MESSAGE": [27, 91]}',
     ],
-    ids=["of another", "refused", "not as root", "of another program", "another text", "no text"],
+    ids=[
+        "of another",
+        "refused",
+        "not as root",
+        "of another program",
+        "different content",
+        "no text",
+    ],
 )
 def test_nobody_is_named_by_what_others_may_have_said(line: str) -> None:
     """Attributed to anna's uid, 0 here, but for the first."""

@@ -46,7 +46,7 @@ def stale(site: Site, lifetime: Lifetime) -> Iterator[Finding]:
         yield SERVED.finding(
             site.domain,
             expected=f"nginx serves the one in {certificate(site)}",
-            found="it serves another one, which it has loaded before",
+            found="it still serves another one, which it loaded earlier",
             remedy="nginx -t && systemctl reload nginx.service",
             environment=site.environment,
         )
@@ -65,10 +65,10 @@ def worn(site: Site, lifetime: Lifetime, now: float, *, issued: bool) -> Iterato
     if seconds <= 0:
         severity, found = Severity.CRITICAL, f"it expired {days(-seconds)} ago"
     elif issued and lifetime.left(now) < OVERDUE:
-        severity, found = Severity.HIGH, f"{days(seconds)} are left, and it was not renewed"
+        severity, found = Severity.HIGH, f"{days(seconds)} left, and it was not renewed"
     elif not issued and seconds < SELF_SIGNED_MARGIN:
         severity = Severity.HIGH if seconds < SOON else Severity.LOW
-        found = f"{days(seconds)} are left"
+        found = f"{days(seconds)} left"
     else:
         return
     by_certbot = "certbot renew && journalctl -u certbot.service"

@@ -92,8 +92,8 @@ def reader(place: Place) -> tuple[str, bool]:
 def finding(seen: Seen, declared: Declared, texts: Texts) -> Finding:
     moved = cause(seen, declared.records.values())
     if isinstance(seen, State):
-        expected = str(seen.declared) or "nothing there"
-        present = str(seen.found) or "it is not there"
+        expected = str(seen.declared) or "nothing"
+        present = str(seen.found) or "missing"
     else:
         expected, present = wanted(seen.node), found(seen.node, seen.entry)
     remedy = run(declared.environment.name)
@@ -114,7 +114,7 @@ def finding(seen: Seen, declared: Declared, texts: Texts) -> Finding:
 
 def by_name(step: Step, environment: str) -> Finding:
     """Of a step that tells nothing but that it would change something."""
-    found = "a run would change something"
+    found = "a run would change it"
     return OPERATION.finding(
         step.name, found=found, remedy=run(environment), environment=environment
     )
@@ -181,7 +181,7 @@ def wanted(node: Node) -> str:
         case Link():
             return f"a link to {node.target}"
         case Absent() | Vacant():
-            return "nothing there"
+            return "nothing"
         case Sealed(recorded=""):
             return "a file that no run has applied yet"
         case Directory():
@@ -193,7 +193,7 @@ def wanted(node: Node) -> str:
 def found(node: Node, entry: Entry | None) -> str:
     """What is wrong with what stands there."""
     if entry is None:
-        return "it is not there"
+        return "missing"
     if isinstance(node, (Absent, Vacant)) or entry.kind != node.index_line()[0]:
         return f"a {entry.kind} of {entry.user}:{entry.group}, mode {entry.mode}"
     if isinstance(node, Link):
@@ -203,7 +203,7 @@ def found(node: Node, entry: Entry | None) -> str:
 
 def wrong(node: File | Directory, entry: Entry) -> Iterator[str]:
     if isinstance(node, File) and entry.sha256 != node.sha256:
-        yield "another text"
+        yield "different content"
     if (entry.user, entry.group) != (node.user, node.group):
         yield f"owner {entry.user}:{entry.group}"
     if entry.mode != node.mode:

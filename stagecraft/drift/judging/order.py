@@ -66,7 +66,7 @@ def refreshed(findings: list[Finding], waived: Callable[[Finding], bool]) -> Ite
             yield finding
             yield AFTER_THE_RUN.finding(
                 "all that load the files above",
-                found="they may have loaded what is removed there",
+                found="they may have loaded files that are removed by then",
                 remedy=refreshes,
             ).model_copy(update={"server": finding.server})
         else:

@@ -72,9 +72,9 @@ class Waivers:
         for waiver in self.all:
             looked_at = waiver.place is not None and scope.covers(*waiver.place)
             if waiver.until < self.today:
-                yield complaint(waiver, "expired", f"it ended with {waiver.until}")
+                yield complaint(waiver, "expired", f"it expired after {waiver.until}")
             elif looked_at and not any(map(waiver.covers, given)):
-                yield complaint(waiver, "unused", "nothing that it covers differs any more")
+                yield complaint(waiver, "unused", "it no longer covers any difference")
 
 
 def entry(finding: Finding, today: date) -> str:
@@ -93,9 +93,9 @@ def complaint(waiver: Waiver, kind: str, found: str) -> Finding:
         thing=waiver.id,
         server=server,
         environment=environment,
-        expected=f"a waiver that is needed, until its date (owner: {waiver.owner})",
+        expected=f"a waiver that is still needed and has not expired (owner: {waiver.owner})",
         found=found,
-        remedy=f"take it out of {FILE}, or let {waiver.owner} say until when it holds",
+        remedy=f"remove it from {FILE}, or have {waiver.owner} set a new date",
     )
 
 

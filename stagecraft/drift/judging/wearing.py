@@ -19,13 +19,13 @@ from stagecraft.run import this_run
 from stagecraft.settings import Host
 from stagecraft.settings.values import hours
 
-FAILED_UNIT = Kind(Class.WEARING, "failed unit", "it does its work")
+FAILED_UNIT = Kind(Class.WEARING, "failed unit", "does not fail")
 APT_LISTS = Kind(Class.WEARING, "apt lists", "every day")
 UPGRADES = Kind(Class.WEARING, "unattended upgrades", "every day")
 SECURITY_UPDATES = Kind(Class.WEARING, "security updates", "installed")
 REBOOT = Kind(Class.WEARING, "reboot")
 BACKUP = Kind(Class.WEARING, "backup")
-CLOCK = Kind(Class.WEARING, "clock", "set by them")
+CLOCK = Kind(Class.WEARING, "clock", "synchronized with them")
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -125,7 +125,7 @@ def reboot_due(updates: Updates, settings: Host, now: float) -> Iterator[Finding
     yield REBOOT.finding(
         "due",
         severity=Severity.HIGH if by_itself else Severity.LOW,
-        expected=f"one at {settings.upgrades.reboot}" if by_itself else "none is waited for",
+        expected=f"one at {settings.upgrades.reboot}" if by_itself else "none is pending",
         found=f"needed since an upgrade of {', '.join(sorted(others)) or 'something'}",
         remedy="reboot",
         since=updates.reboot,
@@ -201,7 +201,7 @@ def adrift(clock: Clock, now: float) -> Iterator[Finding]:
     if clock.kept and not clock.synchronized and now - clock.since > HOUR:
         yield CLOCK.finding(
             "time servers",
-            found="systemd-timesyncd has reached none since the boot",
+            found="systemd-timesyncd has reached no time server since the boot",
             remedy="timedatectl timesync-status; journalctl -u systemd-timesyncd.service",
             since=clock.since,
         )

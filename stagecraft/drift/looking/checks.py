@@ -175,4 +175,4 @@ def reason(said: str) -> str:
         return f"it cannot be reached: {found['what']}"
     if found := FATAL.search(said):
         return found["what"].strip()
-    return "the check broke off: " + " / ".join(said.strip().splitlines()[-3:])
+    return "the check failed: " + " / ".join(said.strip().splitlines()[-3:])

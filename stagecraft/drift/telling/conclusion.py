@@ -23,7 +23,7 @@ def conclude(reports: Sequence[Report], waivers: Waivers, path: Path, at: dateti
             verdict, problems = remembered(past, reports, waivers, at)
     except OSError as error:
         verdict, snapshot = judge(reports, waivers, NOTHING, at)
-        without = f"without a history all is new: {error}"
+        without = f"every finding counts as new without a history: {error}"
         problems = [without, *tell(changes(NOTHING, snapshot))]
     return verdict.model_copy(update={"problems": tuple(problems)})
 

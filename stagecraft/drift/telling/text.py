@@ -48,7 +48,7 @@ def of_server(server: str, verdict: Verdict) -> Iterator[str]:
     if waived := len(all_of_it) - len(findings):
         yield f"  {number(waived, 'difference')} waived (waivers.yml)"
     for name in (environment for place, environment in verdict.believed if place == server):
-        yield f"  {plain(name)} was not checked, so what its runs have recorded is believed"
+        yield f"  {plain(name)} was not checked, so the records of its runs are trusted"
     coverage = [part for part in verdict.coverage if part.server == server]
     if total := sum(part.total for part in coverage):
         declared = sum(part.declared for part in coverage)

@@ -62,7 +62,7 @@ def other_rules(rules: Sequence[Rule]) -> Iterator[Finding]:
     if not any(rule.live and rule.declared for rule in rules):
         yield FIREWALL.finding(whole, found="it is not loaded: nothing is filtered", remedy=remedy)
     elif not differing:
-        yield FIREWALL.finding(whole, found="its rules are in another order", remedy=remedy)
+        yield FIREWALL.finding(whole, found="its rules are in a different order", remedy=remedy)
     else:
         for rule in differing:
             expected, found = compared(rule)
@@ -75,7 +75,7 @@ def compared(rule: Rule) -> tuple[str, str]:
         return rule.declared or "no such chain", rule.live or "somebody has deleted it"
     if (rule.live or "0") > (rule.declared or "0"):
         return "no such rule", "somebody has added it"
-    return "the rule is there", "somebody has deleted it"
+    return "the rule is present", "somebody has deleted it"
 
 
 # --- fail2ban ---

@@ -45,7 +45,7 @@ def changed(variables: Iterable[Variable], engine: str) -> Iterator[Finding]:
 
 def at_start(expected: str | None, variable: Variable) -> str:
     if expected is None or variable.value == HIDDEN:
-        return "what the server started with"
+        return "the value at the start of the server"
     where = "the default" if variable.configured is None else "by its options"
     return f"{expected or 'nothing'}, {where}"
 

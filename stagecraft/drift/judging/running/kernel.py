@@ -15,7 +15,7 @@ from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.kernel import Kernel, KernelFact, Mount
 
 SETTING = Kind(Class.RUNNING, "kernel setting")
-KERNEL = Kind(Class.RUNNING, "kernel", "the newest that is installed runs", Severity.LOW)
+KERNEL = Kind(Class.RUNNING, "kernel", "the newest installed kernel runs", Severity.LOW)
 
 A_DAY = 86400
 """How soon a declared time of day for reboots comes."""
@@ -103,7 +103,7 @@ def over_what_is_there(mounted: Collection[Mount], declared: Declared) -> Iterat
             yield MOUNT.finding(
                 target,
                 severity=Severity.CRITICAL if hides else Severity.HIGH,
-                found=f"{mount.root} of {mount.source} ({mount.type}) hides what is there",
+                found=f"{mount.root} of {mount.source} ({mount.type}) hides the files there",
                 remedy=remedy,
                 refresh="" if hides else refresh_of(target),
             )

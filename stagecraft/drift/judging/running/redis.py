@@ -55,7 +55,7 @@ def differences(site: str, instance: Instance, environment: str) -> Iterator[Fin
         )
 
     if instance.refuses:
-        yield differs(USER, "stagecraft", "is gone, or another one", "lets the check look")
+        yield differs(USER, "stagecraft", "missing, or with other rights", "lets the check log in")
     if not instance.answers:
         return
     for key, expected in (BY_DEFAULT | instance.declared_settings).items():
@@ -65,9 +65,9 @@ def differences(site: str, instance: Instance, environment: str) -> Iterator[Fin
     for name in sorted(instance.users.keys() | instance.declared_users.keys()):
         now_user, file_user = instance.users.get(name), instance.declared_users.get(name)
         if now_user is None:
-            yield differs(USER, name, "is gone")
+            yield differs(USER, name, "missing")
         elif file_user is None:
-            yield differs(USER, name, "may log in", "nobody of this name")
+            yield differs(USER, name, "may log in", "no such user")
         elif rights(now_user, instance.categories) != rights(file_user, instance.categories):
             yield differs(USER, name, "has other rights")
 

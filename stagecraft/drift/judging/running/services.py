@@ -33,7 +33,7 @@ REPLACED_FILES = Kind(
 LOADED_CODE = Kind(
     Class.RUNNING,
     "loaded code",
-    "runs code of packages alone, with the variables of its unit",
+    "runs only code from packages, with only the variables of its unit",
     Severity.CRITICAL,
 )
 
@@ -227,7 +227,7 @@ def foreign(
             continue
         code = sorted(processes.foreign.get(unit, ()))
         variables = sorted(processes.variables.get(unit, ()))
-        found = [f"has loaded {path}, which no package has brought" for path in code]
+        found = [f"has loaded {path}, which is in no package" for path in code]
         found += [f"runs with {variable}, which its unit does not set" for variable in variables]
         # Without what systemd would give it again.
         forget = f"systemctl unset-environment {' '.join(sorted(environment))} && "

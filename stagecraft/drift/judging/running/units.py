@@ -14,7 +14,7 @@ from stagecraft.run import this_run
 UNIT = Kind(Class.RUNNING, "unit", "runs as its files say")
 OVERRIDE = Kind(Class.RUNNING, "unit override", "as its files below /etc and /usr say")
 ENVIRONMENT = Kind(
-    Class.RUNNING, "environment of all services", "not set, or as systemd sets it by itself"
+    Class.RUNNING, "environment of all services", "unset, or as systemd itself sets it"
 )
 
 PACKAGED = "/usr/lib/systemd/"
@@ -64,7 +64,7 @@ def left_running(units: Units) -> Iterator[Finding]:
         stopped = f"systemctl stop {shlex.quote(unit)} && systemctl daemon-reload"
         yield UNIT.finding(
             unit,
-            found=f"runs as {path or 'a file'} said, which is gone",
+            found=f"runs as {path or 'a file'} said, which no longer exists",
             remedy=restarted if path.endswith(".conf") else stopped,
         )
 
@@ -74,7 +74,7 @@ def handed_on(units: Units) -> Iterator[Finding]:
     for name in units.environment:
         yield ENVIRONMENT.finding(
             name,
-            found="systemd gives it to whatever it starts, and what it has started since keeps it",
+            found="systemd passes it to all that it starts, and running services keep it",
             remedy=f"systemctl unset-environment {name}",
         )
 

@@ -16,9 +16,9 @@ from stagecraft.settings.host import GROUP
 
 ACCOUNT = Kind(Class.UNMANAGED, "account")
 MEMBER = Kind(Class.UNMANAGED, "group member")
-PASSWORD = Kind(Class.UNMANAGED, "password", "none, and none that opens: people log in by key")
+PASSWORD = Kind(Class.UNMANAGED, "password", "none: people log in with keys")
 KEY = Kind(Class.UNMANAGED, "authorized key")
-AS_NGINX = Kind(Class.UNMANAGED, "process as www-data", "nginx alone")
+AS_NGINX = Kind(Class.UNMANAGED, "process as www-data", "only nginx")
 
 AS_GOOD_AS_ROOT = ("sudo", "root", "disk", "shadow", "docker", "lxd", "libvirt", "kmem")
 """Groups whose members can read or become anything."""
@@ -64,7 +64,7 @@ def account(name: str, logins: Logins) -> Finding:
     return ACCOUNT.finding(
         name,
         severity=Severity.CRITICAL if root else Severity.HIGH,
-        expected="no shell: it is a service's" if service else "",
+        expected="no login shell: it is a service account" if service else "",
         found=f"uid {found.uid}, shell {found.shell}" + f", in {', '.join(groups)}" * bool(groups),
         remedy=f"{'usermod --shell /usr/sbin/nologin' if service else remove} {shlex.quote(name)}",
     )
@@ -89,7 +89,7 @@ def passwords(logins: Logins, foreign: list[str]) -> Iterator[Finding]:
             yield PASSWORD.finding(
                 name,
                 severity=Severity.CRITICAL if empty else Severity.HIGH,
-                found="an empty one" if empty else "it has one",
+                found="empty" if empty else "set",
                 remedy=f"usermod --password '!' {shlex.quote(name)}",
             )
 

@@ -78,7 +78,7 @@ def foreign_schemas(grants: Grants, known: set[str], client: str) -> Iterator[Fi
             dump = f"{DUMPS[client]} {shlex.quote(name)} >/root/{shlex.quote(name)}.sql"
             yield DATABASE.finding(
                 name,
-                found="there, with what is in it",
+                found="it exists, with its data",
                 remedy=f"{dump} && {sql(client, f'DROP DATABASE {identifier(name)}')}",
             )
 

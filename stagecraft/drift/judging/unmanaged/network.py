@@ -12,7 +12,7 @@ from stagecraft.facts.filters import LEGACY, FiltersFact, Table
 from stagecraft.facts.listeners import ListenersFact, Socket
 from stagecraft.paths import reach_table
 
-PORT = Kind(Class.UNMANAGED, "port", "nobody listens: it is not declared")
+PORT = Kind(Class.UNMANAGED, "port", "nothing listens: no opening is declared")
 TABLE = Kind(Class.UNMANAGED, "firewall table")
 
 ADDRESS = r"networking|ifup@.+|NetworkManager|systemd-networkd|dhcpcd(?:@.+)?"

@@ -18,7 +18,7 @@ from stagecraft.facts.packages import Package, PackagesFact
 from stagecraft.packages import wanted
 
 PACKAGE = Kind(Class.UNMANAGED, "package", severity=Severity.LOW)
-HOLD = Kind(Class.UNMANAGED, "package hold", "gets upgrades as they come")
+HOLD = Kind(Class.UNMANAGED, "package hold", "not held")
 
 DECISIVE = re.compile(
     r"/etc/(?:ssh|pam\.d|security|sudoers\.d|php|nginx)/.*|/etc/(?:sudoers|login\.defs)"

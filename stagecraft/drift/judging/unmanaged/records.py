@@ -11,7 +11,7 @@ from stagecraft.known_records import AS_FOUND, FILE, digest
 from stagecraft.paths import AS_FOUND as FOUND_FIRST
 from stagecraft.paths import MANIFESTS
 
-RECORD = Kind(Class.UNMANAGED, "record", f"as {FILE} knows it")
+RECORD = Kind(Class.UNMANAGED, "record", f"the checksum in {FILE}")
 
 
 def records(declared: Declared) -> Iterator[Finding]:
@@ -28,9 +28,9 @@ def found_first(declared: Declared) -> Iterator[Finding]:
     yield RECORD.finding(
         FOUND_FIRST,
         severity=Severity.CRITICAL if known else Severity.LOW,
-        expected=f"as {FILE} knows it: {known or 'it does not yet'}",
+        expected=f"the checksum in {FILE}: {known or 'none yet'}",
         found=f"{digest(text)}, with {len(declared.as_found.files)} files"
-        + (": somebody has changed it, and nothing in it counts" if known else ""),
+        + (": somebody has changed it, so it is ignored" if known else ""),
         remedy=f"less {FOUND_FIRST}  # if the provider brought all of it, accept it:"
         f" {forget if known else ''}pyinfra inventories/{declared.environment.name}.py"
         f" bootstrap.py, and commit {FILE}",
@@ -43,8 +43,8 @@ def of_strangers(declared: Declared) -> Iterator[Finding]:
         if known != now:
             yield RECORD.finding(
                 f"{MANIFESTS}/{name}",
-                expected="" if known else "none: no file here declares it",
-                found=f"{now}, with {len(found.text.splitlines())} lines: nothing in it counts",
+                expected="" if known else "absent: no environment here declares it",
+                found=f"{now}, with {len(found.text.splitlines())} lines: it is ignored",
                 remedy=f"rm {MANIFESTS}/{shlex.quote(name)}  # or, if it is another repository's:"
                 f" echo {shlex.quote(f'{declared.server} {name} {now}')} >>{FILE}",
             )
