@@ -181,6 +181,7 @@ def test_a_notifier_s_url_is_for_nobody_else(
         (Class.WEARING, "logrotate@askpro-staging.service", "staging"),
         (Class.RUNNING, "php-fpm@askpro.service", ""),
         (Class.RUNNING, "nginx.service", ""),
+        (Class.RUNNING, "/etc/systemd/system/php-fpm@askpro-staging.service", ""),
         # Nobody's environment is to be trusted with what nobody declared.
         (Class.UNMANAGED, "php-fpm@askpro-staging.service", ""),
     ],

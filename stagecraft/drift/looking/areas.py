@@ -55,7 +55,8 @@ def placed(finding: Finding, declared: Declared) -> Finding:
     """The finding with the server, and with the environment whose site runs the unit that it is
     about."""
     place = {"server": declared.server}
-    if finding.class_ in (Class.RUNNING, Class.WEARING) and not finding.environment:
+    of_a_unit = finding.class_ in (Class.RUNNING, Class.WEARING) and "/" not in finding.thing
+    if of_a_unit and not finding.environment:
         instance = finding.thing.partition("@")[2].rpartition(".")[0]
         own = (site.environment for site in declared.sites if site.name == instance)
         place["environment"] = next(own, "")
