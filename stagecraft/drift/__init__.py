@@ -1,7 +1,7 @@
 """The nightly check: what on a server is not, or no longer, what the files say.
 
-`command.py` starts a pyinfra for each inventory, which runs `check.py`: that lists every area that is
-looked at. What it finds goes through three rooms:
+`command.py` starts a pyinfra for each inventory, which runs `check.py`, the list of all areas that
+are looked at. What it finds goes through three rooms:
 
 - `looking/` asks: the inventories, the plan of deploy.py, the server.
 - `judging/` makes findings of the answers: kind, severity, cause, since when, remedy, waiver. A new

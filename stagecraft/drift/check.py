@@ -11,7 +11,7 @@ from stagecraft.drift.judging.managed import managed
 from stagecraft.drift.judging.running import access, database, kernel, redis, services, units
 from stagecraft.drift.judging.unmanaged import accounts, databases, network, packages, records
 from stagecraft.drift.judging.unmanaged.files import files_of
-from stagecraft.drift.judging.who import witnessed
+from stagecraft.drift.judging.who import attributed
 from stagecraft.drift.looking.areas import Area, look
 from stagecraft.drift.looking.plan import refuse_execution, unremoved
 from stagecraft.drift.looking.server import declared_here
@@ -61,5 +61,5 @@ _AREAS: dict[str, Area] = {
 refuse_execution()
 _declared = declared_here()
 _found = kernel.without_what_is_hidden(look(_AREAS, _declared))
-_report = witnessed(unremoved(_found), _declared.environment)
+_report = attributed(unremoved(_found), _declared.environment)
 Path(host.data.report).write_text(_report.model_dump_json(by_alias=True))

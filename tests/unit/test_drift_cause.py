@@ -70,7 +70,7 @@ def test_a_path(node: Node, entry: Entry | None, records: Records, moved: Cause)
 
 
 RUNS = State("service", "nginx.service", RUNNING, RUNNING)
-SLEEPS, FAILED = Condition("asleep", at_boot=True), Condition("failed", at_boot=True)
+SLEEPS, FAILED = Condition("stalled", at_boot=True), Condition("failed", at_boot=True)
 
 
 @pytest.mark.parametrize(

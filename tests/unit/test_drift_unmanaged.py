@@ -381,10 +381,10 @@ class TestRecords:
     def test_a_stranger_s_record_counts_only_as_it_is_known(self, declared: Declared) -> None:
         known = recorded(declared, FORGED)
         assert told(files.undeclared([File(FORGED)], known)) == []
-        assert list(records.of_strangers(known)) == []
+        assert list(records.foreign_records(known)) == []
         forged = replace(known, records={"other": of_files(FORGED, FORGED)})
         assert told(files.undeclared([File(FORGED)], forged)) == [("cron job", FORGED)]
-        [finding] = records.of_strangers(forged)
+        [finding] = records.foreign_records(forged)
         assert (finding.severity, finding.thing) == ("high", "/var/lib/stagecraft/manifests/other")
 
     def test_a_site_is_nobody_s_but_the_files(self, declared: Declared) -> None:
@@ -530,7 +530,7 @@ class TestFirewall:
 
     def test_an_old_table_is_opened_before_it_is_emptied(self) -> None:
         table = Table("legacy6", "filter", 2, ("INPUT",))
-        assert network.emptied(table) == (
+        assert network.removed(table) == (
             "ip6tables-legacy --table filter --policy INPUT ACCEPT"
             " && ip6tables-legacy --table filter --flush"
             " && ip6tables-legacy --table filter --delete-chain"

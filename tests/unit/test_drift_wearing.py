@@ -16,8 +16,6 @@ from stagecraft.drift.judging import wearing
 from stagecraft.drift.judging.certificates import worn
 from stagecraft.drift.judging.wearing import (
     DAY,
-    adrift,
-    asleep,
     days,
     failed,
     failed_units,
@@ -25,6 +23,8 @@ from stagecraft.drift.judging.wearing import (
     left_over,
     overdue,
     reboot_due,
+    stalled,
+    unsynchronized,
 )
 from stagecraft.facts.backups import BackupsFact
 from stagecraft.facts.clock import Clock, parse_clock
@@ -138,7 +138,7 @@ FRESH = Updates(lists=NOW - DAY, fetched=NOW - DAY, upgraded=NOW - DAY / 2, decl
     ],
 )
 def test_what_should_come_every_day_is_missed(updates: Updates, kinds: list[str]) -> None:
-    assert [finding.kind for finding in asleep(updates, NOW)] == kinds
+    assert [finding.kind for finding in stalled(updates, NOW)] == kinds
 
 
 def test_an_update_waits_when_unattended_upgrades_has_passed_it_by() -> None:
@@ -253,7 +253,7 @@ def test_the_clock_is_read() -> None:
     ],
 )
 def test_the_clock_drifts_when_no_time_server_answers(clock: Clock, found: int) -> None:
-    assert len(list(adrift(clock, NOW))) == found
+    assert len(list(unsynchronized(clock, NOW))) == found
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stagecraft.drift.findings import Finding
-from stagecraft.drift.judging.who import fingerprint, told
+from stagecraft.drift.judging.who import attribute, fingerprint
 from stagecraft.facts.trail import Trail, parse_trail
 
 VHOST = "/etc/nginx/sites-available/shop.conf"
@@ -74,7 +74,7 @@ def finding(kind: str, thing: str) -> Finding:
 
 
 def story(kind: str, thing: str, trail: Trail | None = None) -> tuple[float, str]:
-    known = told(finding(kind, thing), trail or parse_trail(TRAIL), {ANNA: "anna"})
+    known = attribute(finding(kind, thing), trail or parse_trail(TRAIL), {ANNA: "anna"})
     return (known.since.timestamp() if known.since else 0), known.who
 
 
@@ -138,7 +138,7 @@ def test_what_an_area_has_found_out_stays() -> None:
     known = finding("file", VHOST).model_copy(
         update={"who": "eve", "since": datetime(2026, 1, 1, tzinfo=UTC)}
     )
-    assert told(known, parse_trail(TRAIL), {}) == known
+    assert attribute(known, parse_trail(TRAIL), {}) == known
 
 
 def test_a_command_line_is_in_no_repr() -> None:

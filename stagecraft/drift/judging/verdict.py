@@ -65,7 +65,7 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
     return list(by_id.values())
 
 
-def denied(reports: Sequence[Report]) -> Iterator[Finding]:
+def contradicted(reports: Sequence[Report]) -> Iterator[Finding]:
     """What neighbours' runs have recorded and their own checks know nothing of."""
     unexplained = {
         (report.server, report.environment): {
@@ -98,7 +98,7 @@ def judge(
     """The verdict, and what the history shall know of it."""
     unchecked = tuple(dict.fromkeys(gap for report in reports for gap in report.unchecked))
     scope = Scope.of(reports)
-    found = merged([*(f for report in reports for f in report.findings), *denied(reports)])
+    found = merged([*(f for report in reports for f in report.findings), *contradicted(reports)])
     found += waivers.findings(found, scope)
     found = in_order(found, lambda finding: waivers.of(finding) is not None)
     known = [(finding, waivers.of(finding) is not None) for finding in found]

@@ -83,12 +83,12 @@ def updates(declared: Declared) -> Iterator[Finding]:
     if settings is None:  # nobody promises that upgrades come by themselves
         yield from waiting(found, Severity.LOW)
         return
-    yield from asleep(found, now)
+    yield from stalled(found, now)
     yield from left_over(found)
     yield from reboot_due(found, settings, now)
 
 
-def asleep(updates: Updates, now: float) -> Iterator[Finding]:
+def stalled(updates: Updates, now: float) -> Iterator[Finding]:
     """What should come every day, and does not. A new machine has its first days."""
     for kind, thing, moment, command in (
         (APT_LISTS, "security", updates.lists, "apt-get update"),
@@ -193,10 +193,10 @@ def overdue(
 
 def clock(_: Declared) -> Iterator[Finding]:
     """Where systemd-timesyncd keeps it, not in containers and beside other daemons."""
-    yield from adrift(ask(ClockFact), time.time())
+    yield from unsynchronized(ask(ClockFact), time.time())
 
 
-def adrift(clock: Clock, now: float) -> Iterator[Finding]:
+def unsynchronized(clock: Clock, now: float) -> Iterator[Finding]:
     """After an hour without an answer; a machine that was just booted has not asked yet."""
     if clock.kept and not clock.synchronized and now - clock.since > HOUR:
         yield CLOCK.finding(

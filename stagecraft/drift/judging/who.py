@@ -38,7 +38,7 @@ LATE = 2.0
 """Seconds by which a file system's clock and the journal's may differ."""
 
 
-def witnessed(report: Report, environment: Environment) -> Report:
+def attributed(report: Report, environment: Environment) -> Report:
     """The report, with `since` and `who` of its findings where the server tells. Asks it once, and
     not at all where nothing was found; what it does not answer is missing nobody's finding."""
     if not report.findings:
@@ -51,11 +51,11 @@ def witnessed(report: Report, environment: Environment) -> Report:
     except PyinfraError:
         return report
     people = owners_of_keys(environment)
-    findings = [told(finding, trail, people) for finding in report.findings]
+    findings = [attribute(finding, trail, people) for finding in report.findings]
     return report.model_copy(update={"findings": findings})
 
 
-def told(finding: Finding, trail: Trail, people: Mapping[str, str]) -> Finding:
+def attribute(finding: Finding, trail: Trail, people: Mapping[str, str]) -> Finding:
     """The finding, with what the trail says of it; what an area has found out itself stays."""
     since, who = since_and_who(finding, trail, people)
     moment = datetime.fromtimestamp(since, UTC) if since else None

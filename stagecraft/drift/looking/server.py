@@ -65,24 +65,24 @@ class Declared:
         return AsFound() if known and known != digest(self.as_found.text) else self.as_found
 
     @cached_property
-    def strangers(self) -> dict[str, Records]:
-        """Records of what the files do not know: of another repository, or of nobody."""
+    def foreign(self) -> dict[str, Records]:
+        """Records that no environment of the files has left: another repository's, or nobody's."""
         ours = {environment.name for environment in self.environments}
         return {name: records for name, records in self.records.items() if name not in ours}
 
     @cached_property
-    def vouched(self) -> list[Records]:
-        """What is believed of strangers' records: those that the project knows."""
+    def trusted(self) -> list[Records]:
+        """The foreign records whose checksum is in known_records."""
         return [
             records
-            for name, records in self.strangers.items()
+            for name, records in self.foreign.items()
             if self.known.get(name) == digest(records.text)
         ]
 
     @cached_property
     def site_names(self) -> frozenset[str]:
         """Those of all sites that anybody has declared, in another repository, too."""
-        others = {record.site for records in self.vouched for record in records.paths} - {""}
+        others = {record.site for records in self.trusted for record in records.paths} - {""}
         return frozenset(others | {site.name for site in self.sites})
 
     @cached_property
@@ -93,7 +93,7 @@ class Declared:
         own = planned()
         if own is None:
             own = frozenset(self._recorded(self.environment))
-        return own.union(*(records.all_paths for records in self.vouched))
+        return own.union(*(records.all_paths for records in self.trusted))
 
     def recorded_by(self, paths: Collection[str]) -> tuple[str, ...]:
         """The neighbours of the same files whose runs have recorded all of the paths: whether they

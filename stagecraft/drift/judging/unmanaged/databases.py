@@ -62,7 +62,7 @@ def declared_schemas(declared: Declared) -> set[str]:
     """Those to be dropped among them: a run does that."""
     names = {site.database.name for site in declared.sites}
     names.update(name for env in declared.environments for name in env.dropped_databases)
-    return names.union(*(records.databases for records in declared.vouched))
+    return names.union(*(records.databases for records in declared.trusted))
 
 
 def declared_accounts(declared: Declared) -> set[str]:

@@ -78,7 +78,7 @@ def undeclared_ports(sockets: Iterable[Socket], declared: Declared) -> Iterator[
             f"{port}/{protocol}",
             severity=severity,
             found=f"{first.process or 'the kernel'}{unit} listens on {addresses}, {reached}",
-            remedy=silenced(first),
+            remedy=closed(first),
         )
 
 
@@ -102,7 +102,7 @@ def explained(socket: Socket, declared: Declared) -> bool:
     return any((o.protocol, o.port) == (socket.protocol, socket.port) for o in opened)
 
 
-def silenced(socket: Socket) -> str:
+def closed(socket: Socket) -> str:
     """What is needed for other ports keeps running: only its setting is looked up."""
     name = socket.unit.removesuffix(".service")
     if name in WHERE_IT_IS_SET:
@@ -149,11 +149,11 @@ def undeclared_tables(tables: Iterable[Table], ours: Collection[str]) -> Iterato
         yield TABLE.finding(
             f"{table.family} {table.name}",
             found=f"{table.rules} rules{old}" + (closed if table.drops else ""),
-            remedy=emptied(table),
+            remedy=removed(table),
         )
 
 
-def emptied(table: Table) -> str:
+def removed(table: Table) -> str:
     """An old table stays as long as the kernel runs, but empty; what it drops by itself must be let
     through before its rules go, or nobody gets in any more."""
     if table.family not in LEGACY:

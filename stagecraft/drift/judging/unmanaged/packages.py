@@ -41,7 +41,7 @@ def packages(declared: Declared) -> Iterator[Finding | Coverage]:
 
 def declared_packages(declared: Declared) -> set[str]:
     names = {name for env in declared.environments for name in wanted(env, declared.machine)}
-    return names.union(declared.image.packages, *(other.packages for other in declared.vouched))
+    return names.union(declared.image.packages, *(other.packages for other in declared.trusted))
 
 
 def undeclared_packages(

@@ -16,7 +16,7 @@ RECORD = Kind(Class.UNMANAGED, "record", f"the checksum in {FILE}")
 
 def records(declared: Declared) -> Iterator[Finding]:
     yield from found_first(declared)
-    yield from of_strangers(declared)
+    yield from foreign_records(declared)
 
 
 def found_first(declared: Declared) -> Iterator[Finding]:
@@ -37,8 +37,8 @@ def found_first(declared: Declared) -> Iterator[Finding]:
     )
 
 
-def of_strangers(declared: Declared) -> Iterator[Finding]:
-    for name, found in sorted(declared.strangers.items()):
+def foreign_records(declared: Declared) -> Iterator[Finding]:
+    for name, found in sorted(declared.foreign.items()):
         known, now = declared.known.get(name, ""), digest(found.text)
         if known != now:
             yield RECORD.finding(
