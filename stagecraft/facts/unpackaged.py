@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from stagecraft.facts.names import rows
 from stagecraft.facts.reading import Fact
-
-READ_UNPACKAGED = Path(__file__).with_suffix(".sh").read_text()
 
 TYPES = {"f": "file", "d": "directory", "l": "link"}
 
@@ -56,6 +53,3 @@ class UnpackagedFilesFact(Fact[list[UnpackagedFile]]):
     """The `UnpackagedFile`s, those that runs have installed among them."""
 
     parse = staticmethod(parse_unpackaged)
-
-    def command(self) -> str:
-        return READ_UNPACKAGED
