@@ -31,22 +31,31 @@ AT_ONCE = 8
 NOTIFY = "STAGECRAFT_NOTIFY"
 """How the variables begin that hold the notifier's URLs."""
 
-LOGIN = re.compile(r"Authentication error \((?:username=)?(?P<account>[^,)]*)")
-UNREACHABLE = re.compile(
-    r"\] (?P<what>(?:Could not connect|Could not resolve hostname|SSH error|EOF error) \(.*\))"
-)
-FATAL = re.compile(r"^--> pyinfra error: (?P<what>.*)", re.MULTILINE | re.DOTALL)
+REASONS = {
+    r"has another host key than the one pinned": "its host key is not the pinned one: it was"
+    " reinstalled, or somebody else answers there. README, `A new server`, says what to do",
+    r"StrictPolicy: No host key": "its host key is not pinned: log in or run deploy.py once,"
+    " compare the key with the one that the provider's panel shows, and keep known_hosts",
+    r"Authentication error \((?:username=)?(?P<account>[^,)]*)": "the login as {account} was"
+    " refused: none of this machine's SSH keys is accepted (group_data/all.yml, host: deploy:)",
+    r"sudo password:|sudo: ": "sudo was refused: the account that logs in needs it without a"
+    " password",
+    r"\] (?P<what>(?:Could not connect|Could not resolve hostname|SSH error|EOF error) \(.*\))": (
+        "it cannot be reached: {what}"
+    ),
+    r"(?ms)^--> pyinfra error: (?P<what>.*)": "{what}",
+}
+"""Why there is no report, for the one who must act, by what pyinfra said."""
 
 
 class Checks:
     """All of them, begun on entry; none outlives the `with`."""
 
     def __init__(self, inventories: Sequence[Path], patience: float = PATIENCE) -> None:
+        self._waiting = list(inventories)
+        self._begun: list[Check] = []
+        self._patience = patience
         self._directory = TemporaryDirectory()
-        place = Path(self._directory.name)
-        self._all = [Check(path, place / f"{n}", patience) for n, path in enumerate(inventories)]
-        self._waiting = list(self._all)
-        self._running: list[Check] = []
 
     def __enter__(self) -> Checks:
         with uninterrupted():
@@ -54,40 +63,38 @@ class Checks:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for check in self._running:
+        for check in self._begun:
             check.end()
         self._directory.cleanup()
 
     def wait(self, watch: Callable[[Sequence[Path]], None]) -> list[Report]:
         """One report for each inventory, in their order. `watch` is told, again and again, which
         ones are being checked."""
-        while self._running:
-            watch([check.inventory for check in self._running])
+        while running := self._running():
+            watch([check.inventory for check in running])
             time.sleep(0.02)
-            self._running = [check for check in self._running if not check.over()]
             self._begin()
-        return [check.report() for check in self._all]
+        return [check.report() for check in self._begun]
 
     def _begin(self) -> None:
-        free = AT_ONCE - len(self._running)
-        begun, self._waiting = self._waiting[:free], self._waiting[free:]
-        for check in begun:
-            check.begin()
-            self._running.append(check)
+        while self._waiting and len(self._running()) < AT_ONCE:
+            place = Path(self._directory.name) / str(len(self._begun))
+            self._begun.append(Check(self._waiting.pop(0), place, self._patience))
+
+    def _running(self) -> list[Check]:
+        return [check for check in self._begun if not check.over()]
 
 
 class Check:
-    """One inventory's check. It may write `<place>.json` and `<place>.txt`."""
+    """One inventory's check, under way. It may write `<place>.json` and `<place>.txt`."""
 
     def __init__(self, inventory: Path, place: Path, patience: float) -> None:
         self.inventory = inventory
         self._patience = patience
+        self._deadline = time.monotonic() + patience
+        self._in_time = True
         self._report = place.with_suffix(".json")
         self._said = place.with_suffix(".txt")
-        self._in_time = True
-
-    def begin(self) -> None:
-        self._deadline = time.monotonic() + self._patience
         with self._said.open("w") as said:
             self._process = subprocess.Popen(
                 list(self._command()),
@@ -109,17 +116,16 @@ class Check:
 
     def over(self) -> bool:
         """Whether it has ended, be it that its time is up."""
-        if self._process.poll() is not None:
-            return True
-        self._in_time = time.monotonic() < self._deadline
-        if not self._in_time:
+        if self._process.poll() is None and time.monotonic() >= self._deadline:
+            self._in_time = False
             self.end()
-        return not self._in_time
+        return self._process.returncode is not None
 
     def end(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        if self._process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
     def report(self) -> Report:
         """What it found; or, where it did not come so far, why everything is unchecked."""
@@ -152,27 +158,8 @@ def place(inventory: Path) -> tuple[str, str]:
 
 
 def reason(said: str) -> str:
-    """Why there is no report, for the one who must act, in what pyinfra said: that ends where the
-    reason is."""
-    if "has another host key than the one pinned" in said:
-        return (
-            "its host key is not the pinned one: it was reinstalled, or somebody else answers"
-            " there. README, `A new server`, says what to do"
-        )
-    if "StrictPolicy: No host key" in said:
-        return (
-            "its host key is not pinned: log in or run deploy.py once, compare the key with the"
-            " one that the provider's panel shows, and keep known_hosts"
-        )
-    if found := LOGIN.search(said):
-        return (
-            f"the login as {found['account']} was refused: none of this machine's SSH keys opens"
-            " it (group_data/all.yml, host: deploy:)"
-        )
-    if "sudo password:" in said or "sudo: " in said:
-        return "sudo was refused: the account that logs in needs it without a password"
-    if found := UNREACHABLE.search(said):
-        return f"it cannot be reached: {found['what']}"
-    if found := FATAL.search(said):
-        return found["what"].strip()
+    """Why there is no report, in what pyinfra said: that ends where the reason is."""
+    for pattern, why in REASONS.items():
+        if found := re.search(pattern, said):
+            return why.format(**found.groupdict()).strip()
     return "the check failed: " + " / ".join(said.strip().splitlines()[-3:])
