@@ -132,8 +132,8 @@ def fingerprint(key: str) -> str:
     return f"SHA256:{b64encode(digest).decode().rstrip('=')}"
 
 
-Moment = TypeVar("Moment", Apt, Login, Sudo)
+Entry = TypeVar("Entry", Apt, Login, Sudo)
 
 
-def last(entries: Iterable[Moment]) -> Moment | None:
+def last(entries: Iterable[Entry]) -> Entry | None:
     return max(entries, key=lambda entry: entry.moment, default=None)
