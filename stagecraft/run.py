@@ -9,6 +9,7 @@ from pathlib import Path
 from pyinfra.context import ctx_host, host
 
 from stagecraft.errors import ServerError
+from stagecraft.facts.neighbours import Neighbours
 from stagecraft.manifest import Manifest
 from stagecraft.secrets import Secret, secrets_for, stand_ins
 from stagecraft.seen import Place, Seen, Service, State
@@ -17,7 +18,8 @@ from stagecraft.settings import Environment
 
 @dataclass
 class Run:
-    """`manifest` is known once the run has begun, `planned` once deploy.py has been planned for the
+    """`manifest` is known once the run has begun, `neighbours` once it has looked for what others
+    have on the server, `planned` once deploy.py has been planned for the
     check: the paths that it declares, or would remove. `lock` is held as long as the run lasts.
 
     Of a run that `checks`, nothing is ever executed: its secrets are stand-ins, files with secrets
@@ -31,6 +33,7 @@ class Run:
     services: list[Service] = field(default_factory=list)
     checks: bool = False
     refusals: list[ServerError] = field(default_factory=list)
+    neighbours: Neighbours = field(default_factory=Neighbours)
     planned: frozenset[str] | None = None
     lock: object = None
 

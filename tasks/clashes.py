@@ -11,7 +11,7 @@ from pyinfra.context import host
 from stagecraft.claims import Claims
 from stagecraft.errors import ServerError
 from stagecraft.facts.database import Database, DatabaseFact
-from stagecraft.facts.neighbours import Home, Listener, Neighbours, NeighboursFact
+from stagecraft.facts.neighbours import OPENS_SOCKETS, Home, Listener, Neighbours, NeighboursFact
 from stagecraft.manifest import Manifest
 from stagecraft.paths import ACME_WEBROOT, DATABASE_SOCKET, database_login
 from stagecraft.run import this_run
@@ -23,17 +23,11 @@ from tasks.nginx import CATCH_ALL
 FIRST_LOGIN_GID = 1000
 """Groups below it are the system's: FIRST_GID in Debian's adduser.conf."""
 
-OPENS_SOCKETS = (
-    "runs as www-data, like nginx, and can open the PHP socket of every site: give it a user of its"
-    " own"
-)
-"""File permissions cannot distinguish the two."""
-
 
 def refuse_clashes(environment: Environment) -> Neighbours:
     """What others have on the server. Raises ServerError with all conflicts before anything is
     changed."""
-    neighbours = neighbours_of(environment)
+    neighbours = this_run().neighbours = neighbours_of(environment)
     engine = environment.server.database.engine
     sites = environment.sites
     logins = {user: database_login(user) for site in sites for user in accounts(site)}

@@ -13,31 +13,12 @@ from stagecraft.operations.files import Written
 from stagecraft.operations.nodes import Directory, File
 from stagecraft.operations.packages import Installed, installed
 from stagecraft.operations.services import running
+from stagecraft.packages import php_version, wanted
 from stagecraft.render import file
 from stagecraft.run import this_run
-from stagecraft.settings import AptSource, Environment, Site
-from tasks import base
+from stagecraft.settings import AptSource, Environment
 from tasks.database import ours
-from tasks.machine import php_version
 from tasks.nginx import WELCOME_PAGE
-
-BASE = ["acl", "ca-certificates", "logrotate", "nftables", "nginx", "openssl", "redis-server"]
-ENGINES = {"mariadb": ["mariadb-server"], "mysql": ["mysql-server"]}
-PHP = [
-    "bcmath",
-    "cli",
-    "curl",
-    "fpm",
-    "gd",
-    "intl",
-    "mbstring",
-    "mysql",
-    "opcache",
-    "redis",
-    "xml",
-    "zip",
-]
-"""PHP packages that Laravel, its database and cache, and most apps need."""
 
 
 @deploy("Packages")
@@ -52,22 +33,6 @@ def packages(environment: Environment, machine: Machine, neighbours: Neighbours)
     )
     running(name="Run logrotate's timer", unit="logrotate.timer")
     return new
-
-
-def wanted(environment: Environment, machine: Machine) -> list[str]:
-    names = {*BASE, *ENGINES[environment.server.database.engine]}
-    if environment.server.host:
-        names.update(base.PACKAGES)
-    if any(environment.issuers[site.tls.issuer].directory for site in environment.sites):
-        names.add("certbot")
-    for site in environment.sites:
-        names.update(php_packages(site, machine))
-    return sorted(names)
-
-
-def php_packages(site: Site, machine: Machine) -> list[str]:
-    php = php_version(site, machine)
-    return [f"php{php}-{extension}" for extension in [*PHP, *site.php_extensions]]
 
 
 def php_units(environment: Environment, machine: Machine) -> list[str]:

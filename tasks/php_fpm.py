@@ -18,11 +18,11 @@ from stagecraft.operations.files import Check
 from stagecraft.operations.nodes import Directory, Node
 from stagecraft.operations.packages import Installed
 from stagecraft.operations.services import RESTART, running
+from stagecraft.packages import php_version
 from stagecraft.paths import php_logs, php_socket, php_socket_unit_file, php_unit_file
 from stagecraft.render import file
 from stagecraft.settings import Site
 from stagecraft.sizes import cpu_weight, pool
-from tasks.machine import php_version
 
 UNREACHED = (
     "127.0.0.0/8",

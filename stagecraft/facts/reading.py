@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pyinfra.api.facts import FactBase
@@ -22,15 +23,15 @@ class Reading(str):
 class Fact(FactBase[T]):
     """What `parse` reads in the output of `command`, or in none where there is no answer.
 
-    The command is a `Reading`. Its arguments must be plain data: they are remembered for the next
-    run.
+    Without one of its own, its command is the script beside its module. The command is a `Reading`;
+    its arguments must be plain data: they are remembered for the next run.
     """
 
     parse: Callable[[list[str]], T]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls.command = reading(cls.command)
+        cls.command = reading(getattr(cls, "command", script))
 
     @classmethod
     def default(cls) -> T:
@@ -38,6 +39,11 @@ class Fact(FactBase[T]):
 
     def process(self, output: list[str]) -> T:
         return self.parse(output)
+
+
+def script(self: FactBase[Any]) -> str:
+    """As a fact's method: what stands in the file of its module's name."""
+    return Path(inspect.getfile(type(self))).with_suffix(".sh").read_text()
 
 
 def reading(command: Callable[..., Any]) -> Callable[..., Reading]:

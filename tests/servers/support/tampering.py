@@ -19,7 +19,7 @@ from provisioned import STATE
 from stagecraft import known_records
 from stagecraft.drift import CHECK
 from stagecraft.drift.findings import THEN, Finding, Report
-from stagecraft.drift.order import in_order
+from stagecraft.drift.judging.order import in_order
 from stagecraft.facts.as_found import AsFound
 from stagecraft.known_records import KnownRecords
 from stagecraft.nspawn.lab import Lab
