@@ -3,12 +3,14 @@
 # the process chose, and a user's own systemd names units as it likes: only the system's count.
 sockets=$(ss -Hltunp) || exit
 echo "$sockets" | sed -nE 's/^(\S+) +\S+ +\S+ +\S+ +(\S+) +\S+ +users:.*,pid=([0-9]+),fd=[0-9]+\)\)\s*$/\1 \2 \3/p; t; s/^(\S+) +\S+ +\S+ +\S+ +(\S+) .*/\1 \2/p' |
-    while read -r protocol address pid; do
-        process= unit=
-        if [ -n "$pid" ]; then
-            IFS= read -r process <"/proc/$pid/comm"
-            IFS= read -r group <"/proc/$pid/cgroup"
-            case $group in *:/system.slice/*) unit=${group##*/} ;; esac
-        fi
-        printf '%s\0%s\0%s\0%s\0' "$protocol" "$address" "$process" "$unit"
-    done 2>/dev/null | base64 --wrap=0
+    awk '
+        $3 && !($3 in process) {
+            getline process[$3] < ("/proc/" $3 "/comm")
+            close("/proc/" $3 "/comm")
+            getline group < ("/proc/" $3 "/cgroup")
+            close("/proc/" $3 "/cgroup")
+            if (group ~ /:\/system\.slice\//) unit[$3] = substr(group, match(group, /[^\/]*$/))
+            group = ""
+        }
+        { print $1; print $2; print process[$3]; print unit[$3] }' 2>/dev/null |
+    tr '\n' '\0' | base64 --wrap=0

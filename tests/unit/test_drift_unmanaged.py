@@ -479,6 +479,13 @@ class TestPorts:
         both = [Socket("tcp", "0.0.0.0:25", "exim4"), Socket("tcp", "[::]:25", "exim4")]
         assert "0.0.0.0:25, [::]:25" in one(network.undeclared_ports(both, declared)).found
 
+    def test_many_ports_of_a_unit_are_one_finding(self, declared: Declared) -> None:
+        many = [Socket("tcp", f"0.0.0.0:{port}", "php", PHP_FPM) for port in range(32768, 50000)]
+        other = Socket("tcp", "0.0.0.0:25", "exim4")
+        first, second = list(network.undeclared_ports([*many, other], declared))
+        assert (first.thing, second.thing) == (f"{PHP_FPM}/tcp", "25/tcp")
+        assert "0.0.0.0:32783 and 17216 more" in first.found
+
     def test_without_a_firewall_everybody_gets_there(self, declared: Declared) -> None:
         socket = Socket("tcp", "0.0.0.0:25", "exim4")
         finding = one(network.undeclared_ports([socket], without_host(declared)))

@@ -48,6 +48,9 @@ WHERE_IT_IS_SET = {
     for engine in CLIENTS
 }
 
+MANY = 16
+"""Ports of one unit that are findings of their own: it can open thousands."""
+
 OURS = "stagecraft"
 """Our table. What is not as declared in it and in the sites' tables, other areas tell."""
 
@@ -64,22 +67,36 @@ def ports(declared: Declared) -> Iterator[Finding | Coverage]:
 
 
 def undeclared_ports(sockets: Iterable[Socket], declared: Declared) -> Iterator[Finding]:
-    """One finding for a port, whatever number of addresses and processes have it."""
+    """One finding for a port, whatever number of addresses and processes have it, and one for all
+    ports of a unit that has many."""
     by_port: dict[tuple[int, str], list[Socket]] = {}
+    by_unit: dict[tuple[str, str], list[Socket]] = {}
     for socket in sockets:
         if not explained(socket, declared):
             by_port.setdefault((socket.port, socket.protocol), []).append(socket)
+            by_unit.setdefault((socket.unit, socket.protocol), []).append(socket)
+    many = {key for key, of_unit in by_unit.items() if len({s.port for s in of_unit}) > MANY}
+    for unit, protocol in sorted(many):
+        yield finding(f"{unit or 'no unit'}/{protocol}", by_unit[unit, protocol], declared)
     for (port, protocol), listening in sorted(by_port.items()):
-        first = listening[0]
-        addresses = ", ".join(sorted({socket.address for socket in listening}))
-        severity, reached = reach(listening, declared)
-        unit = f" of {first.unit}" if first.unit else ""
-        yield PORT.finding(
-            f"{port}/{protocol}",
-            severity=severity,
-            found=f"{first.process or 'the kernel'}{unit} listens on {addresses}, {reached}",
-            remedy=closed(first),
-        )
+        if few := [socket for socket in listening if (socket.unit, protocol) not in many]:
+            yield finding(f"{port}/{protocol}", few, declared)
+
+
+def finding(name: str, sockets: list[Socket], declared: Declared) -> Finding:
+    first = sockets[0]
+    addresses = sorted({socket.address for socket in sockets})
+    told = ", ".join(addresses[:MANY])
+    if len(addresses) > MANY:
+        told += f" and {len(addresses) - MANY} more"
+    severity, reached = reach(sockets, declared)
+    unit = f" of {first.unit}" if first.unit else ""
+    return PORT.finding(
+        name,
+        severity=severity,
+        found=f"{first.process or 'the kernel'}{unit} listens on {told}, {reached}",
+        remedy=closed(first),
+    )
 
 
 def explained(socket: Socket, declared: Declared) -> bool:
