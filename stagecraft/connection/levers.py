@@ -26,6 +26,10 @@ class Lever(Enum):
     """Prefetches the facts that the last run read, all at once as soon as the connection is open,
     so that the server works while this machine still loads and renders."""
 
+    ONCE = "once"
+    """What pyinfra works out anew for each operation, fact and server, and what is the same for a
+    whole run, is worked out once."""
+
 
 def levers() -> frozenset[Lever]:
     """The optimizations in use. Raises CommandLineError for an unknown one."""
