@@ -15,7 +15,7 @@ from stagecraft.connection.levers import Lever, levers
 
 
 def adopt() -> None:
-    """Has pyinfra work out once what stays the same for a whole run, and order operations as
+    """Has pyinfra compute once what stays the same for a whole run, and order operations as
     `order` does."""
     if Lever.ONCE not in levers():
         return
