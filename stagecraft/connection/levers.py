@@ -27,8 +27,8 @@ class Lever(Enum):
     so that the server works while this machine still loads and renders."""
 
     ONCE = "once"
-    """pyinfra computes again for each operation, fact and server what stays the same for a whole
-    run; see stagecraft/bookkeeping.py."""
+    """Computes once what pyinfra computes again for each operation, fact and server; see
+    stagecraft/bookkeeping.py."""
 
 
 def levers() -> frozenset[Lever]:
