@@ -24,14 +24,15 @@ from tasks import base
 
 STOCK = "stock pyinfra"
 DRIFT = "stagecraft drift"
-FAST = "all three, the default"
+FAST = "all four, the default"
 LEVERS = {
     STOCK: "no",
     "nodelay alone": "nodelay",
     "shell alone": "shell",
-    "all but foresight": "nodelay,shell",
-    "all but nodelay": "shell,foresight",
-    FAST: "nodelay,shell,foresight",
+    "all but foresight": "nodelay,shell,once",
+    "all but nodelay": "shell,foresight,once",
+    "all but once": "nodelay,shell,foresight",
+    FAST: "nodelay,shell,foresight,once",
 }
 """Foresight asks through the shell, so there is no run with it alone."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -98,11 +100,18 @@ def read_yaml(path: Path, root: Path) -> Source:
 
     Raises SettingsError for invalid YAML, for anything but a mapping, and for duplicate keys.
     """
-    reading = _Reading(Source(_relative(path, root)))
+    file = _relative(path, root)
     if wrong := not_text(path):
-        raise SettingsError([Problem(Place(reading.source.file), wrong)])
+        raise SettingsError([Problem(Place(file), wrong)])
+    return deepcopy(_parsed(file, path.read_text(encoding="utf-8")))
+
+
+@cache
+def _parsed(file: str, text: str) -> Source:
+    """A run reads the same file more than once, and YAML takes its time."""
+    reading = _Reading(Source(file))
     try:
-        reading.read(path.read_text(encoding="utf-8"))
+        reading.read(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         reading.refuse(line, (), f"this cannot be read: {error.problem}")

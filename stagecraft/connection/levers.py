@@ -26,6 +26,10 @@ class Lever(Enum):
     """Prefetches the facts that the last run read, all at once as soon as the connection is open,
     so that the server works while this machine still loads and renders."""
 
+    ONCE = "once"
+    """Computes once what pyinfra computes again for each operation, fact and server; see
+    stagecraft/bookkeeping.py."""
+
 
 def levers() -> frozenset[Lever]:
     """The optimizations in use. Raises CommandLineError for an unknown one."""
