@@ -17,7 +17,7 @@ from project import Project
 from bench.runs import ROUNDS, Figure, Taken, in_turns, take
 from bench.servers import SITE, STATE, Subject, bare, copies, far, rented, together
 from bench.serving import Serving, serving
-from stagecraft.connection.foresight import Foresight
+from stagecraft.connection.prefetch import Prefetch
 from stagecraft.facts.package_files import PackageFiles
 from stagecraft.nspawn.lab import Lab
 from tasks import base
@@ -25,16 +25,16 @@ from tasks import base
 STOCK = "stock pyinfra"
 DRIFT = "stagecraft drift"
 FAST = "all four, the default"
-LEVERS = {
+OPTIMIZATIONS = {
     STOCK: "no",
     "nodelay alone": "nodelay",
     "shell alone": "shell",
-    "all but foresight": "nodelay,shell,once",
-    "all but nodelay": "shell,foresight,once",
-    "all but once": "nodelay,shell,foresight",
-    FAST: "nodelay,shell,foresight,once",
+    "all but prefetch": "nodelay,shell,once",
+    "all but nodelay": "shell,prefetch,once",
+    "all but once": "nodelay,shell,prefetch",
+    FAST: "nodelay,shell,prefetch,once",
 }
-"""Foresight asks through the shell, so there is no run with it alone."""
+"""Prefetch asks through the shell, so there is no run with it alone."""
 
 
 def main() -> None:
@@ -48,7 +48,10 @@ def main() -> None:
         with far([subject], lab):
             distant = no_op(subject)
         checked = night(subject)
-        channels = {name: count_channels(subject, levers) for name, levers in LEVERS.items()}
+        channels = {
+            name: count_channels(subject, optimizations)
+            for name, optimizations in OPTIMIZATIONS.items()
+        }
         fleet = ten(lab, subject)
     finally:
         lab.down()
@@ -63,7 +66,7 @@ def main() -> None:
 
 
 def run(project: Project, *arguments: str, verb: str = "deploy.py", fast: str = "") -> Taken:
-    """A run of the project in this mode, with these levers."""
+    """A run of the project in this mode, with these optimizations."""
     pyinfra = str(Path(sys.executable).with_name("pyinfra"))
     command = [pyinfra, *arguments, "inventories/staging.py", verb]
     return take(command, project.directory, PYINFRA_PROGRESS="off", STAGECRAFT_FAST=fast)
@@ -89,7 +92,7 @@ def install(subject: Subject, packages: list[str]) -> Taken:
 def all_facts(subject: Subject) -> str:
     """All that a run asks, as a script."""
     (memory,) = subject.memory.glob("*.json")
-    return "\n".join(f"sh -c {quoted(command)}" for command in Foresight(memory).commands)
+    return "\n".join(f"sh -c {quoted(command)}" for command in Prefetch(memory).commands)
 
 
 def quoted(text: str) -> str:
@@ -165,8 +168,8 @@ def no_op(subject: Subject) -> dict[str, Figure]:
         "-y": partial(run, project, "-y"),
         "without memory": partial(without_memory, subject),
     }
-    for name, levers in LEVERS.items():
-        actions[name] = partial(run, project, "--dry", fast=levers)
+    for name, optimizations in OPTIMIZATIONS.items():
+        actions[name] = partial(run, project, "--dry", fast=optimizations)
     return in_turns(actions)
 
 
@@ -185,12 +188,12 @@ def night(subject: Subject) -> dict[str, Figure]:
     )
 
 
-def count_channels(subject: Subject, levers: str) -> int:
+def count_channels(subject: Subject, optimizations: str) -> int:
     """The more of both modes."""
     counts = []
     for mode in ("--dry", "-y"):
         before = subject.channels()
-        run(subject.project, mode, fast=levers)
+        run(subject.project, mode, fast=optimizations)
         counts.append(subject.channels() - before - 1)
     return max(counts)
 
@@ -295,7 +298,8 @@ def contributions(
     near: dict[str, Figure], distant: dict[str, Figure], channels: dict[str, int]
 ) -> str:
     rows = [
-        (name, seconds(near[name]), seconds(distant[name]), f"{channels[name]}") for name in LEVERS
+        (name, seconds(near[name]), seconds(distant[name]), f"{channels[name]}")
+        for name in OPTIMIZATIONS
     ]
     bare_login = (
         "(one `ssh`, nothing else)",

@@ -55,7 +55,7 @@ class Subject:
 
     @property
     def memory(self) -> Path:
-        return self.project.directory / ".stagecraft/foreseen"
+        return self.project.directory / ".stagecraft/prefetched"
 
     def reach(self, ssh_config: Path) -> None:
         """Goes by this SSH configuration from now on."""

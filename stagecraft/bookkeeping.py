@@ -11,13 +11,13 @@ from traceback import walk_stack
 from pyinfra.api.state import State
 from pyinfra.api.util import PYINFRA_INSTALL_DIR
 
-from stagecraft.connection.levers import Lever, levers
+from stagecraft.connection.optimizations import Optimization, optimizations
 
 
 def adopt() -> None:
     """Has pyinfra compute once what stays the same for a whole run, and order operations as
     `order` does."""
-    if Lever.ONCE not in levers():
+    if Optimization.ONCE not in optimizations():
         return
     remember("pyinfra.api.arguments", "get_type_hints")  # of the global arguments
     remember("pyinfra.api.connectors", "entry_points")

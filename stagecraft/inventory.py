@@ -14,7 +14,7 @@ from pyinfra.api.inventory import Inventory
 from pyinfra_cli import cli  # type: ignore[import-untyped]
 from pyinfra_cli.inventory import make_inventory  # type: ignore[import-untyped]
 
-from stagecraft.connection.levers import levers
+from stagecraft.connection.optimizations import optimizations
 from stagecraft.connection.ssh import parsed
 from stagecraft.connection.ssh_config import wrong_ssh_config
 from stagecraft.errors import CommandLineError
@@ -124,14 +124,14 @@ def _verbs() -> set[str]:
 
 def _target(server: Server) -> str:
     """The server's name for pyinfra, prefixed with the connector's name if it is ours."""
-    return f"@stagecraft/{server.name}" if levers() else server.name
+    return f"@stagecraft/{server.name}" if optimizations() else server.name
 
 
 def _memory(settings: Environment, root: Path) -> dict[str, str | None]:
     """Where the facts that the last run of this verb on this server read are recorded."""
     verb = _verb()
     name = f"{settings.name}-{settings.server.name}-{verb}.json"
-    return {"foreseen_facts": str(root / ".stagecraft/foreseen" / name) if verb else None}
+    return {"prefetched_facts": str(root / ".stagecraft/prefetched" / name) if verb else None}
 
 
 def _verb() -> str:

@@ -1,4 +1,4 @@
-"""pyinfra's SSH connector, with the levers of levers.py."""
+"""pyinfra's SSH connector, with the optimizations of optimizations.py."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from pyinfra.connectors.util import (
 )
 from typing_extensions import override
 
-from stagecraft.connection.foresight import Foresight
 from stagecraft.connection.host_key import HostKeyChanged
-from stagecraft.connection.levers import Lever, levers
+from stagecraft.connection.optimizations import Optimization, optimizations
+from stagecraft.connection.prefetch import Prefetch
 from stagecraft.connection.readings import Readings
 from stagecraft.connection.shell import Shell, ShellEnded
 from stagecraft.connection.ssh import SSHError, begin
@@ -45,7 +45,7 @@ NOT_BOOTSTRAPPED = (
 
 class FastSSHConnector(SSHConnector):
     """Runs everything as pyinfra's own connector does, but for facts that only read, until the
-    first change: those are asked through one shell, and what is foreseen, all at once.
+    first change: those are asked through one shell, and what is prefetched, all at once.
 
     An answer was read by this run, on this connection, since the operator was last asked. The
     first command that may change something closes the shell for good.
@@ -60,21 +60,21 @@ class FastSSHConnector(SSHConnector):
     def connect(self) -> None:
         self._log_in()
         self._readings: Readings | None = None
-        self._foresight: Foresight | None = None
+        self._prefetch: Prefetch | None = None
         self._operator_may_pause = self.state.check_for_changes
         self._usual = self._usual_arguments()
-        if Lever.SHELL in levers():
+        if Optimization.SHELL in optimizations():
             self._readings = self._open_readings()
-        path = self.host.data.get("foreseen_facts")
-        if Lever.FORESIGHT in levers() and path:
-            self._foresight = Foresight(Path(path))
+        path = self.host.data.get("prefetched_facts")
+        if Optimization.PREFETCH in optimizations() and path:
+            self._prefetch = Prefetch(Path(path))
             if self.host.data.only_plans:
                 self.read_anew()  # any other run, when it holds the lock
 
     @override
     def disconnect(self) -> None:
-        if self._foresight:
-            self._foresight.keep()
+        if self._prefetch:
+            self._prefetch.keep()
         self._stop_reading()
         super().disconnect()
 
@@ -107,11 +107,11 @@ class FastSSHConnector(SSHConnector):
         return super().run_shell_command(text, print_output, print_input, **arguments)
 
     def read_anew(self) -> None:
-        """Nothing counts that was read before; what is foreseen is asked again, all at once."""
-        if not self._readings or not self._foresight:
+        """Nothing counts that was read before; what is prefetched is asked again, all at once."""
+        if not self._readings or not self._prefetch:
             return
         try:
-            self._readings.foresee(self._foresight.commands)
+            self._readings.prefetch(self._prefetch.commands)
         except ShellEnded as error:
             self._give_up(error)
 
@@ -172,8 +172,8 @@ class FastSSHConnector(SSHConnector):
 
     def _read(self, command: Reading) -> list[str] | None:
         """What the command prints; None where pyinfra had better ask, and say what is wrong."""
-        if self._foresight:
-            self._foresight.note(command)
+        if self._prefetch:
+            self._prefetch.note(command)
         if self._operator_may_pause and self.state.is_executing:
             self._operator_may_pause = False
             self.read_anew()

@@ -8,7 +8,7 @@ from stagecraft.connection.shell import Answer, Shell
 from stagecraft.facts.reading import Reading
 
 FRESH = 10.0
-"""Seconds a foreseen answer is good for: a slow server keeps the others of its run waiting."""
+"""Seconds a prefetched answer is good for: a slow server keeps the others of its run waiting."""
 
 
 class Readings:
@@ -16,24 +16,24 @@ class Readings:
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
-        self._foreseen: dict[Reading, Answer] = {}
+        self._prefetched: dict[Reading, Answer] = {}
 
-    def foresee(self, commands: Sequence[Reading]) -> None:
-        """Asks for all of them, and forgets what was foreseen before. Raises ShellEnded."""
-        self._foreseen = dict(zip(commands, self._shell.ask(*commands), strict=True))
+    def prefetch(self, commands: Sequence[Reading]) -> None:
+        """Asks for all of them, and forgets what was prefetched before. Raises ShellEnded."""
+        self._prefetched = dict(zip(commands, self._shell.ask(*commands), strict=True))
 
     def lines(self, command: Reading) -> list[str] | None:
-        """What the command prints, asked now unless it was foreseen; None where it fails, so that
+        """What the command prints, asked now unless it was prefetched; None where it fails, so that
         pyinfra runs it and says what is wrong. Raises ShellEnded."""
-        answer = self._foreseen.get(command)
+        answer = self._prefetched.get(command)
         if answer is None or answer.age > FRESH:
             [answer] = self._shell.ask(command)
         self._shell.wait(answer)
         return _lines(answer)
 
     def forget(self) -> None:
-        """What was foreseen counts no more."""
-        self._foreseen.clear()
+        """What was prefetched counts no more."""
+        self._prefetched.clear()
 
     def close(self) -> None:
         self._shell.close()

@@ -28,7 +28,7 @@ from pyinfra.connectors.sshuserclient.config import SSHConfig
 from typing_extensions import override
 
 from stagecraft.connection.host_key import HostKey, HostKeyChanged, changed
-from stagecraft.connection.levers import Lever, levers
+from stagecraft.connection.optimizations import Optimization, optimizations
 
 SSHError = SSHException
 """What goes wrong in a connection, or in a file that is to be used for one."""
@@ -66,7 +66,7 @@ class PinningClient(client.SSHClient):
 
     @override
     def connect(self, hostname: str, **arguments: Any) -> None:  # type: ignore[override]
-        if Lever.NODELAY in levers():
+        if Optimization.NODELAY in optimizations():
             arguments["transport_factory"] = without_delay
         try:
             super().connect(hostname, **arguments)  # type: ignore[no-untyped-call]

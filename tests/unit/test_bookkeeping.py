@@ -12,7 +12,7 @@ import pytest
 from pyinfra.api import util
 
 from stagecraft.bookkeeping import order
-from stagecraft.connection.levers import VARIABLE
+from stagecraft.connection.optimizations import VARIABLE
 
 ROOT = Path(__file__).parents[2]
 
@@ -88,7 +88,7 @@ def test_pyinfra_works_out_once_what_stays_the_same(monkeypatch: pytest.MonkeyPa
 def test_pyinfra_keeps_its_own_bookkeeping_where_it_is_told_to(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv(VARIABLE, "nodelay,shell,foresight")
+    monkeypatch.setenv(VARIABLE, "nodelay,shell,prefetch")
     assert python(ADOPT) == "False False False\n"
 
 

@@ -131,10 +131,12 @@ def test_the_fast_path_has_a_switch(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [(host.name, host.connector_cls) for host in inventory] == [("one", SSHConnector)]
 
 
-def test_a_lever_that_does_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_optimization_that_does_not_exist(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path, "{address: a.test}")
     monkeypatch.setenv("STAGECRAFT_FAST", "nodelay,turbo")
-    with pytest.raises(CommandLineError, match=r"turbo.*no, nodelay, shell, foresight"):
+    with pytest.raises(CommandLineError, match=r"turbo.*no, nodelay, shell, prefetch"):
         load("staging", tmp_path)
 
 
@@ -154,8 +156,8 @@ def test_each_verb_has_its_own_memory(
     write(tmp_path, "{address: a.test}")
     with started(operations=operations):
         ((_, data),), _ = load("staging", tmp_path)
-    expected = str(tmp_path / ".stagecraft/foreseen" / memory) if memory else None
-    assert data.get("foreseen_facts") == expected
+    expected = str(tmp_path / ".stagecraft/prefetched" / memory) if memory else None
+    assert data.get("prefetched_facts") == expected
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,7 @@ def test_data_overrides_nothing_of_an_inventory(repository: Path) -> None:
     first_contact = {"operations": ("bootstrap.py",), "ssh_user": "root"}
     with started(**first_contact):
         ((_, connection),), data = load("local", repository)
-    assert {"ssh_config_file", "usual_login", "foreseen_facts"} <= connection.keys()
+    assert {"ssh_config_file", "usual_login", "prefetched_facts"} <= connection.keys()
     for name in (*connection, *data, "_ignore_errors"):
         message = f"--data {name} would override the inventory"
         with (

@@ -14,7 +14,7 @@ import pytest
 from pyinfra.api.facts import FactBase
 
 from stagecraft import facts
-from stagecraft.connection.foresight import Foresight
+from stagecraft.connection.prefetch import Prefetch
 from stagecraft.facts.files import Tree
 from stagecraft.facts.installation import InstallationFact
 from stagecraft.facts.machine import MachineFact
@@ -53,17 +53,17 @@ def test_pyinfra_finds_the_arguments_of_a_marked_fact() -> None:
 
 @pytest.fixture
 def memory(tmp_path: Path) -> Path:
-    return tmp_path / "foreseen/staging.json"
+    return tmp_path / "prefetched/staging.json"
 
 
 def run(memory: Path, *asked: Reading) -> list[Reading]:
     """A run that asks these; what it foresaw."""
-    foresight = Foresight(memory)
-    foreseen = foresight.commands
+    prefetch = Prefetch(memory)
+    prefetched = prefetch.commands
     for command in asked:
-        foresight.note(command)
-    foresight.keep()
-    return foreseen
+        prefetch.note(command)
+    prefetch.keep()
+    return prefetched
 
 
 MACHINE = MachineFact().command()
@@ -71,7 +71,7 @@ PACKAGES = InstallationFact().command(packages=["nginx"])
 FILES = Tree().command(paths=["/etc/nginx"])
 
 
-def test_a_run_foresees_what_the_last_one_asked(memory: Path) -> None:
+def test_a_run_prefetches_what_the_last_one_asked(memory: Path) -> None:
     assert run(memory, MACHINE, FILES, MACHINE) == []
     assert run(memory, MACHINE, PACKAGES) == [MACHINE, FILES]
     assert run(memory) == [MACHINE, PACKAGES]
@@ -86,12 +86,12 @@ def test_a_run_that_ended_early_is_no_reason_to_forget(memory: Path) -> None:
 def test_in_the_course_of_a_run_its_own_questions_come_before_those_of_the_last(
     memory: Path,
 ) -> None:
-    """A run asks for the machine before it holds the lock, and foresees all when it does."""
+    """A run asks for the machine before it holds the lock, and prefetches all when it does."""
     run(memory, MACHINE, PACKAGES)
-    foresight = Foresight(memory)
-    foresight.note(FILES)
-    foresight.note(PACKAGES)
-    assert foresight.commands == [FILES, PACKAGES, MACHINE]
+    prefetch = Prefetch(memory)
+    prefetch.note(FILES)
+    prefetch.note(PACKAGES)
+    assert prefetch.commands == [FILES, PACKAGES, MACHINE]
 
 
 def test_neither_commands_nor_answers_are_kept(memory: Path) -> None:
@@ -121,5 +121,5 @@ def test_a_damaged_memory_is_none(memory: Path, text: str) -> None:
 
 
 def test_a_checkout_that_cannot_be_written_to_has_no_memory(tmp_path: Path) -> None:
-    (tmp_path / "foreseen").write_text("in the way")
-    assert run(tmp_path / "foreseen/staging.json", MACHINE) == []
+    (tmp_path / "prefetched").write_text("in the way")
+    assert run(tmp_path / "prefetched/staging.json", MACHINE) == []

@@ -151,18 +151,18 @@ def counted(tmp_path: Any) -> Reading:
     return Counted(tmp_path).command()
 
 
-def test_a_foreseen_answer_is_read_once(local: Shell, counted: Reading) -> None:
+def test_a_prefetched_answer_is_read_once(local: Shell, counted: Reading) -> None:
     answers = Readings(local)
-    answers.foresee([counted])
+    answers.prefetch([counted])
     assert answers.lines(counted) == ["1"]
     assert answers.lines(counted) == ["1"]
-    answers.foresee([counted])
+    answers.prefetch([counted])
     assert answers.lines(counted) == ["2"]
     answers.forget()
     assert answers.lines(counted) == ["3"]
 
 
-def test_what_was_not_foreseen_is_read_each_time(local: Shell, counted: Reading) -> None:
+def test_what_was_not_prefetched_is_read_each_time(local: Shell, counted: Reading) -> None:
     answers = Readings(local)
     assert answers.lines(counted) == ["1"]
     assert answers.lines(counted) == ["2"]
@@ -172,7 +172,7 @@ def test_an_old_answer_is_read_again(
     local: Shell, counted: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = Readings(local)
-    answers.foresee([counted])
+    answers.prefetch([counted])
     monkeypatch.setattr(readings, "FRESH", 0.0)
     assert answers.lines(counted) == ["2"]
 

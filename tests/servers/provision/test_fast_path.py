@@ -92,7 +92,7 @@ def story(run: Run) -> list[str]:
 
 
 def test_the_plan_of_a_bare_server(lab: Lab, both: Both) -> None:
-    """The last of three runs foresees what to ask, the one before does not."""
+    """The last of three runs prefetches what to ask, the one before does not."""
     server = lab.boot("unprovisioned")
     project = Project(STATE / "projects/unprovisioned")
     project.write(all=machine(server, lab), staging=staging(server, "selfsigned"))

@@ -11,7 +11,7 @@ VARIABLE = "STAGECRAFT_FAST"
 """The optimizations to use, separated by commas; `no` for pyinfra's own connector; default: all."""
 
 
-class Lever(Enum):
+class Optimization(Enum):
     """docs/performance.md says what each saves."""
 
     NODELAY = "nodelay"
@@ -22,7 +22,7 @@ class Lever(Enum):
     """One shell for all facts of a run, until the run changes something: a separate channel costs
     each fact two more round trips."""
 
-    FORESIGHT = "foresight"
+    PREFETCH = "prefetch"
     """Prefetches the facts that the last run read, all at once as soon as the connection is open,
     so that the server works while this machine still loads and renders."""
 
@@ -31,15 +31,15 @@ class Lever(Enum):
     stagecraft/bookkeeping.py."""
 
 
-def levers() -> frozenset[Lever]:
+def optimizations() -> frozenset[Optimization]:
     """The optimizations in use. Raises CommandLineError for an unknown one."""
     said = os.environ.get(VARIABLE, "")
     if not said:
-        return frozenset(Lever)
+        return frozenset(Optimization)
     if said == "no":
         return frozenset()
     try:
-        return frozenset(Lever(name) for name in said.split(","))
+        return frozenset(Optimization(name) for name in said.split(","))
     except ValueError as error:
-        known = ", ".join(lever.value for lever in Lever)
+        known = ", ".join(optimization.value for optimization in Optimization)
         raise CommandLineError(f"{VARIABLE}={said}: {error}; there are: no, {known}") from None

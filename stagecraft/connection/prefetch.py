@@ -19,7 +19,7 @@ FACTS = "stagecraft.facts."
 """Where the facts are that may be remembered."""
 
 
-class Foresight:
+class Prefetch:
     """The facts of the last run, from a file, and those of this run, for the next one."""
 
     def __init__(self, path: Path) -> None:
