@@ -11,14 +11,12 @@ from pathlib import PurePath
 from typing import Any
 
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
-from stagecraft.paths import APPS, DATABASE_LOGINS, MANIFESTS
+from stagecraft.paths import APPS, DATABASE_LOGINS, MANIFESTS, UNITS
 from stagecraft.seen import State, encoded
 from stagecraft.version import OURS
 
 KEPT = (f"{APPS}/", f"{DATABASE_LOGINS}/", "/var/log/")
 """Data, and what opens it: it stays when its site goes, until a person deletes it."""
-
-UNITS = "/etc/systemd/system"
 
 
 def is_kept(path: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from pyinfra.context import ctx_host, host
@@ -12,7 +13,7 @@ from stagecraft.errors import ServerError
 from stagecraft.manifest import Manifest
 from stagecraft.secrets import Secret, secrets_for, stand_ins
 from stagecraft.seen import Place, Seen, Service, State
-from stagecraft.settings import Environment
+from stagecraft.settings import Environment, environment_of
 
 
 @dataclass
@@ -33,6 +34,11 @@ class Run:
     refusals: list[ServerError] = field(default_factory=list)
     planned: frozenset[str] | None = None
     lock: object = None
+
+    @cached_property
+    def environment(self) -> Environment:
+        """Raises CommandLineError on a host that no inventory of ours has named."""
+        return environment_of(host.data)
 
     def __copy__(self) -> Run:
         """Itself: `host.data` copies whatever it is asked for."""

@@ -9,13 +9,13 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import OperationMeta
 
 from stagecraft import dotenv
-from stagecraft.claims import Claims
 from stagecraft.operations import files
 from stagecraft.operations.accounts import system_account
 from stagecraft.operations.files import Written
 from stagecraft.operations.nodes import Directory, File, Link, Node
 from stagecraft.operations.releases import root_owns_releases
 from stagecraft.render import file
+from stagecraft.run import this_run
 from stagecraft.secrets import Secret
 from stagecraft.settings import Site
 
@@ -24,10 +24,6 @@ PASS = ("user:www-data:--x",)
 
 READ = ("user:www-data:r-x", "default:user:www-data:r-x")
 """nginx reads these, and what is made in them later."""
-
-
-def claimed(site: Site) -> Claims:
-    return Claims(users={site.name: site.home})
 
 
 @deploy("App home")
@@ -133,12 +129,13 @@ def placeholder(site: Site) -> list[Node]:
 
 
 def dotenv_file(site: Site, secrets: Mapping[str, Secret]) -> File:
+    engine = this_run().environment.server.engine
     return file(
         f"{site.home}/shared/.env",
         "app/env.j2",
         group=site.name,
         mode="640",
         secret=True,
-        public=dotenv.public(site, secrets),
-        variables=dotenv.variables(site, secrets),
+        public=dotenv.public(site, engine, secrets),
+        variables=dotenv.variables(site, engine, secrets),
     )

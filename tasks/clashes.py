@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import reduce
 
 from pyinfra import logger
 from pyinfra.context import host
 
-from stagecraft.claims import Claims
+from stagecraft.engines import Engine
 from stagecraft.errors import ServerError
 from stagecraft.facts.database import Database, DatabaseFact
 from stagecraft.facts.neighbours import Home, Listener, Neighbours, NeighboursFact
 from stagecraft.manifest import Manifest
-from stagecraft.paths import ACME_WEBROOT, DATABASE_SOCKET, database_login
+from stagecraft.paths import ACME_WEBROOT, database_login
 from stagecraft.run import this_run
+from stagecraft.services import NGINX, Services
 from stagecraft.settings import Environment, Site
-from tasks import app, logs, nginx, php_fpm, redis
-from tasks.database import CONFIGURATION, ours, refuse_unknown_collations
+from tasks.database import ours, refuse_unknown_collations
 from tasks.nginx import CATCH_ALL
 
 FIRST_LOGIN_GID = 1000
@@ -34,12 +33,12 @@ def refuse_clashes(environment: Environment) -> Neighbours:
     """What others have on the server. Raises ServerError, before anything is changed, with all of
     it that the environment would stop, replace or take over."""
     neighbours = neighbours_of(environment)
-    engine = environment.server.database.engine
+    engine = environment.server.engine
     sites = environment.sites
-    logins = {user: database_login(user) for site in sites for user in accounts(site)}
+    logins = {user: database_login(user) for site in sites for user in site.database.users}
     collations = sorted({site.database.collation for site in sites})
     database: Database = host.get_fact(
-        DatabaseFact, engine=engine, logins=logins, collations=collations
+        DatabaseFact, engine=engine.name, logins=logins, collations=collations
     )
     found = list(clashes(environment, neighbours, database, this_run().manifest))
     if found:
@@ -58,12 +57,14 @@ def refuse_clashes(environment: Environment) -> Neighbours:
 
 def neighbours_of(environment: Environment) -> Neighbours:
     sites = environment.sites
-    configuration, _ = CONFIGURATION[environment.server.database.engine]
+    services = [Services(site.name) for site in sites]
+    engine = environment.server.engine
     neighbours: Neighbours = host.get_fact(
         NeighboursFact,
-        names=[name for site in sites for name in claims(site).users],
+        names=[name for service in services for name in service.users],
         homes=[site.home for site in sites],
-        files=[CATCH_ALL, configuration, *(f for s in sites for f in claims(s).files)],
+        files=[CATCH_ALL, engine.settings, *(path for s in services for path in s.files)],
+        engine=engine.name,
     )
     return neighbours
 
@@ -74,14 +75,14 @@ def clashes(
     """Each clash in a sentence: what is there, and what would be right."""
     yield from taken_ports(neighbours)
     yield from other_database_servers(environment, neighbours)
-    engine = environment.server.database.engine
-    if ours(environment.server.database, neighbours, manifest):
+    engine = environment.server.engine
+    if ours(engine, neighbours, manifest):
         yield from logins_by_tcp(engine, neighbours, database)
     elif not database.reachable:
         yield (
             f"{engine} is installed and does not admit root through"
-            f" {DATABASE_SOCKET}, so nobody can tell whose databases it has: start it, or let"
-            " root@localhost log in by unix_socket (auth_socket in MySQL)"
+            f" {engine.socket}, so nobody can tell whose databases it has: start it, or let"
+            f" root@localhost log in by {engine.root_login}"
         )
     for site in environment.sites:
         yield from foreign_accounts(site, neighbours)
@@ -95,7 +96,7 @@ def taken_ports(neighbours: Neighbours) -> Iterator[str]:
     taken = {
         (listener.port, owner(listener))
         for listener in neighbours.listeners
-        if listener.port in ("80", "443") and listener.unit != "nginx.service"
+        if listener.port in ("80", "443") and listener.unit != NGINX
     }
     for port, process in sorted(taken):
         yield (
@@ -105,31 +106,32 @@ def taken_ports(neighbours: Neighbours) -> Iterator[str]:
 
 
 def other_database_servers(environment: Environment, neighbours: Neighbours) -> Iterator[str]:
-    engine = environment.server.database.engine
+    engine = environment.server.engine
     setting = f"servers: {environment.server.name}: database: {{engine: …}}"
     others = sorted(name for name in neighbours.packages if not name.startswith(f"{engine}-"))
     if others:
         yield (
-            f"{' and '.join(others)} would have to go for {engine}-server: declare the engine that"
+            f"{' and '.join(others)} would have to go for {engine.package}: declare the engine that"
             f" is there in group_data/all.yml, {setting}"
         )
     for listener in neighbours.listeners:
-        if listener.address == DATABASE_SOCKET and listener.unit != f"{engine}.service":
+        if listener.address == engine.socket and listener.unit != engine.unit:
             yield (
-                f"{listener.address} belongs to {owner(listener)}, and {engine}.service needs it:"
+                f"{listener.address} belongs to {owner(listener)}, and {engine.unit} needs it:"
                 f" move that elsewhere, or declare its engine in group_data/all.yml, {setting}"
             )
 
 
-def logins_by_tcp(engine: str, neighbours: Neighbours, database: Database) -> Iterator[str]:
+def logins_by_tcp(engine: Engine, neighbours: Neighbours, database: Database) -> Iterator[str]:
     """Of what others have put beside a server of ours that still listens on a port, as it did when
     an earlier version configured it."""
-    unit = f"{engine}.service"
-    listens = any(found.unit == unit and found.port.isdigit() for found in neighbours.listeners)
+    listens = any(
+        found.unit == engine.unit and found.port.isdigit() for found in neighbours.listeners
+    )
     for account in sorted(database.by_tcp) if listens else ():
         yield (
             f"the database account {account} logs in by TCP, and {engine} is to listen on"
-            f" {DATABASE_SOCKET} alone: have its program use that, with an account at localhost,"
+            f" {engine.socket} alone: have its program use that, with an account at localhost,"
             " and drop this one; docs/hardening.md says what helps one that knows TCP only"
         )
 
@@ -142,7 +144,7 @@ def owner(listener: Listener) -> str:
 
 
 def foreign_accounts(site: Site, neighbours: Neighbours) -> Iterator[str]:
-    for name, own_home in claims(site).users.items():
+    for name, own_home in Services(site.name).users.items():
         home = neighbours.users.get(name)
         if home is not None and home != own_home:
             yield f"the user {name} lives in {home}, not in {own_home}: {another_name(site)}"
@@ -160,7 +162,7 @@ def foreign_files(site: Site, neighbours: Neighbours, manifest: Manifest) -> Ite
             f"{site.home} is a {home.kind} of {home.owner}, not a directory of root:{site.name}:"
             f" {another_name(site)}, or move it away"
         )
-    for path in claims(site).files:
+    for path in Services(site.name).files:
         if neighbours.files.get(path) is False:
             yield f"{path} is there: {another_name(site)}, or move it away"
     webroot = neighbours.lineages.get(site.name)
@@ -197,13 +199,13 @@ def foreign_databases(site: Site, database: Database) -> Iterator[str]:
     """Taken over, their passwords and rights would change under whoever uses them."""
     foreign = [
         f"the account {user}"
-        for user in accounts(site)
+        for user in site.database.users
         if user in database.accounts and user not in database.option_files
     ]
     if site.database.name in database.schemas and site.database.user not in database.option_files:
         foreign.insert(0, f"the database {site.database.name}")
     if foreign:
-        logins = " and ".join(database_login(user) for user in accounts(site))
+        logins = " and ".join(database_login(user) for user in site.database.users)
         yield (
             f"{' and '.join(foreign)} {'is' if len(foreign) == 1 else 'are'} there already: declare"
             f" another name and user for {site.key} in group_data/{site.environment}.yml, or, to"
@@ -213,21 +215,12 @@ def foreign_databases(site: Site, database: Database) -> Iterator[str]:
 
 def left_elsewhere(site: Site, manifest: Manifest) -> Iterator[str]:
     """A site that moved here from another environment, which still serves it."""
-    environments = {manifest.owner(database_login(user)) for user in accounts(site)} - {""}
+    environments = {manifest.owner(database_login(user)) for user in site.database.users} - {""}
     for name in sorted(environments):
         yield (
             f"{name} still has the logins of {site.database.user}: run inventories/{name}.py first,"
             " which gives them up, or declare another user"
         )
-
-
-def accounts(site: Site) -> tuple[str, str]:
-    return site.database.user, site.database.migrator
-
-
-def claims(site: Site) -> Claims:
-    each = (app.claimed, logs.claimed, nginx.claimed, php_fpm.claimed, redis.claimed)
-    return reduce(Claims.__or__, (claimed(site) for claimed in each))
 
 
 def another_name(site: Site) -> str:

@@ -1,15 +1,16 @@
-"""MariaDB or MySQL: the server local only, and for each site a database with its two accounts."""
+"""The database: the server local only, and for each site a database with its two accounts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from posixpath import dirname
 
 from pyinfra import logger
 from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import OperationMeta
 from pyinfra.context import host
 
+from stagecraft.engines import ENGINES, Engine
 from stagecraft.errors import ServerError
 from stagecraft.facts.database import Database, DatabaseFact
 from stagecraft.facts.machine import Machine
@@ -30,15 +31,8 @@ from stagecraft.paths import DATABASE_LOGINS, database_login
 from stagecraft.render import file
 from stagecraft.run import this_run
 from stagecraft.secrets import Secret
+from stagecraft.services import unit_file
 from stagecraft.settings import Environment, ServerDatabase, Site
-
-CONFIGURATION = {
-    "mariadb": ("/etc/mysql/mariadb.conf.d/90-stagecraft.cnf", "mariadbd --verbose --help"),
-    "mysql": ("/etc/mysql/mysql.conf.d/zz-stagecraft.cnf", "mysqld --validate-config"),
-}
-"""For each engine the file of our settings, whose name comes after those of Debian's
-(`50-server.cnf`, `mysqld.cnf`), and what checks it: MySQL's `--verbose --help` lets unknown
-settings pass, MariaDB has no `--validate-config`."""
 
 MIGRATOR_CONNECTIONS = 10
 """Migrations take one; somebody may look at the tables meanwhile."""
@@ -46,35 +40,39 @@ MIGRATOR_CONNECTIONS = 10
 
 @deploy("Database server")
 def database_server(settings: ServerDatabase, machine: Machine, neighbours: Neighbours) -> None:
-    if not ours(settings, neighbours, this_run().manifest):
-        for listener in exposed(settings, neighbours):
+    engine = ENGINES[settings.engine]
+    if not ours(engine, neighbours, this_run().manifest):
+        for listener in exposed(engine, neighbours):
             logger.warning(
-                f"{host.print_prefix}{settings.engine} listens on {listener.address}, and others"
+                f"{host.print_prefix}{engine} listens on {listener.address}, and others"
                 " configured it, so that stays: unless they need it, set bind-address = 127.0.0.1"
             )
         return
-    path, checker = CONFIGURATION[settings.engine]
-    unit = f"{settings.engine}.service"
-    override = f"/etc/systemd/system/{unit}.d"
+    override = f"{unit_file(engine.unit)}.d"
     written = files.tree(
-        name=f"Write {path}",
+        name=f"Write {engine.settings}",
         tree="database",
         nodes=[
             file(
-                path,
+                engine.settings,
                 "database/server.cnf.j2",
-                engine=settings.engine,
+                engine=engine.name,
                 buffer_pool_mb=machine.megabytes(settings.memory_percent),
             ),
             Directory(override),
             file(f"{override}/stagecraft.conf", "database/override.conf.j2"),
         ],
-        check=Check(checker, f"{checker} >/dev/null", (str(Path(path).parent),), unit),
+        check=Check(
+            engine.checker,
+            f"{engine.checker} >/dev/null",
+            (dirname(engine.settings),),
+            engine.unit,
+        ),
     )
     running(
-        name=f"Run {settings.engine}",
-        unit=unit,
-        watched=[path],
+        name=f"Run {engine}",
+        unit=engine.unit,
+        watched=[engine.settings],
         unit_files=[f"{override}/stagecraft.conf"],
         after=[written],
         refresh=RESTART,
@@ -82,21 +80,21 @@ def database_server(settings: ServerDatabase, machine: Machine, neighbours: Neig
     )
 
 
-def ours(settings: ServerDatabase, neighbours: Neighbours, manifest: Manifest) -> bool:
+def ours(engine: Engine, neighbours: Neighbours, manifest: Manifest) -> bool:
     """Whether Stagecraft configures the server and restarts it: not where others installed it,
     who have their reasons for its settings, and databases that a restart would cut off."""
-    path, _ = CONFIGURATION[settings.engine]
-    package = f"{settings.engine}-server"
-    installed = package in neighbours.packages
-    return not installed or manifest.installed(package) or path in neighbours.files
+    installed = engine.package in neighbours.packages
+    return (
+        not installed or manifest.installed(engine.package) or engine.settings in neighbours.files
+    )
 
 
-def exposed(settings: ServerDatabase, neighbours: Neighbours) -> list[Listener]:
+def exposed(engine: Engine, neighbours: Neighbours) -> list[Listener]:
     """Where the server is reached from elsewhere."""
     return [
         listener
         for listener in neighbours.listeners
-        if listener.unit == f"{settings.engine}.service" and not listener.local
+        if listener.unit == engine.unit and not listener.local
     ]
 
 
@@ -133,7 +131,7 @@ def database(
     )
     made = schema(
         name=f"Create the database {site.database.name} and its accounts",
-        engine=environment.server.database.engine,
+        engine=environment.server.engine,
         database=site.database.name,
         charset=site.database.charset,
         collation=site.database.collation,
@@ -150,7 +148,7 @@ def refuse_unknown_collations(environment: Environment, present: Database) -> No
         if (database.charset, database.collation) not in present.collations:
             raise ServerError(
                 f"{host.name}: group_data/{environment.name}.yml: sites: {site.key}: database:"
-                f" collation: {environment.server.database.engine} there has no"
+                f" collation: {environment.server.engine} there has no"
                 f" {database.collation} for the charset {database.charset}; nothing was changed."
                 " SHOW COLLATION lists what it has"
             )
@@ -159,10 +157,10 @@ def refuse_unknown_collations(environment: Environment, present: Database) -> No
 def drop_databases(environment: Environment) -> None:
     """The databases that were declared with `present: false`. Raises ServerError for one that the
     environment did not make."""
-    engine = environment.server.database.engine
+    engine = environment.server.engine
     databases = [site.database for site in environment.sites]
     for name in environment.dropped_databases:
-        present: Database = host.get_fact(DatabaseFact, engine=engine, logins={})
+        present: Database = host.get_fact(DatabaseFact, engine=engine.name, logins={})
         if name in present.schemas and not this_run().manifest.made(name):
             this_run().refuse(
                 ServerError(
@@ -177,7 +175,7 @@ def drop_databases(environment: Environment) -> None:
             name=f"Drop the database {name}, and accounts that are for it alone",
             engine=engine,
             database=name,
-            needed=[user for used in databases for user in (used.user, used.migrator)],
+            needed=[user for used in databases for user in used.users],
         )
 
 

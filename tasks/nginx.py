@@ -10,7 +10,6 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import OperationMeta
 from pyinfra.context import host
 
-from stagecraft.claims import Claims
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.neighbours import Neighbours, Vhost
 from stagecraft.htpasswd import htpasswd_lines
@@ -19,17 +18,11 @@ from stagecraft.operations.files import Check, Written
 from stagecraft.operations.nginx import RELOAD
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node
 from stagecraft.operations.services import running
-from stagecraft.paths import (
-    ACME_WEBROOT,
-    CERTIFICATES,
-    certificate,
-    htpasswd,
-    php_socket,
-    vhost_file,
-)
+from stagecraft.paths import ACME_WEBROOT, CERTIFICATES
 from stagecraft.render import file
 from stagecraft.run import this_run
 from stagecraft.secrets import Secret
+from stagecraft.services import NGINX, Nginx, PhpFpm
 from stagecraft.settings import Environment, Site
 
 SNIPPETS = "/etc/nginx/snippets/stagecraft"
@@ -40,7 +33,7 @@ WELCOME_PAGE = "ce0901350a021608139b5639cf4ccd7717bef8c3a9e4f79031eb46386b67b03f
 """The sum of sites-available/default as Debian 12 and 13 ship it; an edited one is a vhost."""
 
 
-NGINX_TEST = Check("nginx -t", "nginx -t -q", ("/etc/nginx",), unit="nginx.service")
+NGINX_TEST = Check("nginx -t", "nginx -t -q", ("/etc/nginx",), unit=NGINX)
 
 
 @deploy("nginx")
@@ -52,10 +45,6 @@ def nginx(machine: Machine, neighbours: Neighbours) -> Written:
         nodes=[*shared(machine, neighbours), *default_server(machine, neighbours)],
         check=NGINX_TEST,
     )
-
-
-def claimed(site: Site) -> Claims:
-    return Claims((vhost_file(site),))
 
 
 @deploy("nginx")
@@ -93,7 +82,7 @@ def removed_vhosts() -> list[Written]:
 def run_nginx(environment: Environment, written: Sequence[Written | OperationMeta]) -> None:
     running(
         name="Run nginx",
-        unit="nginx.service",
+        unit=NGINX,
         watched=read_by_nginx(environment),
         after=written,
         refresh=RELOAD,
@@ -101,7 +90,11 @@ def run_nginx(environment: Environment, written: Sequence[Written | OperationMet
 
 
 def read_by_nginx(environment: Environment) -> list[str]:
-    return ["/etc/nginx", CERTIFICATES, *(f"{certificate(site)}/" for site in environment.sites)]
+    return [
+        "/etc/nginx",
+        CERTIFICATES,
+        *(f"{Nginx(site.name).certificate}/" for site in environment.sites),
+    ]
 
 
 def shared(machine: Machine, neighbours: Neighbours) -> list[Node]:
@@ -165,16 +158,17 @@ def web_addresses(vhost: Vhost) -> list[str]:
 
 
 def vhost_files(site: Site, machine: Machine, secrets: Mapping[str, Secret]) -> list[Node]:
+    service = Nginx(site.name)
     return [
         *passwords(site, secrets),
         file(
-            vhost_file(site),
+            service.vhost,
             "nginx/site.conf.j2",
             site=site,
             machine=machine,
-            certificate=certificate(site),
-            htpasswd=htpasswd(site),
-            socket=php_socket(site),
+            certificate=service.certificate,
+            htpasswd=service.htpasswd,
+            socket=PhpFpm(site.name).socket,
         ),
         enabled(site.name),
     ]
@@ -190,4 +184,4 @@ def passwords(site: Site, secrets: Mapping[str, Secret]) -> list[File]:
     if not site.protect.basic_auth:
         return []
     text = htpasswd_lines(site, secrets)
-    return [File(htpasswd(site), text, group="www-data", mode="640", secret=True)]
+    return [File(Nginx(site.name).htpasswd, text, group="www-data", mode="640", secret=True)]

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pyinfra.api.deploy import deploy
 
+from stagecraft.engines import Engine
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.neighbours import Neighbours
 from stagecraft.operations import files
@@ -15,6 +16,7 @@ from stagecraft.operations.packages import Installed, installed
 from stagecraft.operations.services import running
 from stagecraft.render import file
 from stagecraft.run import this_run
+from stagecraft.services import LOGROTATE, replaced
 from stagecraft.settings import AptSource, Environment, Site
 from tasks import base
 from tasks.database import ours
@@ -22,7 +24,6 @@ from tasks.machine import php_version
 from tasks.nginx import WELCOME_PAGE
 
 BASE = ["acl", "ca-certificates", "logrotate", "nftables", "nginx", "openssl", "redis-server"]
-ENGINES = {"mariadb": ["mariadb-server"], "mysql": ["mysql-server"]}
 PHP = [
     "bcmath",
     "cli",
@@ -31,13 +32,12 @@ PHP = [
     "gd",
     "intl",
     "mbstring",
-    "mysql",
     "opcache",
     "redis",
     "xml",
     "zip",
 ]
-"""What Laravel, its database and cache, and the packages most apps have need of PHP."""
+"""What Laravel, its cache, and the packages most apps have need of PHP."""
 
 
 @deploy("Packages")
@@ -46,42 +46,41 @@ def packages(environment: Environment, machine: Machine, neighbours: Neighbours)
         name="Install Debian packages",
         packages=wanted(environment, machine),
         # Each site has instances of its own of these.
-        never_started=["redis-server.service", *php_units(environment, machine)],
+        never_started=replaced(php_versions(environment, machine)),
         users=users(environment, neighbours),
         after=[apt_sources(environment, machine)],
     )
-    running(name="Run logrotate's timer", unit="logrotate.timer")
+    running(name="Run logrotate's timer", unit=LOGROTATE)
     return new
 
 
 def wanted(environment: Environment, machine: Machine) -> list[str]:
-    names = {*BASE, *ENGINES[environment.server.database.engine]}
+    names = {*BASE, environment.server.engine.package}
     if environment.server.host:
         names.update(base.PACKAGES)
     if any(environment.issuers[site.tls.issuer].directory for site in environment.sites):
         names.add("certbot")
     for site in environment.sites:
-        names.update(php_packages(site, machine))
+        names.update(php_packages(site, environment.server.engine, machine))
     return sorted(names)
 
 
-def php_packages(site: Site, machine: Machine) -> list[str]:
+def php_packages(site: Site, engine: Engine, machine: Machine) -> list[str]:
     php = php_version(site, machine)
-    return [f"php{php}-{extension}" for extension in [*PHP, *site.php_extensions]]
+    return [f"php{php}-{extension}" for extension in [*PHP, engine.extension, *site.php_extensions]]
 
 
-def php_units(environment: Environment, machine: Machine) -> list[str]:
-    versions = {php_version(site, machine) for site in environment.sites}
-    return [f"php{version}-fpm.service" for version in sorted(versions)]
+def php_versions(environment: Environment, machine: Machine) -> list[str]:
+    return sorted({php_version(site, machine) for site in environment.sites})
 
 
 def users(environment: Environment, neighbours: Neighbours) -> list[str]:
     """Who else uses what is installed on the server: other environments, vhosts and a database
     server of somebody else's."""
-    database = environment.server.database
+    engine = environment.server.engine
     others = [name for name in this_run().manifest.environments if name != environment.name]
     others += [vhost.path for vhost in neighbours.vhosts if vhost.sha256 != WELCOME_PAGE]
-    return others if ours(database, neighbours, this_run().manifest) else [*others, database.engine]
+    return others if ours(engine, neighbours, this_run().manifest) else [*others, engine.name]
 
 
 def apt_sources(environment: Environment, machine: Machine) -> Written:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
-from pathlib import Path
 from posixpath import dirname
 from typing import Any
 
 from pyinfra.api.deploy import deploy
 
-from stagecraft.claims import Claims
 from stagecraft.facts.machine import Machine
 from stagecraft.operations import files
 from stagecraft.operations.files import Check
 from stagecraft.operations.nodes import Directory, Node
 from stagecraft.operations.packages import Installed
 from stagecraft.operations.services import RESTART, running
-from stagecraft.paths import php_logs, php_socket, php_socket_unit_file, php_unit_file
 from stagecraft.render import file
+from stagecraft.services import PhpFpm
 from stagecraft.settings import Site
 from stagecraft.sizes import cpu_weight, pool
 from tasks.machine import php_version
@@ -38,14 +36,11 @@ UNREACHED = (
 )
 
 
-def claimed(site: Site) -> Claims:
-    return Claims((php_unit_file(site), php_socket_unit_file(site)))
-
-
 @deploy("PHP-FPM")
 def php_fpm(site: Site, machine: Machine, installed: Installed) -> None:
     php = php_version(site, machine)
-    unit_file, socket_unit_file = php_unit_file(site), php_socket_unit_file(site)
+    service = PhpFpm(site.name)
+    unit_file, socket_unit_file = service.files
     shared = f"/etc/php/{php}/fpm"
     directory = f"{shared}/{site.name}"
     socket_written = files.tree(
@@ -54,8 +49,8 @@ def php_fpm(site: Site, machine: Machine, installed: Installed) -> None:
         site=site.name,
         nodes=[
             # systemd makes it, and would leave it to the site where an earlier version did.
-            Directory(dirname(php_socket(site))),
-            file(socket_unit_file, "php-fpm/unit.socket.j2", site=site, socket=php_socket(site)),
+            Directory(dirname(service.socket)),
+            file(socket_unit_file, "php-fpm/unit.socket.j2", site=site, socket=service.socket),
         ],
     )
     written = files.tree(
@@ -67,7 +62,7 @@ def php_fpm(site: Site, machine: Machine, installed: Installed) -> None:
     )
     running(
         name=f"Run PHP-FPM of {site.name}",
-        unit=Path(unit_file).name,
+        unit=service.unit,
         watched=[directory, f"{shared}/php.ini", f"{shared}/conf.d"],
         unit_files=[unit_file],
         after=[written, *installed.extends(php)],
@@ -76,7 +71,7 @@ def php_fpm(site: Site, machine: Machine, installed: Installed) -> None:
     # service that runs, and starting the service starts its socket.
     running(
         name=f"Listen for PHP-FPM of {site.name}",
-        unit=Path(socket_unit_file).name,
+        unit=service.socket_unit,
         unit_files=[socket_unit_file],
         after=[socket_written],
         refresh=RESTART,
@@ -92,18 +87,19 @@ def check(directory: str, site: Site, php: str) -> Check:
         f" php-fpm{php} --test --php-ini /etc/php/{php}/fpm/php.ini"
         f" --fpm-config {directory}/php-fpm.conf",
         (f"/etc/php/{php}/fpm",),
-        Path(php_unit_file(site)).name,
+        PhpFpm(site.name).unit,
     )
 
 
 def instance(directory: str, site: Site, php: str, machine: Machine) -> list[Node]:
+    service = PhpFpm(site.name)
     values: dict[str, Any] = {
         "site": site,
         "php": php,
         "pool": pool(site.php_fpm, machine),
-        "socket": php_socket(site),
-        "logs": php_logs(site),
-        "socket_unit": Path(php_socket_unit_file(site)).name,
+        "socket": service.socket,
+        "logs": service.logs,
+        "socket_unit": service.socket_unit,
         "cpu_weight": cpu_weight(site),
         "unreached": UNREACHED,
         "reached": reached(site, machine),
@@ -112,7 +108,7 @@ def instance(directory: str, site: Site, php: str, machine: Machine) -> list[Nod
         Directory(directory),
         file(f"{directory}/php-fpm.conf", "php-fpm/php-fpm.conf.j2", **values),
         file(f"{directory}/90-stagecraft.ini", "php-fpm/php.ini.j2", **values),
-        file(php_unit_file(site), "php-fpm/unit.service.j2", **values),
+        file(service.files[0], "php-fpm/unit.service.j2", **values),
     ]
 
 

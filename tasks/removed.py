@@ -12,8 +12,9 @@ from stagecraft.operations.accounts import idle
 from stagecraft.operations.database import locked
 from stagecraft.operations.nginx import RELOAD
 from stagecraft.operations.services import reloaded, stopped
-from stagecraft.paths import APPS, reach_unit
+from stagecraft.paths import home
 from stagecraft.run import this_run
+from stagecraft.services import NGINX, PhpFpm, Reach, Redis
 from stagecraft.settings import Environment
 from tasks.nginx import read_by_nginx
 
@@ -25,7 +26,7 @@ def removed_sites(environment: Environment) -> None:
     removed = manifest.removed_sites()
     for name in manifest.installed_sites():
         for unit in manifest.left_units(name):
-            if unit != reach_unit(name):
+            if unit != Reach(name).unit:
                 stopped(name=f"Stop {unit}", unit=unit)
         if name in removed:
             end(name)
@@ -34,21 +35,21 @@ def removed_sites(environment: Environment) -> None:
     for name in removed:
         locked(
             name=f"Lock the database accounts of {name}",
-            engine=environment.server.database.engine,
+            engine=environment.server.engine,
             users=manifest.logins_of(name),
         )
         withdrawn.append(
             certificates.withdrawn(name=f"Withdraw the certificate of {name}", site=name)
         )
         logger.info(
-            f"{host.print_prefix}{name} is not declared any more; what stays of it: {APPS}/{name},"
-            f" its logs, its Redis data in /var/lib/redis-{name}, and its database until it is"
+            f"{host.print_prefix}{name} is not declared any more; what stays of it: {home(name)},"
+            f" its logs, its Redis data in {Redis(name).data}, and its database until it is"
             " declared with present: false"
         )
     if withdrawn:
         reloaded(
             name="Have nginx let go of their certificates",
-            unit="nginx.service",
+            unit=NGINX,
             watched=read_by_nginx(environment),
             after=withdrawn,
             refresh=RELOAD,
@@ -67,8 +68,8 @@ def end(name: str) -> None:
     idle(
         name=f"End what else runs as {name}",
         account=name,
-        home=f"{APPS}/{name}",
-        besides=f"php-fpm@{name}.service",
-        limits=reach_unit(name),
+        home=home(name),
+        besides=PhpFpm(name).unit,
+        limits=Reach(name).unit,
     )
-    stopped(name=f"Lift the limits of {name}", unit=reach_unit(name))
+    stopped(name=f"Lift the limits of {name}", unit=Reach(name).unit)

@@ -12,12 +12,13 @@ from stagecraft.operations.certificates import Lineage
 from stagecraft.operations.nginx import RELOAD
 from stagecraft.operations.nodes import Directory, File, Node
 from stagecraft.operations.services import known, reloaded, running
-from stagecraft.paths import ACME_CA_DIRECTORY, CERTIFICATES, SELF_SIGNED, certificate
+from stagecraft.paths import ACME_CA_DIRECTORY, CERTIFICATES, SELF_SIGNED
 from stagecraft.render import file
+from stagecraft.services import CERTBOT, NGINX, Nginx, unit_file
 from stagecraft.settings import Environment, Site
 
 RELOAD_HOOK = "/etc/letsencrypt/renewal-hooks/deploy/stagecraft-reload-nginx"
-CERTBOT_OVERRIDE = "/etc/systemd/system/certbot.service.d"
+CERTBOT_OVERRIDE = f"{unit_file('certbot.service')}.d"
 
 
 @deploy("Certificates to start with")
@@ -34,7 +35,7 @@ def first_certificates(environment: Environment) -> list[OperationMeta]:
     )
     return [
         certificates.served(
-            name=f"Point {certificate(site)} at a certificate",
+            name=f"Point {Nginx(site.name).certificate} at a certificate",
             lineage=lineage(site, environment),
         )
         for site in environment.sites
@@ -63,7 +64,7 @@ def acme_certificates(environment: Environment) -> None:
         unit_files=[CERTBOT_OVERRIDE],
         after=[written],
     )
-    running(name="Run certbot's timer", unit="certbot.timer")
+    running(name="Run certbot's timer", unit=CERTBOT)
     issued = [
         certificates.issued(
             name=f"Have {site.tls.issuer} issue the certificate of {site.name}",
@@ -73,8 +74,8 @@ def acme_certificates(environment: Environment) -> None:
     ]
     reloaded(
         name="Have nginx take up its certificates",
-        unit="nginx.service",
-        watched=[CERTIFICATES, *(f"{certificate(site)}/" for site in sites)],
+        unit=NGINX,
+        watched=[CERTIFICATES, *(f"{Nginx(site.name).certificate}/" for site in sites)],
         after=issued,
         refresh=RELOAD,
     )
@@ -86,7 +87,7 @@ def lineage(site: Site, environment: Environment) -> Lineage:
         name=site.name,
         domains=tuple(site.domains),
         self_signed=f"{SELF_SIGNED}/{site.name}",
-        link=certificate(site),
+        link=Nginx(site.name).certificate,
         directory=issuer.directory or "",
         email=site.tls.email or "",
         private_ca=issuer.ca_bundle is not None,

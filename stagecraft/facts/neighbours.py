@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stagecraft.engines import ENGINES
 from stagecraft.facts.reading import Fact
 
 LOCALHOST = ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]")
@@ -147,11 +148,19 @@ def add(found: Neighbours, kind: str, words: list[str]) -> None:
 
 
 class NeighboursFact(Fact[Neighbours]):
-    """The `Neighbours` of sites with these names, homes and files."""
+    """The `Neighbours` of sites with these names, homes and files, and of this database engine."""
 
     parse = staticmethod(parse_neighbours)
 
-    def command(self, names: list[str], homes: list[str], files: list[str]) -> str:
-        given = {"names": names, "homes": homes, "files": files}
+    def command(self, names: list[str], homes: list[str], files: list[str], engine: str) -> str:
+        database = ENGINES[engine]
+        given = {
+            "names": names,
+            "homes": homes,
+            "files": files,
+            "database_socket": [database.socket],
+            "database_ports": map(str, database.ports),
+            "database_packages": database.packages,
+        }
         variables = "".join(f"{key}={shlex.quote(' '.join(v))}\n" for key, v in given.items())
         return variables + READ_NEIGHBOURS

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stagecraft.facts.reading import Fact
+from stagecraft.services import Redis
 
 READ_REDIS = Path(__file__).with_suffix(".sh").read_text()
 
@@ -56,4 +57,6 @@ class RedisFact(Fact[dict[str, Instance]]):
     parse = staticmethod(parse_instances)
 
     def command(self, sites: Sequence[str]) -> str:
-        return f"sites={shlex.quote(' '.join(sites))}\n{READ_REDIS}"
+        of = Redis("$site")
+        paths = f"socket={of.socket} configuration={of.configuration} acl={of.acl}"
+        return f"sites={shlex.quote(' '.join(sites))}\npaths() {{ {paths}; }}\n{READ_REDIS}"

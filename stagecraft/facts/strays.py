@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stagecraft.facts.names import rows
 from stagecraft.facts.reading import Fact
+from stagecraft.paths import APPS
 
 READ_STRAYS = Path(__file__).with_suffix(".sh").read_text()
 
@@ -56,4 +57,4 @@ class Strays(Fact[list[Stray]]):
     parse = staticmethod(parse_strays)
 
     def command(self) -> str:
-        return READ_STRAYS
+        return f"apps={APPS}\n{READ_STRAYS}"

@@ -23,6 +23,7 @@ from stagecraft.drift.unmanaged import (
     packages,
     records,
 )
+from stagecraft.engines.mariadb import MARIADB
 from stagecraft.facts.apt_sources import list_name, parse_sources
 from stagecraft.facts.as_found import AsFound, parse_as_found
 from stagecraft.facts.filters import Table, parse_filters
@@ -36,7 +37,6 @@ from stagecraft.facts.strays import Stray, parse_strays
 from stagecraft.known_records import AS_FOUND, digest
 from stagecraft.manifest import PathRecord, Records
 from stagecraft.settings import Environment, Firewall, Host, Server, Site
-from tasks.database import CONFIGURATION
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBkh8OvA2kGLyuPNCAcLMKd4sLFpkV1jgPVqjxyTtYWb"
 
@@ -304,20 +304,18 @@ class TestDatabases:
         grants = parse_grants(ROWS.splitlines())
         assert grants.reachable
         known = {"askpro_staging"}
-        assert told(databases.foreign_schemas(grants, known, "mariadb")) == [
-            ("database", "reports")
-        ]
-        holders = list(databases.foreign_holders(grants, {"root", *known}, "mariadb"))
+        assert told(databases.foreign_schemas(grants, known, MARIADB)) == [("database", "reports")]
+        holders = list(databases.foreign_holders(grants, {"root", *known}, MARIADB))
         assert [(f.thing, f.severity) for f in holders] == [
             ("root@%", "critical"),
             ("askpro_staging@10.0.0.1", "high"),
             ("@localhost", "high"),
             ("analysts", "high"),
         ]
-        assert told(databases.routines(grants, known, "mariadb")) == [
+        assert told(databases.routines(grants, known, MARIADB)) == [
             ("database grant", "askpro_staging@localhost shop.peek")
         ]
-        [public] = databases.public(grants, "mariadb")
+        [public] = databases.public(grants, MARIADB)
         assert public.found == "every account may SELECT on shop.calls (name)"
 
     def test_an_account_that_is_only_loaded(self) -> None:
@@ -326,7 +324,7 @@ class TestDatabases:
             "privilege\t'ghost'@'%'\t*\t*\tSUPER\t\tNO",
             "privilege\t'gone'@'localhost'\tshop\tpeek\tExecute\t\tNO",  # of a dropped account
         ]
-        holders = databases.foreign_holders(parse_grants(rows), {"anna"}, "mariadb")
+        holders = databases.foreign_holders(parse_grants(rows), {"anna"}, MARIADB)
         assert [(f.thing, f.found, f.remedy) for f in holders] == [
             (
                 "ghost@%",
@@ -341,9 +339,9 @@ class TestDatabases:
 
     def test_names_are_quoted_in_the_remedy(self) -> None:
         grants = parse_grants(["schema\tx`; y\tutf8mb4\tx", "account\to'b\t%\t0"])
-        [schema] = databases.foreign_schemas(grants, set(), "mariadb")
+        [schema] = databases.foreign_schemas(grants, set(), MARIADB)
         assert "DROP DATABASE `x``; y`" in schema.remedy
-        [account] = databases.foreign_holders(grants, set(), "mariadb")
+        [account] = databases.foreign_holders(grants, set(), MARIADB)
         assert "DROP USER" in account.remedy
         assert account.found == "it may nothing but log in"
 
@@ -465,7 +463,7 @@ class TestPorts:
 
     def test_a_database_server_of_ours_has_no_port(self, declared: Declared) -> None:
         port = Socket("tcp", "127.0.0.1:3306", "mariadbd", "mariadb.service")
-        ours = recorded(declared, CONFIGURATION["mariadb"][0])
+        ours = recorded(declared, MARIADB.settings)
         finding = one(listeners.undeclared([port], ours))
         assert (finding.thing, finding.severity) == ("3306/tcp", "low")
         assert "skip.networking" in finding.remedy

@@ -93,7 +93,7 @@ def test_two_sites_with_two_php_versions_get_both(
     environment = make_environment(make_site("one", php="8.3"), make_site("two"))
     machine = make_machine("13")
     assert {"php8.3-fpm", "php8.4-fpm"} <= set(task.wanted(environment, machine))
-    assert task.php_units(environment, machine) == ["php8.3-fpm.service", "php8.4-fpm.service"]
+    assert task.php_versions(environment, machine) == ["8.3", "8.4"]
 
 
 @pytest.mark.parametrize(("issuer", "wants"), [("selfsigned", False), ("letsencrypt", True)])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from stagecraft.engines.mariadb import MARIADB
 from stagecraft.facts.accounts import Account as ServiceAccount
 from stagecraft.facts.admins import Account, Accounts
 from stagecraft.facts.database import Account as Login
@@ -143,7 +144,7 @@ def test_a_database(see: Any, account: Login | None, wrong: list[str]) -> None:
     found = Database(True, set(), {"a_b": ("utf8mb4", "c")}, {"app": account} if account else {})
     seen = see(
         database, database.schema, found,
-        engine="mariadb", database="a_b", charset="utf8mb4", collation="c", logins=[LOGIN],
+        engine=MARIADB, database="a_b", charset="utf8mb4", collation="c", logins=[LOGIN],
     )  # fmt: skip
     assert [state.kind for state in seen if not state.stands] == wrong
     assert "hunter2" not in repr(seen)
@@ -152,7 +153,7 @@ def test_a_database(see: Any, account: Login | None, wrong: list[str]) -> None:
 def test_of_a_database_that_does_not_answer_nothing_is_known(see: Any) -> None:
     (seen,) = see(
         database, database.schema, Database(),
-        engine="mariadb", database="a_b", charset="utf8mb4", collation="c", logins=[LOGIN],
+        engine=MARIADB, database="a_b", charset="utf8mb4", collation="c", logins=[LOGIN],
     )  # fmt: skip
     assert seen.through == "mariadb.service"
 

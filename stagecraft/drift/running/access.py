@@ -11,9 +11,10 @@ from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.running.finding import finding
 from stagecraft.drift.running.services import told_by_files, with_directories
-from stagecraft.facts.access import SSHD, SSHD_OPTIONS, FirewallFact, Rule, Ways, WaysFact
+from stagecraft.facts.access import SSHD_OPTIONS, FirewallFact, Rule, Ways, WaysFact
 from stagecraft.paths import FIREWALL_RULES
 from stagecraft.run import this_run
+from stagecraft.services import SSHD
 
 
 def ways_in(declared: Declared) -> Looked:

@@ -11,8 +11,8 @@ from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.running.finding import finding
 from stagecraft.facts.lifetimes import Lifetime, LifetimesFact
-from stagecraft.paths import certificate
 from stagecraft.run import this_run
+from stagecraft.services import Nginx
 from stagecraft.settings import Environment, Site
 
 
@@ -24,7 +24,7 @@ def served_certificates(declared: Declared) -> Looked:
         [
             found
             for site, lifetime in lifetimes(declared.environment)
-            if certificate(site) not in apart
+            if Nginx(site.name).certificate not in apart
             for found in stale(site, lifetime)
         ]
     )
@@ -33,7 +33,7 @@ def served_certificates(declared: Declared) -> Looked:
 def lifetimes(environment: Environment) -> list[tuple[Site, Lifetime]]:
     """Of each site that has a certificate."""
     sites = environment.sites
-    asked = [[certificate(site), site.domain] for site in sites]
+    asked = [[Nginx(site.name).certificate, site.domain] for site in sites]
     found: dict[str, Lifetime] = host.get_fact(LifetimesFact, sites=asked)
     return [(site, found[site.domain]) for site in sites if site.domain in found]
 
@@ -43,7 +43,7 @@ def stale(site: Site, lifetime: Lifetime) -> Iterator[Finding]:
         yield finding(
             Severity.HIGH,
             ("certificate", site.domain),
-            expected=f"nginx serves the one in {certificate(site)}",
+            expected=f"nginx serves the one in {Nginx(site.name).certificate}",
             found="it serves another one, which it has loaded before",
             remedy="nginx -t && systemctl reload nginx.service",
             environment=site.environment,

@@ -13,8 +13,7 @@ from stagecraft.drift.running.finding import finding
 from stagecraft.drift.running.services import services, told_by_files
 from stagecraft.facts.jails import WHOLE, JailSetting, JailsFact
 from stagecraft.run import this_run
-
-FAIL2BAN = "fail2ban.service"
+from stagecraft.services import FAIL2BAN
 
 LONGEST = 200
 """Characters of a value: an action is a script."""

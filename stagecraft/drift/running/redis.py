@@ -13,6 +13,7 @@ from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.running.finding import environment_of, finding
 from stagecraft.facts.redis import Instance, RedisFact
 from stagecraft.run import this_run
+from stagecraft.services import Redis
 
 BY_DEFAULT = {"replicaof": ""}
 """What our files leave as it is, and who takes data away by Redis changes."""
@@ -21,10 +22,6 @@ IMPLIED = {"sanitize-payload", "resetchannels"}
 """What Redis adds to every user's rules."""
 
 UNITS = {"kb": 2**10, "mb": 2**20, "gb": 2**30}
-
-
-def unit(site: str) -> str:
-    return f"redis-server@{site}.service"
 
 
 def redis_settings(declared: Declared) -> Looked:
@@ -38,8 +35,8 @@ def redis_settings(declared: Declared) -> Looked:
                     named,
                     expected=expected,
                     found=now,
-                    remedy=f"systemctl restart {unit(name)}",
-                    environment=environment_of(unit(name), declared),
+                    remedy=f"systemctl restart {Redis(name).unit}",
+                    environment=environment_of(Redis(name).unit, declared),
                 )
             )
     return Looked(found)
@@ -57,7 +54,7 @@ def differing(declared: Declared) -> dict[str, list[Difference]]:
     return {
         name: differences
         for name, instance in instances.items()
-        if unit(name) not in following
+        if Redis(name).unit not in following
         if (differences := list(differences_of(name, instance)))
     }
 

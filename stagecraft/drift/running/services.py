@@ -16,19 +16,18 @@ from stagecraft.drift.running import redis
 from stagecraft.drift.running.finding import environment_of, finding
 from stagecraft.drift.unmanaged.files import unexplained
 from stagecraft.drift.unmanaged.packages import package_files
+from stagecraft.engines import ENGINES
 from stagecraft.facts.configuration import Configuration, ConfigurationFact
 from stagecraft.facts.processes import Processes, ProcessesFact
 from stagecraft.manifest import PathRecord
 from stagecraft.run import this_run
 from stagecraft.seen import Service
+from stagecraft.services import FAIL2BAN, NGINX, PhpFpm, Redis
 from tasks.machine import php_version
 
-NGINX = "nginx.service"
-
 LOADED_WHOLE = {
-    "mariadb.service": ["/etc/mysql"],
-    "mysql.service": ["/etc/mysql"],
-    "fail2ban.service": ["/etc/fail2ban"],
+    FAIL2BAN: ["/etc/fail2ban"],
+    **{engine.unit: [engine.directory] for engine in ENGINES.values()},
 }
 """What services read when they start, and only then."""
 
@@ -42,7 +41,7 @@ def services(declared: Declared) -> Looked:
     configuration: Configuration = host.get_fact(
         ConfigurationFact, loads={unit: paths for unit, paths in loads.items() if paths}
     )
-    told = {redis.unit(site) for site in redis.differing(declared)}
+    told = {Redis(site).unit for site in redis.differing(declared)}
     others = told_by_others(declared, configuration)
     found: list[Finding] = []
     for service in this_run().services:
@@ -74,7 +73,7 @@ def loaded_by(unit: str, declared: Declared) -> list[str]:
     """Files and directories that the unit loads and that are not all ours. Of those that are, the
     plan tells."""
     for site in declared.environment.sites:
-        if unit == f"php-fpm@{site.name}.service":
+        if unit == PhpFpm(site.name).unit:
             shared = f"/etc/php/{php_version(site, declared.machine)}/fpm"
             return [f"{shared}/php.ini", f"{shared}/conf.d"]
     return LOADED_WHOLE.get(unit, [])

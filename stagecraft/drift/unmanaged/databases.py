@@ -12,30 +12,18 @@ from stagecraft.drift.areas import Looked
 from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.unmanaged.findings import unmanaged
-from stagecraft.facts.database import CLIENTS, identifier
+from stagecraft.engines import Engine
+from stagecraft.facts.database import identifier
 from stagecraft.facts.grants import Grants, GrantsFact, Holder
 from stagecraft.operations.database import literal
 from stagecraft.paths import DATABASE_LOGINS
-
-SYSTEM_SCHEMAS = frozenset({"information_schema", "mysql", "performance_schema", "sys"})
-
-SYSTEM_ACCOUNTS = {
-    "mariadb": frozenset({"root", "mysql", "mariadb.sys"}),
-    "mysql": frozenset(
-        {"root", "debian-sys-maint", "mysql.infoschema", "mysql.session", "mysql.sys"}
-    ),
-}
-"""Those that the engine and Debian's packages make, at localhost only."""
-
-DUMPS = {"mariadb": "mariadb-dump", "mysql": "mysqldump"}
-"""By client."""
 
 PUBLIC = "PUBLIC"
 
 
 def databases(declared: Declared) -> Looked:
-    engine = declared.settings.database.engine
-    grants: Grants = host.get_fact(GrantsFact, engine=engine)
+    engine = declared.settings.engine
+    grants: Grants = host.get_fact(GrantsFact, engine=engine.name)
     if not grants.installed:
         return Looked()
     if not grants.reachable:
@@ -43,12 +31,11 @@ def databases(declared: Declared) -> Looked:
             f"{engine} does not answer root through its socket: systemctl status {engine}"
         )
     schemas, accounts = declared_schemas(declared), declared_accounts(declared)
-    client = CLIENTS[engine]
     findings = [
-        *foreign_schemas(grants, schemas, client),
-        *foreign_holders(grants, accounts | SYSTEM_ACCOUNTS[engine], client),
-        *routines(grants, accounts, client),
-        *public(grants, client),
+        *foreign_schemas(grants, schemas, engine),
+        *foreign_holders(grants, accounts | engine.accounts, engine),
+        *routines(grants, accounts, engine),
+        *public(grants, engine),
     ]
     known = len(schemas) + len(accounts)
     return Looked(findings, declared=known, total=known + len(findings))
@@ -63,7 +50,7 @@ def declared_schemas(declared: Declared) -> set[str]:
 
 def declared_accounts(declared: Declared) -> set[str]:
     """Those at localhost whose login some environment keeps."""
-    users = {user for s in declared.sites for user in (s.database.user, s.database.migrator)}
+    users = {user for s in declared.sites for user in s.database.users}
     return users | {
         path.removeprefix(f"{DATABASE_LOGINS}/").removesuffix(".cnf")
         for path in declared.paths
@@ -71,21 +58,21 @@ def declared_accounts(declared: Declared) -> set[str]:
     }
 
 
-def foreign_schemas(grants: Grants, known: set[str], client: str) -> Iterator[Finding]:
+def foreign_schemas(grants: Grants, known: set[str], engine: Engine) -> Iterator[Finding]:
     for name in grants.schemas:
-        if name not in known | SYSTEM_SCHEMAS:
-            dump = f"{DUMPS[client]} {shlex.quote(name)} >/root/{shlex.quote(name)}.sql"
+        if name not in known | engine.schemas:
+            dump = f"{engine.dump} {shlex.quote(name)} >/root/{shlex.quote(name)}.sql"
             yield unmanaged(
                 Severity.LOW,
                 "database",
                 name,
                 found="there, with what is in it",
-                remedy=f"{dump} && {sql(client, f'DROP DATABASE {identifier(name)}')}",
+                remedy=f"{dump} && {engine.sql(f'DROP DATABASE {identifier(name)}')}",
             )
 
 
 def foreign_holders(
-    grants: Grants, known: set[str] | frozenset[str], client: str
+    grants: Grants, known: set[str] | frozenset[str], engine: Engine
 ) -> Iterator[Finding]:
     given = {
         role for holder in grants.holders.values() for role in holder.roles if holder.user != "root"
@@ -93,10 +80,10 @@ def foreign_holders(
     for holder in grants.holders.values():
         if holder.user == PUBLIC or (holder.user in known and holder.host == "localhost"):
             continue
-        yield role(holder, holder.user in given, client) if holder.role else account(holder, client)
+        yield role(holder, holder.user in given, engine) if holder.role else account(holder, engine)
 
 
-def account(holder: Holder, client: str) -> Finding:
+def account(holder: Holder, engine: Engine) -> Finding:
     if not holder.local:
         severity = Severity.CRITICAL if holder.grants else Severity.HIGH
     else:
@@ -109,30 +96,30 @@ def account(holder: Holder, client: str) -> Finding:
         found=("loaded, and no more in its table, " if holder.loaded else "")
         + ("" if holder.user else "anybody without a name, ")
         + summary(holder.grants),
-        remedy=sql(client, "FLUSH PRIVILEGES" if holder.loaded else f"DROP USER {who}"),
+        remedy=engine.sql("FLUSH PRIVILEGES" if holder.loaded else f"DROP USER {who}"),
     )
 
 
-def role(holder: Holder, given: bool, client: str) -> Finding:
+def role(holder: Holder, given: bool, engine: Engine) -> Finding:
     return unmanaged(
         Severity.HIGH if given else Severity.LOW,
         "database role",
         holder.user,
         found=summary(holder.grants) + ("" if given else ", given to nobody"),
-        remedy=sql(client, f"DROP ROLE {literal(holder.user)}"),
+        remedy=engine.sql(f"DROP ROLE {literal(holder.user)}"),
     )
 
 
-def routines(grants: Grants, known: set[str], client: str) -> Iterator[Finding]:
+def routines(grants: Grants, known: set[str], engine: Engine) -> Iterator[Finding]:
     """What the plan of a run does not look at of the declared accounts: single routines."""
     for holder in grants.holders.values():
         if holder.user in known and holder.host == "localhost":
             for privilege in sorted(holder.privileges):
                 if privilege.startswith("Execute on "):
-                    yield routine(holder, privilege, client)
+                    yield routine(holder, privilege, engine)
 
 
-def routine(holder: Holder, privilege: str, client: str) -> Finding:
+def routine(holder: Holder, privilege: str, engine: Engine) -> Finding:
     where = privilege.removeprefix("Execute on ")
     who = literal(holder.user) + "@" + literal(holder.host)
     return unmanaged(
@@ -140,18 +127,18 @@ def routine(holder: Holder, privilege: str, client: str) -> Finding:
         "database grant",
         f"{holder.name} {where}",
         found="it may run that routine, with the rights of who wrote it",
-        remedy=sql(client, f"REVOKE EXECUTE ON PROCEDURE {where} FROM {who}"),
+        remedy=engine.sql(f"REVOKE EXECUTE ON PROCEDURE {where} FROM {who}"),
     )
 
 
-def public(grants: Grants, client: str) -> Iterator[Finding]:
+def public(grants: Grants, engine: Engine) -> Iterator[Finding]:
     if grants.public:
         yield unmanaged(
             Severity.HIGH,
             "database grant",
             PUBLIC,
             found=f"every account {summary(sorted(grants.public))}",
-            remedy=sql(client, "REVOKE ALL PRIVILEGES, GRANT OPTION FROM PUBLIC"),
+            remedy=engine.sql("REVOKE ALL PRIVILEGES, GRANT OPTION FROM PUBLIC"),
         )
 
 
@@ -160,7 +147,3 @@ def summary(grants: Sequence[str]) -> str:
         return "it may nothing but log in"
     more = f" and {len(grants) - 4} more" if len(grants) > 4 else ""
     return f"may {', '.join(grants[:4])}{more}"
-
-
-def sql(client: str, statement: str) -> str:
-    return f"{client} --execute={shlex.quote(statement)}"

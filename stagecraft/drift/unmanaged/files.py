@@ -49,6 +49,7 @@ from stagecraft.drift.unmanaged.places import (
 )
 from stagecraft.facts.strays import Stray, Strays
 from stagecraft.paths import AS_FOUND, AUTHORIZED_KEYS, CERTIFICATES, MANIFESTS, SELF_SIGNED
+from stagecraft.services import ANY, RUN_BY_US, pattern, replaced
 
 OF_THE_MACHINE = frozenset(
     {
@@ -81,15 +82,8 @@ OWN_STATE = re.compile(
 )
 """What runs keep and no manifest lists."""
 
-MASKED_BY_US = re.compile(r"redis-server\.service|php\d\.\d-fpm\.service")
-"""Debian's instances, in whose place each site has its own."""
-
-RUN_BY_US = re.compile(
-    r"(?:nginx|mariadb|mysql|fail2ban|ssh|systemd-timesyncd|systemd-journald|stagecraft-firewall"
-    r"|php-fpm@.+|redis-server@.+)\.service|php-fpm@.+\.socket|(?:apt-daily|apt-daily-upgrade|logrotate(?:@.+)?|certbot)\.timer"
-)
-"""Units whose mask a run takes away: the plan tells of it."""
-
+MASK_OF_A_RUN = re.compile(f"{pattern(replaced([ANY]))}|{RUN_BY_US}")
+"""Units that runs mask, and those whose mask a run takes away: the plan tells of it."""
 
 TYPED = frozenset(string.ascii_letters + string.digits + "/._-")
 
@@ -234,7 +228,7 @@ def explained(stray: Stray, declared: Declared) -> bool:
     if place.kind in OF_THE_IMAGE and stray.path in declared.image.files:
         return True
     if place.kind == MASK:
-        return bool(MASKED_BY_US.fullmatch(stray.name) or RUN_BY_US.fullmatch(stray.name))
+        return bool(MASK_OF_A_RUN.fullmatch(stray.name))
     if ".wants/" in stray.path:
         return (place.kind, thing) in declared_things(declared)
     if place.kind == CERTIFICATE:

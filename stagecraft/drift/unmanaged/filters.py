@@ -11,7 +11,7 @@ from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.unmanaged.findings import unmanaged
 from stagecraft.facts.filters import LEGACY, FiltersFact, Table
-from stagecraft.paths import reach_table
+from stagecraft.services import Reach
 
 FIREWALL = "stagecraft"
 """What is not as declared in it and in the sites' tables, other areas tell."""
@@ -23,7 +23,7 @@ def firewall_tables(declared: Declared) -> Looked:
     if settings is None or settings.firewall is None:
         return Looked()
     tables: list[Table] = host.get_fact(FiltersFact)
-    ours = {FIREWALL, *map(reach_table, declared.site_names)}
+    ours = {FIREWALL, *(Reach(site).table for site in declared.site_names)}
     findings = list(undeclared(tables, ours))
     return Looked(findings, declared=len(ours), total=len(ours) + len(findings))
 

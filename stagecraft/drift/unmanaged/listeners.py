@@ -11,8 +11,9 @@ from stagecraft.drift.areas import Looked
 from stagecraft.drift.declared import Declared
 from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.unmanaged.findings import unmanaged
+from stagecraft.engines import ENGINES
 from stagecraft.facts.listeners import ListenersFact, Socket
-from tasks.database import CONFIGURATION
+from stagecraft.services import NGINX, SSHD
 
 ADDRESS = r"networking|ifup@.+|NetworkManager|systemd-networkd|dhcpcd(?:@.+)?"
 TIME = r"chrony|ntp|ntpsec|openntpd|systemd-timesyncd"
@@ -43,9 +44,9 @@ WHERE_IT_IS_SET = {
     "nginx": "grep -rn listen /etc/nginx  # take it out, then: systemctl reload nginx",
     "ssh": "grep -rni port /etc/ssh/sshd_config*  # take it out, then: systemctl reload ssh",
 } | {
-    engine: "grep -rnE '(skip.networking|bind.address)' /etc/mysql  # leave it its socket, or"
-    f" 127.0.0.1, then: systemctl restart {engine}"
-    for engine in CONFIGURATION
+    name: f"grep -rnE '(skip.networking|bind.address)' {engine.directory}  # leave it its socket,"
+    f" or 127.0.0.1, then: systemctl restart {name}"
+    for name, engine in ENGINES.items()
 }
 
 
@@ -68,13 +69,13 @@ def undeclared(sockets: Iterable[Socket], declared: Declared) -> Iterator[Findin
 
 def explained(socket: Socket, declared: Declared) -> bool:
     settings = declared.settings
-    if socket.protocol == "tcp" and socket.unit == "ssh.service":
+    if socket.protocol == "tcp" and socket.unit == SSHD:
         return socket.port == settings.ssh_port or settings.host is None
-    if socket.protocol == "tcp" and socket.unit == "nginx.service":
+    if socket.protocol == "tcp" and socket.unit == NGINX:
         return socket.port in (80, 443)
-    engine = settings.database.engine
-    if socket.unit == f"{engine}.service" and socket.port in settings.database.ports:
-        return socket.local and CONFIGURATION[engine][0] not in declared.paths
+    engine = settings.engine
+    if socket.unit == engine.unit and socket.port in engine.ports:
+        return socket.local and engine.settings not in declared.paths
     client = CLIENTS_OF_THE_NETWORK.get((socket.protocol, socket.port))
     if client and re.fullmatch(rf"(?:{client})\.service", socket.unit):
         return True

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from re import Pattern
 
 from stagecraft.drift.findings import Severity
+from stagecraft.engines import ENGINES
 from stagecraft.facts.strays import Stray
+from stagecraft.paths import APPS
+from stagecraft.services import RUN_BY_US
 
 VHOST = "vhost"
 NGINX_MODULE = "nginx module"
@@ -70,7 +73,6 @@ UNITS = (
     r"(?:/etc|/usr/local/lib|/usr/lib|/run)/systemd/(?:system(?:\.control|\.attached)?|transient)"
 )
 UNIT_NAME = r"[^/]+\.(?:service|socket|path|mount|automount|swap|target|slice)"
-RUN_BY_US = r"(?:nginx|mariadb|mysql|fail2ban|ssh|php-fpm@[^/]+|redis-server@[^/]+)\.service"
 
 # None of them takes anything up by itself, as `systemctl disable` would without --no-reload.
 DISABLE = "systemctl disable --now --no-reload {thing}; rm -f {path}"
@@ -87,8 +89,8 @@ PLACES = (
     place(FILE, Severity.LOW, r"/etc/nginx/.+", refresh=NGINX),
     place(FPM_POOL, Severity.HIGH, r"/etc/php/[^/]+/fpm/pool\.d/.+", refresh=PHP),
     place(PHP_SETTINGS, Severity.HIGH, r"/etc/php/.+", refresh=PHP),
-    place(DATABASE_SETTINGS, Severity.HIGH, r"/etc/my\.cnf|/etc/mysql/.+\.cnf",
-          refresh="systemctl restart mysql"),
+    *(place(DATABASE_SETTINGS, Severity.HIGH, engine.files,
+            refresh=f"systemctl restart {engine.alias}") for engine in ENGINES.values()),
     place(REDIS_INSTANCE, Severity.HIGH, r"/etc/redis/redis-([^/]+)\.(?:conf|acl)",
           "systemctl disable --now --no-reload redis-server@{thing}; rm /etc/redis/redis-{thing}.*",
           FORGET),
@@ -121,7 +123,7 @@ PLACES = (
     place(APT_PIN, Severity.LOW, r"/etc/apt/preferences(?:\.d/.+)?"),
     place(CERTIFICATE, Severity.LOW, r"/etc/letsencrypt/(?:live/([^/]+)|renewal/(.+)\.conf)",
           "certbot delete --cert-name {thing}"),
-    place(SITE_DIRECTORY, Severity.LOW, r"/var/www/[^/]+", "mv {path} /root/"),
+    place(SITE_DIRECTORY, Severity.LOW, rf"{APPS}/[^/]+", "mv {path} /root/"),
     place(PRELOADED, Severity.CRITICAL, r"/etc/ld\.so\.preload"),
     place(START_SCRIPT, Severity.HIGH, r"/etc/rc\.local|/etc/init\.d/.+|/etc/network/if-.+\.d/.+"),
     place(PAM, Severity.CRITICAL, r"/etc/pam\.d/.+"),
@@ -161,6 +163,7 @@ def refresh_of(path: str) -> str:
 MADE_BY_PACKAGES = re.compile(
     "|".join(
         (
+            *(engine.made_by_packages for engine in ENGINES.values()),
             # What Debian's packages make themselves, and their tools' spare copies.
             r"/etc/(?:passwd|group|shadow|gshadow|subuid|subgid)-?",
             r"/etc/(?:\.pwd\.lock|\.updated|ld\.so\.cache|machine-id|mtab|adjtime)",
@@ -169,8 +172,8 @@ MADE_BY_PACKAGES = re.compile(
             r"/etc/(?:timezone|localtime|locale\.gen|vconsole\.conf|papersize|aliases)",
             r"/etc/default/(?:locale|keyboard|console-setup|grub)",
             r"/etc/(?:ca-certificates\.conf|apt/sources\.list|security/opasswd)",
-            r"/etc/(?:dpkg/origins/default|python3/debian_config|mysql/debian\.cnf)",
-            r"/etc/mysql/my\.cnf|/etc/fonts/conf\.d/.+|/etc/udev/hwdb\.bin",
+            r"/etc/(?:dpkg/origins/default|python3/debian_config)",
+            r"/etc/fonts/conf\.d/.+|/etc/udev/hwdb\.bin",
             r"/etc/pam\.d/common-[a-z-]+",
             r"/etc/ssh/ssh_host_[a-z0-9_]+_key(?:\.pub)?|/etc/ssh/moduli",
             r"/etc/ssl/private/ssl-cert-snakeoil\.key",

@@ -1,0 +1,125 @@
+"""The services of a machine and of its sites: their units, directories and sockets, declared once.
+Tasks install them; removal, clashes, the drift check and tests read here what that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from stagecraft.engines import ENGINES
+from stagecraft.paths import CERTIFICATES, UNITS, home
+
+NGINX = "nginx.service"
+SSHD = "ssh.service"
+FAIL2BAN = "fail2ban.service"
+FIREWALL = "stagecraft-firewall.service"
+JOURNALD = "systemd-journald.service"
+TIMESYNCD = "systemd-timesyncd.service"
+CERTBOT = "certbot.timer"
+LOGROTATE = "logrotate.timer"
+UPGRADES = ("apt-daily.timer", "apt-daily-upgrade.timer")
+DATABASES = tuple(engine.unit for engine in ENGINES.values())
+
+OF_THE_MACHINE = (
+    *(NGINX, SSHD, FAIL2BAN, FIREWALL, JOURNALD, TIMESYNCD, CERTBOT, LOGROTATE),
+    *(*UPGRADES, *DATABASES),
+)
+
+
+def unit_file(unit: str) -> str:
+    return f"{UNITS}/{unit}"
+
+
+class Service:
+    """What a service takes of a machine for a site. Its `units` run from boot on; without those
+    that are `vital` the site is down. `files` bear our mark and stand in directories that are not
+    the site's own; `users` are Unix users, and where they live."""
+
+    units: tuple[str, ...] = ()
+    vital: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    users: Mapping[str, str] = {}
+
+
+class App(Service):
+    def __init__(self, site: str) -> None:
+        self.users = {site: home(site)}
+
+
+class Nginx(Service):
+    """`certificate` is the one place that the vhost names: a link to the self-signed or to
+    certbot's."""
+
+    def __init__(self, site: str) -> None:
+        self.vhost = f"/etc/nginx/sites-available/{site}.conf"
+        self.htpasswd = f"/etc/nginx/stagecraft/{site}.htpasswd"
+        self.certificate = f"{CERTIFICATES}/{site}"
+        self.files = (self.vhost,)
+
+
+class PhpFpm(Service):
+    def __init__(self, site: str) -> None:
+        self.unit = f"php-fpm@{site}.service"
+        self.socket_unit = f"php-fpm@{site}.socket"
+        self.units = self.vital = (self.unit, self.socket_unit)
+        self.files = (unit_file(self.unit), unit_file(self.socket_unit))
+        self.socket = f"/run/php-fpm-{site}/php-fpm.sock"
+        self.logs = f"/var/log/php-fpm-{site}"
+
+
+class Redis(Service):
+    """Runs as a user of its own, so that the site's cannot replace its socket or its data."""
+
+    def __init__(self, site: str) -> None:
+        self.user = f"redis-{site}"
+        self.unit = f"redis-server@{site}.service"
+        self.override = f"{unit_file(self.unit)}.d"
+        self.configuration = f"/etc/redis/redis-{site}.conf"
+        self.acl = f"/etc/redis/redis-{site}.acl"
+        self.socket = f"/run/redis-{site}/redis-server.sock"
+        self.data = f"/var/lib/redis-{site}"
+        self.units = self.vital = (self.unit,)
+        self.files = (self.configuration,)
+        self.users = {self.user: self.data}
+
+
+class Logs(Service):
+    def __init__(self, site: str) -> None:
+        self.timer = f"logrotate@{site}.timer"
+        self.configuration = f"/etc/stagecraft/logrotate/{site}.conf"
+        self.units = (self.timer,)
+        self.files = (unit_file(f"logrotate@{site}.service"), unit_file(self.timer))
+
+
+class Reach(Service):
+    """`table` is nftables', of the family inet."""
+
+    def __init__(self, site: str) -> None:
+        self.unit = f"stagecraft-reach@{site}.service"
+        self.rules = f"/etc/stagecraft/reach/{site}.nft"
+        self.table = f"stagecraft-{site}"
+        self.units = (self.unit,)
+
+
+class Services(Service):
+    """All that a site has."""
+
+    def __init__(self, site: str) -> None:
+        each = (App(site), Nginx(site), PhpFpm(site), Redis(site), Logs(site), Reach(site))
+        self.units = tuple(unit for service in each for unit in service.units)
+        self.vital = tuple(unit for service in each for unit in service.vital)
+        self.files = tuple(path for service in each for path in service.files)
+        self.users = {user: home for service in each for user, home in service.users.items()}
+
+
+def replaced(php_versions: Iterable[str]) -> list[str]:
+    """Debian's units, in whose place each site has its own."""
+    return ["redis-server.service", *(f"php{version}-fpm.service" for version in php_versions)]
+
+
+def pattern(units: Iterable[str]) -> str:
+    return "|".join(unit.replace(".", r"\.") for unit in units)
+
+
+ANY = "[^/]+"
+RUN_BY_US = pattern([*OF_THE_MACHINE, *Services(ANY).units])
+"""Matches the units that runs start, and start anew when their files change."""
