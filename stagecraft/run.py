@@ -10,6 +10,8 @@ from pathlib import Path
 from pyinfra.context import ctx_host, host
 
 from stagecraft.errors import ServerError
+from stagecraft.facts.machine import Machine
+from stagecraft.facts.neighbours import Neighbours
 from stagecraft.manifest import Manifest
 from stagecraft.secrets import Secret, secrets_for, stand_ins
 from stagecraft.seen import Place, Seen, Service, State
@@ -18,8 +20,9 @@ from stagecraft.settings import Environment, environment_of
 
 @dataclass
 class Run:
-    """`manifest` is known once the run has begun, `planned` once deploy.py has been planned for the
-    check: the paths that it declares, or would remove. `lock` is held as long as the run lasts.
+    """`machine`, `neighbours` and `secrets` are known once they have been asked for, `manifest`
+    once the run has begun, `planned` once deploy.py has been planned for the check: the paths that
+    it declares, or would remove. `lock` is held as long as the run lasts.
 
     Of a run that `checks`, nothing is ever executed: its secrets are stand-ins, files with secrets
     are compared by the sum that the last run has recorded, and a refusal waits in `refusals` until
@@ -27,6 +30,10 @@ class Run:
     """
 
     manifest: Manifest = field(default_factory=lambda: Manifest(""))
+    machine: Machine = field(init=False)
+    neighbours: Neighbours = field(init=False)
+    secrets: dict[str, dict[str, Secret]] = field(init=False)
+    """By site and name."""
     seen: dict[str, list[Seen]] = field(default_factory=dict)
     """By operation."""
     services: list[Service] = field(default_factory=list)
@@ -44,8 +51,9 @@ class Run:
         """Itself: `host.data` copies whatever it is asked for."""
         return self
 
-    def secrets(self, environment: Environment, root: Path) -> dict[str, dict[str, Secret]]:
-        return stand_ins(environment) if self.checks else secrets_for(environment.name, root)
+    def open_secrets(self) -> None:
+        name, root = self.environment.name, Path(host.data.root)
+        self.secrets = stand_ins(self.environment) if self.checks else secrets_for(name, root)
 
     def refuse(self, refusal: ServerError) -> None:
         """Raises it, unless the run only checks."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyinfra.api.deploy import deploy
@@ -15,8 +15,7 @@ from stagecraft.operations.files import Written
 from stagecraft.operations.nodes import Directory, File, Link, Node
 from stagecraft.operations.releases import root_owns_releases
 from stagecraft.render import file
-from stagecraft.run import this_run
-from stagecraft.secrets import Secret
+from stagecraft.run import Run, this_run
 from stagecraft.settings import Site
 
 PASS = ("user:www-data:--x",)
@@ -46,16 +45,14 @@ def app(site: Site) -> None:
 
 
 @deploy("App settings")
-def app_settings(
-    site: Site, secrets: Mapping[str, Secret], services: Sequence[Written | OperationMeta]
-) -> None:
+def app_settings(site: Site, services: Sequence[Written | OperationMeta]) -> None:
     """Comes after the services that the app reads of; where one of them has failed, the app keeps
     what it had."""
     files.tree(
         name=f"Write {site.home}/shared/.env",
         tree="settings",
         site=site.name,
-        nodes=[dotenv_file(site, secrets)],
+        nodes=[dotenv_file(site, this_run())],
         needs=services,
     )
 
@@ -128,8 +125,8 @@ def placeholder(site: Site) -> list[Node]:
     ]
 
 
-def dotenv_file(site: Site, secrets: Mapping[str, Secret]) -> File:
-    engine = this_run().environment.server.engine
+def dotenv_file(site: Site, run: Run) -> File:
+    engine, secrets = run.environment.server.engine, run.secrets[site.key]
     return file(
         f"{site.home}/shared/.env",
         "app/env.j2",

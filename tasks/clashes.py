@@ -13,7 +13,7 @@ from stagecraft.facts.database import Database, DatabaseFact
 from stagecraft.facts.neighbours import Home, Listener, Neighbours, NeighboursFact
 from stagecraft.manifest import Manifest
 from stagecraft.paths import ACME_WEBROOT, database_login
-from stagecraft.run import this_run
+from stagecraft.run import Run, this_run
 from stagecraft.services import NGINX, Services
 from stagecraft.settings import Environment, Site
 from tasks.database import ours, refuse_unknown_collations
@@ -29,30 +29,29 @@ OPENS_SOCKETS = (
 """No right on a file tells one from the other."""
 
 
-def refuse_clashes(environment: Environment) -> Neighbours:
-    """What others have on the server. Raises ServerError, before anything is changed, with all of
-    it that the environment would stop, replace or take over."""
-    neighbours = neighbours_of(environment)
-    engine = environment.server.engine
-    sites = environment.sites
+def refuse_clashes() -> None:
+    """Asks what others have on the server. Raises ServerError, before anything is changed, with all
+    of it that the environment would stop, replace or take over."""
+    run, environment = this_run(), this_run().environment
+    run.neighbours = neighbours_of(environment)
+    engine, sites = environment.server.engine, environment.sites
     logins = {user: database_login(user) for site in sites for user in site.database.users}
     collations = sorted({site.database.collation for site in sites})
     database: Database = host.get_fact(
         DatabaseFact, engine=engine.name, logins=logins, collations=collations
     )
-    found = list(clashes(environment, neighbours, database, this_run().manifest))
+    found = list(clashes(run, database))
     if found:
         listed = "".join(f"\n  - {clash}" for clash in found)
-        this_run().refuse(
+        run.refuse(
             ServerError(
                 f"{host.name} has what Stagecraft did not make, and {environment.name} would clash"
                 f" with; nothing was changed:{listed}"
             )
         )
     refuse_unknown_collations(environment, database)
-    for what in neighbours.as_nginx:
+    for what in run.neighbours.as_nginx:
         logger.warning(f"{host.print_prefix}{what} {OPENS_SOCKETS}")
-    return neighbours
 
 
 def neighbours_of(environment: Environment) -> Neighbours:
@@ -69,14 +68,13 @@ def neighbours_of(environment: Environment) -> Neighbours:
     return neighbours
 
 
-def clashes(
-    environment: Environment, neighbours: Neighbours, database: Database, manifest: Manifest
-) -> Iterator[str]:
+def clashes(run: Run, database: Database) -> Iterator[str]:
     """Each clash in a sentence: what is there, and what would be right."""
+    environment, neighbours, manifest = run.environment, run.neighbours, run.manifest
     yield from taken_ports(neighbours)
     yield from other_database_servers(environment, neighbours)
     engine = environment.server.engine
-    if ours(engine, neighbours, manifest):
+    if ours(run):
         yield from logins_by_tcp(engine, neighbours, database)
     elif not database.reachable:
         yield (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from posixpath import dirname
 
 from pyinfra import logger
@@ -10,12 +9,9 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import OperationMeta
 from pyinfra.context import host
 
-from stagecraft.engines import ENGINES, Engine
 from stagecraft.errors import ServerError
 from stagecraft.facts.database import Database, DatabaseFact
-from stagecraft.facts.machine import Machine
-from stagecraft.facts.neighbours import Listener, Neighbours
-from stagecraft.manifest import Manifest
+from stagecraft.facts.neighbours import Listener
 from stagecraft.operations import files
 from stagecraft.operations.database import (
     APP_PRIVILEGES,
@@ -29,20 +25,20 @@ from stagecraft.operations.nodes import Directory, File
 from stagecraft.operations.services import RESTART, running
 from stagecraft.paths import DATABASE_LOGINS, database_login
 from stagecraft.render import file
-from stagecraft.run import this_run
-from stagecraft.secrets import Secret
+from stagecraft.run import Run, this_run
 from stagecraft.services import unit_file
-from stagecraft.settings import Environment, ServerDatabase, Site
+from stagecraft.settings import Environment, Site
 
 MIGRATOR_CONNECTIONS = 10
 """Migrations take one; somebody may look at the tables meanwhile."""
 
 
 @deploy("Database server")
-def database_server(settings: ServerDatabase, machine: Machine, neighbours: Neighbours) -> None:
-    engine = ENGINES[settings.engine]
-    if not ours(engine, neighbours, this_run().manifest):
-        for listener in exposed(engine, neighbours):
+def database_server() -> None:
+    run, server = this_run(), this_run().environment.server
+    engine = server.engine
+    if not ours(run):
+        for listener in exposed(run):
             logger.warning(
                 f"{host.print_prefix}{engine} listens on {listener.address}, and others"
                 " configured it, so that stays: unless they need it, set bind-address = 127.0.0.1"
@@ -57,7 +53,7 @@ def database_server(settings: ServerDatabase, machine: Machine, neighbours: Neig
                 engine.settings,
                 "database/server.cnf.j2",
                 engine=engine.name,
-                buffer_pool_mb=machine.megabytes(settings.memory_percent),
+                buffer_pool_mb=run.machine.megabytes(server.database.memory_percent),
             ),
             Directory(override),
             file(f"{override}/stagecraft.conf", "database/override.conf.j2"),
@@ -80,29 +76,28 @@ def database_server(settings: ServerDatabase, machine: Machine, neighbours: Neig
     )
 
 
-def ours(engine: Engine, neighbours: Neighbours, manifest: Manifest) -> bool:
+def ours(run: Run) -> bool:
     """Whether Stagecraft configures the server and restarts it: not where others installed it,
     who have their reasons for its settings, and databases that a restart would cut off."""
-    installed = engine.package in neighbours.packages
-    return (
-        not installed or manifest.installed(engine.package) or engine.settings in neighbours.files
-    )
+    engine, neighbours = run.environment.server.engine, run.neighbours
+    made = run.manifest.installed(engine.package) or engine.settings in neighbours.files
+    return made or engine.package not in neighbours.packages
 
 
-def exposed(engine: Engine, neighbours: Neighbours) -> list[Listener]:
+def exposed(run: Run) -> list[Listener]:
     """Where the server is reached from elsewhere."""
     return [
         listener
-        for listener in neighbours.listeners
-        if listener.unit == engine.unit and not listener.local
+        for listener in run.neighbours.listeners
+        if listener.unit == run.environment.server.engine.unit and not listener.local
     ]
 
 
 @deploy("Database")
-def database(
-    environment: Environment, site: Site, secrets: Mapping[str, Secret]
-) -> list[Written | OperationMeta]:
-    this_run().manifest.databases.add(site.database.name)
+def database(site: Site) -> list[Written | OperationMeta]:
+    run = this_run()
+    run.manifest.databases.add(site.database.name)
+    secrets = run.secrets[site.key]
     logins = [
         Login(
             user=site.database.user,
@@ -131,7 +126,7 @@ def database(
     )
     made = schema(
         name=f"Create the database {site.database.name} and its accounts",
-        engine=environment.server.engine,
+        engine=run.environment.server.engine,
         database=site.database.name,
         charset=site.database.charset,
         collation=site.database.collation,
@@ -154,15 +149,16 @@ def refuse_unknown_collations(environment: Environment, present: Database) -> No
             )
 
 
-def drop_databases(environment: Environment) -> None:
+def drop_databases() -> None:
     """The databases that were declared with `present: false`. Raises ServerError for one that the
     environment did not make."""
+    run, environment = this_run(), this_run().environment
     engine = environment.server.engine
     databases = [site.database for site in environment.sites]
     for name in environment.dropped_databases:
         present: Database = host.get_fact(DatabaseFact, engine=engine.name, logins={})
-        if name in present.schemas and not this_run().manifest.made(name):
-            this_run().refuse(
+        if name in present.schemas and not run.manifest.made(name):
+            run.refuse(
                 ServerError(
                     f"Stagecraft did not make the database {name} on {host.name} for"
                     f" {environment.name}, so it does not drop it; take it out of"
@@ -170,7 +166,7 @@ def drop_databases(environment: Environment) -> None:
                 )
             )
             continue
-        this_run().manifest.dropped.add(name)
+        run.manifest.dropped.add(name)
         dropped(
             name=f"Drop the database {name}, and accounts that are for it alone",
             engine=engine,

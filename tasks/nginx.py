@@ -37,8 +37,9 @@ NGINX_TEST = Check("nginx -t", "nginx -t -q", ("/etc/nginx",), unit=NGINX)
 
 
 @deploy("nginx")
-def nginx(machine: Machine, neighbours: Neighbours) -> Written:
+def nginx() -> Written:
     """What all sites share."""
+    machine, neighbours = this_run().machine, this_run().neighbours
     return files.tree(
         name="Write what all sites share in /etc/nginx",
         tree="nginx",
@@ -48,15 +49,14 @@ def nginx(machine: Machine, neighbours: Neighbours) -> Written:
 
 
 @deploy("nginx")
-def vhost(
-    site: Site, machine: Machine, neighbours: Neighbours, secrets: Mapping[str, Secret]
-) -> Written:
-    machine = replace(machine, ipv6=machine.ipv6 and ipv6_beside(answering(neighbours)))
+def vhost(site: Site) -> Written:
+    run = this_run()
+    ipv6 = run.machine.ipv6 and ipv6_beside(answering(run.neighbours))
     return files.tree(
         name=f"Write the vhost of {site.name}",
         tree="nginx",
         site=site.name,
-        nodes=vhost_files(site, machine, secrets),
+        nodes=vhost_files(site, replace(run.machine, ipv6=ipv6), run.secrets[site.key]),
         check=NGINX_TEST,
     )
 
@@ -79,11 +79,11 @@ def removed_vhosts() -> list[Written]:
 
 
 @deploy("nginx")
-def run_nginx(environment: Environment, written: Sequence[Written | OperationMeta]) -> None:
+def run_nginx(written: Sequence[Written | OperationMeta]) -> None:
     running(
         name="Run nginx",
         unit=NGINX,
-        watched=read_by_nginx(environment),
+        watched=read_by_nginx(this_run().environment),
         after=written,
         refresh=RELOAD,
     )

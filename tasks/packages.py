@@ -8,14 +8,13 @@ from pyinfra.api.deploy import deploy
 
 from stagecraft.engines import Engine
 from stagecraft.facts.machine import Machine
-from stagecraft.facts.neighbours import Neighbours
 from stagecraft.operations import files
 from stagecraft.operations.files import Written
 from stagecraft.operations.nodes import Directory, File
 from stagecraft.operations.packages import Installed, installed
 from stagecraft.operations.services import running
 from stagecraft.render import file
-from stagecraft.run import this_run
+from stagecraft.run import Run, this_run
 from stagecraft.services import LOGROTATE, replaced
 from stagecraft.settings import AptSource, Environment, Site
 from tasks import base
@@ -41,13 +40,15 @@ PHP = [
 
 
 @deploy("Packages")
-def packages(environment: Environment, machine: Machine, neighbours: Neighbours) -> Installed:
+def packages() -> Installed:
+    run = this_run()
+    environment, machine = run.environment, run.machine
     new = installed(
         name="Install Debian packages",
         packages=wanted(environment, machine),
         # Each site has instances of its own of these.
         never_started=replaced(php_versions(environment, machine)),
-        users=users(environment, neighbours),
+        users=users(run),
         after=[apt_sources(environment, machine)],
     )
     running(name="Run logrotate's timer", unit=LOGROTATE)
@@ -74,13 +75,13 @@ def php_versions(environment: Environment, machine: Machine) -> list[str]:
     return sorted({php_version(site, machine) for site in environment.sites})
 
 
-def users(environment: Environment, neighbours: Neighbours) -> list[str]:
+def users(run: Run) -> list[str]:
     """Who else uses what is installed on the server: other environments, vhosts and a database
     server of somebody else's."""
-    engine = environment.server.engine
-    others = [name for name in this_run().manifest.environments if name != environment.name]
-    others += [vhost.path for vhost in neighbours.vhosts if vhost.sha256 != WELCOME_PAGE]
-    return others if ours(engine, neighbours, this_run().manifest) else [*others, engine.name]
+    environment = run.environment
+    others = [name for name in run.manifest.environments if name != environment.name]
+    others += [vhost.path for vhost in run.neighbours.vhosts if vhost.sha256 != WELCOME_PAGE]
+    return others if ours(run) else [*others, environment.server.engine.name]
 
 
 def apt_sources(environment: Environment, machine: Machine) -> Written:

@@ -15,6 +15,7 @@ from stagecraft.operations.nodes import Directory, Node
 from stagecraft.operations.packages import Installed
 from stagecraft.operations.services import RESTART, running
 from stagecraft.render import file
+from stagecraft.run import this_run
 from stagecraft.services import PhpFpm
 from stagecraft.settings import Site
 from stagecraft.sizes import cpu_weight, pool
@@ -37,7 +38,8 @@ UNREACHED = (
 
 
 @deploy("PHP-FPM")
-def php_fpm(site: Site, machine: Machine, installed: Installed) -> None:
+def php_fpm(site: Site, installed: Installed) -> None:
+    machine = this_run().machine
     php = php_version(site, machine)
     service = PhpFpm(site.name)
     unit_file, socket_unit_file = service.files

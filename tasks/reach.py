@@ -13,6 +13,7 @@ from stagecraft.operations.nodes import Directory, Node
 from stagecraft.operations.reach import in_force
 from stagecraft.operations.services import running
 from stagecraft.render import file
+from stagecraft.run import this_run
 from stagecraft.services import Reach, unit_file
 from stagecraft.settings import Server, Site
 
@@ -22,14 +23,14 @@ server, two minutes after a TCP connection has ended."""
 
 
 @deploy("Reach")
-def reach(site: Site, server: Server) -> None:
+def reach(site: Site) -> None:
     service = Reach(site.name)
     rules, unit = service.rules, service.unit
     written = files.tree(
         name=f"Write {rules}",
         tree="reach",
         site=site.name,
-        nodes=nodes(site, server),
+        nodes=nodes(site, this_run().environment.server),
         # On a bare server its directory is still to be made, so there is none to bind.
         check=Check("nft --check", f'nft --check --file "$stage/live{rules}"', (), unit),
     )

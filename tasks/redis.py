@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 
 from pyinfra.api.deploy import deploy
@@ -16,6 +15,7 @@ from stagecraft.operations.files import Check, Written
 from stagecraft.operations.nodes import Directory, File, Node
 from stagecraft.operations.services import RESTART, running
 from stagecraft.render import file
+from stagecraft.run import this_run
 from stagecraft.secrets import Secret
 from stagecraft.services import Redis
 from stagecraft.settings import Site
@@ -25,7 +25,7 @@ TRIAL_START = Path(operations.__file__).with_name("try_redis.sh").read_text()
 
 
 @deploy("Redis")
-def redis(site: Site, secrets: Mapping[str, Secret]) -> list[Written | OperationMeta]:
+def redis(site: Site) -> list[Written | OperationMeta]:
     service = Redis(site.name)
     configuration = service.configuration
     system_account(name=f"Add the user {service.user}", account=service.user, home=service.data)
@@ -42,7 +42,7 @@ def redis(site: Site, secrets: Mapping[str, Secret]) -> list[Written | Operation
                 group=site.name,
                 mode="640",
             ),
-            users_file(service.acl, site, secrets["REDIS_PASSWORD"]),
+            users_file(service.acl, site, this_run().secrets[site.key]["REDIS_PASSWORD"]),
             *limits(service, site),
         ],
         check=Check(

@@ -15,14 +15,13 @@ from stagecraft.operations.services import reloaded, stopped
 from stagecraft.paths import home
 from stagecraft.run import this_run
 from stagecraft.services import NGINX, PhpFpm, Reach, Redis
-from stagecraft.settings import Environment
 from tasks.nginx import read_by_nginx
 
 
 @deploy("Removed sites")
-def removed_sites(environment: Environment) -> None:
+def removed_sites() -> None:
     """Comes when nginx asks them nothing any more. What there is of them, their records say."""
-    manifest, withdrawn = this_run().manifest, []
+    environment, manifest, withdrawn = this_run().environment, this_run().manifest, []
     removed = manifest.removed_sites()
     for name in manifest.installed_sites():
         for unit in manifest.left_units(name):

@@ -14,6 +14,7 @@ from stagecraft.operations.nodes import Directory, File, Node
 from stagecraft.operations.services import known, reloaded, running
 from stagecraft.paths import ACME_CA_DIRECTORY, CERTIFICATES, SELF_SIGNED
 from stagecraft.render import file
+from stagecraft.run import this_run
 from stagecraft.services import CERTBOT, NGINX, Nginx, unit_file
 from stagecraft.settings import Environment, Site
 
@@ -22,9 +23,10 @@ CERTBOT_OVERRIDE = f"{unit_file('certbot.service')}.d"
 
 
 @deploy("Certificates to start with")
-def first_certificates(environment: Environment) -> list[OperationMeta]:
+def first_certificates() -> list[OperationMeta]:
     """What nginx needs before it can start at all, and before a CA can be asked; what it is to take
     up of it."""
+    environment = this_run().environment
     files.tree(
         name=f"Make {CERTIFICATES}",
         tree="certificates",
@@ -43,9 +45,9 @@ def first_certificates(environment: Environment) -> list[OperationMeta]:
 
 
 @deploy("Certificates from the ACME CA")
-def acme_certificates(environment: Environment) -> None:
+def acme_certificates() -> None:
     """Asked for when nginx answers challenges; a refusal leaves each site what it has."""
-    sites = []
+    environment, sites = this_run().environment, []
     for site in environment.sites:
         if lineage(site, environment).directory:
             sites.append(site)

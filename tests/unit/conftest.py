@@ -193,8 +193,8 @@ class SecretRun(Run):
 
     make: Callable[[Site], dict[str, Secret]]
 
-    def secrets(self, environment: Environment, root: Path) -> dict[str, dict[str, Secret]]:
-        return {site.key: self.make(site) for site in environment.sites}
+    def open_secrets(self) -> None:
+        self.secrets = {site.key: self.make(site) for site in self.environment.sites}
 
 
 @pytest.fixture

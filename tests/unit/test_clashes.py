@@ -22,6 +22,7 @@ from stagecraft.facts.neighbours import (
 )
 from stagecraft.manifest import Manifest, PathRecord, Records
 from stagecraft.operations.nodes import Absent
+from stagecraft.run import Run
 from stagecraft.services import Services
 from stagecraft.settings import Environment, Site
 from tasks import clashes as task
@@ -49,12 +50,21 @@ def site(environment: Environment) -> Site:
 
 
 @pytest.fixture
-def find(environment: Environment) -> Callable[..., list[str]]:
+def run_beside(environment: Environment) -> Callable[..., Run]:
+    def beside(there: Neighbours, **records: Records) -> Run:
+        run = Run(Manifest("staging", records))
+        run.environment, run.neighbours = environment, there
+        return run
+
+    return beside
+
+
+@pytest.fixture
+def find(run_beside: Callable[..., Run]) -> Callable[..., list[str]]:
     """The clashes with what is given, on a server that has nothing else."""
 
     def find(database: Database | None = None, **found: Any) -> list[str]:
-        there, nothing = Neighbours(**found), Manifest("staging")
-        return list(task.clashes(environment, there, database or Database(), nothing))
+        return list(task.clashes(run_beside(Neighbours(**found)), database or Database()))
 
     return find
 
@@ -396,21 +406,20 @@ def test_all_clashes_are_found_at_once(find: Any) -> None:
     ],
 )
 def test_a_database_server_that_others_installed_is_theirs(
-    installed: bool, recorded: bool, configured: bool, is_ours: bool
+    run_beside: Any, installed: bool, recorded: bool, configured: bool, is_ours: bool
 ) -> None:
     """A run that was interrupted before it configured what it installed has recorded it."""
     there = Neighbours(packages={"mariadb-server"} if installed else set())
     if configured:
         there.files[ENGINE.settings] = True
     records = Records(packages={"mariadb-server"} if recorded else set())
-    manifest = Manifest("staging", {"production": records})
-    assert ours(ENGINE, there, manifest) is is_ours
+    assert ours(run_beside(there, production=records)) is is_ours
 
 
-def test_a_database_server_beyond_localhost_is_exposed() -> None:
+def test_a_database_server_beyond_localhost_is_exposed(run_beside: Any) -> None:
     open_to_all = Listener("*:3306", "mariadbd", "8", "mariadb.service")
     there = Neighbours([NGINX, MARIADB, MARIADB_S_PORT, open_to_all])
-    assert exposed(ENGINE, there) == [open_to_all]
+    assert exposed(run_beside(there)) == [open_to_all]
 
 
 WELCOME = Vhost("/etc/nginx/sites-enabled/default", WELCOME_PAGE, ["80"], ["_"])

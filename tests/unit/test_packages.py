@@ -333,7 +333,8 @@ def test_what_the_archives_have_is_not_known_before_they_were_asked(
 def users_of(this_run: Run, environment: Any, neighbours: Neighbours, *manifests: str) -> list[str]:
     records = {name: Records() for name in manifests}
     this_run.manifest = Manifest("staging", records)
-    return task.users(environment, neighbours)
+    this_run.environment, this_run.neighbours = environment, neighbours
+    return task.users(this_run)
 
 
 def test_a_bare_server_is_used_by_nobody_else(
