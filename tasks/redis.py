@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import OperationMeta
 
-from stagecraft import operations
 from stagecraft.operations import files
 from stagecraft.operations.accounts import system_account
 from stagecraft.operations.files import Check, Written
 from stagecraft.operations.nodes import Directory, File, Node
+from stagecraft.operations.scripts import script
 from stagecraft.operations.services import RESTART, running
 from stagecraft.render import file
 from stagecraft.run import this_run
@@ -21,7 +20,7 @@ from stagecraft.services import Redis
 from stagecraft.settings import Site
 from stagecraft.sizes import cpu_weight, redis_memory_max_mb
 
-TRIAL_START = Path(operations.__file__).with_name("try_redis.sh").read_text()
+TRIAL_START = script("try_redis")
 
 
 @deploy("Redis")

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from stagecraft.facts.names import rows
 from stagecraft.facts.reading import Fact
-
-READ_LISTENERS = Path(__file__).with_suffix(".sh").read_text()
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,3 @@ class ListenersFact(Fact[list[Socket]]):
     """All `Socket`s that are bound and wait."""
 
     parse = staticmethod(parse_listeners)
-
-    def command(self) -> str:
-        return READ_LISTENERS

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from stagecraft.engines import ENGINES
 from stagecraft.facts.reading import Fact
 
 LOCALHOST = ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]")
-
-READ_NEIGHBOURS = Path(__file__).with_suffix(".sh").read_text()
 
 
 @dataclass
@@ -154,13 +150,11 @@ class NeighboursFact(Fact[Neighbours]):
 
     def command(self, names: list[str], homes: list[str], files: list[str], engine: str) -> str:
         database = ENGINES[engine]
-        given = {
-            "names": names,
-            "homes": homes,
-            "files": files,
-            "database_socket": [database.socket],
-            "database_ports": map(str, database.ports),
-            "database_packages": database.packages,
-        }
-        variables = "".join(f"{key}={shlex.quote(' '.join(v))}\n" for key, v in given.items())
-        return variables + READ_NEIGHBOURS
+        return self.script(
+            names=" ".join(names),
+            homes=" ".join(homes),
+            files=" ".join(files),
+            database_socket=database.socket,
+            database_ports=" ".join(map(str, database.ports)),
+            database_packages=" ".join(database.packages),
+        )

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from stagecraft.facts.reading import Fact
-
-READ_PACKAGE_FILES = Path(__file__).with_suffix(".sh").read_text()
 
 UNNEEDED = ("/usr/share/doc/", "/usr/share/man/", "/usr/share/locale/", "/usr/share/info/")
 """What small images leave out of their packages."""
@@ -38,6 +35,3 @@ class PackageFiles(Fact[dict[str, PackageFile]]):
     """The `PackageFile`s that differ, by path."""
 
     parse = staticmethod(parse_package_files)
-
-    def command(self) -> str:
-        return READ_PACKAGE_FILES

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from stagecraft.facts.names import rows
 from stagecraft.facts.reading import Fact
-
-READ_PROCESSES = Path(__file__).with_suffix(".sh").read_text()
 
 
 @dataclass(frozen=True)
@@ -49,6 +46,3 @@ class ProcessesFact(Fact[Processes]):
     """The `Processes` of the machine."""
 
     parse = staticmethod(parse_processes)
-
-    def command(self) -> str:
-        return READ_PROCESSES

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import shlex
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pyinfra.api.facts import FactBase
@@ -22,15 +25,21 @@ class Reading(str):
 class Fact(FactBase[T]):
     """What `parse` reads in the output of `command`, or in none where there is no answer.
 
-    The command is a `Reading`. Its arguments must be plain data: they are remembered for the next
-    run.
+    The command is a `Reading`, by default of the script beside the fact's module (`units.sh` of
+    `units.py`). Its arguments must be plain data: they are remembered for the next run.
     """
 
     parse: Callable[[list[str]], T]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls.command = reading(cls.command)
+        cls.command = reading(getattr(cls, "command", Fact.script))
+
+    def script(self, **given: str) -> str:
+        """The script beside the fact's module, after the values of its variables."""
+        path = Path(str(sys.modules[self.__module__].__file__)).with_suffix(".sh")
+        values = (f"{name}={shlex.quote(value)}\n" for name, value in given.items())
+        return "".join(values) + path.read_text()
 
     @classmethod
     def default(cls) -> T:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from stagecraft.facts.reading import Fact
 from stagecraft.services import Redis
-
-READ_REDIS = Path(__file__).with_suffix(".sh").read_text()
 
 
 @dataclass
@@ -59,4 +55,4 @@ class RedisFact(Fact[dict[str, Instance]]):
     def command(self, sites: Sequence[str]) -> str:
         of = Redis("$site")
         paths = f"socket={of.socket} configuration={of.configuration} acl={of.acl}"
-        return f"sites={shlex.quote(' '.join(sites))}\npaths() {{ {paths}; }}\n{READ_REDIS}"
+        return f"paths() {{ {paths}; }}\n{self.script(sites=' '.join(sites))}"

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from stagecraft.facts.names import rows
 from stagecraft.facts.reading import Fact
 from stagecraft.paths import APPS
-
-READ_STRAYS = Path(__file__).with_suffix(".sh").read_text()
 
 TYPES = {"f": "file", "d": "directory", "l": "link"}
 
@@ -57,4 +54,4 @@ class Strays(Fact[list[Stray]]):
     parse = staticmethod(parse_strays)
 
     def command(self) -> str:
-        return f"apps={APPS}\n{READ_STRAYS}"
+        return self.script(apps=APPS)

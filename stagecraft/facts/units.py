@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from stagecraft.facts.reading import Fact
 from stagecraft.facts.services import parse_timestamp
-
-READ_UNITS = Path(__file__).with_suffix(".sh").read_text()
 
 
 @dataclass(frozen=True)
@@ -82,6 +79,3 @@ class UnitsFact(Fact[Units]):
     """The `Units` that are odd."""
 
     parse = staticmethod(parse_units)
-
-    def command(self) -> str:
-        return READ_UNITS

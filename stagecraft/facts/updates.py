@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from stagecraft.facts.reading import Fact
-
-READ_UPDATES = Path(__file__).with_suffix(".sh").read_text()
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,3 @@ class UpdatesFact(Fact[Updates]):
     """The machine's `Updates`."""
 
     parse = staticmethod(parse_updates)
-
-    def command(self) -> str:
-        return READ_UPDATES

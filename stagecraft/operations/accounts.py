@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Generator
 from dataclasses import dataclass
-from pathlib import Path
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import OperationMeta, operation
@@ -14,11 +13,12 @@ from pyinfra.context import host
 from stagecraft.facts.accounts import Account, AccountFact
 from stagecraft.facts.activity import Activity
 from stagecraft.harmless import bounded, harmless
+from stagecraft.operations.scripts import run_script, script
 from stagecraft.run import saw
 from stagecraft.seen import Standing, State, Value
 
 NO_LOGIN = "/usr/sbin/nologin"
-END_ACTIVITY = Path(__file__).with_name("end_activity.sh").read_text()
+END_ACTIVITY = script("end_activity")
 
 
 @dataclass(frozen=True)
@@ -92,5 +92,4 @@ def ended(account: str, home: str, besides: str, limits: str) -> Generator[Strin
     found = activity(account, besides, limits)
     saw(State("activity", account, "", found))
     if found:
-        words = map(shlex.quote, (END_ACTIVITY, "end-activity", account, home))
-        yield StringCommand("sh", "-c", *words)
+        yield run_script(END_ACTIVITY, account, home)

@@ -4,7 +4,6 @@ checker, put in place by atomic renames."""
 from __future__ import annotations
 
 import io
-import shlex
 import tarfile
 from base64 import encodebytes
 from collections.abc import Generator, Iterable, Sequence
@@ -20,11 +19,12 @@ from stagecraft.facts.files import Entry, Tree, becoming_for_a_while
 from stagecraft.manifest import Manifest
 from stagecraft.operations.diff import show
 from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant
+from stagecraft.operations.scripts import run_script, script
 from stagecraft.project import OVERRIDES
 from stagecraft.run import saw, this_run
 from stagecraft.seen import Place
 
-INSTALL_TREE = Path(__file__).with_name("install_tree.sh").read_text()
+INSTALL_TREE = script("install_tree")
 
 
 @dataclass(frozen=True)
@@ -157,13 +157,11 @@ def install(
     arguments = [tree, manifest.path]
     if check:
         arguments += [check.unit, check.name, check.command, *check.directories]
-    yield StringCommand(
-        *becoming_for_a_while(user),
-        "sh",
-        "-c",
-        shlex.quote(INSTALL_TREE),
-        "install-tree",
-        *map(shlex.quote, arguments),
-        # Below a site's own directories all is kept, and its user may not write the manifest.
-        _stdin=payload(changes, manifest.ahead(tree, changes) if user == "root" else ""),
+    # Below a site's own directories all is kept, and its user may not write the manifest.
+    records = manifest.ahead(tree, changes) if user == "root" else ""
+    yield run_script(
+        INSTALL_TREE,
+        *arguments,
+        stdin=payload(changes, records),
+        becoming=becoming_for_a_while(user),
     )

@@ -12,11 +12,11 @@ import pytest
 from stagecraft.engines import ENGINES
 from stagecraft.facts.database import Account, Database
 from stagecraft.facts.neighbours import (
-    READ_NEIGHBOURS,
     Group,
     Home,
     Listener,
     Neighbours,
+    NeighboursFact,
     Vhost,
     parse_neighbours,
 )
@@ -166,7 +166,7 @@ def directives(shell: Any, tmp_path: Path) -> Callable[..., list[Vhost]]:
         (tmp_path / "sites-enabled").mkdir()
         for name, text in files.items():
             (tmp_path / "sites-enabled" / name).write_bytes(os.fsencode(text))
-        output = shell(READ_NEIGHBOURS.replace("/etc/nginx", str(tmp_path))).stdout
+        output = shell(NeighboursFact().script().replace("/etc/nginx", str(tmp_path))).stdout
         return parse_neighbours(output.splitlines()).vhosts
 
     return read

@@ -265,7 +265,7 @@ def test_only_what_is_missing_is_installed(
     )
     words = shlex.split(command.get_raw_value())
     manifest, units = "/var/lib/stagecraft/manifests/staging", "a.service b.service"
-    assert words[3:] == ["install-packages", manifest, units, word, "acl", "php8.4-fpm"]
+    assert words[4:] == [manifest, units, word, "acl", "php8.4-fpm"]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from typing import Any
 from provisioned import Provisioned, quote
 from web import under_load
 
-from stagecraft.facts.processes import READ_PROCESSES
+from stagecraft.facts.processes import ProcessesFact
 
 STAGING, PRODUCTION, ROOT = "askpro-staging", "askpro-production", "root"
 HOME = f"/var/www/{PRODUCTION}"
@@ -460,7 +460,9 @@ def swell_the_check(host: Provisioned, who: str) -> bool:
     host.ssh(f"until [ $(pgrep -c -u {who} perl) = 4 ]; do sleep 0.1; done; sleep 3")
     assert int(host.ssh(f"cat /proc/$(pgrep -n -u {who} perl)/maps | wc -l")) > 60000
     try:
-        return not host.succeeds(f"ulimit -v 300000; timeout 60 sh -c {quote(READ_PROCESSES)}")
+        return not host.succeeds(
+            f"ulimit -v 300000; timeout 60 sh -c {quote(ProcessesFact().command())}"
+        )
     finally:
         host.ssh(f"pkill -KILL -u {who} perl; rm -r {planted} /srv/map.pl")
 
