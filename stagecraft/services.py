@@ -66,6 +66,15 @@ class PhpFpm(Service):
         self.logs = f"/var/log/php-fpm-{site}"
 
 
+def php_directory(version: str) -> str:
+    return f"/etc/php/{version}/fpm"
+
+
+def php_settings(version: str) -> list[str]:
+    """What every instance of this version loads besides its own."""
+    return [f"{php_directory(version)}/php.ini", f"{php_directory(version)}/conf.d"]
+
+
 class Redis(Service):
     """Runs as a user of its own, so that the site's cannot replace its socket or its data."""
 

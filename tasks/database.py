@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from posixpath import dirname
 
 from pyinfra import logger
@@ -9,6 +10,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import OperationMeta
 from pyinfra.context import host
 
+from stagecraft.engines import Engine
 from stagecraft.errors import ServerError
 from stagecraft.facts.database import Database, DatabaseFact
 from stagecraft.facts.neighbours import Listener
@@ -23,9 +25,10 @@ from stagecraft.operations.database import (
 from stagecraft.operations.files import Check, Written
 from stagecraft.operations.nodes import Directory, File
 from stagecraft.operations.services import RESTART, running
-from stagecraft.paths import DATABASE_LOGINS, database_login
+from stagecraft.paths import DATABASE_LOGINS
 from stagecraft.render import file
 from stagecraft.run import Run, this_run
+from stagecraft.secrets import Secret
 from stagecraft.services import unit_file
 from stagecraft.settings import Environment, Site
 
@@ -58,12 +61,7 @@ def database_server() -> None:
             Directory(override),
             file(f"{override}/stagecraft.conf", "database/override.conf.j2"),
         ],
-        check=Check(
-            engine.checker,
-            f"{engine.checker} >/dev/null",
-            (dirname(engine.settings),),
-            engine.unit,
-        ),
+        check=check(engine),
     )
     running(
         name=f"Run {engine}",
@@ -74,6 +72,11 @@ def database_server() -> None:
         refresh=RESTART,
         shared=True,
     )
+
+
+def check(engine: Engine) -> Check:
+    directories = (dirname(engine.settings),)
+    return Check(engine.checker, f"{engine.checker} >/dev/null", directories, engine.unit)
 
 
 def ours(run: Run) -> bool:
@@ -97,23 +100,7 @@ def exposed(run: Run) -> list[Listener]:
 def database(site: Site) -> list[Written | OperationMeta]:
     run = this_run()
     run.manifest.databases.add(site.database.name)
-    secrets = run.secrets[site.key]
-    logins = [
-        Login(
-            user=site.database.user,
-            password=secrets["DB_PASSWORD"].reveal(),
-            option_file=database_login(site.database.user),
-            privileges=APP_PRIVILEGES,
-            connections=site.database.connections,
-        ),
-        Login(
-            user=site.database.migrator,
-            password=secrets["DB_MIGRATOR_PASSWORD"].reveal(),
-            option_file=database_login(site.database.migrator),
-            privileges=MIGRATOR_PRIVILEGES,
-            connections=MIGRATOR_CONNECTIONS,
-        ),
-    ]
+    logins = logins_of(site, run.secrets[site.key])
     written = files.tree(
         name=f"Write the logins of {site.database.name}",
         tree="database",
@@ -134,6 +121,15 @@ def database(site: Site) -> list[Written | OperationMeta]:
         after=[written],
     )
     return [written, made]
+
+
+def logins_of(site: Site, secrets: Mapping[str, Secret]) -> list[Login]:
+    database = site.database
+    password, migrators = secrets["DB_PASSWORD"], secrets["DB_MIGRATOR_PASSWORD"]
+    return [
+        Login(database.user, password.reveal(), APP_PRIVILEGES, database.connections),
+        Login(database.migrator, migrators.reveal(), MIGRATOR_PRIVILEGES, MIGRATOR_CONNECTIONS),
+    ]
 
 
 def refuse_unknown_collations(environment: Environment, present: Database) -> None:

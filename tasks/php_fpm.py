@@ -16,7 +16,7 @@ from stagecraft.operations.packages import Installed
 from stagecraft.operations.services import RESTART, running
 from stagecraft.render import file
 from stagecraft.run import this_run
-from stagecraft.services import PhpFpm
+from stagecraft.services import PhpFpm, php_directory, php_settings
 from stagecraft.settings import Site
 from stagecraft.sizes import cpu_weight, pool
 from tasks.machine import php_version
@@ -40,20 +40,14 @@ UNREACHED = (
 @deploy("PHP-FPM")
 def php_fpm(site: Site, installed: Installed) -> None:
     machine = this_run().machine
-    php = php_version(site, machine)
-    service = PhpFpm(site.name)
+    php, service = php_version(site, machine), PhpFpm(site.name)
     unit_file, socket_unit_file = service.files
-    shared = f"/etc/php/{php}/fpm"
-    directory = f"{shared}/{site.name}"
+    directory = f"{php_directory(php)}/{site.name}"
     socket_written = files.tree(
         name=f"Write {socket_unit_file}",
         tree="socket",
         site=site.name,
-        nodes=[
-            # systemd makes it, and would leave it to the site where an earlier version did.
-            Directory(dirname(service.socket)),
-            file(socket_unit_file, "php-fpm/unit.socket.j2", site=site, socket=service.socket),
-        ],
+        nodes=socket(site, service),
     )
     written = files.tree(
         name=f"Write {directory}",
@@ -65,7 +59,7 @@ def php_fpm(site: Site, installed: Installed) -> None:
     running(
         name=f"Run PHP-FPM of {site.name}",
         unit=service.unit,
-        watched=[directory, f"{shared}/php.ini", f"{shared}/conf.d"],
+        watched=[directory, *php_settings(php)],
         unit_files=[unit_file],
         after=[written, *installed.extends(php)],
     )
@@ -80,15 +74,24 @@ def php_fpm(site: Site, installed: Installed) -> None:
     )
 
 
+def socket(site: Site, service: PhpFpm) -> list[Node]:
+    return [
+        # systemd makes it, and would leave it to the site where an earlier version did.
+        Directory(dirname(service.socket)),
+        file(service.files[1], "php-fpm/unit.socket.j2", site=site, socket=service.socket),
+    ]
+
+
 def check(directory: str, site: Site, php: str) -> Check:
     """As the site's user: it opens the slow log, and would leave one that root owns."""
+    ini, shared = php_settings(php)
     return Check(
         f"php-fpm{php} --test",
-        f"PHP_INI_SCAN_DIR=/etc/php/{php}/fpm/conf.d:{directory}"
+        f"PHP_INI_SCAN_DIR={shared}:{directory}"
         f" setpriv --reuid {site.name} --regid {site.name} --clear-groups"
-        f" php-fpm{php} --test --php-ini /etc/php/{php}/fpm/php.ini"
+        f" php-fpm{php} --test --php-ini {ini}"
         f" --fpm-config {directory}/php-fpm.conf",
-        (f"/etc/php/{php}/fpm",),
+        (php_directory(php),),
         PhpFpm(site.name).unit,
     )
 

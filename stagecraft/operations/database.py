@@ -34,14 +34,18 @@ UNLOGGED = "SET SESSION sql_log_off = ON, SESSION long_query_time = 3600"
 
 @dataclass(frozen=True)
 class Login:
-    """A declared account. `password` is clear text; `option_file` is where the server keeps it
-    for clients; `connections` limits simultaneous ones (0: no limit)."""
+    """A declared account. `password` is clear text; `connections` limits simultaneous ones (0: no
+    limit)."""
 
     user: str
     password: str = field(repr=False)
-    option_file: str
     privileges: frozenset[str]
     connections: int = 0
+
+    @property
+    def option_file(self) -> str:
+        """Where the server keeps the password for clients."""
+        return database_login(self.user)
 
 
 def literal(text: str) -> str:

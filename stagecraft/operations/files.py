@@ -16,7 +16,6 @@ from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host, state
 
 from stagecraft.facts.files import Entry, Tree, becoming_for_a_while
-from stagecraft.manifest import Manifest
 from stagecraft.operations.diff import show
 from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant
 from stagecraft.operations.scripts import run_script, script
@@ -102,23 +101,16 @@ def tree(
         user: who reads and writes. Below directories that another user can write to, it must be
             that one: root would follow the links they put in its way.
     """
-    tree = f"{tree}-{site}" if site else tree
+    tree, manifest = f"{tree}-{site}" if site else tree, this_run().manifest
     if this_run().checks:
-        nodes = this_run().manifest.sealed(nodes)
-    stale = this_run().manifest.declare(tree, nodes, site)
+        nodes = manifest.sealed(nodes)
+    stale = manifest.declare(tree, nodes, site)
     if own := sorted({node.origin for node in nodes if is_overridden(node)}):
         name += f", from {', '.join(own)}"
     if stale:
         name += f", remove {', '.join(node.path for node in stale)}"
-    meta = install(
-        name=name,
-        tree=tree,
-        nodes=[*nodes, *stale],
-        check=check,
-        user=user,
-        needs=needs,
-        manifest=this_run().manifest,
-    )
+    nodes = [*nodes, *stale]
+    meta = install(name=name, tree=tree, nodes=nodes, check=check, user=user, needs=needs)
     return Written(tree, meta)
 
 
@@ -140,12 +132,12 @@ def install(
     check: Check | None,
     user: str,
     needs: Sequence[Written | OperationMeta],
-    manifest: Manifest,
 ) -> Generator[StringCommand]:
     """What `tree` ensures. New paths are recorded in the manifest before they are made, so that an
     interrupted run leaves nothing behind that no later one knows."""
     if not nodes:
         return
+    manifest = this_run().manifest
     entries = host.get_fact(Tree, paths=[node.path for node in nodes], user=user)
     changes = differing(nodes, entries)
     saw(*(Place(tree, node, entries.get(node.path), user) for node in changes))

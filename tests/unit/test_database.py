@@ -58,7 +58,6 @@ def a_login(privileges: frozenset[str] = APP_PRIVILEGES, **values: Any) -> Login
     defaults: dict[str, Any] = {
         "user": "askpro",
         "password": "hunter2",
-        "option_file": "/x.cnf",
         "connections": 60,
     }
     return Login(privileges=privileges, **defaults | values)

@@ -125,7 +125,7 @@ def test_a_service_s_account(see: Any, account: ServiceAccount, stands: bool) ->
     assert seen.stands == stands
 
 
-LOGIN = database.Login("app", "hunter2", "/x.cnf", database.APP_PRIVILEGES, 60)
+LOGIN = database.Login("app", "hunter2", database.APP_PRIVILEGES, 60)
 OWN = {"`a\\_b`.*": set(database.APP_PRIVILEGES)}
 
 

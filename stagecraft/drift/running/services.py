@@ -22,7 +22,7 @@ from stagecraft.facts.processes import Processes, ProcessesFact
 from stagecraft.manifest import PathRecord
 from stagecraft.run import this_run
 from stagecraft.seen import Service
-from stagecraft.services import FAIL2BAN, NGINX, PhpFpm, Redis
+from stagecraft.services import FAIL2BAN, NGINX, PhpFpm, Redis, php_settings
 from tasks.machine import php_version
 
 LOADED_WHOLE = {
@@ -74,8 +74,7 @@ def loaded_by(unit: str, declared: Declared) -> list[str]:
     plan tells."""
     for site in declared.environment.sites:
         if unit == PhpFpm(site.name).unit:
-            shared = f"/etc/php/{php_version(site, declared.machine)}/fpm"
-            return [f"{shared}/php.ini", f"{shared}/conf.d"]
+            return php_settings(php_version(site, declared.machine))
     return LOADED_WHOLE.get(unit, [])
 
 
