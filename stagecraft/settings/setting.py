@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 PositiveInt = Annotated[int, Field(gt=0, le=100_000)]
-"""Connections, processes, seconds: MariaDB's max_connections has the lowest limit of all."""
+"""Connections, processes, seconds: a database's max_connections has the lowest limit of all."""
 
 Port = Annotated[int, Field(gt=0, lt=65536)]
 
