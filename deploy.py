@@ -27,7 +27,6 @@ from tasks.removed import removed_sites, removed_steps
 from tasks.tls import acme_certificates, first_certificates
 
 _run = this_run()
-_run.open_secrets()
 _run.machine = machine(_run.environment)
 lock()
 extend(globals())  # a team's own steps, before and after the stages below

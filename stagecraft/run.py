@@ -18,11 +18,11 @@ from stagecraft.seen import Place, Seen, Service, State
 from stagecraft.settings import Environment, environment_of
 
 
-@dataclass
+@dataclass(repr=False)
 class Run:
-    """`machine`, `neighbours` and `secrets` are known once they have been asked for, `manifest`
-    once the run has begun, `planned` once deploy.py has been planned for the check: the paths that
-    it declares, or would remove. `lock` is held as long as the run lasts.
+    """`machine` and `neighbours` are known once they have been asked for, `manifest` once the run
+    has begun, `planned` once deploy.py has been planned for the check: the paths that it declares,
+    or would remove. `lock` is held as long as the run lasts.
 
     Of a run that `checks`, nothing is ever executed: its secrets are stand-ins, files with secrets
     are compared by the sum that the last run has recorded, and a refusal waits in `refusals` until
@@ -32,8 +32,6 @@ class Run:
     manifest: Manifest = field(default_factory=lambda: Manifest(""))
     machine: Machine = field(init=False)
     neighbours: Neighbours = field(init=False)
-    secrets: dict[str, dict[str, Secret]] = field(init=False)
-    """By site and name."""
     seen: dict[str, list[Seen]] = field(default_factory=dict)
     """By operation."""
     services: list[Service] = field(default_factory=list)
@@ -51,9 +49,11 @@ class Run:
         """Itself: `host.data` copies whatever it is asked for."""
         return self
 
-    def open_secrets(self) -> None:
+    @cached_property
+    def secrets(self) -> dict[str, dict[str, Secret]]:
+        """By site and name."""
         name, root = self.environment.name, Path(host.data.root)
-        self.secrets = stand_ins(self.environment) if self.checks else secrets_for(name, root)
+        return stand_ins(self.environment) if self.checks else secrets_for(name, root)
 
     def refuse(self, refusal: ServerError) -> None:
         """Raises it, unless the run only checks."""

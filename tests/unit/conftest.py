@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from inspect import isfunction
 from pathlib import Path
 from pkgutil import iter_modules
@@ -193,8 +194,9 @@ class SecretRun(Run):
 
     make: Callable[[Site], dict[str, Secret]]
 
-    def open_secrets(self) -> None:
-        self.secrets = {site.key: self.make(site) for site in self.environment.sites}
+    @cached_property
+    def secrets(self) -> dict[str, dict[str, Secret]]:
+        return {site.key: self.make(site) for site in self.environment.sites}
 
 
 def listen(module: ModuleType, written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
