@@ -23,7 +23,7 @@ from stagecraft.render import file
 from stagecraft.run import this_run
 from stagecraft.secrets import Secret
 from stagecraft.services import NGINX, Nginx, PhpFpm
-from stagecraft.settings import Environment, Site
+from stagecraft.settings import Site
 
 SNIPPETS = "/etc/nginx/snippets/stagecraft"
 
@@ -83,18 +83,15 @@ def run_nginx(written: Sequence[Written | OperationMeta]) -> None:
     running(
         name="Run nginx",
         unit=NGINX,
-        watched=read_by_nginx(this_run().environment),
+        watched=read_by_nginx(),
         after=written,
         refresh=RELOAD,
     )
 
 
-def read_by_nginx(environment: Environment) -> list[str]:
-    return [
-        "/etc/nginx",
-        CERTIFICATES,
-        *(f"{Nginx(site.name).certificate}/" for site in environment.sites),
-    ]
+def read_by_nginx() -> list[str]:
+    sites = this_run().environment.sites
+    return ["/etc/nginx", CERTIFICATES, *(f"{Nginx(site.name).certificate}/" for site in sites)]
 
 
 def shared(machine: Machine, neighbours: Neighbours) -> list[Node]:

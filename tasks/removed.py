@@ -21,7 +21,7 @@ from tasks.nginx import read_by_nginx
 @deploy("Removed sites")
 def removed_sites() -> None:
     """Comes when nginx asks them nothing any more. What there is of them, their records say."""
-    environment, manifest, withdrawn = this_run().environment, this_run().manifest, []
+    manifest, withdrawn = this_run().manifest, []
     removed = manifest.removed_sites()
     for name in manifest.installed_sites():
         for unit in manifest.left_units(name):
@@ -34,7 +34,7 @@ def removed_sites() -> None:
     for name in removed:
         locked(
             name=f"Lock the database accounts of {name}",
-            engine=environment.server.engine,
+            engine=this_run().environment.server.engine,
             users=manifest.logins_of(name),
         )
         withdrawn.append(
@@ -49,7 +49,7 @@ def removed_sites() -> None:
         reloaded(
             name="Have nginx let go of their certificates",
             unit=NGINX,
-            watched=read_by_nginx(environment),
+            watched=read_by_nginx(),
             after=withdrawn,
             refresh=RELOAD,
         )
