@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from stagecraft.engines.mariadb import MARIADB
-from stagecraft.facts.accounts import Account as ServiceAccount
 from stagecraft.facts.admins import Account, Accounts
 from stagecraft.facts.database import Account as Login
 from stagecraft.facts.database import Database
@@ -114,14 +113,15 @@ def test_an_admin(see: Any, account: Account | None, members: set[str], found: V
 @pytest.mark.parametrize(
     ("account", "stands"),
     [
-        (ServiceAccount("a", "a", "a", "/a", accounts.NO_LOGIN), True),
-        (ServiceAccount("a", "a", "a", "/a", "/bin/bash"), False),
-        (ServiceAccount("a", "a", "b", "/a", accounts.NO_LOGIN), False),
-        (ServiceAccount(), False),
+        (Account(990, "/a", accounts.NO_LOGIN, gid=980), True),
+        (Account(990, "/a", "/bin/bash", gid=980), False),
+        (Account(990, "/a", accounts.NO_LOGIN, gid=33), False),
+        (None, False),
     ],
 )
-def test_a_service_s_account(see: Any, account: ServiceAccount, stands: bool) -> None:
-    (seen,) = see(accounts, accounts.system_account, account, account="a", home="/a")
+def test_a_service_s_account(see: Any, account: Account | None, stands: bool) -> None:
+    known = Accounts({"a": account} if account else {}, gid=980)
+    (seen,) = see(accounts, accounts.system_account, known, account="a", home="/a")
     assert seen.stands == stands
 
 
