@@ -1,4 +1,4 @@
-"""pyinfra's own settings; it runs this file before the inventory."""
+"""pyinfra's configuration, which it runs before the inventory."""
 
 import signal
 
@@ -16,7 +16,7 @@ with uninterrupted():
     from stagecraft.harmless import Harmless, echo
     from stagecraft.inventory import confirm, refuse_misread_arguments
 
-config.REQUIRE_PYINFRA_VERSION = "~=3.10.0"  # stagecraft/ leans on details of this series
+config.REQUIRE_PYINFRA_VERSION = "~=3.10.0"  # stagecraft/ depends on details of this series
 
 ssh.adopt()
 set_echo(echo)

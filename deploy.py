@@ -29,7 +29,7 @@ from tasks.tls import acme_certificates, first_certificates
 _run = this_run()
 _run.machine = machine(_run.environment)
 lock()
-extend(globals())  # a team's own steps, before and after the stages below
+extend(globals())  # a team's own steps, before and after these stages
 
 begin(_run.environment.name)
 refuse_clashes()
@@ -37,7 +37,7 @@ _installed = packages()
 host()
 database_server()
 for _site in _run.environment.sites:
-    # What fails here spoils this site alone; `complete` makes the run fail in the end.
+    # A failure here affects only this site; `complete` makes the run fail at the end.
     app(_site, _ignore_errors=True)
     reach(_site, _ignore_errors=True)
     _services = [*database(_site, _ignore_errors=True), *redis(_site, _ignore_errors=True)]

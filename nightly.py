@@ -1,7 +1,7 @@
 """Installs the nightly check on the machine that runs it: pyinfra @local nightly.py
 
-With `--data checkout=/srv/stagecraft`, for another checkout than this one, and
-`--data environments=production,staging`, for not all whose servers are no throwaways.
+`--data checkout=/srv/stagecraft` uses another checkout, `--data environments=production,staging`
+checks only these environments instead of all except those of throwaway servers.
 """
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""What an operator does with the `stagecraft` command: everything but changing servers, which is
-pyinfra's. Each verb is a module of the room it belongs to, and is loaded when it is asked for."""
+"""The `stagecraft` command: everything that an operator does except changing servers, which pyinfra
+does. Each verb is in a module of its own package, which is loaded on demand."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ VERBS = {
     "init": "stagecraft.init.command",
     "completion": "stagecraft.command",
 }
-"""The module of each verb, which has it under the verb's name."""
+"""The module of each verb, in which a function has the verb's name."""
 
 SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete}
 
 EPILOG = """\b
 Exit codes:
-  0    done, or yes
-  1    failed, or not everything could be done: what is known is shown
-  2    no: what was asked for was found wrong, like drift
+  0    success
+  1    failed, or incomplete: available results are shown
+  2    a check found something wrong, such as drift
   130  interrupted; 143 by SIGTERM
 
-What changes servers is run by pyinfra: pyinfra INVENTORY deploy.py, bootstrap.py, nightly.py.
+To change servers, use pyinfra: pyinfra INVENTORY deploy.py, bootstrap.py or nightly.py.
 """
 
 
@@ -58,7 +58,7 @@ class Verbs(click.Group):
 
 
 class EnvironmentName(click.ParamType[str]):
-    """An environment of the project in the working directory; completed on a Tab."""
+    """An environment of the project in the working directory, with completion."""
 
     name = "environment"
 
@@ -68,7 +68,7 @@ class EnvironmentName(click.ParamType[str]):
         if value not in known:
             name = Path(value).stem
             if name in known:
-                self.fail(f"{value} is a file: name the environment: {name}")
+                self.fail(f"{value} is a file; use the environment's name: {name}")
             self.fail(f"there is no group_data/{value}.yml{did_you_mean(value, known)}")
         return value
 
@@ -84,14 +84,14 @@ class EnvironmentName(click.ParamType[str]):
 @click.command(cls=Verbs, epilog=EPILOG)
 @click.version_option(package_name="stagecraft")
 def stagecraft() -> None:
-    """Laravel environments on Debian servers: is a server what its files say, and what do they
-    say? Start it in the project's directory."""
+    """Checks Laravel environments on Debian servers, and edits settings and secrets. Run it in
+    the project's directory."""
 
 
 @click.command()
 @click.argument("shell", type=click.Choice(list(SHELLS)))
 def completion(shell: str) -> None:
-    """Prints what completes this command in a shell.
+    """Prints a script that completes this command in a shell.
 
     \b
     bash: echo 'eval "$(.venv/bin/stagecraft completion bash)"' >> ~/.bashrc
@@ -102,8 +102,8 @@ def completion(shell: str) -> None:
 
 
 def main() -> int:
-    """The exit code. A wrong command line is something that was not done: 1, not click's 2, which
-    is a no."""
+    """Returns the exit code. For a wrong command line it is 1, not click's 2, which stands for
+    drift."""
     try:
         code: int | None = stagecraft(prog_name="stagecraft", standalone_mode=False)
     except click.Abort:

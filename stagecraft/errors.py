@@ -1,4 +1,4 @@
-"""What the operator did or must do, said without a traceback."""
+"""Errors that are shown to the operator without a traceback."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pyinfra_cli.exceptions import CliError  # type: ignore[import-untyped]
 
 
 class BrokenTemplate(PyinfraError, CliError):  # type: ignore[misc]
-    """A template that cannot be rendered; nothing was changed on any server."""
+    """A template cannot be rendered; nothing was changed on any server."""
 
 
 class BrokenOverride(PyinfraError, CliError):  # type: ignore[misc]
-    """A step of overrides/ that cannot be planned; nothing was changed on any server."""
+    """A step of overrides/ cannot be planned; nothing was changed on any server."""
 
 
 class ServerError(PyinfraError, CliError):  # type: ignore[misc]
-    """A server that cannot become what is declared; nothing was changed on it."""
+    """A server cannot reach its declared state; nothing was changed on it."""
 
 
 class CommandLineError(PyinfraError, CliError):  # type: ignore[misc]
-    """Arguments or an environment that a run would misread; exit code 1."""
+    """Wrong arguments or environment variables; exit code 1."""

@@ -1,4 +1,4 @@
-"""What stands between pyinfra's command line and the settings."""
+"""Connects pyinfra's command line with the settings."""
 
 from __future__ import annotations
 
@@ -30,28 +30,27 @@ _ask = cli._do_confirm
 Hosts = list[tuple[str, dict[str, Any]]]
 
 INVENTORIES = "inventories"
-"""The directory where they are; all that stands beside it is no inventory."""
+"""The directory of inventories; files elsewhere are not inventories."""
 
 BOOTSTRAP = "bootstrap"
-"""The verb of first contacts."""
+"""The verb for first contact with a server."""
 
 DEPLOY = "deploy"
 """The verb that needs the secrets."""
 
 OF_ENVIRONMENTS = {BOOTSTRAP, DEPLOY}
-"""The verbs that run on the server of an environment."""
+"""The verbs that need an environment."""
 
 UNTRANSLATED = {"LC_ALL": "C"}
-"""The language in which facts and operations read what a server's programs say: that of its own
-locale would be another one on each server."""
+"""Facts and operations parse the output of programs, which would depend on each server's locale."""
 
 
 def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, Any]]:
     """pyinfra's (hosts, group data) for an environment, without its secrets.
 
-    Checks all that can be checked before a connection is opened: the settings, that the SSH
-    files can be used, and for deploy.py that every secret is there and opens. Raises SettingsError,
-    and CommandLineError for a run that would not do what it was told.
+    Before a connection is opened, checks the settings, the SSH files, and for deploy.py that every
+    secret exists and can be decrypted. Raises SettingsError, and CommandLineError for misleading
+    arguments.
     """
     _refuse_without_config()
     settings = read(environment, root)
@@ -74,46 +73,47 @@ def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, An
 
 
 def _refuse_overrides(ours: Collection[str]) -> None:
-    """Refuses --data for a name that the inventory sets, which are `ours`: pyinfra would let it
-    win, unchecked. And for a setting's name, which it does not set; a team's own verb may."""
+    """Refuses --data for `ours`, the names that the inventory sets: pyinfra would let it override
+    them unchecked. Also refuses it for names of settings, which it does not set, except with a
+    team's own verb."""
     of_others = _verbs() - OF_ENVIRONMENTS
     for name in map(_name_of, _told("data") or ()):
         if name in ours or name.startswith("_"):  # pyinfra's arguments of operations
             raise CommandLineError(
-                f"--data {name} would override what the inventory says: omit it. --user, --ssh-port"
-                " and --key name another login, --dry asks for a plan"
+                f"--data {name} would override the inventory: omit it. To log in differently,"
+                " use --user, --ssh-port and --key; to plan, use --dry"
             )
         if not of_others and (settings := set(name.split(".")) & setting_names()):
             raise CommandLineError(
-                f"--data {name} sets nothing: {settings.pop()} is a setting, which a run reads from"
-                " group_data/ alone"
+                f"--data {name} has no effect: {settings.pop()} is a setting, which is read only"
+                " from group_data/"
             )
 
 
 def _refuse_without_config() -> None:
-    """pyinfra reads config.py from the working directory alone, and does without it elsewhere:
-    without our comparison of host keys, and with plans that are empty."""
+    """pyinfra reads config.py only from the working directory. Without it, host keys would not be
+    compared, and plans would be empty."""
     if click.get_current_context(silent=True) and cli._do_confirm is not confirm:
         raise CommandLineError(
-            "config.py was not read: pyinfra looks for it in the directory where it is started:"
-            f" start it in {REPOSITORY}, without --config"
+            "config.py was not read: pyinfra looks for it only in the directory it is started in."
+            f" Start it in {REPOSITORY}, without --config"
         )
 
 
 def _refuse_second_environment(settings: Environment) -> None:
-    """pyinfra would give the server that two environments share the data of the last one alone."""
+    """For a server that two environments share, pyinfra would use only the last one's data."""
     context = click.get_current_context(silent=True)
     loaded: dict[str, str] = context.meta.setdefault(__name__, {}) if context else {}
     server, name = settings.server.name, settings.name
     if (first := loaded.setdefault(server, name)) != name:
         raise CommandLineError(
-            f"the inventory names {server} twice, for {first} and for {name}: a run takes one"
-            " environment of a server; start it once for each"
+            f"the inventory lists {server} twice, for {first} and for {name}: a run applies only"
+            " one environment to a server; run each one separately"
         )
 
 
 def _files() -> list[Path]:
-    """What pyinfra was told to run; nothing for exec, fact and the like, which take any words."""
+    """The files that pyinfra was told to run; none for exec, fact and the like."""
     files = [Path(operation) for operation in _told("operations") or ()]
     return files if all(file.suffix == ".py" for file in files) else []
 
@@ -123,26 +123,26 @@ def _verbs() -> set[str]:
 
 
 def _target(server: Server) -> str:
-    """What pyinfra takes for the server: its name, after that of the connector if it is ours."""
+    """The server's name for pyinfra, prefixed with the connector's name if it is ours."""
     return f"@stagecraft/{server.name}" if levers() else server.name
 
 
 def _memory(settings: Environment, root: Path) -> dict[str, str | None]:
-    """Where a run of this verb on this server finds the facts that the last one asked for."""
+    """Where the facts that the last run of this verb on this server read are recorded."""
     verb = _verb()
     name = f"{settings.name}-{settings.server.name}-{verb}.json"
     return {"foreseen_facts": str(root / ".stagecraft/foreseen" / name) if verb else None}
 
 
 def _verb() -> str:
-    """The file that pyinfra was told to run, without .py; nothing where that is not one."""
+    """The file that pyinfra was told to run, without .py; empty unless it is exactly one."""
     verbs = _verbs()
     return verbs.pop() if len(verbs) == 1 else ""
 
 
 def _only_plans() -> bool:
-    """Whether pyinfra was told to show what it would do: --dry, or --json without -y. Known here
-    alone: pyinfra runs deploy.py where click's context cannot be seen."""
+    """Whether pyinfra was told only to plan: --dry, or --json without -y. Determined here, because
+    deploy.py runs where click's context is not visible."""
     context = click.get_current_context(silent=True)
     if context is None:
         return True
@@ -151,7 +151,7 @@ def _only_plans() -> bool:
 
 
 def _connection(server: Server, root: Path) -> dict[str, Any]:
-    """How pyinfra reaches the server; what is None is left to an ssh_config."""
+    """pyinfra's connection data; an ssh_config decides on what is None."""
     return {
         **_login(server),
         "ssh_hostname": server.address,
@@ -166,7 +166,7 @@ def _connection(server: Server, root: Path) -> dict[str, Any]:
 
 
 def _login(server: Server) -> dict[str, Any]:
-    """The account and port that every run uses, but for a first contact with --user."""
+    """The account and port of every run, except first contact with --user."""
     said = server.model_fields_set if server.ssh_config else {"ssh_user", "ssh_port"}
     return {
         "ssh_user": server.ssh_user if "ssh_user" in said else None,
@@ -175,14 +175,14 @@ def _login(server: Server) -> dict[str, Any]:
 
 
 def _usual_login(server: Server) -> dict[str, Any] | None:
-    """How all other runs log in, where this is a first contact: it may have happened before."""
+    """For first contact, the login of all other runs: the server may already be bootstrapped."""
     if not _first_contact():
         return None
     return {**_login(server), "ssh_keys": _keys(server), "_sudo": _sudo(server.ssh_user)}
 
 
 def _account_of_bootstrap(server: Server) -> str | None:
-    """Who logs in, where bootstrap.py makes that account."""
+    """The account that logs in, if bootstrap.py creates it."""
     made = server.host is not None and server.ssh_user != "root"
     return server.ssh_user if made and not _told("ssh_user") else None
 
@@ -192,8 +192,8 @@ def _first_contact() -> bool:
 
 
 def _keys(server: Server) -> list[str]:
-    """The private keys with which that account may be tried, the likeliest first; an empty name
-    stands for the agent's and the usual ones. At first contact --key may name the provider's."""
+    """The private keys to try for that account, the likeliest first; an empty name stands for the
+    agent's and the usual ones. At first contact --key may be the provider's key."""
     declared, told = server.ssh_key or "", _told("ssh_key")
     if told and not _first_contact():
         return [told]
@@ -201,19 +201,19 @@ def _keys(server: Server) -> list[str]:
 
 
 def _sudo(user: str) -> bool:
-    """Whether the account needs passwordless sudo: everything that a run does is root's."""
+    """Whether the account needs sudo: everything in a run is done as root."""
     return user != "root"
 
 
 def _told(argument: str) -> Any:
-    """What an option such as --user told pyinfra to use in place of what is declared."""
+    """The value of one of pyinfra's options, such as --user."""
     context = click.get_current_context(silent=True)
     return context.params.get(argument) if context else None
 
 
 def _known_hosts(server: Server, root: Path) -> str | None:
-    """Where the server's host key is pinned at first contact: in the project, so that everybody
-    compares with the same one. An ssh_config may name another place."""
+    """The file in which first contact pins the server's host key: in the project, so that everybody
+    compares with the same one, unless an ssh_config names another file."""
     if server.host is None:
         return None
     if server.ssh_config and "userknownhostsfile" in parsed(server.ssh_config).lookup(
@@ -229,7 +229,7 @@ def _wrong_ssh_files(server: Server, root: Path) -> Iterator[Problem]:
         "ssh_config": server.ssh_config and wrong_ssh_config(server.ssh_config, server.address),
         "address": None if server.ssh_config else _wrong_usual_ssh_config(server.address),
     }
-    hint = ": `make server` boots the server and writes it" if server.throwaway else ""
+    hint = ": `make server` boots the server and creates it" if server.throwaway else ""
     found: dict[KeyPath, str] = {
         ("servers", server.name, key): message for key, message in wrong.items() if message
     }
@@ -241,7 +241,7 @@ def _wrong_ssh_files(server: Server, root: Path) -> Iterator[Problem]:
 
 
 def _wrong_usual_ssh_config(address: str) -> str | None:
-    """The operator's own file, which pyinfra reads where the settings name none."""
+    """The operator's own ssh_config, which pyinfra reads if the settings name none."""
     usual = Path(os.path.expanduser("~/.ssh/config"))  # noqa: PTH111
     try:
         usual.stat()
@@ -253,12 +253,12 @@ def _wrong_usual_ssh_config(address: str) -> str | None:
 
 
 def refuse_misread_arguments() -> None:
-    """Refuses what pyinfra 3.10 takes for something else, does nothing about, and exits 0.
+    """Refuses arguments that pyinfra 3.10 would misread and then exit with 0.
 
-    An inventory that does not exist (a host name to pyinfra), or none where a verb needs one, a
-    second inventory (a deploy file that plans nothing), a --limit or --exclude that matches nothing
-    and a plan without change detection, which is always empty. And what ends with a traceback: a
-    --key that is none, --data without a value.
+    These are: an inventory that does not exist (to pyinfra, a host name), none although a verb
+    needs one, a second one (to pyinfra, a deploy file without operations), a --limit or --exclude
+    that matches nothing, and a plan without change detection, which is always empty. Also refuses
+    arguments that end with a traceback: a --key that is not a key, and --data without a value.
     Raises CommandLineError. Does nothing outside pyinfra's command line.
     """
     context = click.get_current_context(silent=True)
@@ -275,13 +275,13 @@ def refuse_misread_arguments() -> None:
 
 
 def confirm(question: str) -> bool:
-    """What pyinfra asks, if there is somebody to answer. Raises CommandLineError if not."""
+    """Asks pyinfra's question. Raises CommandLineError without a terminal."""
     try:
         answer: bool = _ask(question)
     except (EOFError, RuntimeError):  # RuntimeError: standard input is closed
         raise CommandLineError(
-            "nobody is there to confirm, and nothing was changed: -y applies without asking,"
-            " --dry only plans"
+            "there is no terminal to confirm the changes, so nothing was changed: use -y to apply"
+            " without asking, or --dry to plan"
         ) from None
     return answer
 
@@ -290,8 +290,8 @@ def _refuse_second_inventory() -> None:
     for file in _files():
         if file.parent.name == INVENTORIES:
             raise CommandLineError(
-                f"{file} is an inventory, and pyinfra takes one, before all else; start it once for"
-                f" each: pyinfra {file} deploy.py"
+                f"{file} is a second inventory, and pyinfra takes only one, as the first argument;"
+                f" run it separately: pyinfra {file} deploy.py"
             )
 
 
@@ -301,22 +301,24 @@ def _refuse_missing_inventory(inventory: str) -> None:
         return
     known = ", ".join(sorted(str(path) for path in Path(INVENTORIES).glob("*.py")))
     if path.exists():
-        raise CommandLineError(f"{inventory} is no inventory; there are: {known}")
+        raise CommandLineError(f"{inventory} is not an inventory; there are: {known}")
     if any(map(_is_path, inventory.split(","))):
         raise CommandLineError(f"there is no inventory {inventory}; there are: {known}")
     if verbs := _verbs() & OF_ENVIRONMENTS:
         raise CommandLineError(
-            f"{verbs.pop()}.py runs on the server of an environment, which {inventory} is not:"
-            f" name an inventory in its place; there are: {known}"
+            f"{verbs.pop()}.py needs an inventory of an environment, which {inventory} is not;"
+            f" there are: {known}"
         )
     told = dict.fromkeys(map(_name_of, _told("data") or ()))
     listed = "@" in inventory or "," in inventory  # hosts to pyinfra, whatever they are called
     if not listed and not make_inventory(inventory, told, str(Path.cwd())):
-        raise CommandLineError(f"there is no host and no inventory {inventory}; there are: {known}")
+        raise CommandLineError(
+            f"{inventory} is neither a host nor an inventory; there are: {known}"
+        )
 
 
 def _is_path(name: str) -> bool:
-    """Whether a name that pyinfra would take for a host's was meant for a file."""
+    """Whether a name that pyinfra would use as a host name was meant as a file."""
     return not name.startswith("@") and ("/" in name or name.endswith(".py"))
 
 
@@ -328,7 +330,7 @@ def _refuse_wrong_key(key: str | None) -> None:
 def _refuse_misshapen_data(told: Iterable[str]) -> None:
     for assignment in told:
         if "=" not in assignment[1:]:
-            message = f"--data {assignment!r} must be a name and a value, like upgrade=true"
+            message = f"--data {assignment!r} must be a name and a value, such as upgrade=true"
             raise CommandLineError(message)
 
 
@@ -338,7 +340,7 @@ def _name_of(assignment: str) -> str:
 
 def _refuse_blind_plan(dry: bool, yes: bool) -> None:
     if dry and yes:
-        raise CommandLineError("--dry with -y shows no change at all: omit -y (or PYINFRA_YES)")
+        raise CommandLineError("--dry with -y never shows changes: omit -y (or PYINFRA_YES)")
 
 
 def _refuse_unmatched(arguments: dict[str, Any]) -> None:

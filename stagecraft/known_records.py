@@ -1,5 +1,5 @@
-"""The project's own word on records that a server keeps, in `known_records` beside `known_hosts`:
-whoever is root on a server can write its records, but not this file."""
+"""Checksums of records that servers keep, in `known_records` next to `known_hosts`: root on a
+server can change its records, but not this file."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ AS_FOUND = "as-found"
 
 @dataclass(frozen=True)
 class KnownRecords:
-    """Those of one server. A line of the file says server, record and sum. `lasting` is False for a
-    throwaway server's, which nobody commits."""
+    """The checksums of one server's records. A line has server, record and checksum. `lasting` is
+    False for a throwaway server, whose file nobody commits."""
 
     path: Path
     server: str
     lasting: bool = True
 
     def sum(self, record: str) -> str:
-        """What is known of the record; empty where nothing is."""
+        """The known checksum of the record; empty if there is none."""
         return next((line.split()[2] for line in self._lines() if self._of(record, line)), "")
 
     def line(self, record: str, text: str) -> str:
-        """What vouches for this text of the record."""
+        """The line that vouches for this text of the record."""
         return f"{self.server} {record} {digest(text)}"
 
     def note(self, record: str, text: str) -> None:
-        """Vouches for this text, and for no other one any more."""
+        """Replaces the record's checksum with that of this text."""
         others = [line for line in self._lines() if not self._of(record, line)]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_name(f".{FILE}.partial")
@@ -45,7 +45,7 @@ class KnownRecords:
         return words[:2] == [self.server, record] and len(words) == 3
 
     def _lines(self) -> list[str]:
-        """Raises SettingsError for what is there and cannot be read."""
+        """Raises SettingsError for an unreadable file."""
         if not self.path.exists():
             return []
         if wrong := not_text(self.path):
@@ -54,7 +54,7 @@ class KnownRecords:
 
 
 def known_records(server: Server, root: Path) -> KnownRecords:
-    """Those of a throwaway server are as short-lived as it is."""
+    """A throwaway server's checksums are in .stagecraft/, and deleted with it."""
     directory = root / ".stagecraft" if server.throwaway else root
     return KnownRecords(directory / FILE, server.name, lasting=not server.throwaway)
 

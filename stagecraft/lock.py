@@ -21,10 +21,10 @@ HOLD_LOCK = Path(__file__).with_name("hold_lock.sh").read_text()
 
 
 def lock() -> None:
-    """Ensures that no other run changes this server until this one has ended, be it by SIGKILL.
+    """Ensures that no other run changes this server until this one has ended, even by SIGKILL.
 
     Does nothing for a run that only plans. Raises ServerError with the holder and the time, or with
-    what the server says where there can be no lock.
+    the server's message if it cannot be locked.
     """
     if host.data.only_plans:
         return
@@ -42,11 +42,11 @@ def lock() -> None:
 
 
 def held_by(holder: str) -> str:
-    return f"{host.name} is being changed by another run, of {holder}; try again when it is over"
+    return f"another run is changing {host.name}: {holder}; try again when it has ended"
 
 
 def no_lock(said: str) -> str:
-    return f"{host.name} gives no lock, without which no run changes it: {said}"
+    return f"{host.name} cannot be locked, so nothing was changed: {said}"
 
 
 def hold_lock(account: str) -> str:

@@ -1,4 +1,4 @@
-"""Proof that an account can log in: a new connection, as the next run will open one."""
+"""Proves that an account can log in, with a new connection like that of the next run."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from stagecraft.connection.host_key import HostKeyChanged
 from stagecraft.errors import ServerError
 
 PATIENCE = 15
-"""Seconds in which sshd must answer: it has just been told to read its files again."""
+"""Seconds to wait for sshd, which is just reloading its configuration."""
 
 UNREACHABLE = ("Could not connect", "SSH error", "EOF error")
-"""How pyinfra's errors begin when the next attempt may well work."""
+"""Prefixes of pyinfra's errors after which another attempt may succeed."""
 
 UNDO = StringCommand("systemctl start stagecraft-revert.service")
 
 
 @dataclass(frozen=True)
 class Login:
-    """The account that the next run uses; without a port, the one that an ssh_config names.
+    """The account and port of the next run. Without a port, that of the ssh_config.
 
-    `keys` are the private ones that its operator has, as their files are called, in the order in
-    which they are tried; an empty name stands for the agent's and the usual ones. `admitted` are
-    the public ones that open the account, in words.
+    `keys` are the operator's private keys, by file name, in the order in which they are tried; an
+    empty name stands for the agent's and the usual ones. `admitted` are descriptions of the public
+    keys that are accepted for the account.
     """
 
     user: str
@@ -45,8 +45,8 @@ class Login:
 
 
 def proven(state: Any, host: Any, login: Login, host_key: str) -> bool:
-    """Whether a new connection of this account gets in and becomes root. If not, says why, and
-    has the server undo the armed change at once. pyinfra passes `state` and `host` by name."""
+    """Whether this account can log in over a new connection and become root. If not, says why and
+    reverts the pending change at once. pyinfra passes `state` and `host` by name."""
     problem = problem_with(login, host_key, host)
     if not problem:
         return True
@@ -55,27 +55,29 @@ def proven(state: Any, host: Any, login: Login, host_key: str) -> bool:
     logger.error(
         host.print_prefix
         + (
-            "sshd and the firewall are what they were before; the old way in is open"
+            "sshd and the firewall were reverted; the old login works"
             if undone
-            else "this run could not undo the change: the server tries by itself within a minute,"
-            " and at its next start"
+            else "this run could not revert the change: the server tries again within a minute and"
+            " at its next boot"
         )
     )
     return False
 
 
 def unlock(state: Any, login: Login) -> None:
-    """Asks for the passphrases of the keys, before the time for a change runs. Raises
+    """Asks for the passphrases of the keys before the time limit of a change starts. Raises
     ServerError."""
     for key in filter(None, login.keys):
         try:
             ssh.unlock(state, key)
         except (PyinfraError, ssh.SSHError, OSError, EOFError) as error:
-            raise ServerError(f"{key}, to log in {login.where}, does not open: {error}") from error
+            raise ServerError(
+                f"{key}, for the login {login.where}, cannot be unlocked: {error}"
+            ) from error
 
 
 def problem_with(login: Login, host_key: str, host: Any) -> str | None:
-    """Why nobody can log in like this; None when it works."""
+    """Why this login fails; None if it works."""
     tried: list[str] = []
     for key in login.keys:
         connector = SSHConnector(host.state, host)
@@ -86,7 +88,7 @@ def problem_with(login: Login, host_key: str, host: Any) -> str | None:
             connect(connector, time.monotonic() + PATIENCE)
             return wrong_with(connector, login, host_key)
         except (HostKeyChanged, OSError, ssh.SSHError) as error:
-            return f"no login {login.where}: {error}"
+            return f"login {login.where} failed: {error}"
         except ConnectError as error:
             refused = error
             if not refusal(error):
@@ -94,11 +96,11 @@ def problem_with(login: Login, host_key: str, host: Any) -> str | None:
         finally:
             if connector.client:
                 connector.client.close()
-    return f"no login {login.where}: {refused}. {advice(refused, login, tried)}"
+    return f"login {login.where} failed: {refused}. {advice(refused, login, tried)}"
 
 
 def connect(connector: SSHConnector, deadline: float) -> None:
-    """Raises the last ConnectError when the deadline (of time.monotonic) has passed."""
+    """Retries until the deadline (time.monotonic), then raises the last ConnectError."""
     while True:
         try:
             return connector.connect()
@@ -112,29 +114,27 @@ def connect(connector: SSHConnector, deadline: float) -> None:
 def wrong_with(connector: SSHConnector, login: Login, host_key: str) -> str | None:
     found = ssh.host_key_of(connector)
     if found and str(found) != host_key:
-        return f"port {login.port} is answered with another host key, by another machine"
+        return f"port {login.port} has another host key: another machine answers there"
     become_root = "true" if login.user == "root" else "sudo -n true"
     session = ssh.begin(connector, become_root, PATIENCE)
     if session is None:
-        return "the connection is gone again"
+        return "the connection was closed"
     if session.status() != 0:
-        return f"{login.user} logs in, but `sudo -n true` fails for that account"
+        return f"{login.user} can log in, but `sudo -n true` fails for this account"
     return None
 
 
 def refusal(error: ConnectError) -> bool:
-    """Whether the server wants another key, or there is none to offer."""
+    """Whether the server refused the keys, or there was no key to offer."""
     return str(error).startswith("Authentication") or "No authentication methods" in str(error)
 
 
 def advice(error: ConnectError, login: Login, tried: Sequence[str]) -> str:
     if not refusal(error):
-        return (
-            "Does a firewall of the provider, or another one on the server, keep that port closed?"
-        )
+        return "Check whether a firewall, on the server or the provider's, blocks this port"
     return (
-        f"None of your SSH keys opens {login.user}; tried: {', '.join(tried) or 'you have none'}."
-        f" The keys that open it: {', '.join(login.admitted)}. Name the private key of one of them"
-        " in group_data/all.yml with ssh_key:, or list your own public key there under host:"
-        " admins: or deploy:"
+        f"None of your SSH keys is accepted for {login.user}; tried:"
+        f" {', '.join(tried) or 'you have none'}. Accepted keys: {', '.join(login.admitted)}. Set"
+        " ssh_key: in group_data/all.yml to the private key of one of them, or add your own public"
+        " key there under host: admins: or deploy:"
     )

@@ -1,4 +1,4 @@
-"""Where a setting stands: YAML read together with the file and line of every key."""
+"""Reads YAML together with the file and line of every key."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from stagecraft.local_files import not_text
 KeyPath = tuple[str | int, ...]
 
 TAKEN_FOR_BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-"""What YAML 1.1 reads as booleans, and who writes it unquoted may mean; as text, PHP takes all of
-it for true."""
+"""Booleans of YAML 1.1. Unquoted, they may be meant as such; as text, PHP treats all of them as
+true."""
 
 MOST_DIGITS = 18
 """A number with more may not fit into 64 bits."""
@@ -26,7 +26,7 @@ MOST_DIGITS = 18
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """A line in a file, and the key that stands there; line 0 means the file as a whole."""
+    """A line in a file, and its key. Line 0 means the whole file."""
 
     file: str
     line: int = 0
@@ -39,7 +39,7 @@ class Place:
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing to put right, and where."""
+    """One problem, and its place."""
 
     place: Place
     message: str
@@ -49,9 +49,9 @@ class Problem:
 
 
 class SettingsError(PyinfraError, CliError):  # type: ignore[misc]
-    """Every problem found, one per line, sorted by file and line.
+    """All problems, one per line, sorted by file and line.
 
-    It is a click error too, so that pyinfra's CLI prints it without a traceback and exits 1.
+    It is also a click error, so that pyinfra's CLI prints it without a traceback and exits with 1.
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
@@ -67,18 +67,18 @@ def _listed(lines: list[str]) -> str:
 
 @dataclass
 class Source:
-    """A YAML file: its data, and the line on which each key stands."""
+    """A YAML file: its data, and the line of each key."""
 
     file: str
     data: dict[str, Any] = field(default_factory=dict)
     lines: dict[KeyPath, int] = field(default_factory=dict)
 
     def place(self, path: KeyPath) -> Place:
-        """Where `path` stands; for a key that is missing, where the nearest parent stands."""
+        """The place of `path`, or of its nearest parent for a missing key."""
         return Place(self.file, self.lines.get(self.known(path), 1), written(path))
 
     def known(self, path: KeyPath) -> KeyPath:
-        """The longest beginning of `path` that the file has."""
+        """The longest prefix of `path` that exists in the file."""
         while path and path not in self.lines:
             path = path[:-1]
         return path
@@ -94,9 +94,9 @@ def written(path: KeyPath) -> str:
 
 
 def read_yaml(path: Path, root: Path) -> Source:
-    """The mapping in the file `path`, named relative to `root` in errors.
+    """The mapping in the file `path`; errors name it relative to `root`.
 
-    Raises SettingsError for what is no YAML, no mapping, or says one key twice.
+    Raises SettingsError for invalid YAML, for anything but a mapping, and for duplicate keys.
     """
     reading = _Reading(Source(_relative(path, root)))
     if wrong := not_text(path):
@@ -109,7 +109,7 @@ def read_yaml(path: Path, root: Path) -> Source:
     except yaml.YAMLError as error:
         reading.refuse(0, (), f"this cannot be read: {error}")
     except RecursionError:
-        reading.refuse(0, (), "this cannot be read: its keys and lists are nested too deep")
+        reading.refuse(0, (), "this cannot be read: its keys and lists are nested too deeply")
     if reading.problems:
         raise SettingsError(reading.problems)
     return reading.source
@@ -122,14 +122,14 @@ def _relative(path: Path, root: Path) -> str:
 class _CoreLoader(yaml.SafeLoader):
     """Reads scalars as YAML 1.2 does.
 
-    PyYAML's 1.1 makes False of "no" (a language), 33300 of `9:15:00` and a date of 2026-01-01.
-    Aliases are refused: two keys on one line, or a value within itself, have no place to name.
+    With YAML 1.1, PyYAML reads "no" (a language) as False, `9:15:00` as 33300 and 2026-01-01 as a
+    date. Aliases are refused, because errors could not name a unique place for their values.
     """
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            message = "an alias (*name): write the value out, or below site_defaults in all.yml"
+            message = "an alias (*name): write out the value, or set it in site_defaults in all.yml"
             raise yaml.composer.ComposerError(None, None, message, mark)
         return super().compose_node(parent, index)
 
@@ -148,7 +148,7 @@ for _tag, _pattern, _first in (
 
 
 class _Reading:
-    """Turns PyYAML's nodes into data, and remembers the lines and what is wrong."""
+    """Turns PyYAML's nodes into data, and collects lines and problems."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -181,11 +181,11 @@ class _Reading:
             key = str(key_node.value)
             here = (*path, key)
             if not isinstance(key_node, yaml.ScalarNode) or not _is_text(key):
-                self.refuse(_line(key_node), path, "has a key that is no text")
+                self.refuse(_line(key_node), path, "has a key that is not text")
                 continue
             if key in data:
                 first = self.source.lines[here]
-                self.refuse(_line(key_node), here, f"stands twice: already on line {first}")
+                self.refuse(_line(key_node), here, f"is defined twice: see line {first}")
                 continue
             self.source.lines[here] = _line(key_node)
             data[key] = self._value(value_node, here)
@@ -194,7 +194,9 @@ class _Reading:
     def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
         text: str = node.value
         if not _is_text(text):
-            self.refuse(_line(node), path, "has a surrogate (\\ud800 to \\udfff), which is no text")
+            self.refuse(
+                _line(node), path, "has a surrogate (\\ud800 to \\udfff), which is not text"
+            )
             return None
         match node.tag.removeprefix("tag:yaml.org,2002:"):
             case "str" if node.style is None and text.lower() in TAKEN_FOR_BOOLEANS:
@@ -217,12 +219,12 @@ class _Reading:
                 advice = f'{text} would be read as {float(text)}: quote it, "{text}"'
                 self.refuse(_line(node), path, advice)
             case _:
-                self.refuse(_line(node), path, f"has the YAML tag {node.tag}: leave it away")
+                self.refuse(_line(node), path, f"has the YAML tag {node.tag}: omit it")
         return None
 
 
 def _is_text(text: str) -> bool:
-    """Whether it can be written to a file: half of a UTF-16 pair, which YAML can escape, cannot."""
+    """Whether it can be encoded. YAML can escape half of a UTF-16 pair, which cannot."""
     return not re.search("[\ud800-\udfff]", text)
 
 

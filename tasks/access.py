@@ -1,4 +1,4 @@
-"""The ways into the machine, sshd and the firewall, changed together: a new port is both's."""
+"""sshd and the firewall, changed together because both depend on the SSH port."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def declared(
         nodes += firewall.nodes([server.ssh_port], settings.firewall)
 
     def transition(now: Ways) -> list[Node]:
-        """What is there, and the new way in beside it; nothing where it leads in already."""
+        """The present access plus the new login; nothing if the new login already works."""
         changing = ("port", "permitrootlogin", "authorizedkeysfile")
         if not unlike({name: wanted[name] for name in changing}, now.settings):
             return []
@@ -94,41 +94,41 @@ def sshd_verdict(wanted: Mapping[str, list[str]]) -> str:
 
 
 def refuse_what_would_be_in_vain(server: Server, settings: Host, ways: Ways) -> None:
-    """Raises ServerError where something else on the server decides who gets in."""
+    """Raises ServerError if something else on the server controls access."""
     if ways.socket:
         raise ServerError(
-            f"{host.name}: systemd's ssh.socket answers there, whose port is not sshd's to say;"
+            f"{host.name}: systemd's ssh.socket listens instead of sshd, and decides on the port;"
             " run there: systemctl disable --now ssh.socket && systemctl enable --now ssh.service"
         )
     if settings.firewall and ways.foreign:
         raise ServerError(
-            f"{host.name} has a firewall already, {' and '.join(ways.foreign)}: stop and disable"
-            f" it there, or leave the firewall to it with servers: {server.name}: host: firewall:"
-            " null in group_data/all.yml"
+            f"{host.name} already has a firewall, {' and '.join(ways.foreign)}: stop and disable it"
+            f" there, or use it instead of ours with servers: {server.name}: host: firewall: null"
+            " in group_data/all.yml"
         )
 
 
 def described(server: Server, settings: Host, ways: Ways) -> str:
-    """The operation's name; what is taken away from people stands in the plan by name."""
-    text = f"Let {', '.join(settings.accounts)} in by SSH on port {server.ssh_port}, nobody else"
+    """The operation's name. It lists every key that is removed."""
+    text = f"Allow SSH on port {server.ssh_port} only for {', '.join(settings.accounts)}"
     if settings.firewall:
-        text += f", and everybody to ports {', '.join(firewall.public(settings.firewall))}"
+        text += f", and open ports {', '.join(firewall.public(settings.firewall))} to everybody"
     taken = [
         f"{account}'s key {comment(key)}"
         for account, keys in sorted(ways.keys.items())
         for key in keys
         if account not in settings.accounts or key not in settings.keys(account)
     ]
-    return text + (f"; taken away: {', '.join(taken)}" if taken else "")
+    return text + (f"; remove {', '.join(taken)}" if taken else "")
 
 
 def named(line: str) -> str:
-    """A listed key as `ssh-keygen -l` prints it: its fingerprint and what a person calls it."""
+    """A listed key as `ssh-keygen -l` prints it: fingerprint and comment."""
     key = public_key(DEPLOY, line)
     return f"{key.fingerprint} {key.comment}".strip() if key else line
 
 
 def comment(key: str) -> str:
-    """What a person calls a key: the end of its line, or without one, the end of the key."""
+    """The key's comment, or the end of the key if it has none."""
     _, blob, *words = key.split(" ")
     return " ".join(words) or f"…{blob[-12:]}"

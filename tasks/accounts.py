@@ -1,4 +1,4 @@
-"""Accounts: the admins, and `deploy` for automation. All may become root, none has a password."""
+"""Accounts of the admins, and `deploy` for automation. All may use sudo, and have no password."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from stagecraft.render import file
 from stagecraft.settings import Host
 
 GROUP = "stagecraft"
-"""Whoever is in it was declared once: taken out of all.yml, the account goes."""
+"""The accounts that all.yml declared once; those it no longer declares are removed."""
 
 SUDOERS = "/etc/sudoers.d/stagecraft"
 
 
 @deploy("Accounts")
 def admit(settings: Host) -> None:
-    """Whoever is declared; nobody is turned away before sshd is proven to let these in."""
+    """Adds the declared accounts. Others are removed only after a login was proven to work."""
     refuse_services(settings)
     files.tree(
         name=f"Write {SUDOERS}",
@@ -32,7 +32,7 @@ def admit(settings: Host) -> None:
     for name in settings.accounts:
         foreign = name in found.by_name and name not in (found.members or ())
         admins.present(
-            name=f"Let the account {name}, which is there already, become root"
+            name=f"Let the existing account {name} become root"
             if foreign
             else f"Add the account {name}",
             account=name,
@@ -48,28 +48,28 @@ def turn_away(settings: Host) -> None:
         account = found.by_name[name]
         if account.made_by_us:
             admins.absent(
-                name=f"Remove the account {name}; its home stays, as root's",
+                name=f"Remove the account {name}; root owns its home",
                 account=name,
                 home=account.home,
             )
         else:
             admins.released(
-                name=f"Take our rights from the account {name}, which was there before and stays",
+                name=f"Remove our rights from the account {name}, which existed before and stays",
                 account=name,
                 group=GROUP,
             )
 
 
 def refuse_services(settings: Host) -> None:
-    """Raises ServerError for an admin whose name a service on the server has."""
+    """Raises ServerError for an admin with the name of a service's account."""
     found: Accounts = host.get_fact(AccountsFact, group=GROUP)
     for name in settings.accounts:
         account = found.by_name.get(name)
         closed = account and not account.lets_in and name not in (found.members or ())
         if account and (account.a_service or closed):
             raise ServerError(
-                f"{host.name}: {name} is a service's account there (user id {account.uid}, shell"
-                f" {account.shell}); give that admin another name in group_data/all.yml under"
+                f"{host.name}: {name} is the account of a service (user id {account.uid}, shell"
+                f" {account.shell}); choose another name for this admin in group_data/all.yml under"
                 " host: admins:"
             )
 
@@ -77,6 +77,6 @@ def refuse_services(settings: Host) -> None:
 def refuse_own_removal(name: str) -> None:
     if host.data.get("ssh_user") == name:
         raise ServerError(
-            f"{host.name}: this run is logged in as {name}, whose account it removes; run it as"
-            " somebody who stays"
+            f"{host.name}: this run would remove {name}, the account that it is logged in as;"
+            " log in as another account"
         )

@@ -19,10 +19,10 @@ from stagecraft.run import Run, this_run
 from stagecraft.settings import Site
 
 PASS = ("user:www-data:--x",)
-"""nginx goes through these directories and sees nothing in them."""
+"""nginx may traverse these directories, but not list them."""
 
 READ = ("user:www-data:r-x", "default:user:www-data:r-x")
-"""nginx reads these, and what is made in them later."""
+"""nginx may read these, and what is created in them later."""
 
 
 @deploy("App home")
@@ -46,8 +46,7 @@ def app(site: Site) -> None:
 
 @deploy("App settings")
 def app_settings(site: Site, services: Sequence[Written | OperationMeta]) -> None:
-    """Comes after the services that the app reads of; where one of them has failed, the app keeps
-    what it had."""
+    """Runs after the services that .env refers to. If one of them failed, .env is not changed."""
     files.tree(
         name=f"Write {site.home}/shared/.env",
         tree="settings",
@@ -58,20 +57,20 @@ def app_settings(site: Site, services: Sequence[Written | OperationMeta]) -> Non
 
 
 def home(site: Site) -> list[Node]:
-    """What decides which code runs and with which secrets: root's, so that the running app,
-    should it be broken into, cannot change it."""
+    """Decides which code runs with which secrets. Root owns it, so that a compromised app cannot
+    change it."""
     return [
         roots(site, site.home, PASS),
         roots(site, f"{site.home}/shared", PASS),
         roots(site, f"{site.home}/releases", PASS),
         own(site, f"{site.home}/shared/storage", PASS),
-        # A placeholder only where nothing is: the first release of the app replaces it.
+        # Only if there is no link yet: the app's first release replaces it.
         Link(f"{site.home}/current", "releases/placeholder", initial=True),
     ]
 
 
 def storage(site: Site) -> list[Node]:
-    """Laravel's storage, the site's own; nginx may read what is public of it."""
+    """Laravel's storage, owned by the site; nginx may read its public part."""
     storage = f"{site.home}/shared/storage"
     return [
         own(site, f"{storage}/app", PASS),
@@ -92,7 +91,7 @@ def storage(site: Site) -> list[Node]:
 
 
 def shared(site: Site, top: str) -> list[Directory]:
-    """What the app writes below its public/, in the place of which releases have links."""
+    """Directories of public/ that the app writes to; releases link to them."""
     ways = {str(way) for path in site.shared for way in (Path(path), *Path(path).parents)}
     return [
         own(site, str(Path(top, way)), READ if way in site.shared else PASS) for way in sorted(ways)

@@ -1,4 +1,4 @@
-"""What the machine itself needs of Debian's packages, whatever runs on it."""
+"""Debian packages that every machine needs."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ PACKAGES = [
 
 @deploy("Base packages")
 def base(users: Sequence[str]) -> None:
-    """`users` are those of what is installed on the server already."""
+    """`users` are who uses the packages that are already installed."""
     installed(name="Install the machine's packages", packages=PACKAGES, users=users)

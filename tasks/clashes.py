@@ -1,4 +1,4 @@
-"""Preflight: what others have on the server that a site would stop, replace or take over."""
+"""Preflight: refuses to stop, replace or take over what others have on the server."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ FIRST_LOGIN_GID = 1000
 """Groups below it are the system's: FIRST_GID in Debian's adduser.conf."""
 
 OPENS_SOCKETS = (
-    "runs as www-data, as nginx does, and can open the socket of every site's PHP: give it a user"
-    " of its own"
+    "runs as www-data, like nginx, and can open the PHP socket of every site: give it a user of its"
+    " own"
 )
-"""No right on a file tells one from the other."""
+"""File permissions cannot distinguish the two."""
 
 
 def refuse_clashes() -> None:
-    """Asks what others have on the server. Raises ServerError, before anything is changed, with all
-    of it that the environment would stop, replace or take over."""
+    """Reads what others have on the server. Raises ServerError with all conflicts, before anything
+    is changed."""
     run, environment = this_run(), this_run().environment
     run.neighbours = neighbours_of(environment)
     engine, sites = environment.server.engine, environment.sites
@@ -45,8 +45,8 @@ def refuse_clashes() -> None:
         listed = "".join(f"\n  - {clash}" for clash in found)
         run.refuse(
             ServerError(
-                f"{host.name} has what Stagecraft did not make, and {environment.name} would clash"
-                f" with; nothing was changed:{listed}"
+                f"{environment.name} conflicts with what others installed on {host.name};"
+                f" nothing was changed:{listed}"
             )
         )
     refuse_unknown_collations(environment, database)
@@ -69,7 +69,7 @@ def neighbours_of(environment: Environment) -> Neighbours:
 
 
 def clashes(run: Run, database: Database) -> Iterator[str]:
-    """Each clash in a sentence: what is there, and what would be right."""
+    """Each conflict in a sentence: what exists, and what would be right."""
     environment, neighbours, manifest = run.environment, run.neighbours, run.manifest
     yield from taken_ports(neighbours)
     yield from other_database_servers(environment, neighbours)
@@ -78,9 +78,8 @@ def clashes(run: Run, database: Database) -> Iterator[str]:
         yield from logins_by_tcp(engine, neighbours, database)
     elif not database.reachable:
         yield (
-            f"{engine} is installed and does not admit root through"
-            f" {engine.socket}, so nobody can tell whose databases it has: start it, or let"
-            f" root@localhost log in by {engine.root_login}"
+            f"{engine} is installed, but root cannot log in through {engine.socket} to see whose"
+            f" databases it has: start it, or let root@localhost log in by {engine.root_login}"
         )
     for site in environment.sites:
         yield from foreign_accounts(site, neighbours)
@@ -98,7 +97,7 @@ def taken_ports(neighbours: Neighbours) -> Iterator[str]:
     }
     for port, process in sorted(taken):
         yield (
-            f"port {port} belongs to {process}, and nginx needs it: move that to another port, or"
+            f"port {port} is used by {process}, and nginx needs it: move that to another port, or"
             " behind nginx"
         )
 
@@ -109,34 +108,33 @@ def other_database_servers(environment: Environment, neighbours: Neighbours) -> 
     others = sorted(name for name in neighbours.packages if not name.startswith(f"{engine}-"))
     if others:
         yield (
-            f"{' and '.join(others)} would have to go for {engine.package}: declare the engine that"
-            f" is there in group_data/all.yml, {setting}"
+            f"{' and '.join(others)} would be removed for {engine.package}: declare the installed"
+            f" engine in group_data/all.yml, {setting}"
         )
     for listener in neighbours.listeners:
         if listener.address == engine.socket and listener.unit != engine.unit:
             yield (
-                f"{listener.address} belongs to {owner(listener)}, and {engine.unit} needs it:"
+                f"{listener.address} is used by {owner(listener)}, and {engine.unit} needs it:"
                 f" move that elsewhere, or declare its engine in group_data/all.yml, {setting}"
             )
 
 
 def logins_by_tcp(engine: Engine, neighbours: Neighbours, database: Database) -> Iterator[str]:
-    """Of what others have put beside a server of ours that still listens on a port, as it did when
-    an earlier version configured it."""
+    """Accounts of others that use the port of our server, which an earlier version opened."""
     listens = any(
         found.unit == engine.unit and found.port.isdigit() for found in neighbours.listeners
     )
     for account in sorted(database.by_tcp) if listens else ():
         yield (
-            f"the database account {account} logs in by TCP, and {engine} is to listen on"
-            f" {engine.socket} alone: have its program use that, with an account at localhost,"
-            " and drop this one; docs/hardening.md says what helps one that knows TCP only"
+            f"the database account {account} can log in by TCP, but {engine} will listen only on"
+            f" {engine.socket}: let its program use that socket, with an account at localhost,"
+            " and drop this account; for programs that support only TCP, see docs/hardening.md"
         )
 
 
 def owner(listener: Listener) -> str:
     if not listener.process:
-        return "a process that is not to be seen from here"
+        return "a process that is not visible from here"
     unit = f" of {listener.unit}" if listener.unit else ""
     return f"{listener.process} (process {listener.pid}{unit})"
 
@@ -145,11 +143,11 @@ def foreign_accounts(site: Site, neighbours: Neighbours) -> Iterator[str]:
     for name, own_home in Services(site.name).users.items():
         home = neighbours.users.get(name)
         if home is not None and home != own_home:
-            yield f"the user {name} lives in {home}, not in {own_home}: {another_name(site)}"
+            yield f"the user {name} has the home {home}, not {own_home}: {another_name(site)}"
         group = neighbours.groups.get(name)
-        # An empty system group alone is what a run leaves that ends before it adds the user.
+        # A run that ended before it added the user leaves an empty system group.
         if group and home != own_home and (group.members or group.gid >= FIRST_LOGIN_GID):
-            members = f" has {', '.join(group.members)} in it" if group.members else " is there"
+            members = f" has the members {', '.join(group.members)}" if group.members else " exists"
             yield f"the group {name}{members}: {another_name(site)}"
 
 
@@ -162,7 +160,7 @@ def foreign_files(site: Site, neighbours: Neighbours, manifest: Manifest) -> Ite
         )
     for path in Services(site.name).files:
         if neighbours.files.get(path) is False:
-            yield f"{path} is there: {another_name(site)}, or move it away"
+            yield f"{path} already exists: {another_name(site)}, or move it away"
     webroot = neighbours.lineages.get(site.name)
     if webroot is not None and webroot != ACME_WEBROOT:
         yield (
@@ -173,8 +171,8 @@ def foreign_files(site: Site, neighbours: Neighbours, manifest: Manifest) -> Ite
 
 
 def made_by_us(site: Site, home: Home, manifest: Manifest) -> bool:
-    """One that is recorded may have got another owner since. An empty directory of root's is what a
-    run leaves that ends before it passes it on."""
+    """A recorded home is ours whoever owns it now. A run that ended before it changed the owner
+    leaves an empty directory of root."""
     return home.kind == "directory" and (
         site.home in manifest.own.all_paths
         or home.owner == f"root:{site.name}"
@@ -183,18 +181,18 @@ def made_by_us(site: Site, home: Home, manifest: Manifest) -> bool:
 
 
 def claimed_names(site: Site, neighbours: Neighbours) -> Iterator[str]:
-    """nginx prefers an exact name to wildcards and regular expressions: those may stay."""
+    """nginx prefers exact names, so wildcards and regular expressions are no conflict."""
     for vhost in neighbours.vhosts:
         claimed = sorted(set(site.domains) & {name.removeprefix(".") for name in vhost.names})
         if claimed:
             yield (
-                f"{vhost.path} serves {' and '.join(claimed)}: take the name out of its"
-                f" server_name, or out of {site.key} in group_data/{site.environment}.yml"
+                f"{vhost.path} serves {' and '.join(claimed)}: remove the name from its"
+                f" server_name, or from {site.key} in group_data/{site.environment}.yml"
             )
 
 
 def foreign_databases(site: Site, database: Database) -> Iterator[str]:
-    """Taken over, their passwords and rights would change under whoever uses them."""
+    """Taking them over would change the passwords and rights of whoever uses them."""
     foreign = [
         f"the account {user}"
         for user in site.database.users
@@ -205,21 +203,22 @@ def foreign_databases(site: Site, database: Database) -> Iterator[str]:
     if foreign:
         logins = " and ".join(database_login(user) for user in site.database.users)
         yield (
-            f"{' and '.join(foreign)} {'is' if len(foreign) == 1 else 'are'} there already: declare"
+            f"{' and '.join(foreign)} already {'exists' if len(foreign) == 1 else 'exist'}: declare"
             f" another name and user for {site.key} in group_data/{site.environment}.yml, or, to"
-            f" hand it over, create {logins}, empty: passwords and rights become the declared ones"
+            f" hand it over, create {logins} as empty files; passwords and rights are then changed"
+            " to the declared ones"
         )
 
 
 def left_elsewhere(site: Site, manifest: Manifest) -> Iterator[str]:
-    """A site that moved here from another environment, which still serves it."""
+    """A site that moved here from another environment, which still has it."""
     environments = {manifest.owner(database_login(user)) for user in site.database.users} - {""}
     for name in sorted(environments):
         yield (
-            f"{name} still has the logins of {site.database.user}: run inventories/{name}.py first,"
-            " which gives them up, or declare another user"
+            f"{name} still has the logins of {site.database.user}: run inventories/{name}.py first"
+            " to remove them there, or declare another user"
         )
 
 
 def another_name(site: Site) -> str:
-    return f"call {site.key} something else in group_data/{site.environment}.yml"
+    return f"rename {site.key} in group_data/{site.environment}.yml"

@@ -1,4 +1,4 @@
-"""fail2ban: addresses that guess at SSH are shut out for a while."""
+"""fail2ban: bans addresses that try to guess SSH logins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The firewall: what is not declared is dropped, on IPv4 and IPv6 alike."""
+"""The firewall: drops everything that is not declared, on IPv4 and IPv6."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ UNIT = unit_file(FIREWALL)
 AT_BOOT = unit_file(f"sysinit.target.wants/{FIREWALL}")
 
 SSH_RATE = 30
-"""New connections a minute from one address: a run takes two, an impatient person a few."""
+"""New connections per minute from one address. A run needs two."""
 
 SSH_BURST = 30
 
 WEB_CONNECTIONS = 256
-"""At a time from one address: a third of what one of nginx' workers has, in Debian's nginx.conf."""
+"""Concurrent connections from one address: a third of an nginx worker's in Debian's nginx.conf."""
 
 
 def home() -> list[Node]:
@@ -43,7 +43,7 @@ def nodes(ssh_ports: list[int], settings: Firewall) -> list[Node]:
 
 
 def public(settings: Firewall) -> list[str]:
-    """What everybody reaches besides SSH, as a plan names it."""
+    """Ports open to everybody in addition to SSH, as the plan names them."""
     openings = [
         f"{opening.port}/{opening.protocol}"
         for opening in settings.open.values()

@@ -1,4 +1,4 @@
-"""The machine itself: the same in bootstrap.py, which sets it, and in deploy.py, which keeps it."""
+"""The machine itself: bootstrap.py sets it up and deploy.py maintains it, both with these steps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks.upgrades import upgrades
 
 
 def host() -> None:
-    """Leaves a machine for which `host` is not declared as it is."""
+    """Does nothing on a machine without `host`."""
     machine, server = this_run().machine, this_run().environment.server
     settings = server.host
     if settings is None:

@@ -1,4 +1,4 @@
-"""A site's logs: kept for a week, by a service of the site's own."""
+"""A site's logs: rotated by its own service, and kept for a week."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def logs(site: Site) -> None:
     running(
         name=f"Rotate the logs of {site.name}",
         unit=service.timer,
-        # The service, too: systemd has read both when the timer starts.
+        # Both files: starting the timer makes systemd read the service, too.
         unit_files=service.files,
         after=[written],
         refresh=RESTART,

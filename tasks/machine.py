@@ -1,4 +1,4 @@
-"""Preflight: what the machine is, and whether it can become what is declared."""
+"""Preflight: reads the machine, and checks that it can reach the declared state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stagecraft.sizes import too_large
 
 
 def machine(environment: Environment) -> Machine:
-    """The server as it is. Raises ServerError, before anything is changed, when it lacks what
+    """The server as it is. Raises ServerError before anything is changed if it lacks something that
     the environment needs."""
     found = supported_machine(environment)
     for site in environment.sites:
@@ -22,12 +22,11 @@ def machine(environment: Environment) -> Machine:
 
 
 def bare_machine(environment: Environment) -> Machine:
-    """The server as a provider hands it over. Raises ServerError also when nothing says what it
-    shall become."""
+    """The server as delivered by a provider. Also raises ServerError without `host`."""
     if environment.server.host is None:
         name = environment.server.name
         raise ServerError(
-            f"{host.name}: who shall be let in? Declare it in group_data/all.yml under servers:"
+            f"{host.name}: no admins are declared: list them in group_data/all.yml under servers:"
             f" {name}: host: admins:"
         )
     return supported_machine(environment)
@@ -37,9 +36,9 @@ def supported_machine(environment: Environment) -> Machine:
     found = read_machine()
     if found is None or found.uid != 0:
         raise ServerError(
-            f"{host.name}: this account has no root rights; log in as root, or as an account with"
-            f" passwordless sudo that group_data/all.yml names: servers: {environment.server.name}:"
-            " ssh_user:"
+            f"{host.name}: this account cannot become root; log in as root, or as an account with"
+            " passwordless sudo, and set it in group_data/all.yml under servers:"
+            f" {environment.server.name}: ssh_user:"
         )
     if not found.supported:
         releases = " or ".join(sorted(DISTRIBUTION_VERSIONS))
@@ -50,37 +49,37 @@ def supported_machine(environment: Environment) -> Machine:
 
 
 def read_machine() -> Machine | None:
-    """None where sudo wants a password and nobody is there to give it (pyinfra asks)."""
+    """None if sudo needs a password and there is no terminal for pyinfra to ask for it."""
     try:
         found: Machine | None = host.get_fact(MachineFact)
     except EOFError:
         return None
     except PyinfraError as error:
         raise ServerError(
-            f"{host.name} lets this account in and runs nothing for it; the lines above say why."
-            " Where the password has expired, log in once with ssh: it asks for a new one. Then"
+            f"{host.name} accepts the login of this account but runs no command; the lines above"
+            " say why. If its password has expired, log in once with ssh and set a new one, then"
             " start again"
         ) from error
     return found
 
 
 def require_php(site: Site, environment: Environment, machine: Machine) -> None:
-    """A PHP that is not this Debian's must come from an archive declared for the server."""
+    """Another PHP than this Debian's needs a declared archive."""
     if php_version(site, machine) != machine.php and not environment.server.apt_sources:
         raise ServerError(
-            f"{host.name}: {site.name} wants PHP {site.php}, and Debian {machine.version} has"
+            f"{host.name}: {site.name} needs PHP {site.php}, but Debian {machine.version} has"
             f" {machine.php}; declare an archive that has it in group_data/all.yml under"
             f' servers: {environment.server.name}: apt_sources, or set php: "{machine.php}"'
         )
 
 
 def require_memory(site: Site, machine: Machine) -> None:
-    """Sizes that a percentage does not bound must fit into the machine."""
+    """Absolute sizes must fit into the machine."""
     if wrong := too_large(site, machine):
         place = f"group_data/{site.environment}.yml: sites: {site.key}"
         raise ServerError(f"{host.name}: {place}: {wrong}")
 
 
 def php_version(site: Site, machine: Machine) -> str:
-    """The site's PHP version: as declared, else the one this Debian ships."""
+    """The declared PHP version, or this Debian's."""
     return site.php or machine.php

@@ -1,4 +1,4 @@
-"""What runs remember of each other: the manifest, written before and after all else."""
+"""The manifest, by which runs know what earlier ones installed; written first and last."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from stagecraft.version import refuse_newer
 
 @deploy("Manifest")
 def begin(owner: str, *, whole: bool = True) -> None:
-    """Everything that is installed from here on is recorded before it is made. `owner` is an
-    environment, or the nightly check; `whole` says whether the run declares all that is its."""
+    """From here on, everything is recorded before it is installed. `owner` is an environment or the
+    nightly check. `whole` says whether the run declares everything that belongs to it."""
     records = host.get_fact(Manifests)
     refuse_newer({name: found.version for name, found in records.items()}, host.name)
     this_run().manifest = Manifest(owner, records, whole)
@@ -35,12 +35,12 @@ def begin(owner: str, *, whole: bool = True) -> None:
 
 @deploy("As found")
 def as_found(known: KnownRecords) -> None:
-    """Comes before anything is installed."""
-    remembered(name="Remember what the provider's image brings", known=known)
+    """Runs before anything is installed."""
+    remembered(name="Record what the provider's image contains", known=known)
 
 
 @deploy("Manifest")
 def complete(what: str, secrets: Mapping[str, tuple[str, str]] | None = None) -> None:
-    """Ends a run in which something failed with what that was, and records any other, with sums of
-    what its `secrets` are made of."""
+    """Fails with what failed in this run; if nothing did, records the run, with checksums of the
+    sources of its `secrets`."""
     recorded(name=f"Record what {what} consists of", secrets=secrets or {})

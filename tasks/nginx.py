@@ -1,4 +1,4 @@
-"""nginx: what all sites share, a catch-all, and a vhost for each site."""
+"""nginx: shared configuration, a catch-all, and a vhost for each site."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ NGINX_TEST = Check("nginx -t", "nginx -t -q", ("/etc/nginx",), unit=NGINX)
 
 @deploy("nginx")
 def nginx() -> Written:
-    """What all sites share."""
+    """Configuration that all sites share."""
     machine, neighbours = this_run().machine, this_run().neighbours
     return files.tree(
-        name="Write what all sites share in /etc/nginx",
+        name="Write shared configuration in /etc/nginx",
         tree="nginx",
         nodes=[*shared(machine, neighbours), *default_server(machine, neighbours)],
         check=NGINX_TEST,
@@ -63,7 +63,7 @@ def vhost(site: Site) -> Written:
 
 @deploy("nginx")
 def removed_vhosts() -> list[Written]:
-    """Of the sites that are not declared any more: nginx comes to ask them nothing."""
+    """Removes the vhosts of undeclared sites, so that nginx stops using them."""
     written = []
     for name in this_run().manifest.removed_sites():
         written.append(
@@ -122,11 +122,11 @@ def shared(machine: Machine, neighbours: Neighbours) -> list[Node]:
 
 
 def default_server(machine: Machine, neighbours: Neighbours) -> list[Node]:
-    """Who answers a name that nobody knows. Whoever did beside the vhosts of others still does."""
+    """Answers unknown names, unless existing vhosts of others already do."""
     others = answering(neighbours)
     if others:
         paths = " and ".join(vhost.path for vhost in others)
-        logger.info(f"{host.print_prefix}Unknown names are left to {paths}: no catch-all")
+        logger.info(f"{host.print_prefix}{paths} answers unknown names: no catch-all is installed")
         return []
     return [
         file(CATCH_ALL, "nginx/catch-all.conf.j2", machine=machine),
@@ -137,15 +137,15 @@ def default_server(machine: Machine, neighbours: Neighbours) -> list[Node]:
 
 
 def answering(neighbours: Neighbours) -> list[Vhost]:
-    """The vhosts of others that answer names which nobody knows; none where our catch-all does."""
+    """Vhosts of others that may answer unknown names; none if our catch-all does."""
     if neighbours.files.get(CATCH_ALL):
         return []
     return [v for v in neighbours.vhosts if v.sha256 != WELCOME_PAGE and web_addresses(v)]
 
 
 def ipv6_beside(others: Sequence[Vhost]) -> bool:
-    """Whether all of them listen there, too: where they do not, their clients are refused and come
-    by IPv4. Ours would answer them instead."""
+    """Whether all of them also listen on IPv6. If one does not, ours must not either: it would
+    answer its clients, which now fall back to IPv4."""
     addresses = {address for vhost in others for address in web_addresses(vhost)}
     return {f"[::]:{address.rpartition(':')[2]}" for address in addresses} <= addresses
 
@@ -172,8 +172,8 @@ def vhost_files(site: Site, machine: Machine, secrets: Mapping[str, Secret]) -> 
 
 
 def enabled(name: str) -> Link:
-    """Last in nginx's order, whose first vhost answers unknown names where none says that it is
-    the default: never one of ours instead of another's."""
+    """Sorted last: without a default server, nginx's first vhost answers unknown names, and that
+    must not become one of ours."""
     return Link(f"/etc/nginx/sites-enabled/zz-{name}.conf", f"../sites-available/{name}.conf")
 
 

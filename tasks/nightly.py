@@ -33,7 +33,7 @@ SERVICE = f"/etc/systemd/system/{ACCOUNT}.service"
 TIMER = f"/etc/systemd/system/{ACCOUNT}.timer"
 
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
-"""What the service's sandbox does not show it."""
+"""Directories that the service's sandbox hides."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Nightly:
 
 
 def wanted(data: Any) -> Nightly:
-    """What `--data` says, or else this checkout and all its environments whose servers last. Raises
-    CommandLineError for what the service could not reach."""
+    """From `--data`; by default, this checkout and all its environments except those of throwaway
+    servers. Raises CommandLineError for a checkout that the service could not read."""
     checkout = str(data.get("checkout") or REPOSITORY).rstrip("/")
     named = data.get("environments")
     environments = tuple(str(named).split(",") if named else lasting(REPOSITORY))
@@ -60,8 +60,8 @@ def wanted(data: Any) -> Nightly:
             raise CommandLineError(f"{text!r} has characters that a systemd unit would misread")
     if any(f"{checkout}/".startswith(f"{place}/") for place in HIDDEN) or checkout[:1] != "/":
         raise CommandLineError(
-            f"the check cannot read a checkout in {checkout}: put it where every account may look,"
-            " like /srv/stagecraft, and say --data checkout=/srv/stagecraft"
+            f"the check cannot read a checkout in {checkout}: move it to a directory that every"
+            " account can read, such as /srv/stagecraft, and use --data checkout=/srv/stagecraft"
         )
     return Nightly(checkout, environments)
 
@@ -75,11 +75,11 @@ def nightly(check: Nightly) -> None:
         tree="nightly-notify",
         nodes=[Directory(str(Path(NOTIFY).parent), mode="700")],
     )
-    # Empty at first, and then an admin's: nobody is told until it names somebody.
-    stock_files.file(name=f"Have {NOTIFY}", path=NOTIFY, user="root", group="root", mode="600")
+    # Created empty, then edited by an admin. Until then nobody is notified.
+    stock_files.file(name=f"Create {NOTIFY}", path=NOTIFY, user="root", group="root", mode="600")
     written = files.tree(name=f"Write {SERVICE} and its timer", tree="nightly", nodes=units(check))
     known(
-        name="Have systemd read the check's service",
+        name="Make systemd read the check's service",
         unit=Path(SERVICE).name,
         unit_files=[SERVICE],
         after=[written],
@@ -122,20 +122,20 @@ def refuse_unusable(check: Nightly) -> None:
     if missing := host.get_fact(Command, command=f"{tests}; true"):
         raise ServerError(
             f"{host.name} has no {', '.join(missing.split())}: clone the project there and run"
-            f" `make .venv/complete` in it"
+            " `make .venv/complete` in it"
         )
     if found := host.get_fact(WritableFact, directory=check.checkout):
         raise ServerError(f"{host.name}: {harmless(writable(found, check.checkout))}")
 
 
 def writable(found: Sequence[Writable], checkout: str) -> str:
-    """What others than root could change, and the commands that mend it."""
+    """What others than root could change, and the commands that fix it."""
     first, more = found[0], len({path.path for path in found}) - 1
     state = "gives new files an ACL" if first.shared else f"is {first.owner}'s, mode {first.mode}"
     also = f" (and {more} more)" if more else ""
     commands = dict.fromkeys(mended(path, checkout) for path in found)
     return (
-        f"{first.path} {state}{also}: who can write there decides what the check runs. As root:"
+        f"{first.path} {state}{also}: whoever can write there decides what the check runs. As root:"
         f" {' && '.join(commands)}"
     )
 

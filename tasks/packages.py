@@ -1,4 +1,4 @@
-"""Debian packages, all in one go."""
+"""Debian packages, installed in one step."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PHP = [
     "xml",
     "zip",
 ]
-"""What Laravel, its cache, and the packages most apps have need of PHP."""
+"""PHP packages that Laravel, its cache, and most apps need."""
 
 
 @deploy("Packages")
@@ -46,7 +46,7 @@ def packages() -> Installed:
     new = installed(
         name="Install Debian packages",
         packages=wanted(environment, machine),
-        # Each site has instances of its own of these.
+        # Each site has its own instances of these.
         never_started=replaced(php_versions(environment, machine)),
         users=users(run),
         after=[apt_sources(environment, machine)],
@@ -76,8 +76,8 @@ def php_versions(environment: Environment, machine: Machine) -> list[str]:
 
 
 def users(run: Run) -> list[str]:
-    """Who else uses what is installed on the server: other environments, vhosts and a database
-    server of somebody else's."""
+    """Who else uses the installed packages: other environments, and vhosts and a database server of
+    others."""
     environment = run.environment
     others = [name for name in run.manifest.environments if name != environment.name]
     others += [vhost.path for vhost in run.neighbours.vhosts if vhost.sha256 != WELCOME_PAGE]
@@ -85,7 +85,7 @@ def users(run: Run) -> list[str]:
 
 
 def apt_sources(environment: Environment, machine: Machine) -> Written:
-    """The archives declared for the server, each trusted for its own packages only."""
+    """The declared archives. Each key is trusted only for its own archive."""
     nodes: list[File | Directory] = []
     for name, source in environment.server.apt_sources.items():
         nodes += apt_source(name, source, machine)
@@ -107,8 +107,8 @@ def apt_source(name: str, source: AptSource, machine: Machine) -> list[File | Di
 
 
 def pinned(source: AptSource, machine: Machine) -> list[str]:
-    """What tells the archive apart for apt: its suite, but where that is called as this Debian's
-    own is, its host."""
+    """What identifies the archive for apt: its suite, or its host if the suite has the name of this
+    Debian's own."""
     if machine.codename in source.suites:
         hosts = {urlsplit(uri).hostname for uri in source.uris}
         return [f"origin {host}" for host in sorted(filter(None, hosts))]

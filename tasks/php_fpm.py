@@ -1,13 +1,15 @@
-"""PHP-FPM: an instance of its own for each site, with its own opcache, socket and sandbox."""
+"""PHP-FPM: a separate instance for each site, with its own opcache, socket and sandbox."""
 
 from __future__ import annotations
 
+import shlex
 from ipaddress import ip_address, ip_network
 from posixpath import dirname
 from typing import Any
 
 from pyinfra.api.deploy import deploy
 
+from stagecraft.facts.files import becoming
 from stagecraft.facts.machine import Machine
 from stagecraft.operations import files
 from stagecraft.operations.files import Check
@@ -83,12 +85,12 @@ def socket(site: Site, service: PhpFpm) -> list[Node]:
 
 
 def check(directory: str, site: Site, php: str) -> Check:
-    """As the site's user: it opens the slow log, and would leave one that root owns."""
+    """Runs as the site's user: as root, it would create a slow log owned by root."""
     ini, shared = php_settings(php)
     return Check(
         f"php-fpm{php} --test",
         f"PHP_INI_SCAN_DIR={shared}:{directory}"
-        f" setpriv --reuid {site.name} --regid {site.name} --clear-groups"
+        f" {shlex.join(becoming(site.name))}"
         f" php-fpm{php} --test --php-ini {ini}"
         f" --fpm-config {directory}/php-fpm.conf",
         (php_directory(php),),
@@ -118,7 +120,7 @@ def instance(directory: str, site: Site, php: str, machine: Machine) -> list[Nod
 
 
 def reached(site: Site, machine: Machine) -> list[str]:
-    """What the unit lets through of that: the machine's resolvers, and what is declared."""
+    """Exceptions for the unit: the machine's resolvers, and what is declared."""
     closed = [ip_network(network) for network in UNREACHED]
     resolvers = [
         resolver

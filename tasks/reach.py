@@ -1,4 +1,4 @@
-"""What a site's user connects to: the internet, and of all that is nearer what is declared."""
+"""Limits what a site's user can connect to: the internet, and declared addresses nearby."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def reach(site: Site) -> None:
         after=[written],
     )
     in_force(
-        name=f"Have the kernel limit what {site.name} connects to",
+        name=f"Load the limits of what {site.name} connects to",
         site=site.name,
         after=[written, loaded],
     )

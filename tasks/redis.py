@@ -1,4 +1,4 @@
-"""Redis: an instance of its own for each site, behind a socket, confined to the site's prefix."""
+"""Redis: a separate instance for each site, with a socket, limited to the site's prefix."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What was installed for sites, or by steps of overrides/, and is not declared any more: what
-serves goes, data stays."""
+"""Removes services of sites, and files of steps of overrides/, that are no longer declared. Data
+stays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tasks.nginx import read_by_nginx
 
 @deploy("Removed sites")
 def removed_sites() -> None:
-    """Comes when nginx asks them nothing any more. What there is of them, their records say."""
+    """Runs once nginx no longer uses them. The manifest lists what they have."""
     manifest, withdrawn = this_run().manifest, []
     removed = manifest.removed_sites()
     for name in manifest.installed_sites():
@@ -30,7 +30,7 @@ def removed_sites() -> None:
         if name in removed:
             end(name)
         for tree in manifest.left_trees(name):
-            files.tree(name=f"Take away {tree} of {name}", tree=tree, site=name, nodes=[])
+            files.tree(name=f"Remove {tree} of {name}", tree=tree, site=name, nodes=[])
     for name in removed:
         locked(
             name=f"Lock the database accounts of {name}",
@@ -41,13 +41,13 @@ def removed_sites() -> None:
             certificates.withdrawn(name=f"Withdraw the certificate of {name}", site=name)
         )
         logger.info(
-            f"{host.print_prefix}{name} is not declared any more; what stays of it: {home(name)},"
-            f" its logs, its Redis data in {Redis(name).data}, and its database until it is"
-            " declared with present: false"
+            f"{host.print_prefix}{name} is no longer declared. These stay: {home(name)}, its logs,"
+            f" its Redis data in {Redis(name).data}, and its database until it is declared with"
+            " present: false"
         )
     if withdrawn:
         reloaded(
-            name="Have nginx let go of their certificates",
+            name="Reload nginx without their certificates",
             unit=NGINX,
             watched=read_by_nginx(),
             after=withdrawn,
@@ -57,15 +57,15 @@ def removed_sites() -> None:
 
 @deploy("Removed steps")
 def removed_steps() -> None:
-    """Comes when every step of overrides/ has declared its trees."""
+    """Runs after every step of overrides/ has declared its trees."""
     for tree in this_run().manifest.removed_steps():
-        files.tree(name=f"Take away {tree}", tree=tree, nodes=[])
+        files.tree(name=f"Remove {tree}", tree=tree, nodes=[])
 
 
 def end(name: str) -> None:
-    """A worker or a cron job would go on, and without its limits."""
+    """Ends workers and cron jobs, which would otherwise continue without limits."""
     idle(
-        name=f"End what else runs as {name}",
+        name=f"End other processes of {name}",
         account=name,
         home=home(name),
         besides=PhpFpm(name).unit,

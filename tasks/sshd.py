@@ -18,7 +18,7 @@ from stagecraft.settings import Host
 
 DROP_IN_TEMPLATE = "sshd/stagecraft.conf.j2"
 DROP_IN = "/etc/ssh/sshd_config.d/00-stagecraft.conf"
-"""Before 50-cloud-init.conf, with which providers allow passwords."""
+"""Sorted before 50-cloud-init.conf, in which providers allow passwords."""
 
 
 @dataclass(frozen=True)
@@ -85,18 +85,18 @@ ALGORITHMS = {
 @deploy("Host keys")
 def host_keys(machine: Machine) -> None:
     generated(
-        name="Make sshd's host keys",
+        name="Generate sshd's host keys",
         keys=declared_host_keys(machine),
         moduli=ALGORITHMS[machine.version].rsa,
     )
 
 
 UNIX_SOCKETS = ("sshd-unix-local.socket", "sshd-vsock.socket")
-"""By which systemd, from 256 on, lets every process of the machine, or its hypervisor, talk to
-sshd: no firewall and no fail2ban looks there."""
+"""Sockets through which systemd, since version 256, lets every process and the hypervisor connect
+to sshd, bypassing firewall and fail2ban."""
 
 
-@deploy("sshd by TCP alone")
+@deploy("sshd on TCP only")
 def unix_sockets() -> None:
     files.tree(
         name="Mask systemd's own sockets of sshd",
@@ -112,7 +112,7 @@ def declared_host_keys(machine: Machine) -> list[str]:
 
 
 def nodes(port: int, settings: Host, machine: Machine, ways: Ways) -> list[Node]:
-    """All of sshd's files that are ours; the keys of accounts that are not declared go."""
+    """All of our files for sshd. Keys of undeclared accounts are removed."""
     return [
         *authorized_keys(settings),
         *(
@@ -162,7 +162,7 @@ def effective(text: str) -> dict[str, list[str]]:
 
 
 def transition(ports: list[int], settings: Host, machine: Machine, now: Ways) -> list[Node]:
-    """The new ports, keys and accounts, beside all that works now."""
+    """The new ports, keys and accounts in addition to the present ones."""
     files = now.settings.get("authorizedkeysfile", [""])[0].split()
     if files == [f"{AUTHORIZED_KEYS}/%u"]:  # ours already: only the port is new
         text = drop_in(ports, settings, machine)

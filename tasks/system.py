@@ -65,20 +65,20 @@ UNUSED_MODULES = ("dccp", "sctp", "rds", "tipc", "usb-storage", "firewire-ohci",
 
 @deploy("Name, time and language")
 def identity(server: Server, settings: Host, machine: Machine) -> None:
-    system.called(name=f"Call the machine {server.name}", hostname=server.name)
-    system.generated_locale(name=f"Have the locale {settings.locale}", locale=settings.locale)
+    system.called(name=f"Set the host name {server.name}", hostname=server.name)
+    system.generated_locale(name=f"Generate the locale {settings.locale}", locale=settings.locale)
     files.tree(
         name=f"Set the time zone {settings.timezone} and the locale {settings.locale}",
         tree="locale",
         nodes=locale_files(settings, machine),
-        # Debian 13 has names of old, like US/Pacific, in another package: the link would lead to
-        # nothing, which is UTC.
+        # Debian 13 has legacy names, like US/Pacific, in another package: without it the link would
+        # be broken, which means UTC.
         check=Check(
             "Debian's tzdata", f"ls /usr/share/zoneinfo/{settings.timezone} >/dev/null", ()
         ),
     )
-    # In a container its machine keeps the time, and systemd has been told so.
-    running(name="Keep the time", unit=TIMESYNCD)
+    # Not in a container, whose machine does this: systemd's condition sees to that.
+    running(name="Synchronize the clock", unit=TIMESYNCD)
 
 
 def locale_files(settings: Host, machine: Machine) -> list[Node]:
@@ -144,18 +144,18 @@ def core_dumps() -> None:
             file(f"{MANAGER}/stagecraft.conf", "systemd/core-dumps.conf.j2"),
         ],
     )
-    system.no_core_dumps(name="Have systemd read its limits", after=[written])
+    system.no_core_dumps(name="Make systemd read its limits", after=[written])
 
 
 @deploy("Swap")
 def swap(settings: Host, machine: Machine) -> None:
-    """Leaves swap that is there as it is, and a container to its machine: it cannot have any."""
+    """Does nothing if there is swap, or in a container, which cannot have any."""
     megabytes = swap_megabytes(settings.swap, machine)
     found: System = host.get_fact(SystemFact)
     if not megabytes or found.container:
         return
     system.swap_file(
-        name=f"Make {SWAP_FILE} of {megabytes} MB", path=SWAP_FILE, megabytes=megabytes
+        name=f"Create {SWAP_FILE} with {megabytes} MB", path=SWAP_FILE, megabytes=megabytes
     )
     written = files.tree(
         name=f"Write {SWAP_UNIT}",

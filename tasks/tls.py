@@ -1,4 +1,4 @@
-"""TLS certificates: self-signed from the first minute on, then the issuer's."""
+"""TLS certificates: self-signed at first, then the issuer's."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ RELOAD_HOOK = "/etc/letsencrypt/renewal-hooks/deploy/stagecraft-reload-nginx"
 CERTBOT_OVERRIDE = f"{unit_file('certbot.service')}.d"
 
 
-@deploy("Certificates to start with")
+@deploy("Initial certificates")
 def first_certificates() -> list[OperationMeta]:
-    """What nginx needs before it can start at all, and before a CA can be asked; what it is to take
-    up of it."""
+    """Certificates that nginx needs to start, before a CA can be asked. Returns the operations that
+    change them."""
     environment = this_run().environment
     files.tree(
         name=f"Make {CERTIFICATES}",
@@ -46,14 +46,14 @@ def first_certificates() -> list[OperationMeta]:
 
 @deploy("Certificates from the ACME CA")
 def acme_certificates() -> None:
-    """Asked for when nginx answers challenges; a refusal leaves each site what it has."""
+    """Runs once nginx answers challenges. If the CA refuses, the site keeps its certificate."""
     environment, sites = this_run().environment, []
     for site in environment.sites:
         if lineage(site, environment).directory:
             sites.append(site)
         else:
             certificates.given_up(
-                name=f"Have certbot give up the certificate of {site.name}",
+                name=f"Stop renewing the certificate of {site.name}",
                 lineage=lineage(site, environment),
             )
     hooks = renewal(environment) if sites else []
@@ -61,7 +61,7 @@ def acme_certificates() -> None:
     if not sites:
         return
     known(
-        name="Have systemd read certbot's service",
+        name="Make systemd read certbot's service",
         unit="certbot.service",
         unit_files=[CERTBOT_OVERRIDE],
         after=[written],
@@ -69,13 +69,13 @@ def acme_certificates() -> None:
     running(name="Run certbot's timer", unit=CERTBOT)
     issued = [
         certificates.issued(
-            name=f"Have {site.tls.issuer} issue the certificate of {site.name}",
+            name=f"Request the certificate of {site.name} from {site.tls.issuer}",
             lineage=lineage(site, environment),
         )
         for site in sites
     ]
     reloaded(
-        name="Have nginx take up its certificates",
+        name="Reload nginx with its certificates",
         unit=NGINX,
         watched=[CERTIFICATES, *(f"{Nginx(site.name).certificate}/" for site in sites)],
         after=issued,
@@ -107,7 +107,7 @@ def renewal(environment: Environment) -> list[Node]:
 
 
 def private_cas(environment: Environment) -> list[Node]:
-    """The CA bundles that the declared issuers bring, and certbot's trust in them."""
+    """The CA bundles of the declared issuers, and certbot's trust in them."""
     used = {site.tls.issuer for site in environment.sites}
     bundles: list[Node] = [
         File(f"{ACME_CA_DIRECTORY}/{name}.pem", Path(issuer.ca_bundle).read_text())

@@ -1,4 +1,4 @@
-"""Security upgrades by themselves, and restarts of what they touch."""
+"""Automatic security upgrades, and restarts of the services that they affect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The levers that make a run fast, all of them."""
+"""All optimizations that make a run fast."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from enum import Enum
 from stagecraft.errors import CommandLineError
 
 VARIABLE = "STAGECRAFT_FAST"
-"""The levers to use, with commas between them; `no` for pyinfra's own connector; unset for all."""
+"""The optimizations to use, separated by commas; `no` for pyinfra's own connector; default: all."""
 
 
 class Lever(Enum):
-    """What each saves stands in docs/performance.md."""
+    """docs/performance.md says what each saves."""
 
     NODELAY = "nodelay"
-    """TCP_NODELAY, which paramiko does not set: with the server's delayed acknowledgements every
-    command waits 40 ms without it."""
+    """TCP_NODELAY, which paramiko does not set: without it, the server's delayed acknowledgements
+    delay every command by 40 ms."""
 
     SHELL = "shell"
-    """One shell for all facts of a run, until the run changes something: a channel of its own
-    costs each of them two more round trips."""
+    """One shell for all facts of a run, until the run changes something: a separate channel costs
+    each fact two more round trips."""
 
     FORESIGHT = "foresight"
-    """The facts that the last run asked for are asked all at once as soon as the connection
-    stands, and the server answers while this machine still thinks."""
+    """Prefetches the facts that the last run read, all at once as soon as the connection is open,
+    so that the server works while this machine still loads and renders."""
 
 
 def levers() -> frozenset[Lever]:
-    """The levers in use. Raises CommandLineError for one that does not exist."""
+    """The optimizations in use. Raises CommandLineError for an unknown one."""
     said = os.environ.get(VARIABLE, "")
     if not said:
         return frozenset(Lever)

@@ -1,1 +1,1 @@
-"""How a fresh clone becomes a team's own."""
+"""Turns a fresh clone into a team's own."""

@@ -20,16 +20,16 @@ from stagecraft.secrets.edit import Editor
 from stagecraft.settings import public_keys, read, values
 
 OWNED = ("secrets", "inventories", "group_data")
-"""What is written; the last makes a clone a team's own."""
+"""What init writes. Once the last one is in place, the clone is a team's own."""
 
 MADE = Path(".stagecraft/init")
-"""All of it, complete, before it is put in its place."""
+"""Everything is written here first, and moved into place once it is complete."""
 
 Answers = dict[str, Any]
 
 
 class Checked(click.ParamType[str]):
-    """An answer that is checked as the setting is which it becomes."""
+    """An answer, validated like the setting that it becomes."""
 
     def __init__(self, name: str, kind: Any) -> None:
         self.name = name
@@ -44,7 +44,7 @@ class Checked(click.ParamType[str]):
 
 
 class PublicKey(Checked):
-    """The line of a public key, or the file that has it: one that logs in and opens secrets."""
+    """A public key, or the file that contains it. It must work for logins and for secrets."""
 
     @override
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -55,7 +55,9 @@ class PublicKey(Checked):
             value = next(iter(public_keys.lines([path])), "")
         line = super().convert(value, param, ctx)
         if not age.is_recipient(line):
-            self.fail("secrets cannot be encrypted for it: name an ed25519 or RSA key", param, ctx)
+            self.fail(
+                "secrets cannot be encrypted for this key: use an ed25519 or RSA key", param, ctx
+            )
         return line
 
 
@@ -81,7 +83,7 @@ def own_name(_: Answers) -> str | None:
 
 
 QUESTIONS = (
-    Question("site", "Short name of the app, like shop", Checked("name", values.Name)),
+    Question("site", "Short name of the app, such as shop", Checked("name", values.Name)),
     Question("domain", "Domain of production", Checked("domain", values.Domain)),
     Question(
         "staging_domain",
@@ -92,15 +94,15 @@ QUESTIONS = (
     Question("address", "Address of the server", Checked("address", values.Address)),
     Question(
         "production_address",
-        "Address of production's server, if it has its own",
+        "Address of production's server, if it is a different one",
         Checked("address", values.Address),
         lambda answers: answers["address"],
     ),
-    Question("email", "E-mail address that Let's Encrypt may warn", Checked("email", values.Email)),
+    Question("email", "E-mail address for Let's Encrypt", Checked("email", values.Email)),
     Question("admin", "Account of the first admin", Checked("name", values.UnixUser), own_name),
     Question(
         "key",
-        "Public SSH key of the first admin: a .pub file, or its line",
+        "Public SSH key of the first admin: a .pub file, or a line of one",
         PublicKey("key", public_keys.PublicKey),
         usual_key,
     ),
@@ -119,13 +121,14 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--bootstrap/--no-bootstrap",
     default=None,
-    help="Whether bootstrap.py shall set up the machine: accounts, sshd, firewall.",
+    help="Whether bootstrap.py sets up the machine: accounts, sshd, firewall.",
 )
 def init(bootstrap: bool | None, **given: str | None) -> None:
-    """Makes a fresh clone your team's own.
+    """Turns a fresh clone into your team's own.
 
-    Writes group_data/ and inventories/ in place of the example, and makes the secrets. Asks for
-    what no option says; without a terminal, options must say all that has no default.
+    Replaces the example with your group_data/ and inventories/, and generates the secrets. Asks for
+    everything that no option gives. Without a terminal, options must give everything that has no
+    default.
     """
     root = Path.cwd()
     if not (root / MADE).exists():
@@ -133,7 +136,7 @@ def init(bootstrap: bool | None, **given: str | None) -> None:
         answers = asked(given)
         if bootstrap is None:
             bootstrap = not sys.stdin.isatty() or click.confirm(
-                "Is the server new, for bootstrap.py to set up accounts, sshd and firewall?", True
+                "Is the server new, so that bootstrap.py sets up accounts, sshd and firewall?", True
             )
         make(root, answers | {"bootstrap": bootstrap})
     put_in_place(root)
@@ -142,17 +145,15 @@ def init(bootstrap: bool | None, **given: str | None) -> None:
 
 def refuse_taken(root: Path) -> None:
     if not (root / "example").is_dir():
-        raise click.ClickException("there is no example/ here: start it in a clone of Stagecraft")
+        raise click.ClickException("there is no example/ here: run this in a clone of Stagecraft")
     for name in OWNED:
         if (root / name).exists() and not (root / name).is_symlink():
-            raise click.ClickException(
-                f"{name}/ is your team's own already: nothing was changed; init is for a new clone"
-            )
+            raise click.ClickException(f"{name}/ already belongs to your team: nothing was changed")
 
 
 def asked(given: Mapping[str, str | None]) -> Answers:
-    """What options say, or else a person, or else the defaults. Raises click.UsageError where
-    nobody is there to ask."""
+    """The answers: from options, from a person, or from defaults. Raises click.UsageError for
+    missing ones if there is no terminal."""
     answers: Answers = {}
     missing = []
     for question in QUESTIONS:
@@ -167,12 +168,12 @@ def asked(given: Mapping[str, str | None]) -> Answers:
         if answer is None:
             missing.append(question.option)
     if missing:
-        raise click.UsageError(f"nobody is there to ask: say {', '.join(missing)}")
+        raise click.UsageError(f"there is no terminal to ask for them: pass {', '.join(missing)}")
     return answers
 
 
 def make(root: Path, answers: Answers) -> None:
-    """All files, checked as settings are, in a directory that is renamed once it is complete."""
+    """Writes and checks all files in a directory that is renamed once it is complete."""
     making = root / f"{MADE}.incomplete"
     shutil.rmtree(making, ignore_errors=True)
     (making / "group_data").mkdir(parents=True)
@@ -202,7 +203,7 @@ def write(path: Path, template: str, about: Mapping[str, Any]) -> None:
 
 
 def put_in_place(root: Path) -> None:
-    """Where an earlier init was interrupted here, the rest."""
+    """Moves the files into place; completes an earlier init that was interrupted."""
     for name in OWNED:
         if (root / MADE / name).exists():
             if (root / name).is_symlink():
@@ -215,6 +216,6 @@ def next_commands(root: Path) -> str:
     bootstrap = read("staging", root).server.host
     login, verb = ("--user root ", "bootstrap.py") if bootstrap else ("", "deploy.py")
     return f"""\
-group_data/, inventories/ and secrets/ are yours now: commit them. Next, a plan, and the run:
+group_data/, inventories/ and secrets/ are now yours: commit them. Then plan and run:
   .venv/bin/pyinfra {login}--dry inventories/staging.py {verb}
   .venv/bin/pyinfra {login}inventories/staging.py {verb}"""

@@ -52,12 +52,12 @@ def read(root: Path, path: str) -> str:
 
 @contextmanager
 def regular_file(root: Path, path: str) -> Iterator[int]:
-    """A descriptor to read from. Raises NspawnError for what is no regular file."""
+    """A descriptor to read from. Raises NspawnError for what is not a regular file."""
     with _refusing(root, path):
         descriptor = _open(root, path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NspawnError(f"{root}: /{path} is no regular file")
+            raise NspawnError(f"{root}: /{path} is not a regular file")
         yield descriptor
     finally:
         os.close(descriptor)

@@ -9,7 +9,7 @@ set +e
 undo() {
     flock --unlock 9
     systemctl start stagecraft-revert.service ||
-        echo "it could not be undone at once: the server tries again, and at its next start" >&2
+        echo "it could not be reverted at once: the server tries again, also at its next boot" >&2
     exit 1
 }
 

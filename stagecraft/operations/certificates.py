@@ -1,4 +1,4 @@
-"""A certificate for each site from its first minute on: self-signed, then the ACME CA's."""
+"""A certificate for each site: self-signed at first, then the ACME CA's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PROBE = "stagecraft-probe"
 
 @dataclass(frozen=True)
 class Lineage:
-    """A site's certificate: certbot's name for it, the names in it, and where its files stand.
+    """A site's certificate: certbot's name for it, its domains, and the paths of its files.
 
     `directory` is the ACME directory URL, empty for a site that stays self-signed; `private_ca`
     says that its CA is one of those below `ACME_CA_DIRECTORY`.
@@ -48,7 +48,7 @@ class Lineage:
         return f"/etc/letsencrypt/live/{self.name}"
 
     def read(self) -> Certificates:
-        """What the server has of it now."""
+        """Its present state on the server."""
         fact: Certificates = host.get_fact(
             CertificatesFact, self_signed=self.self_signed, lineage=self.name, link=self.link
         )
@@ -68,7 +68,7 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Issued(Standing):
-    """A certificate without its age, which the drift check looks at for itself. `by` is the ACME
+    """A certificate without its age, which the drift check examines separately. `by` is the ACME
     directory, empty for a self-signed one."""
 
     names: frozenset[str]
@@ -85,8 +85,8 @@ def found_of(certificate: Certificate | None) -> Value:
 
 @operation()
 def served(lineage: Lineage) -> Generator[StringCommand]:
-    """Ensures that the vhost's link leads to a certificate: certbot's where there is one and the
-    site wants it, else a self-signed one with all names and at least 30 days left."""
+    """Ensures that the vhost's link leads to a certificate: certbot's if it exists and the site
+    uses an ACME CA, else a self-signed one with all names and at least 30 days left."""
     present = lineage.read()
     target = lineage.live if lineage.directory and present.certbot else lineage.self_signed
     lasting = State("link", lineage.link, target, present.served)
@@ -103,8 +103,8 @@ def good_self_signed(lineage: Lineage, certificate: Certificate | None) -> bool:
 
 
 def make_self_signed(lineage: Lineage) -> StringCommand:
-    """Made in a directory of its own, to which a link is switched: key and certificate match at
-    every moment."""
+    """Creates it in a new directory and switches a link, so that key and certificate always
+    match."""
     names = ",".join(f"DNS:{domain}" for domain in lineage.domains)
     link = shlex.quote(lineage.self_signed)
     return StringCommand(
@@ -127,11 +127,11 @@ def point(link: str, target: str) -> StringCommand:
 
 @operation()
 def issued(lineage: Lineage) -> Generator[StringCommand | FunctionCommand]:
-    """Ensures that certbot holds, renews and nginx is given a certificate of the declared ACME
-    directory for exactly the site's names.
+    """Ensures that certbot has and renews a certificate of the declared ACME directory for exactly
+    the site's names, and that nginx uses it.
 
-    Before the CA is asked, each name is tried from here as the CA would: five failed validations
-    an hour are the limit of Let's Encrypt. Refused or unreachable, the site keeps what it has.
+    Each name is first probed from here as the CA would do, because Let's Encrypt allows only five
+    failed validations an hour. If that or the CA's check fails, the site keeps its certificate.
     """
     present = lineage.read()
     current = present.certbot
@@ -145,7 +145,7 @@ def issued(lineage: Lineage) -> Generator[StringCommand | FunctionCommand]:
 
 
 def good(lineage: Lineage, certificate: Certificate | None) -> bool:
-    """Whether it is the declared CA's, for the site's names, and has not expired unrenewed."""
+    """Whether it is from the declared CA, for the site's names, and not about to expire."""
     return (
         certificate is not None
         and lineage.covers(certificate)
@@ -156,8 +156,8 @@ def good(lineage: Lineage, certificate: Certificate | None) -> bool:
 
 @operation()
 def given_up(lineage: Lineage) -> Generator[StringCommand]:
-    """Ensures that certbot renews nothing for a site that is self-signed now: one day that would
-    fail, and look as if another site's renewal did."""
+    """Ensures that certbot no longer renews the certificate of a site that is now self-signed: the
+    renewal would fail one day, and hide failures of others."""
     present = lineage.read()
     saw(State("certificate", lineage.live, "", found_of(present.certbot)))
     if present.certbot:
@@ -170,7 +170,7 @@ def forgotten(name: str) -> StringCommand:
 
 @operation()
 def withdrawn(site: str) -> Generator[StringCommand]:
-    """Ensures that a site has no certificate any more, and that certbot renews none for it."""
+    """Ensures that a site has no certificate, and that certbot renews none for it."""
     lineage = Lineage(site, (), f"{SELF_SIGNED}/{site}", f"{CERTIFICATES}/{site}")
     present = lineage.read()
     held = "there" if present.certbot or present.served or present.self_signed else ""
@@ -192,7 +192,7 @@ def place_probe(lineage: Lineage) -> str:
 
 
 def challenges_reachable(state: Any, host: Any, domains: Sequence[str], name: str) -> bool:
-    """Whether every name answers the probe over HTTP as seen from here; says which does not.
+    """Whether every name answers the probe over HTTP from here; logs those that do not.
     pyinfra passes `state` and `host` by these names."""
     problems = [text for domain in domains if (text := probe_problem(domain, name))]
     for problem in problems:
@@ -212,7 +212,7 @@ def probe_problem(domain: str, name: str) -> str:
             " port 80; no certificate was requested"
         )
     if answer != name:
-        return f"{url} is answered by another server: point {domain} in DNS at this one"
+        return f"another server answers {url}: point {domain} in DNS at this one"
     return ""
 
 
@@ -233,23 +233,23 @@ def certbot_command(lineage: Lineage, current: Certificate | None) -> str:
 
 
 def explained(command: str, lineage: Lineage, current: Certificate | None) -> str:
-    """The command, followed by what a refusal means for the site."""
-    kept = "the certificate it has" if current else "a self-signed certificate"
+    """The command, with a message about the consequences if the CA refuses."""
+    kept = "its present certificate" if current else "a self-signed certificate"
     said = shlex.quote(
         f"{lineage.directory} issued no certificate: {lineage.name} keeps {kept}, and the next run"
-        " asks again"
+        " tries again"
     )
     return f"{command} || {{ echo {said} >&2; exit 1; }}"
 
 
 def forced(lineage: Lineage, current: Certificate | None) -> bool:
-    """Whether certbot would keep what it has, seeing the same names: it is another CA's, or it
-    has expired."""
+    """Whether certbot needs --force-renewal: although the names are the same, the certificate is
+    from another CA, or has expired."""
     return current is not None and (current.server != lineage.directory or current.expiring)
 
 
 def trusting_private_cas() -> str:
-    """requests takes one bundle: the system's CAs and ours, made anew for each use."""
+    """Sets REQUESTS_CA_BUNDLE, a single file: the system's CAs and ours, joined for each use."""
     bundle = "/run/stagecraft/acme-ca.pem"
     return (
         "mkdir -p /run/stagecraft &&"

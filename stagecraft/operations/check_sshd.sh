@@ -13,7 +13,7 @@ for key in $alone; do
 not $surplus"
 done
 [ -n "$wrong" ] || exit 0
-echo "another file than ours decides: see /etc/ssh/sshd_config and /etc/ssh/sshd_config.d/." >&2
-echo "sshd should end up with, but does not:" >&2
+echo "another file overrides ours: see /etc/ssh/sshd_config and /etc/ssh/sshd_config.d/." >&2
+echo "missing from sshd's effective settings:" >&2
 printf '%s\n' "$wrong" | sed '/^$/d; s/^/    /' >&2
 exit 1

@@ -50,7 +50,7 @@ def show(changes: Sequence[Node], entries: dict[str, Entry], user: str) -> None:
 
 
 def describe(node: Node, entry: Entry | None, texts: Texts) -> Iterator[str]:
-    """The lines for one change: harmless ones, and no more than a person reads."""
+    """The lines for one change, escaped and limited in number."""
     return bounded(map(harmless, lines_of(node, entry, texts)))
 
 
@@ -72,10 +72,10 @@ def lines_of(node: Node, entry: Entry | None, texts: Texts) -> Iterator[str]:
 
 
 def unread(entry: Entry) -> str:
-    """Why there is no text to compare with."""
+    """Why there is no text to compare."""
     if entry.kind != "file":
-        return f"a {entry.kind} stands there, which is not read"
-    return "what stands there is not shown: it is reached through a link, or too long"
+        return f"the present {entry.kind} is not shown"
+    return "the present file is not shown: it is too long, or its path contains a link"
 
 
 def headline(node: Node, entry: Entry | None) -> str:

@@ -17,5 +17,5 @@ for pass in $(seq 50); do
         kill -KILL -- -1 && exit
     sleep 0.1
 done
-echo "$account goes on starting processes" >&2
+echo "$account keeps starting processes" >&2
 exit 1

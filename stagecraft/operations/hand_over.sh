@@ -30,7 +30,7 @@ renew() ( # all files below the working directory
     # is a file that has just changed.
     { tar -cf - . || [ $? = 1 ] || : >"$copy/incomplete"; } | tar -xpf - -C "$copy/release"
     ! [ -e "$copy/incomplete" ] || {
-        echo "$release cannot be copied while what runs as $site holds its files; end it: pkill -KILL -u $site" >&2
+        echo "$release cannot be copied while processes of $site hold its files; end them: pkill -KILL -u $site" >&2
         exit 1
     }
     cd "$copy/release"
@@ -62,8 +62,8 @@ cd "$home"
 close
 copy=$(pwd -P)/.handing-over
 trap 'rm -rf "$copy"' EXIT
-! is_directory current || [ -O current ] || { echo "$home/current is the site's; move it away" >&2; exit 1; }
-is_directory releases || { echo "$home/releases is no directory; move it away" >&2; exit 1; }
+! is_directory current || [ -O current ] || { echo "$home/current belongs to the site: move it away" >&2; exit 1; }
+is_directory releases || { echo "$home/releases is not a directory: move it away" >&2; exit 1; }
 cd releases
 close
 each_release take

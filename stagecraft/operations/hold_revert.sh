@@ -8,8 +8,8 @@ exec 9>/run/stagecraft/revert.lock
 umask 022
 flock 9
 if [ ! -e $revert/whole ]; then
-    echo "too much time has passed since the last step of this run: the server has put sshd and the" >&2
-    echo "firewall back to what they were, and this step changed nothing; run it again" >&2
+    echo "too much time has passed since the last step of this run: the server has reverted sshd and the" >&2
+    echo "firewall, and this step changed nothing; run it again" >&2
     exit 1
 fi
 systemctl stop --quiet stagecraft-revert.service # if it has been started, it waits for this lock

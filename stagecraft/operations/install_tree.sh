@@ -42,7 +42,7 @@ own() { # of $1: owner, mode, ACL
 }
 
 refuse() {
-    echo "$path is a $1, and a $kind is declared there; nothing was changed" >&2
+    echo "$path is a $1, but a $kind is declared; nothing was changed" >&2
     exit 1
 }
 refuse_link() { [ ! -L "$root$path" ] || refuse "symbolic link"; }
@@ -145,7 +145,7 @@ if [ -n "$check" ]; then
         eval "$check"
     ' check "$stage" "$check" "$@" >"$stage/verdict" 2>&1 || code=$?
     if [ "$code" != 0 ]; then
-        [ "$code" != 137 ] || echo "$check: not at its end after $patience seconds" >>"$stage/verdict"
+        [ "$code" != 137 ] || echo "$check: did not finish within $patience seconds" >>"$stage/verdict"
         cat "$stage/verdict" >&2
         echo "refused by $checker" >&2
         each name_origins file

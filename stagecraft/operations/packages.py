@@ -1,4 +1,4 @@
-"""Debian packages, installed in one go and without starting what nobody asked for."""
+"""Debian packages, installed in one step and without starting their services."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from stagecraft.seen import State
 INSTALL_PACKAGES = script("install_packages")
 
 UPGRADE = "upgrade"
-"""What `--data upgrade=true` says: this run may upgrade what others on the server use."""
+"""`--data upgrade=true` allows a run to upgrade packages that others on the server use."""
 
 UNBROKEN = "\u00a0"
 """What keeps a package and its version on one line."""
@@ -69,7 +69,7 @@ def installed(
     unasked = [] if asked_to_upgrade() else list(users)
     if missing and not this_run().checks:  # the check tells what is missing, and installs nothing
         if pending(after) or (found.problems and not found.fresh):
-            announce("install, in versions that the run asks the archives for", missing)
+            announce("install, in the versions that the archives have at that time", missing)
         else:
             foresee(found, unasked)
     meta = install(name=name, packages=wanted, never_started=never_started, may_upgrade=not unasked)
@@ -84,10 +84,10 @@ def foresee(found: Installation, users: Sequence[str]) -> None:
 
 
 def asked_to_upgrade() -> bool:
-    """Raises ServerError for another word than true or false, which would do nothing."""
+    """Raises ServerError for values other than true and false."""
     word = host.data.get(UPGRADE, False)
     if not isinstance(word, bool):
-        raise ServerError(f"--data {UPGRADE}={harmless(str(word))}: write true or false")
+        raise ServerError(f"--data {UPGRADE}={harmless(str(word))}: must be true or false")
     return word
 
 
@@ -112,9 +112,9 @@ def refuse_problems(found: Installation) -> None:
 def refuse_upgrades(found: Installation, users: Sequence[str]) -> None:
     if found.upgrades and users:
         raise ServerError(
-            f"{host.name}: what this run installs needs newer versions of packages that"
+            f"{host.name}: this run installs packages that need newer versions of packages that"
             f" {' and '.join(users)} may use: {', '.join(map(str, found.upgrades))}. Nothing was"
-            f" changed: when it suits them, start the same run with --data {UPGRADE}=true"
+            f" changed: to upgrade them, run again with --data {UPGRADE}=true at a suitable time"
         )
 
 

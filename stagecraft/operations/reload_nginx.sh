@@ -13,6 +13,6 @@ for attempt in $(seq 100); do
     [ -n "$(printf '%s\n' "$before" "$(serving)" | sort | uniq -d)" ] || exit 0
     sleep 0.1
 done
-echo "$1 did not take up its configuration within 10 seconds:" >&2
+echo "$1 did not load its configuration within 10 seconds:" >&2
 tail -n 5 /var/log/nginx/error.log >&2
 exit 1

@@ -23,7 +23,7 @@ put_back() { # the tree $1
             mkdir -p "${path%/*}" && cp -a --remove-destination "$old" "$new" && mv -fT "$new" "$path"
         else
             rm -f "$path"
-        fi || { echo "$path could not be put back; its old text is in $old" >&2; return 1; }
+        fi || { echo "$path could not be restored; its old version is in $old" >&2; return 1; }
     done <"$previous/$1/index"
     rm -rf "$previous/$1"
 }
@@ -49,8 +49,8 @@ restarted() { # although it may have failed too often already
 }
 # One that refused a reload runs on as before; a restart now could only end that.
 if systemctl is-active --quiet "$unit" || restarted; then
-    echo "$unit could not take up its new files; the old ones are back and it runs on them" >&2
+    echo "$unit does not work with its new files; the old ones are restored, and it runs with them" >&2
 else
-    echo "$unit could not take up its new files, and does not start with the old ones either" >&2
+    echo "$unit does not work with its new files, and does not start with the old ones either" >&2
 fi
 exit 1

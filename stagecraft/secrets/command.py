@@ -1,4 +1,4 @@
-"""`stagecraft secret`: what people do with an environment's secrets."""
+"""`stagecraft secret`: creates and changes an environment's secrets."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from stagecraft.secrets.generate import generate
 HELP = """Creates and changes an environment's secrets, encrypted in secrets/<environment>.yml.
 
 \b
-  stagecraft secret staging                         make what is missing, ask for what only you know
-  stagecraft secret staging askpro RETELL_API_KEY   set one: asked for, or from standard input
-  stagecraft secret production askpro APP_KEY < key   keep the key of an app that runs already
-  stagecraft secret staging askpro DB_PASSWORD --generate   a new random one
-  stagecraft secret staging --recrypt               after a change of recipients in all.yml
+  stagecraft secret staging                         generate what is missing, ask for the rest
+  stagecraft secret staging askpro RETELL_API_KEY   set one, typed or from standard input
+  stagecraft secret production askpro APP_KEY < key   keep the key of an app that already runs
+  stagecraft secret staging askpro DB_PASSWORD --generate   replace one with a random value
+  stagecraft secret staging --recrypt               after you changed the recipients in all.yml
 
-Your private key opens them: ~/.ssh/id_ed25519 or ~/.ssh/id_rsa, or the one that the environment
-variable STAGECRAFT_IDENTITY names (STAGECRAFT_IDENTITY=~/.ssh/work stagecraft secret staging).
+Secrets are decrypted with your private key: ~/.ssh/id_ed25519, ~/.ssh/id_rsa, or the path in the
+environment variable STAGECRAFT_IDENTITY:
+STAGECRAFT_IDENTITY=~/.ssh/work stagecraft secret staging
 
-Values are never shown, and never taken from the command line: other users could read it there.
+Values are never shown. They are never read from the command line, where other users could see them.
 
-Each value is encrypted together with its environment, site and key, and refused anywhere else. An
-older value that is put back in the same place is not noticed: the file's history shows it. The
-history of group_data/all.yml shows who was added to the recipients. Read both before you deploy.
+Each value is encrypted together with its environment, site and key, and is refused anywhere else.
+An older value in the same place is not detected, but shows in the file's history. The history of
+group_data/all.yml shows who was added to the recipients. Read both before you deploy.
 """
 
 
@@ -36,8 +37,12 @@ history of group_data/all.yml shows who was added to the recipients. Read both b
 @click.argument("environment", type=EnvironmentName())
 @click.argument("site", required=False)
 @click.argument("key", required=False)
-@click.option("--generate", "random", is_flag=True, help="A random value, not asked for.")
-@click.option("--recrypt", is_flag=True, help="Encrypt all values again.")
+@click.option(
+    "--generate", "random", is_flag=True, help="Generate a random value instead of asking for it."
+)
+@click.option(
+    "--recrypt", is_flag=True, help="Encrypt all values again, for the current recipients."
+)
 def secret(environment: str, site: str | None, key: str | None, random: bool, recrypt: bool) -> int:
     _refuse_contradictions(site, key, random, recrypt)
     editor = Editor(environment, here())
@@ -54,15 +59,13 @@ def secret(environment: str, site: str | None, key: str | None, random: bool, re
 
 def _refuse_contradictions(site: str | None, key: str | None, random: bool, recrypt: bool) -> None:
     if site and not key:
-        raise click.UsageError(
-            "a site needs a key: stagecraft secret staging askpro RETELL_API_KEY"
-        )
+        raise click.UsageError("name a key, too: stagecraft secret staging askpro RETELL_API_KEY")
     if random and not key:
         raise click.UsageError("--generate needs a site and a key")
     if recrypt and key:
-        raise click.UsageError("--recrypt takes all secrets: no site, no key")
+        raise click.UsageError("--recrypt applies to all secrets: omit site and key")
     if recrypt and random:
-        raise click.UsageError("--recrypt keeps the values: without --generate")
+        raise click.UsageError("--recrypt keeps the values: omit --generate")
 
 
 def _told(site: str, key: str) -> Secret:
@@ -72,10 +75,10 @@ def _told(site: str, key: str) -> Secret:
 
 
 def _ask(site: str, key: str) -> Secret | None:
-    """None where nobody is there, or nothing is typed."""
+    """None without a terminal or an answer."""
     if not sys.stdin.isatty():
         return None
-    answer = _typed(f"{site} {key} (Enter leaves it out for now)")
+    answer = _typed(f"{site} {key} (press Enter to skip)")
     return Secret(answer) if answer else None
 
 

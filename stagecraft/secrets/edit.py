@@ -1,4 +1,4 @@
-"""What `stagecraft secret` does to an environment's file of secrets."""
+"""Changes to an environment's file of secrets."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from stagecraft.secrets.read import (
 from stagecraft.settings import read
 from stagecraft.sources import SettingsError
 
-# Asks a person for a value; None when there is nobody to ask, or no answer.
+# Asks a person for a value; None without a terminal or an answer.
 Ask = Callable[[str, str], Secret | None]
 
 
 class Editor:
-    """One environment's secrets, to be changed. All methods raise SettingsError."""
+    """Edits one environment's secrets. All methods raise SettingsError."""
 
     def __init__(self, environment: str, root: Path) -> None:
         self.root = root
@@ -34,20 +34,20 @@ class Editor:
         self.recipients = recipients_of(self.environment, root)
 
     def add_missing(self, ask: Ask) -> Iterator[str]:
-        """Makes what machines alone use and asks for the rest; says what it did."""
+        """Generates what only machines use, asks for the rest, and yields a line for each."""
         for site, key in self.missing():
             made = key in self.environment.site(site).generated_secrets
             value = generate(key) if made else ask(site, key)
             if value is not None:
                 self.put(site, key, value)
-                yield f"{site} {key}: {'made' if made else 'set'}"
+                yield f"{site} {key}: {'generated' if made else 'set'}"
 
     def missing(self) -> list[Name]:
-        """The (site, key) of what the environment needs and the file lacks."""
+        """The (site, key) of each secret that the environment needs and the file lacks."""
         return [secret for secret in wanted(self.environment) if not self.file.has(*secret)]
 
     def state(self) -> str:
-        """What a person wants to know at the end."""
+        """A summary: what is missing, and who can decrypt new values."""
         missing = ", ".join(f"{site} {key}" for site, key in self.missing())
         readers = ", ".join(map(age.owner, self.recipients))
         return (
@@ -56,7 +56,7 @@ class Editor:
         )
 
     def put(self, site: str, key: str, value: Secret) -> None:
-        """Sets one secret; the file is written at once, so that no answer is asked for twice."""
+        """Sets one secret and writes the file at once, so that no answer is lost."""
         self._refuse_unknown(site, key)
         wrong = unfit(key, value.reveal())
         if wrong:
@@ -67,7 +67,7 @@ class Editor:
         self.file.write()
 
     def recrypt(self) -> None:
-        """Encrypts every value anew, for the recipients that all.yml names now."""
+        """Encrypts every value again, for the current recipients in all.yml."""
         self._encrypt_anew(self.file.names())
         self.file.write()
 

@@ -1,8 +1,8 @@
-"""`secrets/<environment>.yml`: each value encrypted on its own, so a diff shows which changed.
+"""`secrets/<environment>.yml`: each value is encrypted separately, so a diff shows which changed.
 
-Whoever can write to the file could swap two such values without opening them. So each is encrypted
-together with a label, its environment, site and key, that is compared when it is opened. The label
-does not show that a value is older than another one for the same place: git's history does.
+Anybody who can write to the file could swap two values without decrypting them. So each is
+encrypted together with a label, its environment, site and key, which is compared on decryption. The
+label does not reveal an older value in the same place, but git's history does.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ HEADER = """\
 # Encrypted with age, value by value, for the `recipients` of group_data/all.yml, and each together
 # with the name of its place: a value that is moved or copied to another one is refused.
 """
-"""A file with labels begins with it, and any other is read as one from before there were labels.
-Whoever changes the text has to accept this one, too."""
+"""The beginning of a file with labels; any other file is from before there were labels. If you
+change the text, keep accepting this one."""
 
 COMMAND = ".venv/bin/stagecraft secret"
 
@@ -38,7 +38,7 @@ class SecretsFile:
     """The encrypted values of one environment, by site and key."""
 
     def __init__(self, path: Path, root: Path) -> None:
-        """Reads the file, if there is one. Raises SettingsError when it is none of ours."""
+        """Reads the file if it exists. Raises SettingsError for unexpected content."""
         self.path = path
         self.source = read_yaml(path, root) if path.exists() else Source(_name(path, root))
         self.armor: dict[str, dict[str, str]] = _checked(self.source)
@@ -51,15 +51,15 @@ class SecretsFile:
         return key in self.armor.get(site, {})
 
     def set(self, site: str, key: str, value: Secret, recipients: Sequence[str]) -> None:
-        """Encrypts `value` for the recipients; the file changes with `write`."""
+        """Encrypts `value` for the recipients; `write` writes it to the file."""
         text = f"{self._label(site, key)}\n{value.reveal()}"
         self.armor.setdefault(site, {})[key] = age.encrypt(text, recipients)
 
     def opened(self, names: Iterable[Name], keyring: age.Keyring) -> dict[Name, Secret]:
-        """Their values in clear. A file from before there were labels has none at all.
+        """The decrypted values.
 
-        Raises age.IdentityError when no key of the ring opens one, and SettingsError for values
-        that were encrypted for another place, or lack the label that others have.
+        Raises age.IdentityError if no key of the ring decrypts one, and SettingsError for values
+        that were encrypted for another place, or that lack a label although others have one.
         """
         texts = {name: keyring.decrypt(self.armor[name[0]][name[1]]) for name in names}
         labels_expected = self.is_labelled or any("\n" in text for text in texts.values())
@@ -73,7 +73,7 @@ class SecretsFile:
         return {name: Secret(text.rpartition("\n")[2]) for name, text in texts.items()}
 
     def encrypt_anew(self, names: Iterable[Name], keyring: age.Keyring, to: Sequence[str]) -> None:
-        """Encrypts these values for the recipients `to`, with labels; raises what `opened` does."""
+        """Encrypts these values again, with labels, for the recipients `to`. Raises as `opened`."""
         for (site, key), value in self.opened(names, keyring).items():
             self.set(site, key, value, to)
 
@@ -81,20 +81,20 @@ class SecretsFile:
         return f"stagecraft secret: {self.path.stem} {site} {key}"
 
     def _misplaced(self, name: Name, text: str, labels_expected: bool) -> str | None:
-        """Why the opened `text` cannot be the secret `name`; None when it can."""
+        """Why the decrypted `text` cannot be the secret `name`; None if it can."""
         label, newline, _ = text.rpartition("\n")
         if label == self._label(*name) or not (newline or labels_expected):
             return None
         remedy = (
             f"restore it (git log -p {self.source.file}), "
-            f"or set it anew: `{COMMAND} {self.path.stem} {' '.join(name)}`"
+            f"or set it again: `{COMMAND} {self.path.stem} {' '.join(name)}`"
         )
         if made_for := LABEL.fullmatch(label):
             return f"this value was encrypted for another place, {made_for[1]}: {remedy}"
         return f"this value does not say which place it was encrypted for: {remedy}"
 
     def write(self, mode: int = 0o644) -> None:
-        """Replaces the file in one step: a crash leaves the old one or the new one."""
+        """Replaces the file atomically."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile("w", dir=self.path.parent, prefix=".new-", delete=False) as new:
             try:
@@ -124,7 +124,7 @@ def _checked(source: Source) -> dict[str, dict[str, str]]:
     problems = [
         Problem(
             source.place(path),
-            "is not what `stagecraft secret` writes: delete it, then set it again",
+            "was not written by `stagecraft secret`: delete it, then set it again",
         )
         for path, value in _leaves(source.data)
         if not isinstance(value, str) or "BEGIN AGE ENCRYPTED FILE" not in value

@@ -1,4 +1,4 @@
-"""New values, and what a given one must look like."""
+"""Generates values, and checks given ones."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from stagecraft.secrets.masked import Secret
 
 
 def generate(key: str) -> Secret:
-    """A random value for `key`: 32 bytes in Laravel's form for APP_KEY, else 32 characters.
+    """A random value for `key`: for APP_KEY 32 bytes in Laravel's format, else 32 characters.
 
-    Letters and digits alone pass unescaped through SQL, .env, URLs and shells: 190 bits.
+    Letters and digits need no escaping in SQL, .env, URLs and shells. 32 of them have 190 bits.
     """
     if key == "APP_KEY":
         return Secret(f"base64:{b64encode(token_bytes(32)).decode()}")
@@ -21,15 +21,15 @@ def generate(key: str) -> Secret:
 
 
 def unfit(key: str, value: str) -> str | None:
-    """Why `value` cannot be the secret `key`; None when it can."""
+    """Why `value` cannot be the secret `key`; None if it can."""
     if not value:
         return "it is empty"
     if re.search(r"[\x00-\x1f\x7f]", value):
         return "it must be one line without control characters"
     if key.startswith("BASIC_AUTH_") and len(value.encode()) > 72:
-        return "it is longer than 72 bytes, the most that bcrypt hashes"
+        return "it is longer than 72 bytes, the maximum of bcrypt"
     if key == "APP_KEY" and not _is_laravel_key(value):
-        return "it must be base64: and 32 bytes in base64, as `artisan key:generate --show` says"
+        return "it must be base64: and 32 bytes in base64, as `artisan key:generate --show` prints"
     return None
 
 

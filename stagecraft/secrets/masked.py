@@ -1,4 +1,4 @@
-"""A value that shows itself only when asked to."""
+"""A value that is masked until it is explicitly revealed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ MASK = "***"
 
 
 class Secret:
-    """Masks its value in repr, str, format, logs and pyinfra's JSON; `reveal()` unwraps it.
+    """Masks its value in repr, str, format, logs and pyinfra's JSON. `reveal()` returns it.
 
-    Only the delivery of a file or of SQL reveals. It is no `str`: json.dumps and str.join
-    would print a subclass in clear, and refuse this one.
+    Only code that delivers a file or SQL reveals it. It is not a `str`, because json.dumps and
+    str.join would print a subclass in clear text.
     """
 
     __slots__ = ("_value",)
@@ -52,4 +52,4 @@ class Secret:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret is not pickled: it would lie on a disk in clear")
+        raise TypeError("a Secret cannot be pickled: it could be written to disk in clear text")

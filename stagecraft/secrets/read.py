@@ -1,4 +1,4 @@
-"""Reads an environment's secrets, and makes those of a throwaway server on the way."""
+"""Reads an environment's secrets, and generates those of a throwaway server."""
 
 from __future__ import annotations
 
@@ -20,20 +20,19 @@ from stagecraft.settings import REPOSITORY, Environment, read
 from stagecraft.sources import Place, Problem, SettingsError, read_yaml
 
 STAND_IN = "a secret that nobody has opened"
-"""What stands in its place where a plan needs none."""
+"""The placeholder for a secret in a plan that needs none."""
 
 UNLABELLED = (
-    "%s was written by an earlier version: whoever can change the file could swap its values "
+    "%s was written by an earlier version: anybody who can change the file could swap its values "
     "unnoticed. Run `%s` and commit the file"
 )
 
 
 @cache
 def secrets_for(environment_name: str, root: Path = REPOSITORY) -> dict[str, dict[str, Secret]]:
-    """Every secret that the environment's sites need, by site key and name, decrypted once in a
-    process.
+    """Every secret of the environment's sites, by site key and name, decrypted once per process.
 
-    Raises SettingsError: no file, missing values, or no private key that opens them.
+    Raises SettingsError for a missing file or value, and without a private key that decrypts them.
     """
     environment = read(environment_name, root)
     file = secrets_file(environment, root)
@@ -48,7 +47,7 @@ def secrets_for(environment_name: str, root: Path = REPOSITORY) -> dict[str, dic
 
 
 def stand_ins(environment: Environment) -> dict[str, dict[str, Secret]]:
-    """For a plan that is made without any key, and never executed."""
+    """Placeholders, for a plan that is made without a key and never executed."""
     found: dict[str, dict[str, Secret]] = {}
     for site, key in wanted(environment):
         found.setdefault(site, {})[key] = Secret(STAND_IN)
@@ -56,7 +55,7 @@ def stand_ins(environment: Environment) -> dict[str, dict[str, Secret]]:
 
 
 def secrets_file(environment: Environment, root: Path) -> SecretsFile:
-    """Where this environment's secrets are: in the repository, or thrown away with the server."""
+    """This environment's secrets: in the repository, or in .stagecraft/ for a throwaway server."""
     folder = root / ".stagecraft/secrets" if environment.server.throwaway else root / "secrets"
     return SecretsFile(folder / f"{environment.name}.yml", root)
 
@@ -73,13 +72,13 @@ def wanted(environment: Environment) -> list[Name]:
 MADE_INTO_SECRETS = frozenset(
     {"domain", "database", "redis", "protect", "env", "features", "secrets"}
 )
-"""A site's settings that stand in files with secrets."""
+"""A site's settings that are written to files with secrets."""
 
 
 def made_of(environment: Environment, root: Path) -> dict[str, tuple[str, str]]:
-    """Sums of what each site's files with secrets are made of: of the settings, and of the secrets
-    as they are encrypted, which is empty where their file cannot be read here. Needs no key; new
-    recipients change it, too."""
+    """Checksums of the sources of each site's files with secrets: of the settings, and of the
+    encrypted secrets (empty if their file cannot be read). Needs no key. Changing the recipients
+    changes them, too."""
     try:
         armor = secrets_file(environment, root).armor
     except (OSError, SettingsError):
@@ -100,7 +99,7 @@ def _sum(data: Any) -> str:
 def _refuse_missing(environment: Environment, file: SecretsFile) -> None:
     name = environment.name
     if not file.path.exists():
-        message = f"there is no such file: `{COMMAND} {name}` makes it"
+        message = f"there is no such file: `{COMMAND} {name}` creates it"
         raise SettingsError([Problem(Place(file.source.file), message)])
     missing = [
         file.source.problem((site, key), f"is missing: {_remedy(environment, site, key)}")
@@ -113,7 +112,7 @@ def _refuse_missing(environment: Environment, file: SecretsFile) -> None:
 
 def _remedy(environment: Environment, site: str, key: str) -> str:
     if key in environment.site(site).generated_secrets:
-        return f"`{COMMAND} {environment.name}` makes it"
+        return f"`{COMMAND} {environment.name}` generates it"
     return f"`{COMMAND} {environment.name} {site} {key}` sets it"
 
 
@@ -138,21 +137,21 @@ def keyring_for(environment: Environment, root: Path) -> age.Keyring:
 
 @contextmanager
 def telling_who_can(environment: Environment, file: SecretsFile) -> Iterator[None]:
-    """Makes of an age.IdentityError a SettingsError that says whose keys would do."""
+    """Turns an age.IdentityError into a SettingsError that names the recipients."""
     try:
         yield
     except age.IdentityError as error:
         owners = ", ".join(map(age.owner, environment.recipients)) or "nobody"
-        message = f"{error}; {age.IDENTITY_VARIABLE} may name a key of the recipients: {owners}"
+        message = f"{error}; set {age.IDENTITY_VARIABLE} to a recipient's key: {owners}"
         raise SettingsError([Problem(Place(file.source.file), message)]) from None
 
 
 def recipients_of(environment: Environment, root: Path) -> list[str]:
-    """Who shall be able to read this environment's secrets. Raises SettingsError for nobody."""
+    """Who can decrypt this environment's secrets. Raises SettingsError for nobody."""
     if environment.server.throwaway:
         return [_throwaway_recipient(_throwaway_identity(root))]
     if not environment.recipients:
-        message = "is empty: put your SSH public key there, the line in ~/.ssh/id_ed25519.pub"
+        message = "is empty: add your SSH public key, the line in ~/.ssh/id_ed25519.pub"
         all_yml = read_yaml(root / "group_data/all.yml", root)
         raise SettingsError([all_yml.problem(("recipients",), message)])
     return environment.recipients
@@ -162,8 +161,8 @@ def _throwaway_recipient(identity: Path) -> str:
     try:
         return age.recipient_of(identity)
     except age.IdentityError as error:
-        advice = "delete it: throwaway secrets" if identity.exists() else "with the first run they"
-        message = f"{error}; {advice} make themselves"
+        advice = "delete it" if identity.exists() else "run deploy.py"
+        message = f"{error}; {advice}: throwaway secrets are generated automatically"
         raise SettingsError([Problem(Place(str(identity)), message)]) from None
 
 

@@ -1,4 +1,4 @@
-"""What `group_data/*.yml` says, checked and typed."""
+"""The contents of `group_data/*.yml`, checked and typed."""
 
 from stagecraft.settings.host import DEPLOY, Firewall, Host, Upgrades
 from stagecraft.settings.models import (

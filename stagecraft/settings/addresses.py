@@ -1,4 +1,4 @@
-"""Addresses and networks, and with a port: where a site may connect to."""
+"""Addresses and networks; with a port, where a site may connect to."""
 
 from __future__ import annotations
 
@@ -17,38 +17,40 @@ DESTINATION = re.compile(
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]|\.(?!\.))*(?<![._-])")
 
 RESERVED = ipaddress.IPv4Network("240.0.0.0/4")
-"""With 255.255.255.255, which is everybody's on a link."""
+"""Includes the broadcast address 255.255.255.255."""
 
 
 def network(value: str) -> str:
-    """The network as Python writes it. Raises ValueError, with what would be right."""
+    """The network as Python writes it. Raises ValueError with what would be right."""
     try:
         if "%" in value:  # the zone of a link-local address, which neither nft nor nginx reads
             raise ValueError(value)
         found = ipaddress.ip_network(value)
     except ValueError:
-        raise ValueError(f"{value!r} is no address or network{_nearest_network(value)}") from None
+        raise ValueError(
+            f"{value!r} is not an address or network{_nearest_network(value)}"
+        ) from None
     if useless := _useless(found):
         raise ValueError(f"{value!r} {useless}")
     return str(found)
 
 
 def _useless(network: Network) -> str | None:
-    """Why no packet of a machine comes from or goes to this network; None if some do."""
+    """Why no packet can come from or go to this network; None if one can."""
     first = network.network_address
     if isinstance(first, ipaddress.IPv6Address) and first.ipv4_mapped and network.prefixlen >= 96:
         meant = ipaddress.IPv4Network((first.ipv4_mapped, network.prefixlen - 96))
         address = str(meant).removesuffix("/32")
-        return f"stands for an IPv4 address, which IPv6 does not carry: write {address}"
+        return f"is an IPv4 address in IPv6 notation, which no packet has: write {address}"
     nobodys = first.is_unspecified and network.num_addresses == 1
     if nobodys or network.is_multicast or (network.version == 4 and first in RESERVED):
-        return "is no machine's address"
+        return "is not the address of a machine"
     return None
 
 
 def machine_address(value: str) -> str:
-    """How a machine is reached: its IP address as Python writes it, or a name, which may be a Host
-    of an ssh_config. Raises ValueError, with what would be right."""
+    """The IP address of a machine as Python writes it, or a name, which may be a Host of an
+    ssh_config. Raises ValueError with what would be right."""
     try:
         address = ipaddress.ip_address(value)
     except ValueError:
@@ -58,7 +60,7 @@ def machine_address(value: str) -> str:
 
 def _host_name(value: str) -> str:
     if port := re.fullmatch(r"([^:]+|\[.+\]):([0-9]+)", value):
-        raise ValueError(f"{value!r} has a port: write it as ssh_port: {port[2]}")
+        raise ValueError(f"{value!r} contains a port: set ssh_port: {port[2]} instead")
     if not HOST_NAME.fullmatch(value) or re.fullmatch(r"[0-9.]+", value):
         raise ValueError(f"{value!r} must be a host name or an IP address")
     return value
@@ -73,7 +75,7 @@ def _nearest_network(value: str) -> str:
 
 @dataclass(frozen=True)
 class Destination:
-    """A port of an address or of all of a network. `protocol` is tcp or udp."""
+    """A port of an address or network. `protocol` is tcp or udp."""
 
     network: Network
     port: int
@@ -81,7 +83,7 @@ class Destination:
 
     @classmethod
     def parse(cls, text: str) -> Destination:
-        """Raises ValueError, with what would be right."""
+        """Raises ValueError with what would be right."""
         parts = DESTINATION.fullmatch(text)
         if parts is None:
             raise ValueError(
@@ -90,7 +92,7 @@ class Destination:
             )
         port, protocol = int(parts["port"]), parts["protocol"] or "tcp"
         if not 0 < port < 65536:
-            raise ValueError(f"{text!r}: there is no port {port}; they go from 1 to 65535")
+            raise ValueError(f"{text!r}: port {port} must be from 1 to 65535")
         if protocol not in ("tcp", "udp"):
             raise ValueError(f"{text!r}: {protocol!r} must be tcp or udp")
         address = network(parts["bracketed"] or parts["plain"])
@@ -98,17 +100,17 @@ class Destination:
 
     @property
     def family(self) -> str:
-        """What nft calls it."""
+        """nft's name for it."""
         return "ip" if self.network.version == 4 else "ip6"
 
     @property
     def address(self) -> str:
-        """The network, without a length where it is one address."""
+        """The network, without a prefix length if it is a single address."""
         alone = self.network.num_addresses == 1
         return str(self.network.network_address if alone else self.network)
 
     def has(self, host: str) -> bool:
-        """Whether the host is in it. Where a name leads, nobody knows."""
+        """Whether it contains the host. False for a name, which is not resolved."""
         try:
             return ipaddress.ip_address(host) in self.network
         except ValueError:
@@ -116,7 +118,7 @@ class Destination:
 
     @property
     def loopback(self) -> bool:
-        """Whether any of it is this machine by its loopback."""
+        """Whether it includes loopback addresses."""
         return any(
             loopback.version == self.network.version and loopback.overlaps(self.network)
             for loopback in LOOPBACK

@@ -1,4 +1,4 @@
-"""What no single value shows: keys that contradict each other, sites that collide."""
+"""Checks that involve more than one value: contradicting keys, colliding sites."""
 
 from __future__ import annotations
 
@@ -35,20 +35,26 @@ def contradictions(site: Site, issuers: dict[str, Issuer]) -> Wrong:
     yield from _debug_in_public(site)
     yield from _values_set_twice(site)
     if site.php_fpm.slow_log > site.php_fpm.timeout:
-        message = f"is more than timeout, {site.php_fpm.timeout}: no request would live to be slow"
+        message = f"must not be more than timeout, {site.php_fpm.timeout}"
         yield ("php_fpm", "slow_log"), message
     if site.no_php and site.entry == "front-controller":
-        yield ("no_php",), "index.php alone runs as it is; no_php is for entry: php-files"
+        yield ("no_php",), "has no effect: only index.php runs; no_php needs entry: php-files"
 
 
 def _names(site: Site) -> Wrong:
     longest = Redis(site.name).user
     if len(longest) > 32:
-        yield (), f"{longest} is a Unix user: at most 32 characters, these are {len(longest)}"
+        yield (
+            (),
+            f"the name of the Unix user {longest} has {len(longest)} characters, at most 32 fit",
+        )
     if site.name.startswith("stagecraft-"):
-        yield (), f"{site.name} is a name of our own files and units: call the site something else"
+        yield (
+            (),
+            f"{site.name} is reserved for Stagecraft's own files and units: choose another name",
+        )
     if not site.database.collation.startswith(site.database.charset):
-        yield ("database", "collation"), f"is no collation of {site.database.charset}"
+        yield ("database", "collation"), f"is not a collation of {site.database.charset}"
 
 
 def _tls(site: Site, issuers: dict[str, Issuer]) -> Wrong:
@@ -58,10 +64,13 @@ def _tls(site: Site, issuers: dict[str, Issuer]) -> Wrong:
     if site.tls.issuer != "letsencrypt":
         return
     if site.tls.email is None:
-        yield ("tls", "email"), "Let's Encrypt writes to an address when a certificate runs out"
+        yield (
+            ("tls", "email"),
+            "is required by Let's Encrypt, which warns it when a certificate expires",
+        )
     for path, domain in _domains(site):
         if not is_public(domain):
-            yield path, f"{domain} is a reserved name, Let's Encrypt signs none: issuer selfsigned?"
+            yield path, f"Let's Encrypt does not sign the reserved name {domain}: use selfsigned?"
 
 
 def _domains(site: Site) -> Iterator[tuple[KeyPath, str]]:
@@ -76,32 +85,35 @@ def _debug_in_public(site: Site) -> Wrong:
     if debug and not closed and any(is_public(domain) for domain in site.domains):
         yield (
             ("env", "APP_DEBUG"),
-            "shows the app's inside to everybody: set protect.basic_auth or protect.admin_allow",
+            "shows the app's internals to everybody: set protect.basic_auth or protect.admin_allow",
         )
 
 
 def _values_set_twice(site: Site) -> Wrong:
     for flag, variable in zip(site.features, site.feature_variables, strict=True):
         if variable in site.env:
-            yield ("env", variable), f"is set twice: features.{flag} is the same variable"
+            yield ("env", variable), f"is set twice: features.{flag} sets the same variable"
     for n, secret in enumerate(site.secrets):
         if secret in site.env:
-            yield ("env", secret), "is a secret too: leave it away here, the .env gets the secret"
+            yield (
+                ("env", secret),
+                "is also listed under secrets: remove it here, the .env gets the secret",
+            )
         if secret in site.given_secrets[: -len(site.secrets) + n]:
-            yield ("secrets", n), f"{secret} is there already"
+            yield ("secrets", n), f"{secret} is already in the list of secrets"
 
 
 def dropped_but_used(databases: Iterable[str], entries: Iterable[Entry]) -> Wrong:
-    """Databases that shall be gone and that a site on the same server uses."""
+    """Databases to drop that a site on the same server uses."""
     users = {entry.site.database.name: entry.site for entry in entries}
     for name in databases:
         if name in users:
-            yield ("databases", name), f"{users[name].name} uses it: it cannot be dropped"
+            yield ("databases", name), f"cannot be dropped: {users[name].name} uses it"
 
 
 def missing_files(server: Server, issuers: dict[str, Issuer]) -> Wrong:
-    """Public keys and CA bundles that are not where all.yml says. A throwaway's are made with it:
-    `inventory.load` looks for them."""
+    """Public keys and CA bundles whose files are missing or wrong. A throwaway's files are created
+    with it: `inventory.load` checks them."""
     if server.host and not server.throwaway:
         yield from missing_public_keys(server.name, server.host)
     for name, source in server.apt_sources.items():
@@ -113,7 +125,7 @@ def missing_files(server: Server, issuers: dict[str, Issuer]) -> Wrong:
 
 
 def missing_public_keys(server: str, host: Host) -> Wrong:
-    """Those of its accounts that are given as paths, and are not there."""
+    """Public keys of its accounts whose files are missing or wrong."""
     lists: dict[KeyPath, list[str]] = {("admins", name): keys for name, keys in host.admins.items()}
     for path, keys in (lists | {("deploy",): host.deploy}).items():
         for n, key in enumerate(keys):
@@ -122,12 +134,12 @@ def missing_public_keys(server: str, host: Host) -> Wrong:
 
 
 TAKEN = {"root", DEPLOY, "stagecraft", "redis", *(engine.user for engine in ENGINES.values())}
-"""Accounts and a group that a run makes, or a package that it installs: Debian's would run the
-database as an admin of this name."""
+"""Accounts and a group that a run or an installed package creates. Debian would run the database as
+an admin of this name."""
 
 
 def logins(servers: dict[str, Server]) -> Wrong:
-    """Accounts that sshd would not let in, or that are not an admin's to have."""
+    """Accounts that sshd would refuse, and reserved names of admins."""
     for name, server in servers.items():
         if server.host is None:
             continue
@@ -135,23 +147,23 @@ def logins(servers: dict[str, Server]) -> Wrong:
             accounts = " or ".join(server.host.accounts)
             yield (
                 ("servers", name, "ssh_user"),
-                f"{server.ssh_user} cannot log in where `host` closes SSH to all but {accounts};"
-                " for the first contact: pyinfra --user root",
+                f"{server.ssh_user} cannot log in: with `host`, SSH is open only to {accounts};"
+                " for first contact, use pyinfra --user root",
             )
         for admin in server.host.admins.keys() & TAKEN:
-            yield ("servers", name, "host", "admins", admin), "is there anyway: take another name"
+            yield ("servers", name, "host", "admins", admin), "is reserved: choose another name"
 
 
 def taken_ports(servers: dict[str, Server]) -> Wrong:
-    """sshd's, where it is another service's on every machine."""
+    """SSH ports that another service uses, or could take."""
     for name, server in servers.items():
         if server.ssh_port in (80, 443):
-            message = f"{server.ssh_port} is nginx's port: sshd needs another one"
+            message = f"{server.ssh_port} is nginx's port: choose another one for sshd"
             yield ("servers", name, "ssh_port"), message
         elif server.host and server.ssh_port >= UNPRIVILEGED:
             message = (
-                f"any user of the machine can take {server.ssh_port} while sshd restarts, and lock"
-                f" you out: choose one below {UNPRIVILEGED}"
+                f"any user of the machine could take {server.ssh_port} while sshd restarts, and"
+                f" lock you out: choose a port below {UNPRIVILEGED}"
             )
             yield ("servers", name, "ssh_port"), message
 
@@ -162,21 +174,24 @@ def _wrong_key(source: AptSource) -> str | None:
     if wrong := unreadable(source.key):
         return wrong
     if not is_armored(Path(source.key).read_text(encoding="utf-8", errors="replace")):
-        return f"{source.key} is no armored public key: gpg --export --armor makes one"
+        return f"{source.key} is not an armored public key: create one with gpg --export --armor"
     return not_text(source.key)
 
 
 def one_name_per_machine(servers: dict[str, Server]) -> Wrong:
-    """Under a second name, two environments on a machine would not be checked together."""
+    """If a machine had two names, its environments would not be checked together."""
     seen: dict[Any, str] = {}
     for name, server in servers.items():
         first = seen.setdefault((server.address.lower(), server.ssh_port, server.ssh_config), name)
         if first != name:
-            yield ("servers", name, "address"), f"is servers.{first} already: one name per machine"
+            yield (
+                ("servers", name, "address"),
+                f"is already declared as servers.{first}: declare each machine once",
+            )
 
 
 def collisions(entries: Iterable[Entry]) -> Iterator[Problem]:
-    """What two sites on one machine both claim, in whatever environments they are."""
+    """Names that two sites on one machine both claim, even in different environments."""
     in_order = sorted(entries, key=lambda entry: entry.place(()))
     yield from _claimed_twice(in_order)
     for n, entry in enumerate(in_order):
@@ -196,7 +211,7 @@ def _claimed_twice(entries: list[Entry]) -> Iterator[Problem]:
 
 
 def _claims(site: Site) -> Iterator[tuple[str, KeyPath, str]]:
-    """What a site alone may have on its machine."""
+    """What must be unique on a machine."""
     yield "name", (), site.name
     yield "name", (), Redis(site.name).user
     for path, domain in _domains(site):
@@ -207,14 +222,14 @@ def _claims(site: Site) -> Iterator[tuple[str, KeyPath, str]]:
 
 
 UNPRIVILEGED = 1024
-"""Ports from here on are anybody's: net.ipv4.ip_unprivileged_port_start, Linux' default."""
+"""The first port that any user may bind: Linux' default, net.ipv4.ip_unprivileged_port_start."""
 
 
 def others_doors(server: Server, entries: Iterable[Entry]) -> Iterator[Problem]:
-    """What no site may reach on the machine: by these services it would get to all the others."""
-    database = f"is {server.engine}'s, for all sites: the app has its socket"
+    """Services that no site may reach, because they give access to all other sites."""
+    database = f"is {server.engine}'s port, shared by all sites: use its socket"
     doors = dict.fromkeys(server.engine.ports, database)
-    doors[server.ssh_port] = "is sshd's: no site logs in to its own machine"
+    doors[server.ssh_port] = "is sshd's port: a site must not log in to its own machine"
     for entry in entries:
         for n, destination in enumerate(entry.site.destinations):
             here = destination.loopback or destination.has(server.address)
@@ -234,11 +249,11 @@ def _overlapping_prefixes(entry: Entry, others: list[Entry]) -> Iterator[Problem
 
 
 def overcommitted_memory(server: Server, entries: Iterable[Entry]) -> Iterator[str]:
-    """The shares that sites and database server claim must leave the machine 100 %."""
+    """The memory shares of all sites and the database server must not exceed 100 %."""
     shares = {f"servers.{server.name}.database": server.database.memory_percent}
     for entry in entries:
         shares[f"{entry.site.name}'s php_fpm"] = entry.site.php_fpm.memory_percent
     total = sum(shares.values())
     if total > 100:
         claims = ", ".join(f"{claim} {share} %" for claim, share in shares.items())
-        yield f"the shares of {server.name}'s memory add up to {total} %, more than 100: {claims}"
+        yield f"the shares of {server.name}'s memory add up to {total} %, more than 100 %: {claims}"

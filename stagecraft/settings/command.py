@@ -1,4 +1,4 @@
-"""`stagecraft settings`: checks what a team has written, without a server or a key."""
+"""`stagecraft settings`: checks a team's files, without a server or a key."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from stagecraft.sources import Place, Problem
 
 @click.command()
 def settings() -> None:
-    """Checks what the team has written: group_data/, inventories/, secrets/, overrides/ and
-    waivers.yml.
+    """Checks the team's files: group_data/, inventories/, secrets/, overrides/ and waivers.yml.
 
     Needs no server and no key.
     """
@@ -33,7 +32,7 @@ def settings() -> None:
 
 
 def _problems(root: Path) -> Iterator[Problem]:
-    """What is wrong in all that a team owns."""
+    """Problems in all of the team's files."""
     names = environments(root)
     for environment in names or ["staging"]:
         yield from _wrong(partial(read, environment, root))
@@ -56,8 +55,8 @@ def _wrong(reading: Callable[[], object]) -> list[Problem]:
 
 
 def _wrong_inventory(path: Path, root: Path, names: list[str]) -> Iterator[Problem]:
-    """Inventories are read, not run: to load one needs the secrets, and for a throwaway server
-    that it runs."""
+    """Reads the inventory without running it: loading it would need the secrets, and a throwaway
+    server to be running."""
     try:
         tree = _parsed(path, root)
     except SettingsError as error:
@@ -82,7 +81,7 @@ def _parsed(path: Path, root: Path) -> ast.Module:
 
 
 def _overriding_nothing(root: Path) -> Iterator[Problem]:
-    """Templates that neither stand in for one of ours nor are named in a step."""
+    """Templates that neither replace one of ours nor are used by a step."""
     steps = "".join(path.read_text(errors="replace") for path in (root / OVERRIDES).glob("*.py"))
     ours = [str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.j2")]
     for path in sorted((root / OVERRIDES).rglob("*.j2")):

@@ -1,4 +1,4 @@
-"""The machine itself, as types: who may log in, what is open, when it updates."""
+"""Settings of the machine itself: who may log in, which ports are open, when it reboots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEPLOY = "deploy"
 
 
 class Opening(Setting):
-    """A port that the firewall opens; without `sources`, to everybody."""
+    """A port that the firewall opens, to everybody if there are no `sources`."""
 
     port: Port
     protocol: Literal["tcp", "udp"] = "tcp"
@@ -37,16 +37,16 @@ class Firewall(Setting):
 
 
 class Upgrades(Setting):
-    """`reboot` is `never`, or the time of day at which an upgrade that needs it may reboot."""
+    """`reboot` is `never`, or the time of day at which the machine reboots for an upgrade."""
 
     reboot: values.RebootTime = "never"
 
 
 class Host(Setting):
-    """What bootstrap.py sets of a machine, and deploy.py keeps.
+    """What bootstrap.py sets up on a machine and deploy.py maintains.
 
-    `admins` are accounts with their SSH public keys, `deploy` more keys for the account of that
-    name. `firewall` is None where it is somebody else's.
+    `admins` maps accounts to SSH public keys; `deploy` lists more keys for that account.
+    `firewall` is None if the machine has another one.
     """
 
     admins: Annotated[
@@ -67,7 +67,7 @@ class Host(Setting):
         return sorted([*self.admins, DEPLOY])
 
     def keys(self, account: str) -> list[str]:
-        """The account's lines for authorized_keys; every admin's key opens `deploy`, too."""
+        """The account's lines in authorized_keys. Every admin's key also works for `deploy`."""
         if account != DEPLOY:
             return lines(self.admins[account])
         return lines([*self.deploy, *(key for keys in self.admins.values() for key in keys)])

@@ -18,9 +18,9 @@ from stagecraft.settings.values import percent, size_in_bytes
 
 
 class Issuer(Setting):
-    """Who signs a certificate: an ACME directory, or nobody (`selfsigned`: no directory).
+    """Who signs certificates: an ACME directory; none for `selfsigned`.
 
-    `ca_bundle` is an absolute path on the operator's machine once it has been read.
+    `ca_bundle` is a path on the operator's machine, absolute once read.
     """
 
     directory: values.HttpsUrl | None = None
@@ -28,7 +28,7 @@ class Issuer(Setting):
 
 
 class Machines(Setting):
-    """`group_data/all.yml`; its servers and the sites' defaults are checked one by one."""
+    """`group_data/all.yml`. Servers and defaults of sites are checked separately."""
 
     servers: dict[str, Any]
     issuers: dict[values.Name, Issuer] = {}
@@ -37,13 +37,13 @@ class Machines(Setting):
 
 
 class UndeclaredDatabase(Setting):
-    """A database that no site uses any more. It stays until somebody says `present: false`."""
+    """A database that no site uses any more. It stays until `present: false` is declared."""
 
     present: Literal[False]
 
 
 class Sites(Setting):
-    """An environment's file; its sites are checked one by one, with their defaults."""
+    """An environment's file. Its sites are checked separately, with their defaults."""
 
     server: str
     sites: dict[str, Any]
@@ -51,7 +51,7 @@ class Sites(Setting):
 
 
 class AptSource(Setting):
-    """An archive besides Debian's, as deb822 names its fields.
+    """An archive other than Debian's, with fields as in deb822.
 
     `key` is an ASCII-armored public key or the path of one; None means Debian's own keyring.
     """
@@ -65,7 +65,7 @@ class AptSource(Setting):
 
     @property
     def armored_key(self) -> str | None:
-        """The public key itself, read from its file where `key` is a path."""
+        """The public key, read from its file if `key` is a path."""
         if self.key is None or values.is_armored(self.key):
             return self.key
         return Path(self.key).read_text(encoding="utf-8")
@@ -83,10 +83,10 @@ class ServerDatabase(Setting):
 
 
 class Server(Setting):
-    """A machine, and how to reach it. Paths are absolute once they have been read. `backups` are
-    made by somebody else: how often, at most, a new file comes to each path.
+    """A machine, and how to reach it. Paths are absolute once read. `backups` are written by other
+    tools: the longest interval between two new files in each path.
 
-    `host` is None for a machine that is looked after in some other way.
+    `host` is None for a machine that is managed in another way.
     """
 
     name: values.ServerName
@@ -112,7 +112,7 @@ class Server(Setting):
 
 
 class Database(Setting):
-    """A site's database, and the two users that may enter it."""
+    """A site's database and its two users."""
 
     name: values.DatabaseName
     user: values.DatabaseUser
@@ -147,7 +147,7 @@ class Protect(Setting):
 
 
 class PhpFpm(Setting):
-    """The FPM instance's sizes; `slow_log` and `timeout` are seconds."""
+    """Sizes of the FPM instance. `slow_log` and `timeout` are in seconds."""
 
     memory: values.Share = "20%"
     process_size: values.ProcessSize = "48M"
@@ -165,7 +165,7 @@ class PhpFpm(Setting):
 
 
 class Site(Setting):
-    """An application in one environment; `key` and `environment` come from where it is written."""
+    """An application in one environment. `key` and `environment` come from its place."""
 
     key: values.Name
     environment: values.Name
@@ -192,7 +192,7 @@ class Site(Setting):
     @model_validator(mode="before")
     @classmethod
     def _named_after_the_site(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """A new site need not name its database, user and prefix; an old one has them fixed."""
+        """Defaults of database, user and prefix; existing apps may have other names."""
         name = f"{data['key']}_{data['environment']}".replace("-", "_")
         database, redis = data.get("database", {}), data.get("redis", {})
         if isinstance(database, dict):
@@ -203,7 +203,7 @@ class Site(Setting):
 
     @property
     def name(self) -> str:
-        """Unix user, units, directories and log files are called after it."""
+        """The name of its Unix user, units, directories and log files."""
         return f"{self.key}-{self.environment}"
 
     @property
@@ -216,28 +216,28 @@ class Site(Setting):
 
     @property
     def destinations(self) -> list[Destination]:
-        """What `reach` names."""
+        """`reach`, parsed."""
         return [Destination.parse(text) for text in self.reach]
 
     @property
     def feature_variables(self) -> dict[str, bool]:
-        """The flags as the app reads them: FEATURE_CUSTOMER_PORTAL."""
+        """The flags as variables of the app, like FEATURE_CUSTOMER_PORTAL."""
         return {f"FEATURE_{flag.upper()}": value for flag, value in self.features.items()}
 
     @property
     def generated_secrets(self) -> list[str]:
-        """Those that `stagecraft secret` makes itself: machines alone use them."""
+        """Secrets that `stagecraft secret` generates, because only machines use them."""
         names = ["APP_KEY", "DB_PASSWORD", "DB_MIGRATOR_PASSWORD", "REDIS_PASSWORD"]
         return [*names, HTPASSWD_SALT] if self.protect.basic_auth else names
 
     @property
     def given_secrets(self) -> list[str]:
-        """Those that a person must know: basic auth passwords, and what the site declares."""
+        """Secrets that a person sets: basic auth passwords, and those that the site declares."""
         return [*map(basic_auth_secret, self.protect.basic_auth), *self.secrets]
 
 
 HTPASSWD_SALT = "HTPASSWD_SALT"
-"""The secret that the salts of basic auth's hashes are made of."""
+"""The secret from which the salts of basic auth's hashes are derived."""
 
 
 def basic_auth_secret(user: str) -> str:
@@ -246,8 +246,8 @@ def basic_auth_secret(user: str) -> str:
 
 
 class Environment(Setting):
-    """Staging, production or local: its sites, the server they are on, who issues certificates,
-    who may read its secrets (age recipients), and the databases that shall be gone."""
+    """Staging, production or local: its server, sites and issuers, the age recipients of its
+    secrets, and the databases to drop."""
 
     name: values.Name
     server: Server
@@ -261,17 +261,17 @@ class Environment(Setting):
 
 
 class HostData(Protocol):
-    """What pyinfra's `host.data` is to us."""
+    """The part of pyinfra's `host.data` that we use."""
 
     environment: dict[str, Any]
 
 
 def environment_of(data: HostData) -> Environment:
-    """The environment that a host belongs to, from pyinfra's `host.data`. Raises CommandLineError
-    for a host that no inventory of ours has named, like @local."""
+    """The environment of a host, from pyinfra's `host.data`. Raises CommandLineError for a host
+    that is not from our inventories, such as @local."""
     try:
         return Environment.model_validate(data.environment)
     except (AttributeError, ValidationError):
         raise CommandLineError(
-            "this runs on the server of an environment: pyinfra inventories/staging.py deploy.py"
+            "this needs an inventory of an environment: pyinfra inventories/staging.py deploy.py"
         ) from None

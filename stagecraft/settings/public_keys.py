@@ -1,4 +1,4 @@
-"""SSH public keys as settings: lines of .pub files, or the paths of such files."""
+"""SSH public keys in settings: lines of .pub files, or paths of such files."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from stagecraft.local_files import not_text
 from stagecraft.settings.values import local_path
 
 KINDS = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ssh-rsa")
-"""What sshd is told to accept (templates/sshd/): ed25519, the same on a FIDO token, and RSA."""
+"""The types that sshd accepts (templates/sshd/): ed25519, also on a FIDO token, and RSA."""
 
 RSA_BITS = 3072
 """RequiredRSASize in templates/sshd/."""
 
 
 def is_line(value: str) -> bool:
-    """Whether this is a key itself, not the path of one."""
+    """Whether this is a key, not the path of one."""
     return " " in value.strip() or value.startswith(("ssh-", "sk-", "ecdsa-"))
 
 
 def wrong_line(line: str) -> str | None:
-    """What is wrong with a line of a .pub file, for a person who edits YAML; None if nothing."""
+    """What is wrong with a line of a .pub file; None if nothing."""
     kind, _, rest = line.partition(" ")
     if kind not in KINDS:
         return (
-            f"{kind!r} is no kind of key that is accepted; a line of a .pub file begins with"
+            f"{kind!r} is not an accepted type of key; a line of a .pub file begins with one of"
             f" {', '.join(KINDS)}"
         )
     try:
@@ -41,12 +41,12 @@ def wrong_line(line: str) -> str | None:
         return "the key is damaged: copy the whole line of the .pub file"
     bits = int.from_bytes(fields[2], "big").bit_length() if kind == "ssh-rsa" else RSA_BITS
     if bits < RSA_BITS:
-        return f"has {bits} bits, too few for RSA: {RSA_BITS}, or make an ed25519 key"
+        return f"has {bits} bits, but RSA needs {RSA_BITS}: create an ed25519 key"
     return None
 
 
 def _fields(blob: bytes) -> list[bytes]:
-    """The parts of a key as RFC 4253 writes them, each after its length."""
+    """The fields of a key, each prefixed with its length (RFC 4253)."""
     parts = []
     while blob:
         length = int.from_bytes(blob[:4], "big")
@@ -58,7 +58,7 @@ def _fields(blob: bytes) -> list[bytes]:
 
 
 def lines(keys: Iterable[str]) -> list[str]:
-    """The keys themselves, each once, in their order; paths are read."""
+    """The keys, without duplicates and in order; paths are read."""
     return list(dict.fromkeys(line for key in keys for line in _lines_of(key)))
 
 
@@ -82,7 +82,7 @@ def _public_key(value: str, info: ValidationInfo) -> str:
     if not is_line(value):
         return local_path(value, info)
     if "\n" in value:
-        raise ValueError("must be one line: a list has a key on each")
+        raise ValueError("must be one line: put each key into an entry of its own")
     if text := wrong_line(value):
         raise ValueError(text)
     return value

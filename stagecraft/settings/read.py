@@ -22,10 +22,10 @@ ISSUERS = {
 
 
 def read(environment: str, root: Path = REPOSITORY) -> Environment:
-    """The environment of this name, from `group_data/` below `root`.
+    """The environment of this name, from `group_data/` in `root`.
 
-    Environments on other servers may be broken, they do not matter here.
-    Raises SettingsError with everything that is wrong, not only the first.
+    Ignores mistakes in environments on other servers.
+    Raises SettingsError with all problems, not only the first.
     """
     reading = _Reading(root, _sources(environment, root))
     result = reading.environment(environment)
@@ -35,7 +35,7 @@ def read(environment: str, root: Path = REPOSITORY) -> Environment:
 
 
 def _sources(environment: str, root: Path) -> dict[str, Source]:
-    """Every file of `group_data/` by its stem: neighbours are found by reading them."""
+    """All files of `group_data/` by their stems; neighbours are found by reading them."""
     sources, problems = {}, list(_missing(environment, root))
     for path in sorted((root / "group_data").glob("*.yml")):
         try:
@@ -48,7 +48,7 @@ def _sources(environment: str, root: Path) -> dict[str, Source]:
 
 
 def _missing(environment: str, root: Path) -> Iterator[Problem]:
-    """Files that must be there, and files that nobody would read."""
+    """Missing files, and files that are ignored because of their names."""
     folder = root / "group_data"
     environments = {path.stem for path in folder.glob("*.yml")} - {"all"}
     if environment not in environments:
@@ -57,7 +57,7 @@ def _missing(environment: str, root: Path) -> Iterator[Problem]:
     if not (folder / "all.yml").exists():
         yield Problem(Place("group_data/all.yml"), "there is no such file: it names the servers")
     for path in folder.glob("*.yaml"):
-        yield Problem(Place(f"group_data/{path.name}"), f"nobody reads it: call it {path.stem}.yml")
+        yield Problem(Place(f"group_data/{path.name}"), f"is ignored: rename it to {path.stem}.yml")
 
 
 class _Reading:
@@ -97,17 +97,17 @@ class _Reading:
         )
 
     def _databases(self, source: Source) -> list[str]:
-        """Those to drop, where the file is right; what is not, is refused where its shape is."""
+        """Databases to drop; none if the file is wrong, which `Shape` reports."""
         databases = source.data.get("databases")
         return list(databases) if isinstance(databases, dict) else []
 
     def _machines(self) -> Machines:
-        """What all.yml says; if it is wrong, as much of it as the checks of the others need."""
+        """The contents of all.yml; if it is wrong, as much as the other checks need."""
         machines = self._shape(self.all).fit(Machines, self.all.data)
         if machines is None:
             return Machines.model_construct(servers=self._mapping("servers"))
         for name in ISSUERS.keys() & machines.issuers.keys():
-            self._refuse(self.all, ("issuers", name), "is built in: take another name")
+            self._refuse(self.all, ("issuers", name), "is built in: choose another name")
         return machines
 
     def _mapping(self, key: str) -> dict[str, Any]:
@@ -126,7 +126,7 @@ class _Reading:
         return servers
 
     def _neighbours(self, name: str) -> list[str]:
-        """The environments on this one's server, itself among them."""
+        """The environments on this one's server, including itself."""
         server = self.environments[name].data.get("server")
         return [
             other

@@ -1,4 +1,4 @@
-"""What every model of the settings is."""
+"""The base of all models."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 PositiveInt = Annotated[int, Field(gt=0, le=100_000)]
-"""Connections, processes, seconds: a database's max_connections has the lowest limit of all."""
+"""Connections, processes, seconds. The limit is that of a database's max_connections."""
 
 Port = Annotated[int, Field(gt=0, lt=65536)]
 
 
 class Setting(BaseModel):
-    """Takes exactly the types that are declared: YAML has types of its own, none is guessed."""
+    """Accepts exactly the declared types: YAML has types, so none is guessed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 

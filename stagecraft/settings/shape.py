@@ -1,4 +1,4 @@
-"""Does a piece of YAML have the shape of its model? And if not, what would be right?"""
+"""Checks that YAML has the shape of its model, and says what would be right if not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from stagecraft.sources import KeyPath
 Model = TypeVar("Model", bound=BaseModel)
 Refuse = Callable[[KeyPath, str], None]
 
-# What an environment's file may not set: two environments on one machine could then disagree.
+# Keys that an environment's file may not set: environments on one machine could then disagree.
 _MACHINE_KEYS: dict[type[BaseModel], set[str]] = {
     Sites: {*Server.model_fields, *Machines.model_fields} - {"name"},
     Site: {*Server.model_fields} - {"name"},
@@ -33,14 +33,14 @@ _MACHINE_KEYS: dict[type[BaseModel], set[str]] = {
 
 
 class Shape:
-    """Turns data into models. What does not fit goes to `refuse`; paths are relative to `root`."""
+    """Turns data into models and passes problems to `refuse`. Paths are relative to `root`."""
 
     def __init__(self, root: Path, refuse: Refuse) -> None:
         self.root = root
         self.refuse = refuse
 
     def fit(self, model: type[Model], data: Any, **given: str) -> Model | None:
-        """`data` as a `model`, or None; `given` fields are not the file's to set."""
+        """`data` as a `model`, or None. The file cannot set `given` fields."""
         if not isinstance(data, dict):
             self.refuse((), "must hold keys and values (`key: value`)")
             return None
@@ -55,7 +55,7 @@ class Shape:
     def _known(
         self, model: type[BaseModel], data: dict[str, Any], path: KeyPath, given: Collection[str]
     ) -> dict[str, Any]:
-        """`data` without the keys that the model lacks: so the others still get checked."""
+        """`data` without unknown keys, so that the other keys are still checked."""
         fields = [name for name in model.model_fields if name not in given]
         known = {}
         for key, value in data.items():
@@ -83,18 +83,18 @@ class Shape:
 
 def _unknown(key: str, model: type[BaseModel], fields: list[str]) -> str:
     if key in _MACHINE_KEYS.get(model, ()):
-        return "is not an environment's to set: it belongs to group_data/all.yml"
+        return "cannot be set for an environment: set it in group_data/all.yml"
     return f"unknown key{did_you_mean(key, fields)}"
 
 
 def _path(detail: ErrorDetails, given: Collection[str]) -> KeyPath:
-    """Where it is written: a wrong name of a key is at that key, what is given, at the whole."""
+    """The path of the problem: a wrong key itself; the whole entry for a `given` field."""
     path = tuple(part for part in detail["loc"] if part != "[key]")
     return () if path[:1] and path[0] in given else path
 
 
 def _said(detail: ErrorDetails) -> str:
-    """pydantic's message, in the words of somebody who edits YAML."""
+    """pydantic's message in the terms of YAML."""
     value = detail["input"]
     match detail["type"]:
         case "missing":
@@ -118,7 +118,7 @@ def _said(detail: ErrorDetails) -> str:
 
 
 def _written(value: Any) -> str:
-    """A value as a person would call it."""
+    """A value in words."""
     match value:
         case None:
             return "null"

@@ -1,4 +1,4 @@
-"""The kinds of values that settings are made of, each with what it must look like."""
+"""The types of values in settings, each with its expected format."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FACTORS = {"k": 2**10, "m": 2**20, "g": 2**30}
 
 
 def is_public(domain: str) -> bool:
-    """Whether the outside world can know this name."""
+    """Whether the name can be public."""
     return not any(f".{domain}".endswith(f".{reserved}") for reserved in RESERVED_DOMAINS)
 
 
@@ -38,7 +38,7 @@ def percent(share: str) -> int:
 
 
 def hours(period: str) -> int:
-    """Those in a period like `12h`, `1d` or `1w`."""
+    """The hours in a period like `12h`, `1d` or `1w`."""
     return int(period[:-1]) * {"h": 1, "d": 24, "w": 7 * 24}[period[-1]]
 
 
@@ -54,7 +54,7 @@ def _like(pattern: str, expectation: str) -> AfterValidator:
 def _but_not(names: Collection[str], reason: str) -> AfterValidator:
     def check(value: str) -> str:
         if value.lower() in names:
-            raise ValueError(f"{value!r} is {reason}: take another name")
+            raise ValueError(f"{value!r} is {reason}: choose another name")
         return value
 
     return AfterValidator(check)
@@ -63,37 +63,40 @@ def _but_not(names: Collection[str], reason: str) -> AfterValidator:
 def _domain(value: str) -> str:
     for wrong, advice in _DOMAIN_MISTAKES:
         if wrong(value):
-            raise ValueError(f"{value!r} is no domain name: {advice(value)}")
+            raise ValueError(f"{value!r} is not a domain name: {advice(value)}")
     return value
 
 
 _DOMAIN_MISTAKES: tuple[tuple[Callable[[str], object], Callable[[str], str]], ...] = (
-    (lambda name: "://" in name, lambda name: "leave the scheme away"),
-    (lambda name: "/" in name, lambda name: "leave the path away"),
-    (lambda name: ":" in name, lambda name: "leave the port away, sites answer on 80 and 443"),
+    (lambda name: "://" in name, lambda name: "omit the scheme"),
+    (lambda name: "/" in name, lambda name: "omit the path"),
+    (lambda name: ":" in name, lambda name: "omit the port, sites listen on 80 and 443"),
     (
         lambda name: "*" in name,
-        lambda name: "wildcards need a DNS challenge, certificates here come by HTTP; list names",
+        lambda name: "wildcards need a DNS challenge, and HTTP is used here: list each name",
     ),
     (lambda name: not name.isascii(), lambda name: f"write it in punycode{_punycode(name)}"),
     (lambda name: name != name.lower(), lambda name: f"write it in lower case, {name.lower()}"),
-    (lambda name: "_" in name, lambda name: "host names have no underscore"),
-    (lambda name: name.endswith("."), lambda name: "leave the dot at the end away"),
+    (lambda name: "_" in name, lambda name: "host names cannot contain an underscore"),
+    (lambda name: name.endswith("."), lambda name: "omit the dot at the end"),
     (lambda name: "." not in name, lambda name: "it needs a dot, like askpro.test"),
-    (lambda name: re.search(r"(^|\.)[0-9]+$", name), lambda name: "an address gets no certificate"),
+    (
+        lambda name: re.search(r"(^|\.)[0-9]+$", name),
+        lambda name: "addresses cannot have a certificate",
+    ),
     (lambda name: len(name) > 253, lambda name: "it is longer than 253 characters"),
     (
         lambda name: not all(_LABEL.fullmatch(label) for label in name.split(".")),
-        lambda name: "between dots stand 1 to 63 of a-z, 0-9 and inner hyphens",
+        lambda name: "each part between dots has 1 to 63 of a-z, 0-9 and inner hyphens",
     ),
-    (lambda name: not _decodes(name), lambda name: "its xn-- part is no valid punycode"),
+    (lambda name: not _decodes(name), lambda name: "its xn-- part is not valid punycode"),
 )
 
 
 def _punycode(name: str) -> str:
-    """The name to write instead, unless IDNA 2003 (Python's) and 2008 (today's) differ on it."""
+    """The name in punycode, unless IDNA 2003 (Python's) and 2008 (today's) differ on it."""
     if set(name) & set("ßς\u200c\u200d"):
-        return " (it has a letter on which the standards differ: ask your registrar which)"
+        return " (the standards differ on one of its letters: ask your registrar)"
     try:
         return f", {name.encode('idna').decode()}"
     except UnicodeError:
@@ -136,16 +139,16 @@ def _value(value: object) -> object:
 
 
 def local_path(value: str, info: ValidationInfo) -> str:
-    """Absolute, once the reader of the files says what it is relative to."""
+    """The absolute path, if the validation context has the root."""
     root = (info.context or {}).get("root")
     try:
         return str(root / Path(value).expanduser()) if root else value
     except RuntimeError:
-        raise ValueError(f"{value!r} begins with no user's home") from None
+        raise ValueError(f"{value!r} does not begin with an existing user's home") from None
 
 
 def is_armored(key: str) -> bool:
-    """Whether this is a public key itself, not the path of one."""
+    """Whether this is a public key, not the path of one."""
     return key.lstrip().startswith("-----BEGIN PGP PUBLIC KEY BLOCK-----")
 
 
@@ -156,20 +159,20 @@ def _key_or_path(value: str, info: ValidationInfo) -> str:
 def _timezone(value: str) -> str:
     # Debian's `localtime` is a link to /etc/localtime, which would then lead to itself.
     if value not in zoneinfo.available_timezones() - {"localtime"}:
-        raise ValueError(f"{value!r} is no time zone of the tz database, like Europe/Berlin")
+        raise ValueError(f"{value!r} is not a time zone of the tz database, like Europe/Berlin")
     return value
 
 
 def _environment_variable(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise ValueError("is no name for a variable: letters, digits and _, no digit first")
+        raise ValueError("is not a variable name: use letters, digits and _, without a digit first")
     for pattern, source in DERIVED_VARIABLES.items():
         if re.fullmatch(pattern, name.upper()):
-            raise ValueError(f"is derived, to keep environments apart: it comes from {source}")
+            raise ValueError(f"is derived from {source}, to keep environments apart: remove it")
     return name
 
 
-# Shared between environments, any of these lets staging reach production.
+# If environments shared one of these, staging could reach production.
 DERIVED_VARIABLES = {
     "APP_ENV": "the name of this file",
     "APP_URL": "`domain`",
@@ -220,40 +223,42 @@ RebootTime = Annotated[
 Period = Annotated[str, _like("[1-9][0-9]{0,3}[hdw]", "hours, days or weeks, like 12h, 1d or 1w")]
 RemotePath = Annotated[
     str,
-    _like(r"(/[^/\x00-\x1f\x7f]+)+", "an absolute path on the server, without a slash at its end"),
+    _like(r"(/[^/\x00-\x1f\x7f]+)+", "an absolute path on the server, without a slash at the end"),
 ]
 PublicDirectory = Annotated[
     str,
     _like(
         r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*",
-        "a directory below public/, like wp-content/uploads, without a slash at its ends",
+        "a directory below public/, like wp-content/uploads, without a slash at either end",
     ),
-    _but_not({"storage", "admin", "api", "health"}, "a path of ours"),
+    _but_not({"storage", "admin", "api", "health"}, "reserved"),
 ]
 UrlPath = Annotated[
     str,
     _like(r"(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+", "a path of the site, like /health"),
-    _but_not({"/index.php", "/api"}, "a path of ours"),
+    _but_not({"/index.php", "/api"}, "reserved"),
 ]
 PhpVersion = Annotated[str, _like(r"[1-9]\.[0-9]+", 'a version like "8.2"')]
 PhpExtension = Annotated[
-    str, _like("(?!php)[a-z0-9-]+", "what follows php8.2- in Debian's package name, like imagick")
+    str, _like("(?!php)[a-z0-9-]+", "the part after php8.2- in Debian's package name, like imagick")
 ]
 DatabaseName = Annotated[
     str,
     _like("[A-Za-z0-9_]{1,64}", "at most 64 of A-Z, a-z, 0-9 and _"),
-    _but_not(set().union(*(engine.schemas for engine in ENGINES.values())), "the server's own"),
+    _but_not(
+        set().union(*(engine.schemas for engine in ENGINES.values())), "reserved by the server"
+    ),
 ]
 DatabaseUser = Annotated[
     str,
     # An engine allows 32 characters, and the migrator's name is this one and `_migrator`.
     _like("[A-Za-z0-9_]{1,23}", "at most 23 of A-Z, a-z, 0-9 and _ (the migrator needs 9 of 32)"),
-    _but_not({*ENGINES}.union(*(e.accounts for e in ENGINES.values())), "the server's own"),
+    _but_not({*ENGINES}.union(*(e.accounts for e in ENGINES.values())), "reserved by the server"),
 ]
 Charset = Annotated[str, _like("[a-z0-9]+", "a character set like utf8mb4")]
 Collation = Annotated[str, _like("[a-z0-9_]+", "a collation like utf8mb4_unicode_ci")]
 RedisPrefix = Annotated[
-    # It stands in an ACL, where * ? [ and \ would match more than they say.
+    # It is part of an ACL, where * ? [ and \ are wildcards.
     str, _like(r"[A-Za-z0-9][A-Za-z0-9_:.-]*", "made of A-Z, a-z, 0-9, _ : . and -")
 ]
 BasicAuthUser = Annotated[str, _like("[a-z][a-z0-9_]*", "lower-case letters, digits and _")]
@@ -266,7 +271,7 @@ SecretName = Annotated[
     _like("[A-Z][A-Z0-9_]*", "upper-case letters, digits and _"),
     _but_not(
         {"app_key", "db_password", "db_migrator_password", "redis_password", "htpasswd_salt"},
-        "there anyway",
+        "reserved",
     ),
     AfterValidator(_environment_variable),
 ]

@@ -62,8 +62,8 @@ def test_only_an_account_that_a_run_made_is_removed(server: Any) -> None:
     with server(found) as done:
         accounts.turn_away._inner(settings("carl"))
     assert done == [
-        "Take our rights from the account anna, which was there before and stays",
-        "Remove the account bob; its home stays, as root's",
+        "Remove our rights from the account anna, which existed before and stays",
+        "Remove the account bob; root owns its home",
     ]
 
 
@@ -71,7 +71,7 @@ def test_the_plan_says_that_somebody_s_account_is_used(server: Any) -> None:
     with server(Accounts({"anna": ADMIN}, None)) as done:
         accounts.admit._inner(settings("anna", "bob"))
     assert done[1:] == [
-        "Let the account anna, which is there already, become root",
+        "Let the existing account anna become root",
         "Add the account bob",
         "Add the account deploy",
     ]
@@ -84,7 +84,7 @@ def test_the_plan_says_that_somebody_s_account_is_used(server: Any) -> None:
 def test_no_admin_has_a_service_s_account(server: Any, account: Account) -> None:
     with server(Accounts({"anna": account}, None)) as done, pytest.raises(ServerError) as error:
         accounts.admit._inner(settings("anna"))
-    assert "anna is a service's account there" in str(error.value)
+    assert "anna is the account of a service" in str(error.value)
     assert done == []
 
 

@@ -350,8 +350,8 @@ def test_a_name_that_leads_to_another_server_is_named(
     webfile.write_text("somebody else's")
     problem = probe_problem(server, "stagecraft-unit-test")
     assert problem == (
-        f"http://{server}/.well-known/acme-challenge/stagecraft-probe-stagecraft-unit-test"
-        f" is answered by another server: point {server} in DNS at this one"
+        f"another server answers http://{server}/.well-known/acme-challenge/stagecraft-probe-"
+        f"stagecraft-unit-test: point {server} in DNS at this one"
     )
 
 

@@ -263,7 +263,7 @@ def test_another_owner_of_nginx_s_ports_is_named(find: Any, port: str, address: 
     listener = Listener(f"{address}:{port}", "docker-proxy", "812", "docker.service")
     (clash,) = find(listeners=[listener])
     assert clash.startswith(
-        f"port {port} belongs to docker-proxy (process 812 of docker.service), and nginx needs it"
+        f"port {port} is used by docker-proxy (process 812 of docker.service), and nginx needs it"
     )
 
 
@@ -277,7 +277,7 @@ def test_a_port_on_two_addresses_is_one_clash(find: Any) -> None:
 
 
 def test_an_owner_that_the_kernel_does_not_tell_is_one(find: Any) -> None:
-    assert "a process that is not to be seen" in find(listeners=[Listener("*:80")])[0]
+    assert "a process that is not visible" in find(listeners=[Listener("*:80")])[0]
 
 
 @pytest.mark.parametrize(
@@ -285,13 +285,13 @@ def test_an_owner_that_the_kernel_does_not_tell_is_one(find: Any) -> None:
 )
 def test_a_server_of_another_engine_is_not_replaced(find: Any, package: str) -> None:
     (clash,) = find(packages={package})
-    assert clash.startswith(f"{package} would have to go for mariadb-server")
+    assert clash.startswith(f"{package} would be removed for mariadb-server")
     assert "servers: askpro-1: database: {engine:" in clash
 
 
 def test_another_owner_of_the_database_s_socket_is_named(find: Any) -> None:
     (clash,) = find(listeners=[Listener(MARIADB.address, "mysqld", "9", "docker-1.scope")])
-    assert f"{MARIADB.address} belongs to mysqld (process 9 of docker-1.scope)" in clash
+    assert f"{MARIADB.address} is used by mysqld (process 9 of docker-1.scope)" in clash
     assert "mariadb.service needs it" in clash
 
 
@@ -307,9 +307,9 @@ def test_a_login_by_tcp_is_not_cut_off_by_a_server_of_ours(find: Any) -> None:
     there = Database(reachable=True, by_tcp={"reports@127.0.0.1", "crm@%"})
     listeners = [MARIADB, MARIADB_S_PORT]
     first, second = find(there, listeners=listeners, files=OURS, packages={"mariadb-server"})
-    assert "the database account crm@% logs in by TCP" in first
-    assert "the database account reports@127.0.0.1 logs in by TCP" in second
-    assert "/run/mysqld/mysqld.sock alone" in second
+    assert "the database account crm@% can log in by TCP" in first
+    assert "the database account reports@127.0.0.1 can log in by TCP" in second
+    assert "only on /run/mysqld/mysqld.sock" in second
     assert find(listeners=listeners, files=OURS, packages={"mariadb-server"}) == []
 
 
@@ -321,7 +321,7 @@ def test_a_login_by_tcp_does_not_matter_where_there_is_none(find: Any) -> None:
 
 
 def test_a_server_of_others_whose_databases_cannot_be_seen_is_refused(find: Any) -> None:
-    assert "does not admit root" in find(packages={"mariadb-server"})[0]
+    assert "root cannot log in" in find(packages={"mariadb-server"})[0]
     assert find(Database(reachable=True), packages={"mariadb-server"}) == []
 
 
@@ -333,11 +333,17 @@ def test_our_own_server_that_is_stopped_is_none(find: Any) -> None:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        ({"users": {NAME: "/home/x"}}, [f"the user {NAME} lives in /home/x", HOME]),
-        ({"users": {f"redis-{NAME}": "/home/x"}}, [f"the user redis-{NAME} lives", "/var/lib/"]),
-        ({"groups": {f"redis-{NAME}": Group(1001)}}, [f"the group redis-{NAME} is there"]),
-        ({"groups": {NAME: Group(1001)}}, [f"the group {NAME} is there"]),
-        ({"groups": {NAME: Group(990, ("eve", "bob"))}}, [f"the group {NAME} has eve, bob in it"]),
+        ({"users": {NAME: "/home/x"}}, [f"the user {NAME} has the home /home/x", HOME]),
+        (
+            {"users": {f"redis-{NAME}": "/home/x"}},
+            [f"the user redis-{NAME} has the home", "/var/lib/"],
+        ),
+        ({"groups": {f"redis-{NAME}": Group(1001)}}, [f"the group redis-{NAME} exists"]),
+        ({"groups": {NAME: Group(1001)}}, [f"the group {NAME} exists"]),
+        (
+            {"groups": {NAME: Group(990, ("eve", "bob"))}},
+            [f"the group {NAME} has the members eve, bob"],
+        ),
         ({"homes": {HOME: Home("directory", "www-data:www-data")}}, [f"{HOME} is a directory"]),
         ({"homes": {HOME: Home("directory", "eve:eve", empty=True)}}, [f"{HOME} is a directory"]),
         ({"homes": {HOME: Home("directory", "root:root")}}, [f"{HOME} is a directory"]),
@@ -379,9 +385,9 @@ def test_a_database_and_an_account_without_our_login_are_foreign(find: Any, site
     user, migrator = site.database.users
     there = Database(True, set(), {site.database.name: ("", "")}, {migrator: Account()})
     (clash,) = find(there)
-    assert f"the database {site.database.name} and the account {migrator} are there" in clash
+    assert f"the database {site.database.name} and the account {migrator} already exist" in clash
     (clash,) = find(Database(True, {migrator}, {}, {user: Account()}))
-    assert clash.startswith(f"the account {user} is there already")
+    assert clash.startswith(f"the account {user} already exists")
 
 
 def test_all_clashes_are_found_at_once(find: Any) -> None:

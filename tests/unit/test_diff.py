@@ -132,7 +132,7 @@ def test_what_nobody_would_read_is_not_read(tmp_path: Path, read_here: Any) -> N
     path.write_text("x" * (LONGEST + 1))
     assert read_here(Contents, paths=[str(path)]) == {}
     [_, said] = describe(File(str(path), "new\n"), STANDS, {})
-    assert said == " what stands there is not shown: it is reached through a link, or too long"
+    assert said == " the present file is not shown: it is too long, or its path contains a link"
 
 
 def test_what_stands_there_instead_is_said() -> None:
@@ -140,7 +140,7 @@ def test_what_stands_there_instead_is_said() -> None:
     lines = list(describe(File("/etc/a", "new\n"), link, {}))
     assert lines == [
         "change /etc/a (root:root 777) to (root:root 644)",
-        " a link stands there, which is not read",
+        " the present link is not shown",
     ]
 
 

@@ -62,7 +62,7 @@ def drift(project: Path, *arguments: str) -> tuple[int, str, str]:
     [
         (("--jsn", "staging"), "Did you mean '--json'?"),
         (("stagign",), "there is no group_data/stagign.yml; did you mean 'staging'?"),
-        (("inventories/staging.py",), "name the environment: staging"),
+        (("inventories/staging.py",), "use the environment's name: staging"),
     ],
 )
 def test_a_wrong_command_line_is_no_drift(

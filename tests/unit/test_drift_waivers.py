@@ -126,7 +126,7 @@ def test_what_is_waived_is_no_drift_until_the_waiver_ends(tmp_path: Path) -> Non
         (waiver(until="soon"), [":4:", "'soon' must be a date like 2026-12-31"]),
         (waiver(until="2026-13-01"), [":4:", "must be a date"]),
         (waiver(until="2027-11-23"), [":4:", "at most a year ahead", "2027-11-22"]),
-        (waiver() + waiver(), [":5:", "stands twice"]),
+        (waiver() + waiver(), [":5:", "is defined twice"]),
         (f"{HTOP}:\n", [":1:", "must hold keys and values"]),
         (f"{HTOP}:\n  reason: ''\n  owner: a\n  until: 2026-12-31\n", [":2:", "reason"]),
         ("- id: x\n", ["must hold keys and values"]),

@@ -180,7 +180,7 @@ def test_a_directory_in_a_file_s_place_is_refused_before_anything_changes(
     (root / "b").mkdir()
     run = install(File(f"{root}/a", "new"), File(f"{root}/b", "new"))
     assert run.returncode == 1
-    assert f"{root}/b is a directory, and a file is declared there" in run.stderr
+    assert f"{root}/b is a directory, but a file is declared" in run.stderr
     assert not (root / "a").exists()
 
 
@@ -661,7 +661,7 @@ def test_a_checker_that_does_not_come_to_its_end_refuses(
         *a_tree(root), check=Check("conf --test", f"echo x >{root}/slow.log", (f"{root}/conf",))
     )
     assert result.returncode == 1
-    assert "not at its end after 60 seconds\nrefused by conf --test" in result.stderr
+    assert "did not finish within 60 seconds\nrefused by conf --test" in result.stderr
     (root / "slow.log").unlink()
     assert everything_below(root) == before
 
@@ -826,7 +826,7 @@ def test_a_link_in_a_directory_s_place_is_refused_before_anything_changes(
     (root / "link").symlink_to("conf")
     result = install(*a_tree(root), Directory(f"{root}/link"))
     assert result.returncode == 1
-    assert result.stderr.startswith(f"{root}/link is a symbolic link, and a directory is declared")
+    assert result.stderr.startswith(f"{root}/link is a symbolic link, but a directory is declared")
     assert everything_below(root) == before | {"link": "-> conf"}
 
 

@@ -102,14 +102,14 @@ def test_a_machine_that_is_set_up_already_is_left_to_who_did(clone: Path) -> Non
     ("answers", "words"),
     [
         ({"site": "Shop"}, "lower-case letters"),
-        ({"domain": "https://shop.de"}, "leave the scheme away"),
+        ({"domain": "https://shop.de"}, "omit the scheme"),
         ({"address": "0.0.0.0"}, "0.0.0.0"),
         ({"email": "ops"}, "an e-mail address"),
         ({"key": "nowhere.pub"}, "there is no file nowhere.pub"),
-        ({"key": "key"}, "no kind of key that is accepted"),
+        ({"key": "key"}, "not an accepted type of key"),
         (
             {"domain": "", "email": ""},
-            "nobody is there to ask: say --domain, --staging-domain, --e",
+            "there is no terminal to ask for them: pass --domain, --staging-domain, --e",
         ),
         ({"admin": "deploy"}, "group_data/all.yml:"),
         ({"site": "stagecraft"}, "group_data/local.yml:"),
@@ -129,7 +129,7 @@ def test_what_a_team_has_is_not_overwritten(clone: Path) -> None:
     init()
     before = texts(clone)
     result = init(site="blog")
-    assert "is your team's own already: nothing was changed" in result.output
+    assert "already belongs to your team: nothing was changed" in result.output
     assert texts(clone) == before
 
 
@@ -166,6 +166,6 @@ def test_it_asks_on_a_terminal_until_the_answer_is_right(clone: Path) -> None:
     os.close(ours)
     os.close(theirs)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "host names have no underscore" in done.stdout + done.stderr
+    assert "host names cannot contain an underscore" in done.stdout + done.stderr
     assert read("staging", clone).sites[0].domain == "staging.shop.de"
     assert read("staging", clone).server.host is None

@@ -200,7 +200,7 @@ def test_data_overrides_nothing_of_an_inventory(repository: Path) -> None:
         ((_, connection),), data = load("local", repository)
     assert {"ssh_config_file", "usual_login", "foreseen_facts"} <= connection.keys()
     for name in (*connection, *data, "_ignore_errors"):
-        message = f"--data {name} would override what the inventory says"
+        message = f"--data {name} would override the inventory"
         with (
             started(**first_contact, data=(f"{name}=x",)),
             pytest.raises(CommandLineError) as error,
@@ -211,7 +211,7 @@ def test_data_overrides_nothing_of_an_inventory(repository: Path) -> None:
 
 @pytest.mark.parametrize("name", ["upload_limit", "sites.askpro.domain", "host.firewall"])
 def test_data_is_no_place_for_settings(repository: Path, name: str) -> None:
-    message = f"--data {name} sets nothing: .* is a setting"
+    message = f"--data {name} has no effect: .* is a setting"
     deploy = started(operations=("deploy.py",), data=(f"{name}=x",))
     with deploy, pytest.raises(CommandLineError, match=message):
         load("local", repository)
@@ -230,7 +230,9 @@ def test_two_environments_of_a_server_in_one_inventory(tmp_path: Path) -> None:
     with started(operations=("deploy.py",)):
         load("staging", tmp_path)
         load("staging", tmp_path)
-        message = "the inventory names one twice, for staging and for qa: a run takes one env"
+        message = (
+            "the inventory lists one twice, for staging and for qa: a run applies only one env"
+        )
         with pytest.raises(CommandLineError, match=message):
             load("qa", tmp_path)
     with started(operations=("deploy.py",)):
@@ -249,9 +251,9 @@ PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB me@laptop"
 @pytest.mark.parametrize(
     ("key", "text", "message"),
     [
-        ("ssh_key: id.pub", PUBLIC_KEY, "id.pub is no private key as ssh-keygen writes it: name"),
-        ("ssh_key: key", "PuTTY-User-Key-File-3: ssh-ed25519", "key is no private key"),
-        ("ssh_key: key", "", "key is no private key"),
+        ("ssh_key: id.pub", PUBLIC_KEY, "id.pub is not a private key in ssh-keygen's format: use"),
+        ("ssh_key: key", "PuTTY-User-Key-File-3: ssh-ed25519", "key is not a private key"),
+        ("ssh_key: key", "", "key is not a private key"),
         ("ssh_key: .", "", " is a directory"),
         ("ssh_config: .", "", " is a directory"),
         ("ssh_config: config", "Host\x00", "config is no ssh_config: "),
@@ -343,7 +345,7 @@ def test_what_a_throwaway_server_brings_is_not_there_before_it(tmp_path: Path) -
         load("staging", tmp_path)
     assert str(error.value) == (
         f"group_data/all.yml:2: servers.one.host.admins.anna[0]: there is no file "
-        f"{tmp_path}/key.pub: `make server` boots the server and writes it"
+        f"{tmp_path}/key.pub: `make server` boots the server and creates it"
     )
 
 
@@ -391,32 +393,38 @@ def inventories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         *(
             (
                 {"inventory": inventory, "operations": (verb,)},
-                f"{verb} runs on the server of an environment, which {inventory} is not: name an"
-                " inventory in its place; there are: inventories/staging.py",
+                f"{verb} needs an inventory of an environment, which {inventory} is not;"
+                " there are: inventories/staging.py",
             )
             for inventory in ("@local", "203.0.113.10", "stagin", "a.test,@local")
             for verb in ("deploy.py", "bootstrap.py")
         ),
         (
             {"inventory": "a.invalid", "operations": ("exec", "uptime")},
-            "there is no host and no inventory a.invalid; there are: inventories/staging.py",
+            "a.invalid is neither a host nor an inventory; there are: inventories/staging.py",
         ),
-        ({"inventory": "inventories"}, "inventories is no inventory; "),
-        ({"inventory": "deploy.py"}, "deploy.py is no inventory; there are: inv"),
-        ({"inventory": "group_data/staging.yml"}, "group_data/staging.yml is no inventory"),
+        ({"inventory": "inventories"}, "inventories is not an inventory; "),
+        ({"inventory": "deploy.py"}, "deploy.py is not an inventory; there are: inv"),
+        ({"inventory": "group_data/staging.yml"}, "group_data/staging.yml is not an inventory"),
         (
             {"operations": ("inventories/production.py", "deploy.py")},
-            "inventories/production.py is an inventory, and pyinfra takes one",
+            "inventories/production.py is a second inventory, and pyinfra takes only one",
         ),
         (
             {"inventory": "deploy.py", "operations": ("inventories/staging.py",)},
-            "inventories/staging.py is an inventory, and pyinfra takes one",
+            "inventories/staging.py is a second inventory, and pyinfra takes only one",
         ),
-        ({"dry": True, "yes": True}, "--dry with -y shows no change"),
+        ({"dry": True, "yes": True}, "--dry with -y never shows changes"),
         ({"ssh_key": "id_gone"}, "--key: there is no file id_gone"),
         ({"ssh_key": "group_data"}, "--key: group_data is a directory"),
-        ({"ssh_key": "group_data/staging.yml"}, "--key: group_data/staging.yml is no private key"),
-        ({"data": ("upgrade",)}, "--data 'upgrade' must be a name and a value, like upgrade=true"),
+        (
+            {"ssh_key": "group_data/staging.yml"},
+            "--key: group_data/staging.yml is not a private key",
+        ),
+        (
+            {"data": ("upgrade",)},
+            "--data 'upgrade' must be a name and a value, such as upgrade=true",
+        ),
         ({"data": ("=true",)}, "--data '=true' must be a name and a value"),
         ({"limit": ["askpro-2"]}, "--limit askpro-2 matches no server; there are: askpro-1"),
         ({"limit": ["askpro-1", "prod"]}, "--limit prod matches no server"),
@@ -527,7 +535,7 @@ def test_an_inventory_without_an_environment_is_refused(
     (repository / "inventories/theirs.py").write_text('hosts = ["@local"]\n')
     result = pyinfra(repository, "--dry", *data, "inventories/theirs.py", "deploy.py")
     assert result.returncode == 1
-    assert "this runs on the server of an environment: pyinfra inventories/" in result.stderr
+    assert "this needs an inventory of an environment: pyinfra inventories/" in result.stderr
     assert "Traceback" not in result.stderr
 
 
@@ -554,7 +562,10 @@ def test_a_run_that_nobody_can_confirm_changes_nothing(
     command = f"{sys.executable} -m pyinfra @local {verb} {closed}"
     result = run(repository, "-c", f"import os; os.execvp('sh', ['sh', '-c', {command!r}])")
     assert result.returncode == 1
-    assert "nobody is there to confirm, and nothing was changed: -y applies" in result.stderr
+    assert (
+        "there is no terminal to confirm the changes, so nothing was changed: use -y"
+        in result.stderr
+    )
     assert "Traceback" not in result.stderr
     assert not mark.exists()
 
@@ -569,7 +580,7 @@ def test_a_run_without_config_py_is_refused(
     result = run(repository / directory, *command, path=str(repository))
     assert result.returncode == 1
     assert "pyinfra error: config.py was not read" in result.stderr
-    assert f"start it in {repository}, without --config" in result.stderr
+    assert f"Start it in {repository}, without --config" in result.stderr
 
 
 def test_secret_takes_a_value_from_standard_input(repository: Path) -> None:
@@ -586,5 +597,5 @@ def test_secret_fails_without_a_traceback(repository: Path) -> None:
     result = run(repository, "-m", "stagecraft", "secret", "staging")
     assert result.returncode == 1
     assert result.stderr.startswith("Error: group_data/all.yml:")
-    assert "recipients: is empty: put your SSH public key there" in result.stderr
+    assert "recipients: is empty: add your SSH public key" in result.stderr
     assert "Traceback" not in result.stderr

@@ -46,7 +46,7 @@ def test_without_the_file_nothing_is_known(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_no_empty_one(tmp_path: Path) -> None:
     (tmp_path / "known_records").write_bytes(b"\xff")
-    with pytest.raises(SettingsError, match=r"known_records: .* is no text: byte 0"):
+    with pytest.raises(SettingsError, match=r"known_records: .* is not a text file: byte 0"):
         of("askpro-1", tmp_path).sum("as-found")
 
 

@@ -19,7 +19,9 @@ def test_a_key_with_a_passphrase_is_asked_for_before_anything_changes(tmp_path: 
     command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", str(key)]
     subprocess.run(command, check=True)
     state = SimpleNamespace(private_keys={}, cwd=str(tmp_path))
-    with pytest.raises(ServerError, match=f"{key}, to log in as deploy on port 22, does not open"):
+    with pytest.raises(
+        ServerError, match=f"{key}, for the login as deploy on port 22, cannot be unlocked"
+    ):
         unlock(state, Login("deploy", 22, keys=("", str(key))))
 
 
@@ -42,7 +44,7 @@ def test_who_is_refused_is_not_kept_waiting(error: str) -> None:
 def test_the_keys_that_were_tried_and_those_that_open_the_account_are_named() -> None:
     login = Login("deploy", 22, keys=("B", "A"), admitted=("SHA256:x anna@laptop",))
     text = advice(ConnectError("Authentication error (key=A)"), login, ["B", "A"])
-    assert text.startswith("None of your SSH keys opens deploy; tried: B, A.")
-    assert "open it: SHA256:x anna@laptop." in text
+    assert text.startswith("None of your SSH keys is accepted for deploy; tried: B, A.")
+    assert "Accepted keys: SHA256:x anna@laptop." in text
     nobody = advice(ConnectError("Authentication error ()"), login, [])
     assert "tried: you have none." in nobody

@@ -105,7 +105,7 @@ def test_a_fitting_server_passes(
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"uid": 1000}, "askpro-1: .* has no root rights"),
+        ({"uid": 1000}, "askpro-1: .* cannot become root"),
         ({"distribution": "ubuntu"}, "askpro-1 runs ubuntu 13; Debian 12 or 13 is needed"),
     ],
 )
@@ -123,7 +123,7 @@ def test_another_php_than_debian_s_needs_an_archive(
     find(make_machine("13"))
     with pytest.raises(ServerError) as error:
         task.machine(make_environment(make_site(php="8.2")))
-    assert "askpro-staging wants PHP 8.2, and Debian 13 has 8.4" in str(error.value)
+    assert "askpro-staging needs PHP 8.2, but Debian 13 has 8.4" in str(error.value)
     assert "servers: askpro-1: apt_sources" in str(error.value)
 
 

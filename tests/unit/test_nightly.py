@@ -94,7 +94,7 @@ def test_a_directory_that_others_may_write_to(
     (path,) = found()
     assert path == Writable("within", f"{checkout}/tasks", "root", mode)
     said = writable([path], str(checkout))
-    assert f"{checkout}/tasks is root's, mode {mode}: who can write there decides" in said
+    assert f"{checkout}/tasks is root's, mode {mode}: whoever can write there decides" in said
     subprocess.run(["sh", "-c", said.partition("As root: ")[2]], check=True)
     assert found() == []
 

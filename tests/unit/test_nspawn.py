@@ -261,9 +261,9 @@ def test_what_is_written_replaces_what_was_planted(root: Path, kind: str) -> Non
 
 def test_what_is_no_regular_file_is_not_read(root: Path) -> None:
     os.mkfifo(root / "real/os-release")
-    with pytest.raises(NspawnError, match="is no regular file"):
+    with pytest.raises(NspawnError, match="is not a regular file"):
         inside.read(root, "real/os-release")
-    with pytest.raises(NspawnError, match="is no regular file"):
+    with pytest.raises(NspawnError, match="is not a regular file"):
         inside.read(root, "real")
 
 

@@ -301,7 +301,7 @@ def test_what_others_use_is_upgraded_only_when_a_run_says_so(plan: Any) -> None:
 
 @pytest.mark.parametrize("word", ["yes", 1])
 def test_another_word_is_not_taken_for_no(plan: Any, word: object) -> None:
-    with pytest.raises(ServerError, match=f"--data upgrade={word}: write true or false"):
+    with pytest.raises(ServerError, match=f"--data upgrade={word}: must be true or false"):
         plan(UPGRADE, ("production",), upgrade=word)
 
 
@@ -324,7 +324,9 @@ def test_what_the_archives_have_is_not_known_before_they_were_asked(
 ) -> None:
     found = Installation(frozenset({"nginx"}), problems=LOCATED_NOWHERE, fresh=fresh)
     said = plan(found, pending=pending)
-    assert said == "Packages to install, in versions that the run asks the archives for:\n  acl"
+    assert (
+        said == "Packages to install, in the versions that the archives have at that time:\n  acl"
+    )
 
 
 # --- Who uses what is installed ---

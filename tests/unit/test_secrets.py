@@ -149,11 +149,11 @@ def test_what_is_given_must_fit(root: Path, key: str, value: str, reason: str) -
 def test_machines_secrets_are_made_and_peoples_are_asked_for(root: Path) -> None:
     done = make(root)
     assert done == [
-        "askpro APP_KEY: made",
-        "askpro DB_PASSWORD: made",
-        "askpro DB_MIGRATOR_PASSWORD: made",
-        "askpro REDIS_PASSWORD: made",
-        "askpro HTPASSWD_SALT: made",
+        "askpro APP_KEY: generated",
+        "askpro DB_PASSWORD: generated",
+        "askpro DB_MIGRATOR_PASSWORD: generated",
+        "askpro REDIS_PASSWORD: generated",
+        "askpro HTPASSWD_SALT: generated",
         "askpro BASIC_AUTH_QA: set",
         "askpro RETELL_API_KEY: set",
     ]
@@ -200,7 +200,7 @@ def test_without_recipients_nothing_is_written(root: Path) -> None:
     write_all(root)
     with pytest.raises(SettingsError) as error:
         make(root)
-    assert str(error.value).startswith("group_data/all.yml:3: recipients: is empty: put your SSH")
+    assert str(error.value).startswith("group_data/all.yml:3: recipients: is empty: add your SSH")
 
 
 # --- Reading them ---
@@ -208,7 +208,8 @@ def test_without_recipients_nothing_is_written(root: Path) -> None:
 
 def test_no_file_names_the_command(root: Path) -> None:
     assert problem(root) == (
-        "secrets/staging.yml: there is no such file: `.venv/bin/stagecraft secret staging` makes it"
+        "secrets/staging.yml: there is no such file:"
+        " `.venv/bin/stagecraft secret staging` creates it"
     )
 
 
@@ -228,7 +229,7 @@ def test_a_missing_secret_that_machines_make_names_another_command(root: Path) -
     make(root)
     (root / "group_data/staging.yml").write_text(SITES)
     assert (
-        "askpro.HTPASSWD_SALT: is missing: `.venv/bin/stagecraft secret staging` makes it"
+        "askpro.HTPASSWD_SALT: is missing: `.venv/bin/stagecraft secret staging` generates it"
     ) in problem(root)
 
 
@@ -236,7 +237,7 @@ def test_a_value_in_clear_is_refused_and_not_shown(root: Path) -> None:
     (root / "secrets").mkdir()
     (root / "secrets/staging.yml").write_text("askpro:\n  APP_KEY: hunter2\n")
     assert problem(root).startswith(
-        "secrets/staging.yml:2: askpro.APP_KEY: is not what `stagecraft secret`"
+        "secrets/staging.yml:2: askpro.APP_KEY: was not written by `stagecraft secret`"
     )
     assert "hunter2" not in problem(root)
 
@@ -248,7 +249,7 @@ def test_a_stranger_is_told_whose_keys_would_do(
     make_key(root / "eve")
     monkeypatch.setenv(age.IDENTITY_VARIABLE, str(root / "eve"))
     assert problem(root).startswith("secrets/staging.yml: no private key here opens it")
-    assert problem(root).endswith("recipients: anna@askpro")
+    assert problem(root).endswith("a recipient's key: anna@askpro")
 
 
 def test_no_private_key_at_all(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,7 +375,7 @@ def test_a_value_of_another_place_is_refused(
         f"secrets/staging.yml:{line}: askpro.RETELL_API_KEY: "
         f"this value was encrypted for another place, {environment} {site} {key}: "
         "restore it (git log -p secrets/staging.yml), "
-        "or set it anew: `.venv/bin/stagecraft secret staging askpro RETELL_API_KEY`"
+        "or set it again: `.venv/bin/stagecraft secret staging askpro RETELL_API_KEY`"
     )
     with pytest.raises(SettingsError, match="encrypted for another place"):
         Editor("staging", places).recrypt()
@@ -465,7 +466,7 @@ def test_an_old_value_among_new_ones_is_refused(places: Path) -> None:
 def test_a_key_that_stands_twice_is_refused(places: Path) -> None:
     key = "  RETELL_API_KEY: |\n" + indent(armor(places, "staging")["shop"]["DB_PASSWORD"], "    ")
     (places / "secrets/staging.yml").write_text(stored(places) + key)
-    assert "shop.RETELL_API_KEY: stands twice: already on line" in problem(places)
+    assert "shop.RETELL_API_KEY: is defined twice: see line" in problem(places)
 
 
 def test_secret_says_for_whom_it_encrypts(root: Path) -> None:
@@ -495,7 +496,7 @@ def test_a_throwaway_server_makes_its_own(root: Path, monkeypatch: pytest.Monkey
     ("key", "message"),
     [
         (b"", "there is no age key in it"),
-        (b"\xff", "is no text"),
+        (b"\xff", "is not a text file"),
         (b"AGE-SECRET-KEY-1X\n", "its age key is damaged"),
     ],
 )
@@ -505,7 +506,7 @@ def test_a_throwaway_server_s_key_that_is_none(root: Path, key: bytes, message: 
     (root / ".stagecraft/identity").write_bytes(key)
     with pytest.raises(SettingsError, match=message) as error:
         secrets_for("staging", root)
-    assert "delete it: throwaway secrets make themselves" in str(error.value)
+    assert "delete it: throwaway secrets are generated automatically" in str(error.value)
 
 
 def test_a_throwaway_server_outlives_its_lost_key(root: Path) -> None:

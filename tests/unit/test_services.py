@@ -309,7 +309,7 @@ def test_what_a_running_unit_does_not_take_up_is_put_back(
     (kept / "index").write_text(f"{changed}\n{new}\n")
     run = take_up("active", kept.name, fails=survives, survives=survives)
     assert run.result.returncode == 1
-    assert "the old ones are back and it runs on them" in run.result.stderr
+    assert "the old ones are restored, and it runs with them" in run.result.stderr
     assert ("systemctl start x.service" in run.called) is not survives
     assert changed.read_text() == "old\n"
     assert not new.exists()

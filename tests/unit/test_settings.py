@@ -141,9 +141,9 @@ def test_paths_are_relative_to_the_repository(root: Path) -> None:
 
 UNREADABLE = {
     "a directory": (lambda path: path.mkdir(), "is a directory"),
-    "a pipe": (os.mkfifo, "is no regular file"),
+    "a pipe": (os.mkfifo, "is not a regular file"),
     "a link that leads nowhere": (lambda path: path.symlink_to("gone"), "there is no file"),
-    "another encoding": (lambda path: path.write_bytes(b"M\xfcller"), "is no text: byte 1"),
+    "another encoding": (lambda path: path.write_bytes(b"M\xfcller"), "is not a text file: byte 1"),
 }
 
 
@@ -164,7 +164,7 @@ def test_a_file_that_cannot_be_read(root: Path, lines: str, make: Any, message: 
     text = problem(root)
     assert text.startswith("group_data/all.yml:")
     assert f"{root}/keys/file" in text
-    assert message in text or ("apt_sources" in text and "is no armored public key" in text)
+    assert message in text or ("apt_sources" in text and "is not an armored public key" in text)
 
 
 @pytest.mark.parametrize(("make", "message"), UNREADABLE.values(), ids=UNREADABLE)
@@ -181,8 +181,9 @@ def test_a_file_of_settings_that_cannot_be_read(
 
 def test_somebody_s_home_that_there_is_not(root: Path) -> None:
     write(root, all=ALL + "    ssh_key: ~nobody-at-all/key\n")
-    assert "servers.askpro-1.ssh_key: '~nobody-at-all/key' begins with no user's home" in problem(
-        root
+    assert (
+        "servers.askpro-1.ssh_key: '~nobody-at-all/key' does not begin with an existing user's home"
+        in problem(root)
     )
 
 
@@ -233,7 +234,7 @@ def test_no_all_yml(root: Path) -> None:
 
 def test_a_file_that_nobody_would_read(root: Path) -> None:
     (root / "group_data/qa.yaml").touch()
-    assert problem(root) == "group_data/qa.yaml: nobody reads it: call it qa.yml"
+    assert problem(root) == "group_data/qa.yaml: is ignored: rename it to qa.yml"
 
 
 def test_no_yaml(root: Path) -> None:
@@ -270,7 +271,7 @@ def test_a_database_is_dropped_where_no_site_uses_it(root: Path) -> None:
 @pytest.mark.parametrize(
     ("databases", "said"),
     [
-        ("{askpro_staging: {present: false}}", "askpro-staging uses it: it cannot be dropped"),
+        ("{askpro_staging: {present: false}}", "cannot be dropped: askpro-staging uses it"),
         ("{old: {present: true}}", "must be False"),
         ("{old: }", "must hold keys and values"),
         ("[old]", "must hold keys and values"),
@@ -284,7 +285,7 @@ def test_a_database_that_cannot_be_dropped(root: Path, databases: str, said: str
 
 def test_a_key_that_stands_twice(root: Path) -> None:
     assert site(root, "php: '8.2'\nphp: '8.4'") == (
-        "group_data/staging.yml:7: sites.askpro.php: stands twice: already on line 6"
+        "group_data/staging.yml:7: sites.askpro.php: is defined twice: see line 6"
     )
 
 
@@ -317,8 +318,8 @@ def test_all_problems_come_together_in_the_order_of_lines(root: Path) -> None:
         ("redis: {memry: 1mb}", "redis.memry", "unknown key; did you mean 'memory'?"),
         ("key: x", "key", "unknown key"),
         ("environment: x", "environment", "unknown key"),
-        ("ssh_port: 22", "ssh_port", "belongs to group_data/all.yml"),
-        ("database: {engine: mysql}", "database.engine", "belongs to group_data/all.yml"),
+        ("ssh_port: 22", "ssh_port", "set it in group_data/all.yml"),
+        ("database: {engine: mysql}", "database.engine", "set it in group_data/all.yml"),
     ],
 )
 def test_a_key_that_is_not_there(root: Path, lines: str, key: str, message: str) -> None:
@@ -332,7 +333,7 @@ def test_a_machines_key_in_an_environment(root: Path, key: str) -> None:
     write(root, staging=f"{STAGING}{key}: x\n")
     assert problem(root) == (
         f"group_data/staging.yml:6: {key}: "
-        "is not an environment's to set: it belongs to group_data/all.yml"
+        "cannot be set for an environment: set it in group_data/all.yml"
     )
 
 
@@ -363,7 +364,7 @@ def test_a_server_written_into_an_environment(root: Path) -> None:
             4,
             "servers.askpro-1.apt_sources.s.key: there is no file",
         ),
-        ("  two: {address: 203.0.113.10}\n", 4, "is servers.askpro-1 already"),
+        ("  two: {address: 203.0.113.10}\n", 4, "is already declared as servers.askpro-1"),
         ("issuers: {letsencrypt: {}}\n", 4, "issuers.letsencrypt: is built in"),
         ("issuers: {a: {directory: http://a}}\n", 4, "issuers.a.directory: "),
         ("issuers: {a: {ca_bundle: no.pem}}\n", 4, "issuers.a.ca_bundle: there is no file"),
@@ -387,13 +388,13 @@ def test_all_yml(root: Path, lines: str, line: int, message: str) -> None:
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("'203.0.113.10:22'", "has a port: write it as ssh_port: 22"),
-        ("a.test:2222", "has a port: write it as ssh_port: 2222"),
-        ("'[2001:db8::1]:22'", "has a port: write it as ssh_port: 22"),
-        ("0.0.0.0", "is no machine's address"),
-        ("255.255.255.255", "is no machine's address"),
+        ("'203.0.113.10:22'", "contains a port: set ssh_port: 22"),
+        ("a.test:2222", "contains a port: set ssh_port: 2222"),
+        ("'[2001:db8::1]:22'", "contains a port: set ssh_port: 22"),
+        ("0.0.0.0", "is not the address of a machine"),
+        ("255.255.255.255", "is not the address of a machine"),
         ("'::ffff:203.0.113.10'", "write 203.0.113.10"),
-        ("'fe80::1%eth0'", "is no address or network"),
+        ("'fe80::1%eth0'", "is not an address or network"),
         ("'1.2.3'", "must be a host name or an IP address"),
         ("999.1.1.1", "must be a host name or an IP address"),
         ("a..test", "must be a host name or an IP address"),
@@ -417,7 +418,7 @@ def test_what_a_machine_is_reached_by(root: Path, address: str) -> None:
 @pytest.mark.parametrize("port", [80, 443])
 def test_sshd_on_a_port_of_nginx(root: Path, port: int) -> None:
     write(root, all=f"{ALL}    ssh_port: {port}\n")
-    assert f"ssh_port: {port} is nginx's port: sshd needs another one" in problem(root)
+    assert f"ssh_port: {port} is nginx's port: choose another one for sshd" in problem(root)
 
 
 def test_sshd_on_a_port_that_the_database_server_does_not_have(root: Path) -> None:
@@ -431,7 +432,7 @@ def test_a_port_that_anybody_can_take_is_not_sshd_s_where_we_set_it(root: Path) 
     write(root, all=port)
     assert read("staging", root).server.ssh_port == 2222
     write(root, all=f"{port}    host: {{admins: {{anna: [keys/file]}}}}\n")
-    said = "ssh_port: any user of the machine can take 2222 while sshd restarts"
+    said = "ssh_port: any user of the machine could take 2222 while sshd restarts"
     assert any(said in line for line in problems(root))
 
 
@@ -439,7 +440,7 @@ def test_an_apt_key_that_is_not_armored(root: Path) -> None:
     (root / "sury.gpg").write_bytes(b"\x99\x01")
     source = "{uris: [https://a.test], suites: [x], key: sury.gpg}"
     write(root, all=f"{ALL}    apt_sources: {{s: {source}}}\n")
-    assert "is no armored public key" in problem(root)
+    assert "is not an armored public key" in problem(root)
 
 
 # --- Values ---
@@ -453,11 +454,11 @@ def test_an_apt_key_that_is_not_armored(root: Path) -> None:
         ("php_extensions: [php-gmp]", "php_extensions[0]", "like imagick"),
         ("shared: [/uploads]", "shared[0]", "like wp-content/uploads"),
         ("shared: [a/../..]", "shared[0]", "like wp-content/uploads"),
-        ("shared: [storage]", "shared[0]", "take another name"),
-        ("no_php: [includes]", "no_php", "for entry: php-files"),
+        ("shared: [storage]", "shared[0]", "choose another name"),
+        ("no_php: [includes]", "no_php", "needs entry: php-files"),
         ("entry: php-file", "entry", "php-files"),
         ("health: health", "health", "like /health"),
-        ("health: /index.php", "health", "take another name"),
+        ("health: /index.php", "health", "choose another name"),
         ("upload_limit: 9999999G", "upload_limit", "like 700M"),
         ("upload_limit: 700MB", "upload_limit", "like 700M"),
         ("upload_limit: 700", "upload_limit", 'quote it, "700"'),
@@ -465,21 +466,25 @@ def test_an_apt_key_that_is_not_armored(root: Path) -> None:
         ("redis: {prefix: 'a*'}", "redis.prefix", "made of"),
         ("php_fpm: {memory: 120%}", "php_fpm.memory", 'like "25%"'),
         ("php_fpm: {timeout: 99999999999}", "php_fpm.timeout", "less than or equal to 100000"),
-        ("php_fpm: {slow_log: 61}", "php_fpm.slow_log", "is more than timeout, 60"),
+        ("php_fpm: {slow_log: 61}", "php_fpm.slow_log", "must not be more than timeout, 60"),
         ("php_fpm: {max_children: 0}", "php_fpm.max_children", "must be greater than 0"),
         ("mark_staging: 'yes'", "mark_staging", "must be true or false, not the text 'yes'"),
         ("mark_staging: 1", "mark_staging", "must be true or false, not 1"),
-        ("database: {name: mysql}", "database.name", "the server's own"),
+        ("database: {name: mysql}", "database.name", "reserved by the server"),
         ("database: {name: a-b}", "database.name", "at most 64"),
-        ("database: {user: root}", "database.user", "the server's own"),
+        ("database: {user: root}", "database.user", "reserved by the server"),
         (f"database: {{user: {'u' * 24}}}", "database.user", "at most 23"),
-        ("database: {collation: latin1_bin}", "database.collation", "no collation of utf8mb4"),
+        ("database: {collation: latin1_bin}", "database.collation", "not a collation of utf8mb4"),
         ("database: askpro", "database", "must hold keys and values"),
         ("protect: {admin_allow: [203.0.113.7/24]}", "protect.admin_allow[0]", "203.0.113.0/24?"),
-        ("protect: {admin_allow: [office]}", "protect.admin_allow[0]", "no address or network"),
-        ('protect: {admin_allow: ["fe80::1%2"]}', "protect.admin_allow[0]", "no address"),
+        ("protect: {admin_allow: [office]}", "protect.admin_allow[0]", "not an address or network"),
+        ('protect: {admin_allow: ["fe80::1%2"]}', "protect.admin_allow[0]", "not an address"),
         ("protect: {basic_auth: [Q-A]}", "protect.basic_auth[0]", "lower-case letters"),
-        ("protect: {admin_allow: [0.0.0.0]}", "protect.admin_allow[0]", "is no machine's address"),
+        (
+            "protect: {admin_allow: [0.0.0.0]}",
+            "protect.admin_allow[0]",
+            "is not the address of a machine",
+        ),
         (
             'protect: {admin_allow: ["::ffff:192.0.2.0/120"]}',
             "protect.admin_allow[0]",
@@ -500,31 +505,31 @@ def test_an_apt_key_that_is_not_armored(root: Path) -> None:
         ("env: {APP_DEBUG: no}", "env.APP_DEBUG", "write false"),
         ("env: {LOG_QUERIES: on}", "env.LOG_QUERIES", "write true"),
         ("mark_staging: yes", "mark_staging", "write true"),
-        ("env: {APP-NAME: x}", "env.APP-NAME", "is no name for a variable"),
+        ("env: {APP-NAME: x}", "env.APP-NAME", "is not a variable name"),
         ('env: {A: "x\\ny"}', "env.A", "one line"),
         ('env: {A: "x\\0y"}', "env.A", "one line"),
         ("env: {A: {b: c}}", "env.A", "must be one value"),
-        ("reach: [localhost:25]", "reach[0]", "'localhost' is no address or network"),
+        ("reach: [localhost:25]", "reach[0]", "'localhost' is not an address or network"),
         ("reach: [127.0.0.1]", "reach[0]", "an address and a port, like 127.0.0.1:25"),
         ("reach: ['::1:25']", "reach[0]", '"[fd00::5]:5432"'),
         ("reach: [10.0.0.1/24:25]", "reach[0]", "did you mean 10.0.0.0/24?"),
-        ("reach: [127.0.0.1:99999]", "reach[0]", "there is no port 99999"),
+        ("reach: [127.0.0.1:99999]", "reach[0]", "port 99999 must be from 1 to 65535"),
         ("reach: [127.0.0.1:٢٥]", "reach[0]", "an address and a port, like 127.0.0.1:25"),
-        ("reach: [0.0.0.0:3306]", "reach[0]", "'0.0.0.0' is no machine's address"),
-        ("reach: ['[::]:3306']", "reach[0]", "'::' is no machine's address"),
-        ("reach: ['[::ffff:127.0.0.1]:3306']", "reach[0]", "IPv6 does not carry: write 127.0.0.1"),
-        ("reach: [224.0.0.1:25]", "reach[0]", "is no machine's address"),
-        ("reach: ['[ff02::1]:25']", "reach[0]", "is no machine's address"),
-        ("reach: [255.255.255.255:25]", "reach[0]", "is no machine's address"),
+        ("reach: [0.0.0.0:3306]", "reach[0]", "'0.0.0.0' is not the address of a machine"),
+        ("reach: ['[::]:3306']", "reach[0]", "'::' is not the address of a machine"),
+        ("reach: ['[::ffff:127.0.0.1]:3306']", "reach[0]", "which no packet has: write 127.0.0.1"),
+        ("reach: [224.0.0.1:25]", "reach[0]", "is not the address of a machine"),
+        ("reach: ['[ff02::1]:25']", "reach[0]", "is not the address of a machine"),
+        ("reach: [255.255.255.255:25]", "reach[0]", "is not the address of a machine"),
         ("reach: [127.0.0.1:25/sctp]", "reach[0]", "'sctp' must be tcp or udp"),
         ("reach: [127.0.0.1:22]", "reach[0]", "is sshd's"),
         ("reach: [203.0.113.10:22]", "reach[0]", "is sshd's"),
         ("reach: [203.0.113.0/24:22]", "reach[0]", "is sshd's"),
-        ("reach: ['127.0.0.1:25', '[::/0]:3306']", "reach[1]", "the app has its socket"),
+        ("reach: ['127.0.0.1:25', '[::/0]:3306']", "reach[1]", "use its socket"),
         ("secrets: [api_key]", "secrets[0]", "upper-case letters"),
-        ("secrets: [APP_KEY]", "secrets[0]", "there anyway"),
-        ("secrets: [A, A]", "secrets[1]", "there already"),
-        ("secrets: [A]\nenv: {A: x}", "env.A", "is a secret too"),
+        ("secrets: [APP_KEY]", "secrets[0]", "is reserved"),
+        ("secrets: [A, A]", "secrets[1]", "is already in the list of secrets"),
+        ("secrets: [A]\nenv: {A: x}", "env.A", "is also listed under secrets"),
         ("features: {a: true}\nenv: {FEATURE_A: 2}", "env.FEATURE_A", "is set twice"),
         ("aliases: [staging.askproai.de]", "aliases[0]", "is taken by group_data/staging.yml:4"),
     ],
@@ -559,19 +564,19 @@ def test_a_variable_that_keeps_environments_apart(root: Path, variable: str, sou
 @pytest.mark.parametrize(
     ("domain", "advice"),
     [
-        ("https://a.askproai.de", "leave the scheme away"),
-        ("a.askproai.de/portal", "leave the path away"),
-        ("a.askproai.de:8443", "leave the port away"),
+        ("https://a.askproai.de", "omit the scheme"),
+        ("a.askproai.de/portal", "omit the path"),
+        ("a.askproai.de:8443", "omit the port"),
         ("*.askproai.de", "wildcards need a DNS challenge"),
-        ("a_b.askproai.de", "no underscore"),
+        ("a_b.askproai.de", "cannot contain an underscore"),
         ("A.askproai.de", "lower case, a.askproai.de"),
         ("münchen.askproai.de", "punycode, xn--mnchen-3ya.askproai.de"),
         ("straße.askproai.de", "ask your registrar"),
         ("xn--a-\u007f.de", "between dots"),
-        ("xn--99999999.de", "no valid punycode"),
+        ("xn--99999999.de", "not valid punycode"),
         ("a.askproai.de.", "dot at the end"),
         ("askproai", "needs a dot"),
-        ("203.0.113.10", "an address gets no certificate"),
+        ("203.0.113.10", "addresses cannot have a certificate"),
         ("-a.askproai.de", "between dots"),
         ("a..de", "between dots"),
         (f"{'a' * 64}.de", "between dots"),
@@ -582,7 +587,7 @@ def test_a_domain_that_is_none(root: Path, domain: str, advice: str) -> None:
     write(root, staging=STAGING.replace("staging.askproai.de", json.dumps(domain)))
     text = problem(root)
     assert text.startswith("group_data/staging.yml:4: sites.askpro.domain: ")
-    assert "is no domain name" in text
+    assert "is not a domain name" in text
     assert advice in text
 
 
@@ -651,17 +656,15 @@ def test_a_name_that_is_ours_on_a_server(root: Path) -> None:
     """stagecraft-catch-all.conf is nginx's answer to unknown names."""
     write(root, staging=STAGING.replace("askpro:", "stagecraft:"))
     assert problem(root) == (
-        "group_data/staging.yml:3: sites.stagecraft: stagecraft-staging is a name of our own files"
-        " and units: call the site something else"
+        "group_data/staging.yml:3: sites.stagecraft: stagecraft-staging is reserved for"
+        " Stagecraft's own files and units: choose another name"
     )
 
 
 def test_a_name_too_long_for_a_unix_user(root: Path) -> None:
     short_names = "    database: {name: a, user: a}\n"
     write(root, staging=STAGING.replace("askpro:", f"{'a' * 19}:") + short_names)
-    assert f"redis-{'a' * 19}-staging is a Unix user: at most 32 characters, these are 33" in (
-        problem(root)
-    )
+    assert f"redis-{'a' * 19}-staging has 33 characters, at most 32 fit" in (problem(root))
 
 
 # --- Collisions ---

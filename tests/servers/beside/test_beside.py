@@ -65,7 +65,7 @@ def refused(host: Provisioned) -> str:
 
 
 CLASHES = {
-    f"the user {NAME} lives in /srv/{NAME}, not in {HOME}": (
+    f"the user {NAME} has the home /srv/{NAME}, not {HOME}": (
         f"useradd --home-dir /srv/{NAME} --no-create-home {NAME}",
         f"userdel {NAME}",
     ),
@@ -96,7 +96,7 @@ CLASHES = {
         f"touch /etc/systemd/system/php-fpm@{NAME}.service",
         f"rm /etc/systemd/system/php-fpm@{NAME}.service",
     ),
-    "the database askproai_staging and the account askproai_staging_migrator are there already": (
+    "the database askproai_staging and the account askproai_staging_migrator already exist": (
         "mariadb -e 'CREATE DATABASE askproai_staging;"
         " CREATE USER askproai_staging_migrator@localhost'",
         "mariadb -e 'DROP DATABASE askproai_staging;"
@@ -137,7 +137,7 @@ def test_who_has_nginx_s_ports_is_named(by_hand: Provisioned) -> None:
     finally:
         by_hand.ssh("systemctl stop caddy; systemctl start nginx")
     for port in (80, 443):
-        assert f"port {port} belongs to perl (process" in output
+        assert f"port {port} is used by perl (process" in output
     assert "of caddy.service)" in output
 
 
@@ -149,8 +149,8 @@ def test_a_server_of_the_other_engine_is_named(by_hand: Provisioned) -> None:
         output = refused(by_hand)
     finally:
         path.write_text(before)
-    assert "mariadb-server and mariadb-server-core would have to go for mysql-server" in output
-    assert "/run/mysqld/mysqld.sock belongs to mariadbd (process" in output
+    assert "mariadb-server and mariadb-server-core would be removed for mysql-server" in output
+    assert "/run/mysqld/mysqld.sock is used by mariadbd (process" in output
 
 
 NEWER_PHP = Path(__file__).with_name("newer_php.sh").read_text()
@@ -352,14 +352,12 @@ def test_the_database_server_stays_as_others_configured_it(beside: Beside) -> No
 
 
 def test_the_plan_names_whose_php_could_open_our_sockets(beside: Beside) -> None:
-    pool = "the PHP-FPM pool www of php8.4-fpm.service runs as www-data, as nginx does"
+    pool = "the PHP-FPM pool www of php8.4-fpm.service runs as www-data, like nginx"
     assert pool in beside.plan.stderr
 
 
 def test_unknown_names_stay_with_who_answered_them(beside: Beside) -> None:
-    assert (
-        "Unknown names are left to /etc/nginx/sites-enabled/www.askpro.test" in beside.plan.stderr
-    )
+    assert "/etc/nginx/sites-enabled/www.askpro.test answers unknown names" in beside.plan.stderr
 
 
 def test_staging_answers_to_its_own_names_alone(by_hand: Provisioned, beside: Beside) -> None:

@@ -65,7 +65,7 @@ def test_an_expired_password_is_said_and_what_to_do(bare: Bare) -> None:
     bare.shell("chage -d 20000 root")
     assert run.code == 1
     assert "Your password has expired" in run.output
-    assert "log in once with ssh: it asks for a new one" in run.output
+    assert "log in once with ssh and set a new one" in run.output
     assert "Traceback" not in run.output
 
 
@@ -94,9 +94,9 @@ def test_without_our_key_everything_stays_open(bare: Bare, other_key: str) -> No
     with bare.watch(ROOT) as seen:
         run = project.pyinfra("staging", "-y", *FIRST_CONTACT, verb=VERB)
     assert run.code == 1
-    assert f"None of your SSH keys opens deploy; tried: {bare.key}." in run.output
-    assert re.search(r"The keys that open it: SHA256:\S+ anna@old\.", run.output)
-    assert "the old way in is open" in run.output
+    assert f"None of your SSH keys is accepted for deploy; tried: {bare.key}." in run.output
+    assert re.search(r"Accepted keys: SHA256:\S+ anna@old\.", run.output)
+    assert "the old login works" in run.output
     assert "Traceback" not in run.output
     assert seen.logins > 5
     assert not seen.outages
@@ -110,8 +110,8 @@ def test_a_port_that_the_provider_closes_is_not_moved_to(bare: Bare) -> None:
     with provider_firewall(bare.server.address, 822), bare.watch(ROOT) as seen:
         run = project.pyinfra("staging", "-y", *FIRST_CONTACT, verb=VERB)
     assert run.code == 1
-    assert "no login as deploy on port 822: Could not connect" in run.output
-    assert "Does a firewall of the provider" in run.output
+    assert "login as deploy on port 822 failed: Could not connect" in run.output
+    assert "Check whether a firewall" in run.output
     assert not seen.outages
     assert undone(bare)
 
@@ -135,7 +135,7 @@ def test_a_configuration_that_turns_us_away_is_taken_back(bare: Bare) -> None:
     with bare.watch(ROOT, DEPLOY) as seen:
         run = project.pyinfra("staging", "-y", *FIRST_CONTACT, verb=VERB)
     assert run.code == 1
-    assert "no login as deploy on port 22: Authentication error" in run.output
+    assert "login as deploy on port 22 failed: Authentication error" in run.output
     assert_no_longer_than(seen, REVERT_AFTER)
     assert undone(bare)
 
@@ -147,7 +147,7 @@ def test_rules_that_close_our_own_port_are_taken_back(bare: Bare) -> None:
     with bare.watch(ROOT, DEPLOY) as seen:
         run = project.pyinfra("staging", "-y", *FIRST_CONTACT, verb=VERB)
     assert run.code == 1
-    assert "no login as deploy on port 22: Could not connect" in run.output
+    assert "login as deploy on port 22 failed: Could not connect" in run.output
     assert_no_longer_than(seen, REVERT_AFTER)
     assert undone(bare)
 
@@ -186,7 +186,7 @@ def test_a_run_that_sleeps_too_long_goes_no_further(bare: Bare) -> None:
     run.send_signal(signal.SIGCONT)
     output = "".join(run.communicate(timeout=60))
     assert run.returncode == 1
-    assert "the server has put sshd and the" in output
+    assert "the server has reverted sshd and the" in output
     assert "None of your SSH keys" not in output
     assert undone(bare)
 
@@ -228,7 +228,7 @@ def test_a_change_is_confirmed_or_undone_whoever_comes_first(bare: Bare, first: 
     said = bare.shell(f"{held}; ({one}) 2>&1 & sleep 0.2; ({other}) 2>&1 & wait")
     stands = bare.file(WATCHED[1:])
     assert stands == ("# after\n" if "confirmed" in said.splitlines() else "# before\n")
-    assert ("has put sshd and the" in said) == (stands == "# before\n")
+    assert ("has reverted sshd and the" in said) == (stands == "# before\n")
     assert nothing_armed(bare)
 
 
@@ -247,7 +247,7 @@ def test_what_cannot_be_put_back_is_kept_until_the_next_boot(bare: Bare) -> None
         assert "failed" in bare.shell(f"{REVERTS} 2>&1; true")
         assert bare.armed
     assert bare.file(EARLIER[1:]) == "# before\n"
-    assert "has put sshd and the" in bare.shell(f"{script(CONFIRM)} 2>&1 || true")
+    assert "has reverted sshd and the" in bare.shell(f"{script(CONFIRM)} 2>&1 || true")
     bare.server.reboot()
     assert bare.file(WATCHED[1:]) == "# before\n"
     assert nothing_armed(bare)
@@ -286,7 +286,7 @@ def test_the_plan_of_a_bare_server_was_complete_and_the_next_is_empty(bare: Bare
     assert project.plan("staging", verb=VERB) == []
     names = {name.split(" | ")[1].split(":")[0] for name in bare.planned}
     assert {"Install the machine's packages", "Add the account anna"} <= names
-    assert any(name.startswith("Let anna, deploy in by SSH on port 22,") for name in names)
+    assert any(name.startswith("Allow SSH on port 22 only for anna, deploy,") for name in names)
 
 
 def test_the_check_knows_what_bootstrap_has_installed(bare: Bare) -> None:
@@ -317,7 +317,7 @@ def test_a_change_that_was_undone_leaves_nothing_to_do(bare: Bare) -> None:
     project = bare.project("undone", 822)
     with provider_firewall(bare.server.address, 822):
         run = project.pyinfra("staging", "-y", "--ssh-port", "22", verb=VERB)
-    assert "the old way in is open" in run.output
+    assert "the old login works" in run.output
     bare.declare(project)
     assert project.plan("staging", verb=VERB) == []
 
@@ -336,7 +336,7 @@ def test_an_account_and_a_key_taken_out_go_after_the_plan_named_them(
     bare.shell("usermod --move-home --home /home/shared/bob bob && usermod --home /home/shared bob")
     bare.declare(project, admins={"anna": [ours]})
     planned = " ".join(project.plan("staging", verb=VERB))
-    assert "taken away: anna's key anna@old, bob's key" in planned
+    assert "remove anna's key anna@old, bob's key" in planned
     assert "Remove the account bob" in planned
     project.apply("staging", verb=VERB)
     assert not bare.lets_in(Way("bob"))
@@ -368,7 +368,7 @@ def test_what_another_file_of_sshd_s_loosens_is_named(bare: Bare) -> None:
     bare.shell("echo 'PermitRootLogin yes' > /etc/ssh/sshd_config.d/00-a.conf")
     run = bare.project("overruled").pyinfra("staging", "-y", verb=VERB)
     assert run.code == 1
-    assert "another file than ours decides" in run.output
+    assert "another file overrides ours" in run.output
     assert "permitrootlogin no" in run.output
     assert nothing_armed(bare)
     bare.shell("rm /etc/ssh/sshd_config.d/00-a.conf; systemctl reload ssh")
@@ -464,7 +464,7 @@ def guess(address: str, source: str) -> None:
 
 def test_what_a_killed_deploy_has_made_is_ours(bare: Bare) -> None:
     project = bare.project("interrupted")
-    for operation in ("Redis | Write", "nginx | Write what all sites share"):
+    for operation in ("Redis | Write", "nginx | Write shared configuration"):
         project.kill_after(operation, "staging")
         assert yet_to_do(bare, project)
 

@@ -117,7 +117,7 @@ def test_an_expired_password_ends_the_run_before_it_begins(bare: Rented, project
     run = bare.first_contact(project, "-y")
     bare.shell("chage -d 20000 root")
     assert run.code == 1
-    assert "log in once with ssh: it asks for a new one" in run.output
+    assert "log in once with ssh and set a new one" in run.output
     assert "Starting operation" not in run.output
     assert "Traceback" not in run.output
     assert PASSWORD not in run.output
@@ -238,7 +238,7 @@ def test_what_is_left_of_a_confirmation_cut_in_half_goes_with_the_next_run(
     bare.shell(f"printf '[Service]\\nExecStart=true\\n' > {unit}; systemctl daemon-reload")
     bare.shell("mkdir /var/lib/stagecraft/revert.confirmed")
     (changed,) = project.apply("staging", verb=VERB)
-    assert changed.startswith("Access | Let anna, deploy in by SSH")
+    assert changed.startswith("Access | Allow SSH on port")
     assert nothing_armed(bare)
     assert bare.shell("ls /var/lib/stagecraft").split() == ["as-found", "manifests"]
 
@@ -256,7 +256,7 @@ def test_a_run_does_not_remove_the_account_that_it_is_logged_in_as(
     bare.declare_by_address(project, admins={"anna": [ours]})
     run = project.pyinfra("staging", "-y", "--user", "bob", verb=VERB)
     assert run.code == 1
-    assert "this run is logged in as bob, whose account it removes" in run.output
+    assert "this run would remove bob, the account that it is logged in as" in run.output
     assert "Starting operation" not in run.output
     assert bare.lets_in(Way("bob"))
     project.apply("staging", verb=VERB)
@@ -271,12 +271,12 @@ def test_an_account_that_was_there_before_loses_our_rights_alone(
     theirs = "getent passwd debian; find /home/debian -printf '%p %u %m\\n'; id -Gn debian"
     before = bare.shell(theirs)
     bare.declare_by_address(project, admins={"anna": [ours], "debian": [ours]})
-    adopted = "Accounts | Let the account debian, which is there already, become root"
+    adopted = "Accounts | Let the existing account debian become root"
     assert adopted in project.apply("staging", verb=VERB)
     assert bare.lets_in(Way("debian"))
     bare.declare_by_address(project, admins={"anna": [ours]})
     let_go = (
-        "Accounts taken out | Take our rights from the account debian, which was there before"
+        "Accounts taken out | Remove our rights from the account debian, which existed before"
         " and stays"
     )
     assert let_go in project.apply("staging", verb=VERB)
@@ -318,7 +318,7 @@ def test_declared_ports_are_open_to_their_sources_and_to_nobody_else(
     await_(lambda: listening(bare) >= {53, *ports}, 10)
     assert reached(bare, near, ports) == []
     bare.declare_by_address(project, firewall={"open": openings})
-    assert "everybody to ports 80, 443, 9200/tcp" in project.apply("staging", verb=VERB)[0]
+    assert "open ports 80, 443, 9200/tcp to everybody" in project.apply("staging", verb=VERB)[0]
     assert reached(bare, near, ports) == [9100, 9200]
     assert reached(bare, far, ports) == [9200]
     assert reached(bare, "::", ports) == [9200, 9300]
@@ -372,12 +372,12 @@ def test_an_admin_s_key_is_rotated_as_the_readme_says(
     bare.declare_by_address(project, admins={"anna": [new]})
     with_old = project.pyinfra("staging", "-y", verb=VERB)
     assert with_old.code == 1
-    assert "None of your SSH keys opens deploy" in with_old.output
+    assert "None of your SSH keys is accepted for deploy" in with_old.output
     assert nothing_armed(bare)
     assert bare.lets_in(DEPLOY)
     with_new = ("--key", str(new_key))
     planned, _ = project.plan("staging", *with_new, verb=VERB)
-    assert "taken away: anna's key" in planned
+    assert "remove anna's key" in planned
     project.apply("staging", *with_new, verb=VERB)
     assert project.plan("staging", *with_new, verb=VERB) == []
     assert not bare.lets_in(DEPLOY)

@@ -430,7 +430,7 @@ def test_a_clash_keeps_a_run_from_the_server_and_the_check_from_nothing_else(
             f"mv /root/record {record}; rm {renewal}/askpro-production.conf"
             f"; rmdir -p --ignore-fail-on-non-empty {renewal}"
         )
-    assert [(gap.area, "would clash with" in gap.reason) for gap in report.unchecked] == [
+    assert [(gap.area, "conflicts with" in gap.reason) for gap in report.unchecked] == [
         ("managed", True)
     ]
     assert report.findings == []

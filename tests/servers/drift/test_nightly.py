@@ -164,7 +164,7 @@ def test_a_checkout_that_others_can_change_is_refused(checker: Checker) -> None:
     command = ".venv/bin/pyinfra -y @local nightly.py 2>&1 || true"
     said = checker.shell(f"cd {CHECKOUT} && PYINFRA_PROGRESS=off {command}")
     assert f"{CHECKOUT}/" in said
-    assert "(and 1 more): who can write there decides what the check runs" in said
+    assert "(and 1 more): whoever can write there decides what the check runs" in said
     assert "Starting operation" not in said
     checker.shell(said.partition("As root: ")[2].splitlines()[0])
     assert [o["name"] for o in checker.nightly("--dry")["plan"] if o["hosts_with_change"]] == []

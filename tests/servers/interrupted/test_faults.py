@@ -36,7 +36,7 @@ OPERATIONS = [
     "PHP-FPM | Write /etc/php/8.4/fpm/app-{}",
     "PHP-FPM | Run PHP-FPM of app-{}",
     "PHP-FPM | Listen for PHP-FPM of app-{}",
-    "Certificates to start with | Point /etc/ssl/stagecraft/app-{} at a certificate",
+    "Initial certificates | Point /etc/ssl/stagecraft/app-{} at a certificate",
     "nginx | Write the vhost of app-{}",
     "nginx | Run nginx",
 ]
@@ -145,7 +145,7 @@ def test_no_operation_is_left_out(host: Provisioned) -> None:
 
 
 @pytest.mark.parametrize(
-    "operation", ["nginx | Remove the vhost of", "Removed sites | Take away php-fpm of"]
+    "operation", ["nginx | Remove the vhost of", "Removed sites | Remove php-fpm of"]
 )
 def test_a_removal_that_is_killed_is_finished_by_the_next_run(
     host: Provisioned, operation: str
@@ -313,7 +313,7 @@ def test_what_a_service_does_not_start_with_is_put_back(
     before = host.ssh(files)
     run = broken(template, line, "-y")
     assert run.code == 1
-    assert f"{unit} could not take up its new files; the old ones are back" in run.output
+    assert f"{unit} does not work with its new files; the old ones are restored" in run.output
     assert host.ssh(files) == before
     assert host.web.get("https://first.test/health").status == 200
     assert host.project.plan("first") == []

@@ -14,7 +14,7 @@ from tampering import Guarded
 from tasks.reach import MOST_CONNECTIONS
 
 SITE = "askpro-staging"
-LOADED = f"Reach | Have the kernel limit what {SITE} connects to"
+LOADED = f"Reach | Load the limits of what {SITE} connects to"
 PORTS = (6400, 6402)
 
 SERVE = """

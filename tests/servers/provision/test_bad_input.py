@@ -105,7 +105,7 @@ def test_stock_commands_need_no_inventory(project: Project, bare: Server, lab: L
     assert hostname(project, bare.address, *login) == "bare"
     run = project.pyinfra(bare.address, *login)
     assert run.code == 1
-    assert f"deploy.py runs on the server of an environment, which {bare.address} is" in run.output
+    assert f"deploy.py needs an inventory of an environment, which {bare.address} is" in run.output
     assert "Traceback" not in run.output
 
 
@@ -149,7 +149,7 @@ def test_a_database_that_others_made_is_not_taken_over(trixie: Provisioned, lab:
     try:
         run = project.pyinfra("qa", "-y")
         assert run.code == 1
-        assert "the database other_qa is there already" in run.output
+        assert "the database other_qa already exists" in run.output
         assert "Traceback" not in run.output
         assert not trixie.succeeds("id other-qa")
     finally:

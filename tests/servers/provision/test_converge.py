@@ -16,7 +16,7 @@ def test_the_plan_of_a_bare_server_is_what_the_run_then_does(host: Provisioned) 
     first = host.environments[0]
     surplus = set(host.planned[first]) - set(host.changed[first])
     assert set(host.changed[first]) <= set(host.planned[first])
-    assert surplus <= {"Certificates from the ACME CA | Have systemd read certbot's service"}
+    assert surplus <= {"Certificates from the ACME CA | Make systemd read certbot's service"}
 
 
 def test_a_second_run_changes_nothing(host: Provisioned) -> None:

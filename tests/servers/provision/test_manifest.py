@@ -94,7 +94,7 @@ def test_a_removed_site_goes_after_the_plan_named_it_and_its_data_stays(host: Pr
     declare(host, {}, without="shop")
     plan = host.project.plan("staging")
     ended = (
-        f"End what else runs as {SHOP}: sleep of worker.service, what no list shows, its crontab"
+        f"End other processes of {SHOP}: sleep of worker.service, what no list shows, its crontab"
     )
     assert f"Removed sites | {ended}" in plan
     assert f"Removed sites | Stop php-fpm@{SHOP}.service" in plan
@@ -230,8 +230,8 @@ def test_what_nginx_cannot_take_up_is_put_back(host: Provisioned) -> None:
     run = host.project.pyinfra("staging", "-y")
     host.ssh("rm /etc/nginx/conf.d/foreign.conf; systemctl stop taken")
     assert run.code == 1
-    assert "nginx.service could not take up its new files" in run.output
-    assert "the old ones are back" in run.output
+    assert "nginx.service does not work with its new files" in run.output
+    assert "the old ones are restored" in run.output
     assert "bind() to 0.0.0.0:8081 failed" in run.output
     assert host.ssh(vhosts) == before
     assert host.web.get("https://shop.test/health").status == 200
@@ -261,7 +261,7 @@ def test_one_bad_site_leaves_the_others_applied(host: Provisioned) -> None:
     run = host.project.pyinfra("staging", "-y")
     host.ssh(f"rmdir {taken}")
     assert run.code == 1
-    assert f"{taken} is a directory, and a file is declared there" in run.output
+    assert f"{taken} is a directory, but a file is declared" in run.output
     assert f"failed, see above: PHP-FPM | Write /etc/php/8.4/fpm/{SHOP}" in run.output
     limit = "grep -h upload_max_filesize /etc/php/8.4/fpm/{}/90-stagecraft.ini"
     assert "4M" in host.ssh(limit.format("askpro-staging"))

@@ -189,7 +189,7 @@ def test_no_link_in_the_place_of_releases_is_followed(host: Provisioned) -> None
     finally:
         host.ssh(f"cd {HOME}; rm releases; mv away releases")
     assert run.code == 1
-    assert f"{HOME}/releases is no directory" in run.output
+    assert f"{HOME}/releases is not a directory" in run.output
     assert host.ssh(others) == before
     host.project.apply("staging")
     assert host.project.plan("staging") == []
@@ -208,7 +208,7 @@ def test_an_earlier_version_s_database_port_goes_when_nobody_needs_it(trixie: Pr
     refused = trixie.project.pyinfra("staging", "--dry")
     trixie.ssh("mariadb -e \"DROP USER reports@'127.0.0.1'\"")
     assert refused.code == 1
-    assert "the database account reports@127.0.0.1 logs in by TCP" in refused.output
+    assert "the database account reports@127.0.0.1 can log in by TCP" in refused.output
     assert "readers" not in refused.output
     assert "Database server | Run mariadb: restart, which interrupts production and staging" in (
         trixie.project.apply("staging")

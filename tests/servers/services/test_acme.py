@@ -57,8 +57,8 @@ def test_an_added_alias_is_issued_and_a_removed_one_dropped(
     expected = [
         "nginx | Write the vhost of askpro-staging",
         "nginx | Run nginx: reload",
-        "Certificates from the ACME CA | Have pebble issue the certificate of askpro-staging",
-        "Certificates from the ACME CA | Have nginx take up its certificates",
+        "Certificates from the ACME CA | Request the certificate of askpro-staging from pebble",
+        "Certificates from the ACME CA | Reload nginx with its certificates",
         "Manifest | Record what staging consists of",
     ]
     assert host.project.plan("staging") == expected
@@ -98,7 +98,7 @@ def test_certbot_gives_up_what_becomes_self_signed(bookworm: Provisioned) -> Non
     declared["sites"]["shop"]["tls"]["issuer"] = "selfsigned"
     settings.write_text(yaml.safe_dump(declared, sort_keys=False))
     changed = bookworm.project.apply("staging")
-    assert any(name.endswith("certbot give up the certificate of shop-staging") for name in changed)
+    assert any(name.endswith("Stop renewing the certificate of shop-staging") for name in changed)
     assert "shop" not in bookworm.ssh("ls /etc/letsencrypt/renewal /etc/letsencrypt/live")
     assert bookworm.project.plan("staging") == []
     settings.write_text(before)
@@ -117,7 +117,7 @@ def test_a_refusal_leaves_the_site_its_certificate(bookworm: Provisioned, pebble
     run = bookworm.project.pyinfra("staging", "-y")
     settings.write_text(before)
     assert run.code == 1
-    assert "askpro-staging keeps the certificate it has" in run.output
+    assert "askpro-staging keeps its present certificate" in run.output
     assert served(bookworm, pebble) == serial
     assert bookworm.web.get("https://shop.test/health").status == 200
     bookworm.project.apply("staging")
@@ -138,7 +138,7 @@ def test_without_the_ca_a_new_site_starts_on_a_self_signed_certificate_and_says_
     bookworm.ssh(f"ip route add unreachable {pebble.server.address}")
     run = bookworm.project.pyinfra("preview", "-y")
     assert run.code == 1
-    assert "app-preview keeps a self-signed certificate, and the next run asks again" in run.output
+    assert "app-preview keeps a self-signed certificate, and the next run tries again" in run.output
     assert bookworm.web.get(f"https://{name}/health").status == 200
     assert bookworm.web.get(f"https://{DOMAIN}/health").status == 200
     bookworm.ssh(f"ip route del unreachable {pebble.server.address}")

@@ -73,7 +73,7 @@ def test_what_a_team_overrides_is_managed_like_the_rest(trixie: Provisioned, own
 
     shutil.rmtree(own)
     planned = trixie.project.plan("staging")
-    assert f"Removed steps | Take away own-cron-askpro-staging, remove {CRON}" in planned
+    assert f"Removed steps | Remove own-cron-askpro-staging, remove {CRON}" in planned
     trixie.project.apply("staging")
     assert not trixie.succeeds(f"[ -e {CRON} ]")
     assert "# ours" not in trixie.ssh(f"cat {ROTATED}")
