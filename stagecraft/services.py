@@ -3,7 +3,7 @@ Tasks install them; removal, clashes, the drift check and tests read here what t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from stagecraft.engines import ENGINES
 from stagecraft.paths import CERTIFICATES, UNITS, home
@@ -29,23 +29,7 @@ def unit_file(unit: str) -> str:
     return f"{UNITS}/{unit}"
 
 
-class Service:
-    """What a service takes of a machine for a site. Its `units` run from boot on; without those
-    that are `vital` the site is down. `files` bear our mark and stand in directories that are not
-    the site's own; `users` are Unix users, and where they live."""
-
-    units: tuple[str, ...] = ()
-    vital: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
-    users: Mapping[str, str] = {}
-
-
-class App(Service):
-    def __init__(self, site: str) -> None:
-        self.users = {site: home(site)}
-
-
-class Nginx(Service):
+class Nginx:
     """`certificate` is the one place that the vhost names: a link to the self-signed or to
     certbot's."""
 
@@ -53,14 +37,12 @@ class Nginx(Service):
         self.vhost = f"/etc/nginx/sites-available/{site}.conf"
         self.htpasswd = f"/etc/nginx/stagecraft/{site}.htpasswd"
         self.certificate = f"{CERTIFICATES}/{site}"
-        self.files = (self.vhost,)
 
 
-class PhpFpm(Service):
+class PhpFpm:
     def __init__(self, site: str) -> None:
         self.unit = f"php-fpm@{site}.service"
         self.socket_unit = f"php-fpm@{site}.socket"
-        self.units = self.vital = (self.unit, self.socket_unit)
         self.files = (unit_file(self.unit), unit_file(self.socket_unit))
         self.socket = f"/run/php-fpm-{site}/php-fpm.sock"
         self.logs = f"/var/log/php-fpm-{site}"
@@ -75,7 +57,7 @@ def php_settings(version: str) -> list[str]:
     return [f"{php_directory(version)}/php.ini", f"{php_directory(version)}/conf.d"]
 
 
-class Redis(Service):
+class Redis:
     """Runs as a user of its own, so that the site's cannot replace its socket or its data."""
 
     def __init__(self, site: str) -> None:
@@ -86,38 +68,35 @@ class Redis(Service):
         self.acl = f"/etc/redis/redis-{site}.acl"
         self.socket = f"/run/redis-{site}/redis-server.sock"
         self.data = f"/var/lib/redis-{site}"
-        self.units = self.vital = (self.unit,)
-        self.files = (self.configuration,)
-        self.users = {self.user: self.data}
 
 
-class Logs(Service):
+class Logs:
     def __init__(self, site: str) -> None:
         self.timer = f"logrotate@{site}.timer"
         self.configuration = f"/etc/stagecraft/logrotate/{site}.conf"
-        self.units = (self.timer,)
         self.files = (unit_file(f"logrotate@{site}.service"), unit_file(self.timer))
 
 
-class Reach(Service):
+class Reach:
     """`table` is nftables', of the family inet."""
 
     def __init__(self, site: str) -> None:
         self.unit = f"stagecraft-reach@{site}.service"
         self.rules = f"/etc/stagecraft/reach/{site}.nft"
         self.table = f"stagecraft-{site}"
-        self.units = (self.unit,)
 
 
-class Services(Service):
-    """All that a site has."""
+class Services:
+    """What all of them use of a machine for a site. `units` run from boot on; without those that
+    are `vital` the site is down. `files` bear our mark and stand in directories that are not the
+    site's own; `users` are Unix users, and where they live."""
 
     def __init__(self, site: str) -> None:
-        each = (App(site), Nginx(site), PhpFpm(site), Redis(site), Logs(site), Reach(site))
-        self.units = tuple(unit for service in each for unit in service.units)
-        self.vital = tuple(unit for service in each for unit in service.vital)
-        self.files = tuple(path for service in each for path in service.files)
-        self.users = {user: home for service in each for user, home in service.users.items()}
+        php_fpm, redis, logs = PhpFpm(site), Redis(site), Logs(site)
+        self.vital = (php_fpm.unit, php_fpm.socket_unit, redis.unit)
+        self.units = (*self.vital, logs.timer, Reach(site).unit)
+        self.files = (Nginx(site).vhost, redis.configuration, *php_fpm.files, *logs.files)
+        self.users = {site: home(site), redis.user: redis.data}
 
 
 def replaced(php_versions: Iterable[str]) -> list[str]:

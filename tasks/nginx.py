@@ -15,9 +15,8 @@ from stagecraft.facts.neighbours import Neighbours, Vhost
 from stagecraft.htpasswd import htpasswd_lines
 from stagecraft.operations import files
 from stagecraft.operations.files import Check, Written
-from stagecraft.operations.nginx import RELOAD
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node
-from stagecraft.operations.services import running
+from stagecraft.operations.services import RELOAD_NGINX, running
 from stagecraft.paths import ACME_WEBROOT, CERTIFICATES
 from stagecraft.render import file
 from stagecraft.run import this_run
@@ -85,7 +84,7 @@ def run_nginx(written: Sequence[Written | OperationMeta]) -> None:
         unit=NGINX,
         watched=read_by_nginx(),
         after=written,
-        refresh=RELOAD,
+        refresh=RELOAD_NGINX,
     )
 
 

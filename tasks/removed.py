@@ -10,8 +10,7 @@ from pyinfra.context import host
 from stagecraft.operations import certificates, files
 from stagecraft.operations.accounts import idle
 from stagecraft.operations.database import locked
-from stagecraft.operations.nginx import RELOAD
-from stagecraft.operations.services import reloaded, stopped
+from stagecraft.operations.services import RELOAD_NGINX, reloaded, stopped
 from stagecraft.paths import home
 from stagecraft.run import this_run
 from stagecraft.services import NGINX, PhpFpm, Reach, Redis
@@ -51,7 +50,7 @@ def removed_sites() -> None:
             unit=NGINX,
             watched=read_by_nginx(),
             after=withdrawn,
-            refresh=RELOAD,
+            refresh=RELOAD_NGINX,
         )
 
 

@@ -9,9 +9,8 @@ from pyinfra.api.operation import OperationMeta
 
 from stagecraft.operations import certificates, files
 from stagecraft.operations.certificates import Lineage
-from stagecraft.operations.nginx import RELOAD
 from stagecraft.operations.nodes import Directory, File, Node
-from stagecraft.operations.services import known, reloaded, running
+from stagecraft.operations.services import RELOAD_NGINX, known, reloaded, running
 from stagecraft.paths import ACME_CA_DIRECTORY, CERTIFICATES, SELF_SIGNED
 from stagecraft.render import file
 from stagecraft.run import this_run
@@ -79,7 +78,7 @@ def acme_certificates() -> None:
         unit=NGINX,
         watched=[CERTIFICATES, *(f"{Nginx(site.name).certificate}/" for site in sites)],
         after=issued,
-        refresh=RELOAD,
+        refresh=RELOAD_NGINX,
     )
 
 

@@ -17,6 +17,10 @@ from stagecraft.run import saw, this_run
 from stagecraft.seen import Service, Standing, State, Value
 
 RESTART = "systemctl restart"
+
+RELOAD_NGINX = f"sh -c {shlex.quote(script('reload_nginx'))} reload-nginx"
+"""Returns when nginx serves the change. Like `RESTART`, it is followed by the unit."""
+
 TAKE_UP = script("take_up")
 
 
