@@ -10,7 +10,7 @@ from typing import Any
 
 from stagecraft.facts.files import Entry
 from stagecraft.facts.services import Unit
-from stagecraft.operations.nodes import Node
+from stagecraft.operations.nodes import Directory, File, Link, Node
 
 
 class Standing(ABC):
@@ -64,6 +64,22 @@ class Place:
     node: Node
     entry: Entry | None
     user: str
+
+    @property
+    def kind(self) -> str:
+        """What is declared there, or what stands where nothing is."""
+        match self.node:
+            case File():
+                return "file"
+            case Directory():
+                return "directory"
+            case Link():
+                return "link"
+        return self.entry.kind if self.entry else "file"
+
+    @property
+    def thing(self) -> str:
+        return self.node.path
 
 
 Seen = State | Place

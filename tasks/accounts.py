@@ -11,9 +11,7 @@ from stagecraft.operations import admins, files
 from stagecraft.operations.files import Check
 from stagecraft.render import file
 from stagecraft.settings import Host
-
-GROUP = "stagecraft"
-"""The accounts that all.yml declared once; those it no longer declares are removed."""
+from stagecraft.settings.host import GROUP
 
 SUDOERS = "/etc/sudoers.d/stagecraft"
 

@@ -10,7 +10,7 @@ from pyinfra.context import host
 from stagecraft.engines import Engine
 from stagecraft.errors import ServerError
 from stagecraft.facts.database import Database, DatabaseFact
-from stagecraft.facts.neighbours import Home, Listener, Neighbours, NeighboursFact
+from stagecraft.facts.neighbours import OPENS_SOCKETS, Home, Listener, Neighbours, NeighboursFact
 from stagecraft.manifest import Manifest
 from stagecraft.paths import ACME_WEBROOT, database_login
 from stagecraft.run import Run, this_run
@@ -21,12 +21,6 @@ from tasks.nginx import CATCH_ALL
 
 FIRST_LOGIN_GID = 1000
 """Groups below it are the system's: FIRST_GID in Debian's adduser.conf."""
-
-OPENS_SOCKETS = (
-    "runs as www-data, like nginx, and can open the PHP socket of every site: give it a user of its"
-    " own"
-)
-"""File permissions cannot distinguish the two."""
 
 
 def refuse_clashes() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pyinfra.api.exceptions import PyinfraError
 from pyinfra.context import host
 
 from stagecraft.errors import ServerError
-from stagecraft.facts.machine import DISTRIBUTION_VERSIONS, Machine, MachineFact
+from stagecraft.facts.machine import Machine
+from stagecraft.machine import supported_machine
+from stagecraft.packages import php_version
 from stagecraft.settings import Environment, Site
 from stagecraft.sizes import too_large
 
@@ -32,37 +33,6 @@ def bare_machine(environment: Environment) -> Machine:
     return supported_machine(environment)
 
 
-def supported_machine(environment: Environment) -> Machine:
-    found = read_machine()
-    if found is None or found.uid != 0:
-        raise ServerError(
-            f"{host.name}: this account cannot become root; log in as root, or as an account with"
-            " passwordless sudo, and set it in group_data/all.yml under servers:"
-            f" {environment.server.name}: ssh_user:"
-        )
-    if not found.supported:
-        releases = " or ".join(sorted(DISTRIBUTION_VERSIONS))
-        raise ServerError(
-            f"{host.name} runs {found.distribution} {found.version}; Debian {releases} is needed"
-        )
-    return found
-
-
-def read_machine() -> Machine | None:
-    """None if sudo needs a password and there is no terminal for pyinfra to ask for it."""
-    try:
-        found: Machine | None = host.get_fact(MachineFact)
-    except EOFError:
-        return None
-    except PyinfraError as error:
-        raise ServerError(
-            f"{host.name} accepts the login of this account but runs no command; the lines above"
-            " say why. If its password has expired, log in once with ssh and set a new one, then"
-            " start again"
-        ) from error
-    return found
-
-
 def require_php(site: Site, environment: Environment, machine: Machine) -> None:
     """Another PHP than this Debian's needs a declared archive."""
     if php_version(site, machine) != machine.php and not environment.server.apt_sources:
@@ -78,8 +48,3 @@ def require_memory(site: Site, machine: Machine) -> None:
     if wrong := too_large(site, machine):
         place = f"group_data/{site.environment}.yml: sites: {site.key}"
         raise ServerError(f"{host.name}: {place}: {wrong}")
-
-
-def php_version(site: Site, machine: Machine) -> str:
-    """The declared PHP version, or this Debian's."""
-    return site.php or machine.php

@@ -6,37 +6,19 @@ from urllib.parse import urlsplit
 
 from pyinfra.api.deploy import deploy
 
-from stagecraft.engines import Engine
 from stagecraft.facts.machine import Machine
 from stagecraft.operations import files
 from stagecraft.operations.files import Written
 from stagecraft.operations.nodes import Directory, File
 from stagecraft.operations.packages import Installed, installed
 from stagecraft.operations.services import running
+from stagecraft.packages import php_version, wanted
 from stagecraft.render import file
 from stagecraft.run import Run, this_run
 from stagecraft.services import LOGROTATE, replaced
-from stagecraft.settings import AptSource, Environment, Site
-from tasks import base
+from stagecraft.settings import AptSource, Environment
 from tasks.database import ours
-from tasks.machine import php_version
 from tasks.nginx import WELCOME_PAGE
-
-BASE = ["acl", "ca-certificates", "logrotate", "nftables", "nginx", "openssl", "redis-server"]
-PHP = [
-    "bcmath",
-    "cli",
-    "curl",
-    "fpm",
-    "gd",
-    "intl",
-    "mbstring",
-    "opcache",
-    "redis",
-    "xml",
-    "zip",
-]
-"""PHP packages that Laravel, its cache, and most apps need."""
 
 
 @deploy("Packages")
@@ -53,22 +35,6 @@ def packages() -> Installed:
     )
     running(name="Run logrotate's timer", unit=LOGROTATE)
     return new
-
-
-def wanted(environment: Environment, machine: Machine) -> list[str]:
-    names = {*BASE, environment.server.engine.package}
-    if environment.server.host:
-        names.update(base.PACKAGES)
-    if any(environment.issuers[site.tls.issuer].directory for site in environment.sites):
-        names.add("certbot")
-    for site in environment.sites:
-        names.update(php_packages(site, environment.server.engine, machine))
-    return sorted(names)
-
-
-def php_packages(site: Site, engine: Engine, machine: Machine) -> list[str]:
-    php = php_version(site, machine)
-    return [f"php{php}-{extension}" for extension in [*PHP, engine.extension, *site.php_extensions]]
 
 
 def php_versions(environment: Environment, machine: Machine) -> list[str]:

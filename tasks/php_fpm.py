@@ -16,12 +16,12 @@ from stagecraft.operations.files import Check
 from stagecraft.operations.nodes import Directory, Node
 from stagecraft.operations.packages import Installed
 from stagecraft.operations.services import RESTART, running
+from stagecraft.packages import php_version
 from stagecraft.render import file
 from stagecraft.run import this_run
 from stagecraft.services import PhpFpm, php_directory, php_settings
 from stagecraft.settings import Site
 from stagecraft.sizes import cpu_weight, pool
-from tasks.machine import php_version
 
 UNREACHED = (
     "127.0.0.0/8",

@@ -17,7 +17,10 @@ from gevent import monkey
 # workers of pytest-xdist die of that. Runs are programs of their own: no test needs it here.
 monkey.patch_all = lambda: True
 
-pytest.register_assert_rewrite("bare", "project", "provisioned", "tampering")
+pytest.register_assert_rewrite("bare", "console", "project", "provisioned", "tampering")
+
+# What a run compiles, the hundreds of runs after it need not compile again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Whatever runs in the background of a shell is born deaf to Ctrl-C, and so is what it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

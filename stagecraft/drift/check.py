@@ -6,18 +6,60 @@ from pathlib import Path
 
 from pyinfra.context import host
 
-from stagecraft.drift.areas import look
-from stagecraft.drift.declared import declared_here
-from stagecraft.drift.managed import managed
-from stagecraft.drift.plan import refuse_execution, unremoved
-from stagecraft.drift.running import RUNNING
-from stagecraft.drift.running.mounts import without_what_is_hidden
-from stagecraft.drift.unmanaged import UNMANAGED
-from stagecraft.drift.wearing import WEARING
-from stagecraft.drift.who import witnessed
+from stagecraft.drift.judging import certificates, wearing
+from stagecraft.drift.judging.managed import managed
+from stagecraft.drift.judging.running import access, database, kernel, redis, services, units
+from stagecraft.drift.judging.unmanaged import accounts, databases, network, packages, records
+from stagecraft.drift.judging.unmanaged.files import files_of
+from stagecraft.drift.judging.who import attributed
+from stagecraft.drift.looking.areas import Area, look
+from stagecraft.drift.looking.plan import refuse_execution, unremoved
+from stagecraft.drift.looking.server import declared_here
+
+_AREAS: dict[str, Area] = {
+    "managed": managed,
+    # Nobody declared it.
+    "vhosts": files_of("vhosts"),
+    "FPM pools": files_of("FPM pools"),
+    "Redis instances": files_of("Redis instances"),
+    "cron jobs": files_of("cron jobs"),
+    "units": files_of("units"),
+    "certificates": files_of("certificates"),
+    "site directories": files_of("site directories"),
+    "databases": databases.databases,
+    "ports": network.ports,
+    "firewall tables": network.firewall_tables,
+    "accounts": accounts.accounts,
+    "processes as nginx": accounts.processes_as_nginx,
+    "rights": files_of("rights"),
+    "archives": packages.archives,
+    "packages": packages.packages,
+    "package files": packages.package_files,
+    "other files": files_of("other files"),
+    "records": records.records,
+    # What runs is not what is on disk.
+    "services": services.services,
+    "replaced files": services.replaced_files,
+    "loaded code": services.loaded_code,
+    "database variables": database.database_variables,
+    "Redis settings": redis.redis_settings,
+    "served certificates": certificates.served_certificates,
+    "ways in": access.ways_in,
+    "jails": access.jails,
+    "kernel": kernel.kernel,
+    "mounts": kernel.mounts,
+    "loaded units": units.loaded_units,
+    # It is going to fail by itself.
+    "certificate lifetimes": certificates.certificate_lifetimes,
+    "failed units": wearing.failed_units,
+    "updates": wearing.updates,
+    "disks": wearing.disks,
+    "backups": wearing.backups,
+    "clock": wearing.clock,
+}
 
 refuse_execution()
 _declared = declared_here()
-_found = look([managed, *UNMANAGED, *RUNNING, *WEARING], _declared)
-_report = witnessed(unremoved(without_what_is_hidden(_found)), _declared.environment)
+_found = kernel.without_what_is_hidden(look(_AREAS, _declared))
+_report = attributed(unremoved(_found), _declared.environment)
 Path(host.data.report).write_text(_report.model_dump_json(by_alias=True))

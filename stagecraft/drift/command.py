@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from stagecraft.command import EnvironmentName
-from stagecraft.drift.checks import Checks
-from stagecraft.drift.progress import Progress
+from stagecraft.drift.looking.checks import Checks
+from stagecraft.drift.telling.progress import Progress
 from stagecraft.program import uninterrupted
 from stagecraft.project import here, inventory, lasting
 
@@ -50,9 +50,9 @@ def drift(environments: tuple[str, ...], as_json: bool, history: Path) -> int:
     with Progress() as progress, Checks(inventories) as checks:
         # Imported meanwhile: they bring pyinfra with them, which takes half as long as a check.
         with uninterrupted():
-            from stagecraft.drift.conclusion import conclude
-            from stagecraft.drift.text import shown
-            from stagecraft.drift.waivers import read_waivers
+            from stagecraft.drift.judging.waivers import read_waivers
+            from stagecraft.drift.telling.conclusion import conclude
+            from stagecraft.drift.telling.text import shown
 
         waivers = read_waivers(WAIVERS, at.date())
         reports = checks.wait(progress.show)
@@ -77,5 +77,5 @@ def refuse_missing(inventories: Sequence[Path]) -> None:
     for path in inventories:
         if not path.is_file():
             raise click.ClickException(
-                f"there is no {path}: two lines, like in the inventories beside it"
+                f"there is no {path}: create it like the inventories beside it"
             )

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, computed_field
 
 from stagecraft.harmless import harmless, harmless_lines
 
-PACKAGE_FILE = "package file"
-"""The kind of a file that is not as its package has brought it."""
-
-MOUNT = "mount"
-"""The kind of what hides other files."""
-
 THEN = ", then "
 """In a remedy, between a command for the server and a run of deploy.py."""
+
+Text = Annotated[str, AfterValidator(harmless)]
+"""On one line, and nothing in it that a terminal would obey."""
+
+Moment = Annotated[datetime | None, BeforeValidator(lambda moment: moment or None)]
+"""Also given as seconds since the epoch; 0 is unknown."""
 
 
 class Class(StrEnum):
@@ -52,135 +54,126 @@ class Severity(StrEnum):
 
 
 class Cause(StrEnum):
-    """Who moved, of a managed difference."""
+    """Whose change it is, of a managed difference."""
 
     SERVER = "the server changed"
     FILES = "the files moved on"
 
 
-class Finding(BaseModel):
+class Plain(BaseModel):
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+
+class Finding(Plain):
     """One difference. It never holds a secret, nor anything that a terminal would obey, whatever
     names somebody has made on the server.
 
-    `kind` and `thing` name it, in words that stay the same from night to night: `database user`
+    `kind` and `thing` name it, in words that stay the same from check to check: `database user`
     and `evil@%`. `environment` is empty for what belongs to the whole machine. `since` and `who`
     are what the server itself knows; when a check first saw it, the history knows.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     class_: Class = Field(alias="class")
     severity: Severity
-    kind: str
-    thing: str
-    server: str = ""
-    environment: str = ""
-    expected: str
-    found: str
-    remedy: str
+    kind: Text
+    thing: Text
+    server: Text = ""
+    environment: Text = ""
+    expected: Text
+    found: Text
+    remedy: Text
     """The command that would put it right, as an operator types it."""
-    refresh: str = ""
+    refresh: Text = ""
     """Of a file that a service loads, the command that has it loaded again. It must wait until
     all such files are put right."""
     cause: Cause | None = None
-    diff: tuple[str, ...] = ()
-    since: datetime | None = None
-    who: str = ""
-
-    @field_validator(
-        "kind", "thing", "server", "environment", "expected", "found", "remedy", "refresh", "who"
-    )
-    @classmethod
-    def _readable(cls, text: str) -> str:
-        return harmless(text)
-
-    @field_validator("diff")
-    @classmethod
-    def _readable_lines(cls, lines: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(harmless, lines))
+    diff: tuple[Text, ...] = ()
+    since: Moment = None
+    who: Text = ""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def id(self) -> str:
-        """Stable from night to night: what waivers and the history go by. Without a colon after
+        """Stable from check to check: what waivers and the history go by. Without a colon after
         the server, so that it can be copied into YAML as it is."""
         place = "/".join(part for part in (self.server, self.environment) if part)
         return f"{place} {self.class_} {self.kind} {self.thing}"
 
 
-def as_finding(
-    class_: Class,
-    severity: Severity,
-    named: tuple[str, str],
-    *,
-    expected: str,
-    found: str,
-    remedy: str,
-    refresh: str = "",
-    environment: str = "",
-    since: float = 0,
-    who: str = "",
-) -> Finding:
-    """`named` are its kind and thing, `since` seconds since the epoch where the server knows it."""
-    return Finding.model_validate(
-        {
-            "class": class_,
-            "severity": severity,
-            "kind": named[0],
-            "thing": named[1],
-            "environment": environment,
-            "expected": expected,
-            "found": found,
-            "remedy": remedy,
-            "refresh": refresh,
-            "since": datetime.fromtimestamp(since, UTC) if since else None,
-            "who": who,
-        }
-    )
-
-
-class Hearsay(Finding):
+class Unconfirmed(Finding):
     """One that is none if what neighbours' runs have recorded on the server is true: the checks of
     these environments say."""
 
     recorded_by: tuple[str, ...]
 
 
-class Unchecked(BaseModel):
-    """What could not be looked at, and why."""
+@dataclass(frozen=True)
+class Kind:
+    """What a check looks for: what is expected of every such thing, and how bad it is otherwise,
+    unless a finding says so itself."""
 
-    model_config = ConfigDict(frozen=True)
+    class_: Class
+    name: str
+    expected: str = "absent: nobody declared it"
+    severity: Severity = Severity.HIGH
+
+    def finding(
+        self,
+        thing: str,
+        *,
+        found: str,
+        remedy: str,
+        severity: Severity | None = None,
+        expected: str = "",
+        refresh: str = "",
+        environment: str = "",
+        since: float = 0,
+        who: str = "",
+    ) -> Finding:
+        """`since` is in seconds since the epoch, where the server knows it."""
+        return Finding(
+            class_=self.class_,
+            severity=severity or self.severity,
+            kind=self.name,
+            thing=thing,
+            environment=environment,
+            expected=expected or self.expected,
+            found=found,
+            remedy=remedy,
+            refresh=refresh,
+            since=since,
+            who=who,
+        )
+
+
+MOUNT = Kind(Class.RUNNING, "mount", "nothing is mounted there")
+PACKAGE_FILE = Kind(Class.UNMANAGED, "package file", "as in its package")
+
+
+class Unchecked(Plain):
+    """What could not be looked at, and why."""
 
     server: str
     environment: str = ""
     area: str
-    reason: str
-
-    @field_validator("reason")
-    @classmethod
-    def _readable(cls, text: str) -> str:
-        return harmless_lines(text)
+    reason: Annotated[str, AfterValidator(harmless_lines)]
 
 
-class Coverage(BaseModel):
+class Coverage(Plain):
     """How much of what exists of a kind is declared."""
 
-    model_config = ConfigDict(frozen=True)
-
-    server: str
-    kind: str
+    server: str = ""
+    kind: str = ""
     declared: int
     total: int
 
 
-class Report(BaseModel):
+class Report(Plain):
     """What one check of one inventory has found; without a server, of one that gave no answer."""
-
-    model_config = ConfigDict(frozen=True)
 
     server: str = ""
     environment: str = ""
     findings: Sequence[Finding] = ()
-    hearsay: Sequence[Hearsay] = ()
+    unconfirmed: Sequence[Unconfirmed] = ()
     unchecked: Sequence[Unchecked] = ()
     coverage: Sequence[Coverage] = ()

@@ -10,6 +10,12 @@ from stagecraft.facts.reading import Fact
 
 LOCALHOST = ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]")
 
+OPENS_SOCKETS = (
+    "runs as www-data, like nginx, and can open the PHP socket of every site: give it a user of its"
+    " own"
+)
+"""File permissions cannot distinguish the two."""
+
 
 @dataclass
 class Listener:

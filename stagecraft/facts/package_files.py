@@ -31,7 +31,7 @@ def parse_package_files(lines: Iterable[str]) -> dict[str, PackageFile]:
     }
 
 
-class PackageFiles(Fact[dict[str, PackageFile]]):
+class PackageFilesFact(Fact[dict[str, PackageFile]]):
     """The `PackageFile`s that differ, by path."""
 
     parse = staticmethod(parse_package_files)

@@ -2,6 +2,7 @@
 # configuration, which units run files that are gone, which have loaded code that no package has
 # brought, and which run with variables that name such code and that their units do not set. Kind,
 # unit and value, a NUL after each, as base64.
+tab=$(printf '\t')
 processes=$(ps -eo pid=,unit:256=,args:40= --sort=start_time,pid) || exit
 processes=$(echo "$processes" | sed -E 's/^ +//; s/ +/\t/; s/ +/\t/')
 # A unit is what its oldest process runs: what that starts, an app's or a cron job's, is another's code,
@@ -23,9 +24,12 @@ find_loaded() {
 # `/` there. What a sandbox has mounted over a path is another inode than the one on disk.
 find_code() {
     # Of what a process has mapped as often or under as long a name as it likes, the first part: this
-    # is held in memory. PHP's compiled code is in /dev/zero.
+    # is held in memory. To read it takes seconds then, so of PHP-FPM it is the master alone that is asked.
+    # PHP's compiled code is in /dev/zero.
     maps=$(
-        grep -m 1000 -E ' [r-][w-]x[ps] .* /' /proc/[0-9]*/maps | grep -vF '/dev/zero (deleted)' |
+        { echo "$oldest"; echo "$processes" | grep -v "^[0-9]*${tab}php-fpm@"; } | cut -f 1 | sort -u |
+            sed 's|.*|/proc/&/maps|' | xargs grep -H -m 1000 -E ' [r-][w-]x[ps] .* /' |
+            grep -vF '/dev/zero (deleted)' |
             awk '!seen[substr($0, 1, index($0, ":")) substr($0, index($0, " /"), 600)]++ { print substr($0, 1, 700) }'
     )
     {

@@ -1,7 +1,7 @@
 # Prints what is odd about units: which have failed, which run by a file that is gone, what files
 # changed since systemd last read them all, what was put into /run to change them until the next boot,
 # and which variables systemd gives to all that it starts; words apart by tabs. Names that could pass
-# for other words are left out: strays.sh tells of them.
+# for other words are left out: unpackaged.sh tells of them.
 tab=$(printf '\t')
 moments=$(systemctl show --timestamp=us+utc --property=UnitsLoadFinishTimestamp,UnitsLoadTimestamp) || exit
 echo "$moments" | sed 's/^/read\t/; s/=/\t/'

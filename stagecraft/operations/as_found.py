@@ -12,7 +12,7 @@ from pyinfra.context import host
 
 from stagecraft.facts.as_found import AsFound, AsFoundFact
 from stagecraft.facts.packages import PackagesFact
-from stagecraft.facts.strays import Strays
+from stagecraft.facts.unpackaged import UnpackagedFilesFact
 from stagecraft.known_records import AS_FOUND as RECORD
 from stagecraft.known_records import KnownRecords
 from stagecraft.operations.manifest import written
@@ -26,9 +26,9 @@ def remembered(known: KnownRecords) -> Generator[StringCommand | FunctionCommand
     the sum of that, so that nobody adds to it later."""
     found = host.get_fact(AsFoundFact)
     if found is None:
-        packages = host.get_fact(PackagesFact)
+        files, packages = host.get_fact(UnpackagedFilesFact), host.get_fact(PackagesFact)
         found = AsFound(
-            files=frozenset(stray.path for stray in host.get_fact(Strays) if stray.printable),
+            files=frozenset(file.path for file in files if file.printable),
             packages=frozenset(name for name, package in packages.items() if package.manual),
         )
         yield StringCommand(written(AS_FOUND, found.text), _stdin=found.text)

@@ -28,7 +28,7 @@ renew() ( # all files below the working directory
     mkdir -m 700 "$copy" "$copy/release"
     # A process can have a lease on a file: cp would wait 45 seconds for each of them, tar fails. Its 1
     # is a file that has just changed.
-    { tar -cf - . || [ $? = 1 ] || : >"$copy/incomplete"; } | tar -xpf - -C "$copy/release"
+    { tar -cSf - . || [ $? = 1 ] || : >"$copy/incomplete"; } | tar -xpf - -C "$copy/release"
     ! [ -e "$copy/incomplete" ] || {
         echo "$release cannot be copied while processes of $site hold its files; end them: pkill -KILL -u $site" >&2
         exit 1

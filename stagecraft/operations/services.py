@@ -140,12 +140,12 @@ def run(
     that can be put back."""
     current: Unit = host.get_fact(UnitFact, unit=unit, **files)
     saw(State("service", unit, RUNNING, condition(current)))
-    if current.outdated:
-        yield "systemctl daemon-reload"
     if current.masked:
         yield f"systemctl unmask --quiet {shlex.quote(unit)}"
     if not current.starts_at_boot:
-        yield f"systemctl enable --quiet {shlex.quote(unit)}"
+        yield f"systemctl enable --quiet {shlex.quote(unit)}"  # has systemd reload its units, too
+    elif current.outdated:
+        yield "systemctl daemon-reload"
     step = due(current, refresh, changing=pending(after))
     if step:
         command = refresh if step == "reload" else f"systemctl {step}"

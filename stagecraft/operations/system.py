@@ -45,9 +45,14 @@ def generated_locale(locale: str) -> Generator[StringCommand]:
         line = shlex.quote(f"{locale} UTF-8")
         definition = shlex.quote(f"/usr/share/i18n/locales/{locale.partition('.')[0]}")
         unknown = shlex.quote(f"Debian has no locale {locale}; it has: /usr/share/i18n/locales")
+        late = shlex.quote(
+            "locale-gen failed, or waited 2 minutes for a lock. Who holds it, says:"
+            " fuser -v /usr/lib/locale/locale-archive"
+        )
         yield StringCommand(
             f"[ -e {definition} ] || {{ echo {unknown} >&2; exit 1; }};"
-            f" grep -qxF {line} /etc/locale.gen || echo {line} >> /etc/locale.gen; locale-gen"
+            f" grep -qxF {line} /etc/locale.gen || echo {line} >> /etc/locale.gen;"
+            f" timeout 120 locale-gen || {{ echo {late} >&2; exit 1; }}"
         )
 
 

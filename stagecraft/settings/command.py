@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from stagecraft.drift.waivers import FILE, read_waivers
+from stagecraft.drift.judging.waivers import FILE, read_waivers
 from stagecraft.nearest import did_you_mean
 from stagecraft.project import OVERRIDES, environments, here
 from stagecraft.render import TEMPLATES

@@ -13,6 +13,9 @@ from stagecraft.settings.setting import Port, Setting
 DEPLOY = "deploy"
 """The account of automation."""
 
+GROUP = "stagecraft"
+"""The accounts that all.yml declared once; those it no longer declares are removed."""
+
 
 class Opening(Setting):
     """A port that the firewall opens, to everybody if there are no `sources`."""

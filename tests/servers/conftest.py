@@ -130,10 +130,13 @@ LONGEST_FIRST = (
     "guarded",
     "trixie",
     "bookworm",
-    "test_bootstrap-trixie",
     "test_faults",
-    "guarded_12",
+    "test_bootstrap-trixie",
     "test_bootstrap-bookworm",
+    "guarded_12",
+    "mysql",
+    "test_nspawn",
+    "test_beside",
 )
 """Groups of tests that a worker had better not begin last."""
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from stagecraft.drift.cause import cause
 from stagecraft.drift.findings import Cause
+from stagecraft.drift.judging.cause import cause
 from stagecraft.facts.files import Entry
 from stagecraft.manifest import Manifest, Records, parse_manifests
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node
@@ -70,7 +70,7 @@ def test_a_path(node: Node, entry: Entry | None, records: Records, moved: Cause)
 
 
 RUNS = State("service", "nginx.service", RUNNING, RUNNING)
-SLEEPS, FAILED = Condition("asleep", at_boot=True), Condition("failed", at_boot=True)
+SLEEPS, FAILED = Condition("stalled", at_boot=True), Condition("failed", at_boot=True)
 
 
 @pytest.mark.parametrize(

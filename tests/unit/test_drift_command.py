@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from stagecraft.drift.areas import Looked, look
-from stagecraft.drift.checks import Checks
-from stagecraft.drift.declared import Declared
+from stagecraft.drift.findings import Class, Coverage, Kind
+from stagecraft.drift.looking.areas import look, placed
+from stagecraft.drift.looking.checks import Checks
+from stagecraft.drift.looking.server import Declared
 from stagecraft.facts.machine import Machine
 from stagecraft.settings import REPOSITORY, Environment, Site
 
@@ -173,6 +174,31 @@ def test_a_notifier_s_url_is_for_nobody_else(
 # --- One area after the other ---
 
 
+@pytest.mark.parametrize(
+    ("class_", "thing", "environment"),
+    [
+        (Class.RUNNING, "php-fpm@askpro-staging.service", "staging"),
+        (Class.WEARING, "logrotate@askpro-staging.service", "staging"),
+        (Class.RUNNING, "php-fpm@askpro.service", ""),
+        (Class.RUNNING, "nginx.service", ""),
+        (Class.RUNNING, "/etc/systemd/system/php-fpm@askpro-staging.service", ""),
+        # Nobody's environment is to be trusted with what nobody declared.
+        (Class.UNMANAGED, "php-fpm@askpro-staging.service", ""),
+    ],
+)
+def test_what_a_site_s_unit_runs_is_told_as_that_site_s(
+    site: Site,
+    make_environment: Callable[..., Environment],
+    make_machine: Callable[..., Machine],
+    class_: Class,
+    thing: str,
+    environment: str,
+) -> None:
+    declared = Declared(here := make_environment(site), (here,), {}, make_machine())
+    found = placed(Kind(class_, "service").finding(thing, found="", remedy=""), declared)
+    assert (found.server, found.environment) == ("askpro-1", environment)
+
+
 def test_an_area_with_a_defect_spoils_itself_alone(
     site: Site,
     make_environment: Callable[..., Environment],
@@ -181,13 +207,14 @@ def test_an_area_with_a_defect_spoils_itself_alone(
     environment = make_environment(site)
     declared = Declared(environment, (environment,), {}, make_machine())
 
-    def broken(declared: Declared) -> Looked:
+    def broken(declared: Declared) -> Iterator[Coverage]:
+        yield Coverage(declared=1, total=1)
         raise KeyError("Uid")
 
-    def sound_area(declared: Declared) -> Looked:
-        return Looked(declared=3, total=4)
+    def sound(declared: Declared) -> Iterator[Coverage]:
+        yield Coverage(declared=3, total=4)
 
-    report = look([broken, sound_area], declared)
+    report = look({"broken": broken, "sound area": sound}, declared)
     [gap] = report.unchecked
     assert (gap.server, gap.area) == ("askpro-1", "broken")
     assert gap.reason.startswith("a defect in the check (test_drift_command.py:")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -11,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from stagecraft.drift.conclusion import conclude
 from stagecraft.drift.findings import Finding, Report, Unchecked
-from stagecraft.drift.history import BLOCK, Night, history
-from stagecraft.drift.verdict import Verdict
-from stagecraft.drift.waivers import Waivers
+from stagecraft.drift.judging.changes import Snapshot
+from stagecraft.drift.judging.verdict import Verdict
+from stagecraft.drift.judging.waivers import Waivers
+from stagecraft.drift.telling.conclusion import conclude
+from stagecraft.drift.telling.history import BLOCK, history
 
 FIRST = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
 
@@ -72,7 +74,11 @@ def statuses(verdict: Verdict) -> dict[str, str]:
     return {told.thing: told.status for told in verdict.findings}
 
 
-def last(path: Path) -> Night:
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
+def last(path: Path) -> Snapshot:
     with history(path) as nights:
         night = nights.last()
     assert night
@@ -201,6 +207,49 @@ def test_years_of_nights_are_not_read(
     assert sum(read) <= 2 * BLOCK + 1
 
 
+def test_what_is_older_than_a_year_is_forgotten(path: Path) -> None:
+    def check(day: int) -> Verdict:
+        at = FIRST + timedelta(days=day)
+        return conclude([report(finding("htop"))], Waivers((), at.date()), path, at)
+
+    for day in (0, 1, 200):
+        check(day)
+    with path.open("a") as file:
+        file.write('{"torn\n')
+    whole = path.read_text().splitlines()
+    assert check(365).findings[0].first_seen == FIRST
+    assert path.read_text().splitlines()[:4] == whole
+    [found] = check(366).findings
+    assert (found.status, found.first_seen) == ("known", FIRST)
+    days = [(Snapshot.model_validate_json(line).at - FIRST).days for line in lines(path)]
+    assert days == [1, 200, 365, 366]
+    assert oct(path.stat().st_mode & 0o777) == "0o600"
+    assert [beside.name for beside in path.parent.iterdir()] == ["drift.jsonl"]
+
+
+def test_what_cannot_be_forgotten_is_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    conclude([report(finding("htop"))], Waivers((), FIRST.date()), path, FIRST)
+    before, later = path.read_text(), FIRST + timedelta(days=400)
+    monkeypatch.setattr(os, "fsync", full)
+    verdict = conclude([report(finding("htop"))], Waivers((), later.date()), path, later)
+    assert "this check will not be remembered" in verdict.problems[0]
+    assert path.read_text() == before
+
+
+def test_a_check_that_waited_remembers_in_the_file_that_took_the_place(path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool, history(path):
+        waiting = pool.submit(conclude, [report()], Waivers((), FIRST.date()), path, FIRST)
+        time.sleep(0.2)
+        new = path.with_name("new")
+        new.touch()
+        new.replace(path)
+    waiting.result(timeout=10)
+    assert len(lines(path)) == 1
+
+
 def test_checks_at_once_each_leave_a_whole_line(path: Path) -> None:
     def one(number: int) -> Verdict:
         at = FIRST + timedelta(minutes=number)
@@ -208,7 +257,7 @@ def test_checks_at_once_each_leave_a_whole_line(path: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         verdicts = list(pool.map(one, range(40)))
-    assert len([json.loads(line) for line in path.read_text().splitlines()]) == 40
+    assert len([json.loads(line) for line in lines(path)]) == 40
     assert sum(told.status == "new" for verdict in verdicts for told in verdict.findings) == 1
 
 
@@ -217,7 +266,7 @@ def test_a_history_that_cannot_be_written_hides_nothing(tmp_path: Path) -> None:
     path = tmp_path / "file/drift.jsonl"
     verdict = conclude([report(finding("htop"))], Waivers((), FIRST.date()), path, FIRST)
     assert (verdict.exit_code, statuses(verdict)) == (2, {"htop": "new"})
-    assert "without a history all is new" in verdict.problems[0]
+    assert "every finding counts as new without a history" in verdict.problems[0]
 
 
 def test_a_full_disk_hides_nothing() -> None:

@@ -7,9 +7,9 @@ from typing import cast
 
 import pytest
 
-from stagecraft.drift.declared import Declared
-from stagecraft.drift.findings import Class, Finding, Report, Severity, as_finding
-from stagecraft.drift.running.mounts import over_what_is_there, without_what_is_hidden
+from stagecraft.drift.findings import Class, Finding, Kind, Report
+from stagecraft.drift.judging.running.kernel import over_what_is_there, without_what_is_hidden
+from stagecraft.drift.looking.server import Declared
 from stagecraft.facts.kernel import Mount, parse_kernel
 
 SUDOERS = "/etc/sudoers.d/stagecraft"
@@ -90,8 +90,7 @@ def test_mounts_over_each_other_are_one() -> None:
 
 def test_what_a_mount_hides_is_not_told_again() -> None:
     def of(kind: str, thing: str) -> Finding:
-        named = (kind, thing)
-        return as_finding(Class.MANAGED, Severity.HIGH, named, expected="", found="", remedy="")
+        return Kind(Class.MANAGED, kind).finding(thing, found="", remedy="")
 
     mount = of("mount", "/etc/nginx")
     beside = [of("file", "/etc/nginx.conf"), of("service", "nginx.service")]

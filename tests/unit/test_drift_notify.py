@@ -19,10 +19,10 @@ from apprise.plugins.discord import NotifyDiscord
 from apprise.plugins.slack import NotifySlack
 from apprise.plugins.telegram import NotifyTelegram
 
-from stagecraft.drift.conclusion import conclude
 from stagecraft.drift.findings import Finding, Report, Unchecked
-from stagecraft.drift.verdict import Verdict
-from stagecraft.drift.waivers import Waivers
+from stagecraft.drift.judging.verdict import Verdict
+from stagecraft.drift.judging.waivers import Waivers
+from stagecraft.drift.telling.conclusion import conclude
 
 FIRST = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
 TOKEN = "t0ken-of-the-channel"

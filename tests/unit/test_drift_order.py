@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stagecraft.drift.findings import Finding
-from stagecraft.drift.order import in_order
+from stagecraft.drift.judging.order import in_order
 
 RELOAD, RESTART = "systemctl reload nginx", "systemctl restart mysql"
 

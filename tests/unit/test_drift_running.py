@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from stagecraft.drift.findings import Finding, Severity
-from stagecraft.drift.running import certificates, code, database, deleted, fail2ban, redis
-from stagecraft.drift.running.access import other_rules, stale_sshd
-from stagecraft.drift.running.kernel import outdated, set_by_hand
-from stagecraft.drift.running.services import (
+from stagecraft.drift.judging import certificates
+from stagecraft.drift.judging.running import access, database, redis, services, units
+from stagecraft.drift.judging.running.access import other_rules, stale_sshd
+from stagecraft.drift.judging.running.kernel import outdated, set_by_hand
+from stagecraft.drift.judging.running.services import (
     displaced,
     newer,
     reads_others,
@@ -22,7 +23,7 @@ from stagecraft.drift.running.services import (
     stale_service,
     with_directories,
 )
-from stagecraft.drift.running.units import handed_on, left_running, overridden, unread
+from stagecraft.drift.judging.running.units import handed_on, left_running, overridden, unread
 from stagecraft.engines.mariadb import MARIADB
 from stagecraft.engines.mysql import MYSQL
 from stagecraft.facts.access import Ways, parse_rules
@@ -33,8 +34,8 @@ from stagecraft.facts.lifetimes import Lifetime
 from stagecraft.facts.processes import Processes, parse_processes
 from stagecraft.facts.redis import parse_instances
 from stagecraft.facts.services import Unit
-from stagecraft.facts.strays import Stray
 from stagecraft.facts.units import Units, parse_units
+from stagecraft.facts.unpackaged import UnpackagedFile
 from stagecraft.facts.variables import (
     HIDDEN,
     SECRETS,
@@ -43,7 +44,8 @@ from stagecraft.facts.variables import (
     parse_variables,
 )
 from stagecraft.manifest import PathRecord
-from stagecraft.operations.services import Service
+from stagecraft.run import Run
+from stagecraft.seen import Service
 
 NGINX_CONF = "/etc/nginx/nginx.conf"
 SITES = "/etc/nginx/sites-enabled/"
@@ -101,31 +103,31 @@ STRANGE = Processes(
 
 
 def test_code_that_a_service_has_loaded_from_nowhere_is_one_finding() -> None:
-    dbus, nginx = code.foreign(STRANGE, {"agent@.service"}, (), DECLARED)
+    dbus, nginx = services.foreign(STRANGE, {"agent@.service"}, ())
     assert (dbus.thing, dbus.remedy) == ("dbus.service", "reboot")
     assert nginx.thing == "nginx.service"
     assert nginx.found == (
-        "has loaded /root/x.so, which no package has brought;"
+        "has loaded /root/x.so, which is in no package;"
         " runs with LD_PRELOAD=/root/x.so, which its unit does not set"
     )
     assert nginx.remedy == "systemctl restart nginx.service"
 
 
 def test_systemd_forgets_what_it_would_have_a_service_load_again() -> None:
-    [*_, nginx] = code.foreign(STRANGE, (), ["LD_PRELOAD"], DECLARED)
+    [*_, nginx] = services.foreign(STRANGE, set(), ["LD_PRELOAD"])
     assert nginx.remedy == (
         "systemctl unset-environment LD_PRELOAD && systemctl restart nginx.service"
     )
 
 
 def test_units_that_others_have_brought() -> None:
-    strays = [
-        Stray("/etc/systemd/system/agent@.service"),
-        Stray("/etc/systemd/system/ours.service"),
+    files = [
+        UnpackagedFile("/etc/systemd/system/agent@.service"),
+        UnpackagedFile("/etc/systemd/system/ours.service"),
         # Says nothing of where the unit comes from.
-        Stray("/etc/systemd/system/multi-user.target.wants/nginx.service", "link"),
+        UnpackagedFile("/etc/systemd/system/multi-user.target.wants/nginx.service", "link"),
     ]
-    assert code.units_of_others(strays, DECLARED) == {"agent@.service"}
+    assert services.units_of_others(files, DECLARED) == {"agent@.service"}
 
 
 def test_what_fail2ban_runs_with_is_told_by_setting() -> None:
@@ -134,7 +136,7 @@ def test_what_fail2ban_runs_with_is_told_by_setting() -> None:
         ("gone", "jail", "True", "False"),
         ("own", "jail", "False", "True"),
     )
-    gone, own, maxretry = fail2ban.changed(parse_jails(output))
+    gone, own, maxretry = access.changed(parse_jails(output))
     assert (maxretry.thing, maxretry.expected) == ("sshd maxretry", "5, by its files")
     assert maxretry.found == "was set to 500 while fail2ban runs"
     assert (gone.thing, gone.found) == ("gone", "somebody has stopped it")
@@ -194,11 +196,11 @@ def test_a_directory_changed_since_it_was_loaded(
 
 
 def test_a_service_is_stale_by_what_it_has_not_loaded() -> None:
-    [found] = stale_paths(FPM, {CONF_D: 11, f"{CONF_D}20-gd.ini": 10}, DECLARED)
-    assert (found.thing, found.environment) == (FPM, "staging")
+    [found] = stale_paths(FPM, {CONF_D: 11, f"{CONF_D}20-gd.ini": 10})
+    assert found.thing == FPM
     assert found.found == f"may still run what was removed from {CONF_D}"
     assert found.remedy == f"systemctl reload {FPM}"
-    assert list(stale_paths(FPM, {}, DECLARED)) == []
+    assert list(stale_paths(FPM, {})) == []
 
 
 @pytest.mark.parametrize(
@@ -223,10 +225,10 @@ def test_what_php_reads_and_others_write_is_told_by_them_too(
 
 def test_a_service_is_told_what_systemd_has_to_read_first() -> None:
     unit = Unit("loaded", "active", "enabled", outdated=True, restart_due=True)
-    found = stale_service(Service("x.service", unit, "restart", follows=False), DECLARED)
+    found = stale_service(Service("x.service", unit, "restart", follows=False))
     assert found.remedy == "systemctl daemon-reload && systemctl restart x.service"
     read = replace(unit, outdated=False, newer="/etc/x")
-    found = stale_service(Service("x.service", read, "reload", follows=False), DECLARED)
+    found = stale_service(Service("x.service", read, "reload", follows=False))
     assert found.remedy == "systemctl reload x.service"
     assert "/etc/x" in found.found
 
@@ -244,7 +246,7 @@ def test_a_service_is_told_what_systemd_has_to_read_first() -> None:
 )
 def test_only_services_that_can_be_restarted_run_old_files(unit: str, remedy: str) -> None:
     paths = frozenset({"/", "/usr/lib/a.so", "/usr/lib/b.so", "/usr/lib/c.so", "/usr/lib/d.so"})
-    found = list(deleted.outdated({unit: paths}, DECLARED))
+    found = list(services.outdated({unit: paths}))
     assert [finding.remedy for finding in found] == ([remedy] if remedy else [])
     for finding in found:
         assert finding.found.endswith(": a.so, b.so, c.so and 2 more")
@@ -274,7 +276,7 @@ def test_only_what_the_next_start_would_change_is_set() -> None:
     assert connections.remedy == 'mariadb -e "SET GLOBAL max_connections = 500"'
     assert (slow.who, slow.expected) == ("anna@localhost", "OFF, the default")
     assert slow.since
-    assert init.expected == "what the server started with"
+    assert init.expected == "the value at the start of the server"
 
 
 def test_mysql_tells_no_default_and_of_sessions_too() -> None:
@@ -334,8 +336,8 @@ SETTINGS = ("setting\ta\tmaxmemory\t67108864", "setting\ta\tsave\t")
     ],
 )  # fmt: skip
 def test_redis_differs_by_settings_and_users(lines: Any, found: Any) -> None:
-    differences = redis.differences_of("a", instance(*lines))
-    assert [named for named, _, _ in differences] == found
+    differences = redis.differences("a", instance(*lines), "staging")
+    assert [(differs.kind, differs.thing) for differs in differences] == found
 
 
 CATEGORIES = {
@@ -370,9 +372,9 @@ def test_a_command_more_is_another_right_of_who_may_nothing() -> None:
 def test_an_instance_that_does_not_know_us_is_told_and_one_that_is_down_is_not() -> None:
     file = "file-setting\ta\tmaxmemory\t64mb"
     refuses, down = (parse_instances([file, *more])["a"] for more in (["refuses\ta"], []))
-    [(named, _, _)] = redis.differences_of("a", refuses)
-    assert named == ("Redis user", "a stagecraft")
-    assert list(redis.differences_of("a", down)) == []
+    [told] = redis.differences("a", refuses, "staging")
+    assert (told.kind, told.thing) == ("Redis user", "a stagecraft")
+    assert list(redis.differences("a", down, "staging")) == []
 
 
 # --- The firewall ---
@@ -391,7 +393,7 @@ table inet stagecraft {
 @pytest.mark.parametrize(
     ("live", "found"),
     [
-        (TABLE, [("inet stagecraft", "its rules stand in another order")]),
+        (TABLE, [("inet stagecraft", "its rules are in a different order")]),
         ("", [("inet stagecraft", "it is not loaded: nothing is filtered")]),
         (
             TABLE.replace("\t\tct", "\t\ttcp dport 3306 accept\n\t\tct"),
@@ -514,17 +516,15 @@ def test_units_are_read() -> None:
 
 def test_systemd_must_read_what_somebody_vouches_for() -> None:
     found = parse_units(UNIT_LINES)
-    assert things(unread(found, set(), DECLARED)) == ["ours.service", "cron.service"]
-    assert things(unread(found, {"ours.service"}, DECLARED)) == ["cron.service"]
+    assert things(unread(found, DECLARED)) == ["ours.service", "cron.service"]
 
 
 def test_what_changes_a_unit_until_the_next_boot() -> None:
     found = parse_units(UNIT_LINES)
-    assert things(overridden(found, set(), DECLARED)) == ["nginx.service"]
-    assert things(overridden(found, {"nginx.service"}, DECLARED)) == []
+    assert things(overridden(found)) == ["nginx.service"]
     named_like_ours = "/run/systemd/system.control/nginx.service.d/stagecraft-revert.timer.conf"
     found = Units(until_boot={named_like_ours: 1.0})
-    assert things(overridden(found, set(), DECLARED)) == ["nginx.service"]
+    assert things(overridden(found)) == ["nginx.service"]
 
 
 def test_what_runs_without_its_file() -> None:
@@ -532,23 +532,42 @@ def test_what_runs_without_its_file() -> None:
         "gone\tsync.timer\t/run/systemd/system/sync.timer",
         "gone\tminer.service\t-",
         "gone\tnginx.service\t/etc/systemd/system/nginx.service.d/x.conf",
-        "gone\tphp-fpm@askpro-staging.service\t/etc/x.service",
     ]
     gone = parse_units(lines)
-    left = list(left_running(gone, {"php-fpm@askpro-staging.service"}, DECLARED))
+    left = list(left_running(gone))
     assert [(f.thing, f.found, f.remedy.split(" && ")[0]) for f in left] == [
         (
             "sync.timer",
-            "runs as /run/systemd/system/sync.timer said, which is gone",
+            "runs as /run/systemd/system/sync.timer said, which no longer exists",
             "systemctl stop sync.timer",
         ),
-        ("miner.service", "runs as a file said, which is gone", "systemctl stop miner.service"),
+        (
+            "miner.service",
+            "runs as a file said, which no longer exists",
+            "systemctl stop miner.service",
+        ),
         (
             "nginx.service",
-            "runs as /etc/systemd/system/nginx.service.d/x.conf said, which is gone",
+            "runs as /etc/systemd/system/nginx.service.d/x.conf said, which no longer exists",
             "systemctl daemon-reload",
         ),
     ]
+
+
+def test_of_a_unit_that_is_not_as_declared_the_plan_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [*UNIT_LINES, "gone\tsync.timer\t-", "environment\tLD_PRELOAD"]
+    monkeypatch.setattr(units, "ask", lambda _: parse_units(lines))
+    enabled = Unit("loaded", "active", "enabled")
+    run = Run(services=[Service("ours.service", enabled, "", follows=False)])
+    monkeypatch.setattr(units, "this_run", lambda: run)
+    everything = ["ours.service", "cron.service", "nginx.service", "sync.timer", "LD_PRELOAD"]
+    assert things(units.loaded_units(DECLARED)) == everything
+    run.services = [
+        Service("ours.service", enabled, "restart", follows=False),
+        Service("nginx.service", enabled, "", follows=True),
+        Service("sync.timer", Unit("loaded", "active", "disabled"), "", follows=False),
+    ]
+    assert things(units.loaded_units(DECLARED)) == ["cron.service", "LD_PRELOAD"]
 
 
 def test_what_systemd_gives_to_all_that_it_starts() -> None:
@@ -558,7 +577,7 @@ def test_what_systemd_gives_to_all_that_it_starts() -> None:
 def test_sshd_keeps_its_options_over_a_reload() -> None:
     ways = Ways(sshd=Unit(active="active", restart_due=True))
     [found] = stale_sshd(ways)
-    assert found.found == "has not taken up /etc/default/ssh since it changed"
+    assert found.found == "has not loaded /etc/default/ssh since it changed"
     assert found.remedy == "sshd -t && systemctl restart ssh.service"
 
 

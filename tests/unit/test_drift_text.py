@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime
 import pytest
 from click import unstyle
 
-from stagecraft.drift.findings import Coverage, Finding, Hearsay, Report, Unchecked
-from stagecraft.drift.silence import reason
-from stagecraft.drift.text import shown
-from stagecraft.drift.verdict import judge
-from stagecraft.drift.waivers import Waiver, Waivers
+from stagecraft.drift.findings import Coverage, Finding, Report, Unchecked, Unconfirmed
+from stagecraft.drift.judging.changes import NOTHING
+from stagecraft.drift.judging.verdict import judge
+from stagecraft.drift.judging.waivers import Waiver, Waivers
+from stagecraft.drift.looking.checks import reason
+from stagecraft.drift.telling.text import shown
 
 AT = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
 
@@ -36,7 +37,7 @@ def report(*findings: Finding, server: str = "askpro-1", **more: object) -> Repo
 
 
 def text(*reports: Report, waivers: tuple[Waiver, ...] = ()) -> str:
-    verdict, _ = judge(reports, Waivers(waivers, AT.date()), None, AT)
+    verdict, _ = judge(reports, Waivers(waivers, AT.date()), NOTHING, AT)
     return unstyle(shown(verdict))
 
 
@@ -149,29 +150,31 @@ def test_a_name_cannot_steer_the_terminal() -> None:
 # --- What neighbours' records explain ---
 
 
-def hearsay(*recorded_by: str) -> Hearsay:
+def unconfirmed(*recorded_by: str) -> Unconfirmed:
     given = finding("/etc/cron.d/x", "high").model_dump(by_alias=True)
-    return Hearsay.model_validate(given | {"recorded_by": recorded_by})
+    return Unconfirmed.model_validate(given | {"recorded_by": recorded_by})
 
 
 def test_a_neighbour_s_record_that_its_own_check_confirms_explains() -> None:
-    said = text(report(hearsay=[hearsay("staging")]), report(environment="staging"))
+    said = text(report(unconfirmed=[unconfirmed("staging")]), report(environment="staging"))
     assert said == "askpro-1: as declared\n\nClean: the servers are what the files say\n"
 
 
-@pytest.mark.parametrize("how", ["findings", "hearsay"])
+@pytest.mark.parametrize("how", ["findings", "unconfirmed"])
 def test_one_that_its_own_check_knows_nothing_of_explains_nothing(how: str) -> None:
     """Also where each of two records has been made to speak for the other environment."""
-    theirs = {how: [hearsay("production")]}
-    said = text(report(hearsay=[hearsay("staging")]), report(environment="staging", **theirs))
+    theirs = {how: [unconfirmed("production")]}
+    said = text(
+        report(unconfirmed=[unconfirmed("staging")]), report(environment="staging", **theirs)
+    )
     assert "HIGH      askpro-1 unmanaged package /etc/cron.d/x new" in said
     assert said.endswith("Drift: 1 finding\n")
 
 
 def test_one_that_nobody_checks_is_believed_and_that_is_said() -> None:
-    assert text(report(hearsay=[hearsay("staging")])) == (
+    assert text(report(unconfirmed=[unconfirmed("staging")])) == (
         "askpro-1: as declared\n"
-        "  staging was not checked, so what its runs have recorded is believed\n"
+        "  staging was not checked, so the records of its runs are trusted\n"
         "\n"
         "Clean: the servers are what the files say\n"
     )
@@ -198,8 +201,8 @@ def test_one_that_nobody_checks_is_believed_and_that_is_said() -> None:
         ("[a] sudo password: Traceback\nEOFError", "sudo was refused"),
         ("--> pyinfra error: 2 problems in the settings:\n  group_data/a.yml:1: x\n  b",
          "2 problems in the settings:\n  group_data/a.yml:1: x\n  b"),
-        ("Traceback\n  File x\nKeyError: 1\n", "the check broke off: Traceback /   File x / Key"),
-        ("", "the check broke off"),
+        ("Traceback\n  File x\nKeyError: 1\n", "the check failed: Traceback /   File x / Key"),
+        ("", "the check failed"),
     ],
 )  # fmt: skip
 def test_the_reason_is_for_the_one_who_must_act(said: str, words: str) -> None:

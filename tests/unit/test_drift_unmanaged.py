@@ -11,18 +11,16 @@ from typing import Any
 
 import pytest
 
-from stagecraft.drift.declared import Declared
-from stagecraft.drift.findings import Finding, Hearsay, Severity
-from stagecraft.drift.unmanaged import (
+from stagecraft.drift.findings import Finding, Severity, Unconfirmed
+from stagecraft.drift.judging.unmanaged import (
     accounts,
-    archives,
     databases,
     files,
-    filters,
-    listeners,
+    network,
     packages,
     records,
 )
+from stagecraft.drift.looking.server import Declared
 from stagecraft.engines.mariadb import MARIADB
 from stagecraft.facts.apt_sources import list_name, parse_sources
 from stagecraft.facts.as_found import AsFound, parse_as_found
@@ -33,7 +31,8 @@ from stagecraft.facts.logins import parse_logins
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.package_files import parse_package_files
 from stagecraft.facts.packages import Package, parse_packages
-from stagecraft.facts.strays import Stray, parse_strays
+from stagecraft.facts.unpackaged import UnpackagedFile as File
+from stagecraft.facts.unpackaged import parse_unpackaged
 from stagecraft.known_records import AS_FOUND, digest
 from stagecraft.manifest import PathRecord, Records
 from stagecraft.settings import Environment, Firewall, Host, Server, Site
@@ -111,69 +110,69 @@ class TestFiles:
     def test_the_place_says_what_a_file_is(
         self, declared: Declared, path: str, kind: str, thing: str, severity: str
     ) -> None:
-        [finding] = files.undeclared([Stray(path)], declared)
+        [finding] = files.undeclared([File(path)], declared)
         assert (finding.kind, finding.thing, finding.severity) == (kind, thing, severity)
         assert path in finding.found
 
     @pytest.mark.parametrize(
-        "stray",
+        "file",
         [
-            Stray("/etc/shadow-"),
-            Stray("/etc/ssh/ssh_host_ed25519_key.pub"),
-            Stray("/etc/nginx/nginx.conf.dpkg-old"),
-            Stray("/etc/php/8.4/fpm/conf.d/20-gd.ini", "link",
+            File("/etc/shadow-"),
+            File("/etc/ssh/ssh_host_ed25519_key.pub"),
+            File("/etc/nginx/nginx.conf.dpkg-old"),
+            File("/etc/php/8.4/fpm/conf.d/20-gd.ini", "link",
                   target="/etc/php/8.4/mods-available/gd.ini"),
-            Stray("/etc/systemd/system/redis-server.service", "link", target="/dev/null"),
-            Stray("/etc/systemd/system/nginx.service", "link", target="/dev/null"),
-            Stray("/etc/nginx/sites-enabled/default", "link",
+            File("/etc/systemd/system/redis-server.service", "link", target="/dev/null"),
+            File("/etc/systemd/system/nginx.service", "link", target="/dev/null"),
+            File("/etc/nginx/sites-enabled/default", "link",
                   target="/etc/nginx/sites-available/default"),
-            Stray("/etc/ssl/stagecraft/askpro-production", "link"),
-            Stray("/var/lib/stagecraft/self-signed/askpro-staging", "link"),
-            Stray("/var/lib/stagecraft/manifests/other"),
-            Stray("/etc/systemd/system/sysinit.target.wants/stagecraft-revert.service", "link"),
-            Stray("/etc/systemd/user/sockets.target.wants/ssh-agent.socket", "link",
+            File("/etc/ssl/stagecraft/askpro-production", "link"),
+            File("/var/lib/stagecraft/self-signed/askpro-staging", "link"),
+            File("/var/lib/stagecraft/manifests/other"),
+            File("/etc/systemd/system/sysinit.target.wants/stagecraft-revert.service", "link"),
+            File("/etc/systemd/user/sockets.target.wants/ssh-agent.socket", "link",
                   target="/usr/lib/systemd/user/ssh-agent.socket"),
-            Stray("/etc/systemd/system/dbus-org.freedesktop.timesync1.service", "link",
+            File("/etc/systemd/system/dbus-org.freedesktop.timesync1.service", "link",
                   target="/lib/systemd/system/systemd-timesyncd.service"),
-            Stray("/etc/letsencrypt/live/askpro-staging", "directory"),
-            Stray("/etc/ssh/authorized_keys.d/mallory"),
+            File("/etc/letsencrypt/live/askpro-staging", "directory"),
+            File("/etc/ssh/authorized_keys.d/mallory"),
         ],
-        ids=lambda stray: stray.path,
+        ids=lambda file: file.path,
     )  # fmt: skip
-    def test_what_debian_or_a_run_makes_is_none(self, declared: Declared, stray: Stray) -> None:
-        assert told(files.undeclared([stray], declared)) == []
+    def test_what_debian_or_a_run_makes_is_none(self, declared: Declared, file: File) -> None:
+        assert told(files.undeclared([file], declared)) == []
 
     @pytest.mark.parametrize(
-        "stray",
+        "file",
         [
-            Stray("/etc/sudoers.d/x", "link", target="/usr/share/nginx/modules-available/x"),
-            Stray("/usr/share/nginx/modules-available/x"),
-            Stray("/etc/cron.d/x", "link", target="/etc/php/8.4/mods-available/x"),
-            Stray("/etc/nginx/sites-enabled/other", "link", target="../sites-available/default"),
-            Stray("/etc/systemd/system/dbus-org.freedesktop.x.service"),
-            Stray("/etc/systemd/system/multi-user.target.wants/systemd-x.service"),
-            Stray("/etc/systemd/user/default.target.wants/x.service", "link",
+            File("/etc/sudoers.d/x", "link", target="/usr/share/nginx/modules-available/x"),
+            File("/usr/share/nginx/modules-available/x"),
+            File("/etc/cron.d/x", "link", target="/etc/php/8.4/mods-available/x"),
+            File("/etc/nginx/sites-enabled/other", "link", target="../sites-available/default"),
+            File("/etc/systemd/system/dbus-org.freedesktop.x.service"),
+            File("/etc/systemd/system/multi-user.target.wants/systemd-x.service"),
+            File("/etc/systemd/user/default.target.wants/x.service", "link",
                   target="/opt/x.service"),
         ],
-        ids=lambda stray: stray.path,
+        ids=lambda file: file.path,
     )  # fmt: skip
-    def test_what_only_looks_like_it_is_one(self, declared: Declared, stray: Stray) -> None:
-        assert len(told(files.undeclared([stray], declared))) == 1
+    def test_what_only_looks_like_it_is_one(self, declared: Declared, file: File) -> None:
+        assert len(told(files.undeclared([file], declared))) == 1
 
     def test_sshds_own_file_is_never_removed(self, declared: Declared) -> None:
-        [found] = files.undeclared([Stray("/etc/ssh/sshd_config")], declared)
+        [found] = files.undeclared([File("/etc/ssh/sshd_config")], declared)
         assert found.remedy == "install -m 644 /usr/share/openssh/sshd_config /etc/ssh/sshd_config"
 
     def test_another_environments_file_is_none(self, declared: Declared) -> None:
-        stray = Stray("/etc/nginx/sites-enabled/zz-shop-test.conf", "link")
-        assert told(files.undeclared([stray], declared)) != []
-        assert told(files.undeclared([stray], recorded(declared, stray.path))) == []
+        file = File("/etc/nginx/sites-enabled/zz-shop-test.conf", "link")
+        assert told(files.undeclared([file], declared)) != []
+        assert told(files.undeclared([file], recorded(declared, file.path))) == []
 
     def test_the_link_that_enables_a_recorded_unit_is_none(self, declared: Declared) -> None:
         directory = "/etc/systemd/system/multi-user.target.wants"
         links = [
-            Stray(f"{directory}/php-fpm@shop-test.service", "link"),
-            Stray(f"{directory}/redis-server@shop-test.service", "link"),
+            File(f"{directory}/php-fpm@shop-test.service", "link"),
+            File(f"{directory}/redis-server@shop-test.service", "link"),
         ]
         assert len(list(files.undeclared(links, declared))) == 2
         known = recorded(
@@ -184,62 +183,62 @@ class TestFiles:
         assert told(files.undeclared(links, known)) == []
 
     def test_another_repositorys_certificate_is_none(self, declared: Declared) -> None:
-        stray = Stray("/etc/letsencrypt/renewal/shop-test.conf")
+        file = File("/etc/letsencrypt/renewal/shop-test.conf")
         known = recorded(declared, "/var/www/shop-test", site="shop-test")
-        assert told(files.undeclared([stray], known)) == []
+        assert told(files.undeclared([file], known)) == []
 
     def test_one_thing_is_one_finding(self, declared: Declared) -> None:
-        strays = [
-            Stray("/etc/nginx/sites-available/shop"),
-            Stray("/etc/nginx/sites-enabled/shop", "link", target="../sites-available/shop"),
-            Stray("/etc/systemd/system/sync.service"),
-            Stray("/etc/systemd/system/sync.timer"),
-            Stray("/etc/systemd/system/timers.target.wants/sync.timer", "link",
+        found = [
+            File("/etc/nginx/sites-available/shop"),
+            File("/etc/nginx/sites-enabled/shop", "link", target="../sites-available/shop"),
+            File("/etc/systemd/system/sync.service"),
+            File("/etc/systemd/system/sync.timer"),
+            File("/etc/systemd/system/timers.target.wants/sync.timer", "link",
                   target="/etc/systemd/system/sync.timer"),
         ]  # fmt: skip
-        assert told(files.undeclared(strays, declared)) == [
+        assert told(files.undeclared(found, declared)) == [
             ("vhost", "/etc/nginx/sites-enabled/shop"),
             ("timer", "sync.timer"),
         ]
 
     def test_a_mask_of_what_no_run_starts(self, declared: Declared) -> None:
-        mask = Stray("/etc/systemd/system/fstrim.timer", "link", target="/dev/null")
+        mask = File("/etc/systemd/system/fstrim.timer", "link", target="/dev/null")
         [finding] = files.undeclared([mask], declared)
         assert (finding.kind, finding.remedy) == ("masked unit", "systemctl unmask fstrim.timer")
 
     def test_a_setuid_file_counts_wherever_it_is_and_whoever_recorded_it(
         self, declared: Declared
     ) -> None:
-        stray = Stray("/etc/nginx/stagecraft/x", mode="4755")
-        [finding] = files.undeclared([stray], recorded(declared, stray.path))
+        file = File("/etc/nginx/stagecraft/x", mode="4755")
+        [finding] = files.undeclared([file], recorded(declared, file.path))
         assert (finding.kind, finding.severity) == ("setuid program", Severity.CRITICAL)
 
     def test_what_the_image_brought(self, declared: Declared) -> None:
         paths = ["/etc/systemd/system/vendor.service", "/etc/vendor", "/etc/sudoers.d/90-cloud"]
         found = replace(declared, as_found=AsFound(files=frozenset(paths)))
-        strays = [Stray(path) for path in paths]
-        assert told(files.undeclared(strays, found)) == [("sudo rules", "/etc/sudoers.d/90-cloud")]
+        there = [File(path) for path in paths]
+        assert told(files.undeclared(there, found)) == [("sudo rules", "/etc/sudoers.d/90-cloud")]
 
     def test_a_machine_that_somebody_else_looks_after(self, declared: Declared) -> None:
-        strays = [
-            Stray("/etc/sudoers.d/ops"),
-            Stray("/etc/anything"),
-            Stray("/etc/nginx/conf.d/a.conf"),
-            Stray("/etc/stagecraft/a"),
+        found = [
+            File("/etc/sudoers.d/ops"),
+            File("/etc/anything"),
+            File("/etc/nginx/conf.d/a.conf"),
+            File("/etc/stagecraft/a"),
         ]
-        assert told(files.undeclared(strays, without_host(declared))) == [
+        assert told(files.undeclared(found, without_host(declared))) == [
             ("vhost", "/etc/nginx/conf.d/a.conf"),
             ("file", "/etc/stagecraft/a"),
         ]
 
     def test_paths_are_quoted_in_the_remedy(self, declared: Declared) -> None:
-        [finding] = files.undeclared([Stray("/etc/cron.d/a; reboot")], declared)
+        [finding] = files.undeclared([File("/etc/cron.d/a; reboot")], declared)
         assert finding.remedy == "rm '/etc/cron.d/a; reboot'"
 
     def test_lines_of_the_fact(self) -> None:
         one = ["l", "777", "root:root", "1795000000.5", "/etc/b", "../a"]
         other = ["f", "644", "root:root", "1795000000.5", "/etc/a", ""]
-        first, second = parse_strays(printed(*one, *other, *other))
+        first, second = parse_unpackaged(printed(*one, *other, *other))
         assert (first.path, first.kind, second.target) == ("/etc/a", "file", "../a")
 
     @pytest.mark.parametrize(
@@ -256,8 +255,8 @@ class TestFiles:
     ) -> None:
         path = f"{tmp_path}/{name}"
         Path(path).touch()
-        [stray] = parse_strays(printed("f", "644", "root:root", "1.5", path, ""))
-        [finding] = files.undeclared([stray], declared)
+        [file] = parse_unpackaged(printed("f", "644", "root:root", "1.5", path, ""))
+        [finding] = files.undeclared([file], declared)
         assert (finding.severity, finding.kind) == ("critical", "unprintable name")
         assert finding.thing == f"{tmp_path}/{shown}"
         shell(finding.remedy)
@@ -266,8 +265,8 @@ class TestFiles:
     def test_what_was_found_at_first_explains_no_name_to_hide_behind(
         self, declared: Declared
     ) -> None:
-        stray = Stray("/etc/letsencrypt/archive/a/b\n")
-        assert [f.kind for f in files.undeclared([stray], declared)] == ["unprintable name"]
+        file = File("/etc/letsencrypt/archive/a/b\n")
+        assert [f.kind for f in files.undeclared([file], declared)] == ["unprintable name"]
 
     def test_what_is_remembered_is_read_again(self) -> None:
         found = AsFound(frozenset({"/etc/a b"}), frozenset({"vim"}))
@@ -328,7 +327,7 @@ class TestDatabases:
         assert [(f.thing, f.found, f.remedy) for f in holders] == [
             (
                 "ghost@%",
-                "loaded, and no more in its table, may SUPER on *.*",
+                "in memory alone, no longer in its table: may SUPER on *.*",
                 "mariadb --execute='FLUSH PRIVILEGES'",
             )
         ]
@@ -343,7 +342,7 @@ class TestDatabases:
         assert "DROP DATABASE `x``; y`" in schema.remedy
         [account] = databases.foreign_holders(grants, set(), MARIADB)
         assert "DROP USER" in account.remedy
-        assert account.found == "it may nothing but log in"
+        assert account.found == "may log in, and nothing else"
 
     def test_what_is_declared(self, declared: Declared) -> None:
         known = recorded(declared, "/etc/stagecraft/database/shop.cnf")
@@ -365,26 +364,26 @@ class TestRecords:
     @pytest.fixture(autouse=True)
     def planned(self, monkeypatch: pytest.MonkeyPatch) -> None:
         paths = frozenset({"/etc/nginx/stagecraft/a"})
-        monkeypatch.setattr("stagecraft.drift.declared.planned", lambda: paths)
+        monkeypatch.setattr("stagecraft.drift.looking.server.planned", lambda: paths)
 
     def test_the_plan_counts_and_not_what_earlier_runs_say(self, declared: Declared) -> None:
         forged = replace(declared, records={"staging": of_files(FORGED)})
-        strays = [Stray("/etc/nginx/stagecraft/a"), Stray(FORGED)]
-        assert told(files.undeclared(strays, forged)) == [("cron job", FORGED)]
+        there = [File("/etc/nginx/stagecraft/a"), File(FORGED)]
+        assert told(files.undeclared(there, forged)) == [("cron job", FORGED)]
 
-    def test_a_neighbour_s_record_is_hearsay(self, declared: Declared) -> None:
+    def test_a_neighbour_s_record_is_unconfirmed(self, declared: Declared) -> None:
         forged = replace(declared, records={"production": of_files(FORGED)})
-        [finding] = files.undeclared([Stray(FORGED)], forged)
-        assert isinstance(finding, Hearsay)
+        [finding] = files.undeclared([File(FORGED)], forged)
+        assert isinstance(finding, Unconfirmed)
         assert finding.recorded_by == ("production",)
 
     def test_a_stranger_s_record_counts_only_as_it_is_known(self, declared: Declared) -> None:
         known = recorded(declared, FORGED)
-        assert told(files.undeclared([Stray(FORGED)], known)) == []
-        assert list(records.of_strangers(known)) == []
+        assert told(files.undeclared([File(FORGED)], known)) == []
+        assert list(records.foreign_records(known)) == []
         forged = replace(known, records={"other": of_files(FORGED, FORGED)})
-        assert told(files.undeclared([Stray(FORGED)], forged)) == [("cron job", FORGED)]
-        [finding] = records.of_strangers(forged)
+        assert told(files.undeclared([File(FORGED)], forged)) == [("cron job", FORGED)]
+        [finding] = records.foreign_records(forged)
         assert (finding.severity, finding.thing) == ("high", "/var/lib/stagecraft/manifests/other")
 
     def test_a_site_is_nobody_s_but_the_files(self, declared: Declared) -> None:
@@ -402,15 +401,15 @@ class TestRecords:
         found = AsFound(files=frozenset({"/etc/vendor"}))
         known = digest(found.text) if known == "right" else known
         server = replace(declared, as_found=found, known={AS_FOUND: known})
-        assert [f.severity for f in records.first_found(server)] == [severity][: bool(severity)]
-        assert (told(files.undeclared([Stray("/etc/vendor")], server)) == []) == believed
+        assert [f.severity for f in records.found_first(server)] == [severity][: bool(severity)]
+        assert (told(files.undeclared([File("/etc/vendor")], server)) == []) == believed
 
     def test_a_server_that_nobody_bootstrapped_has_none(self, declared: Declared) -> None:
-        assert list(records.first_found(declared)) == []
+        assert list(records.found_first(declared)) == []
 
     def test_one_that_is_gone_is_another_one(self, declared: Declared) -> None:
         gone = replace(declared, known={AS_FOUND: digest("file\t/etc/vendor\n")})
-        assert [f.severity for f in records.first_found(gone)] == ["critical"]
+        assert [f.severity for f in records.found_first(gone)] == ["critical"]
 
 
 def one(findings: Any) -> Finding:
@@ -438,7 +437,7 @@ class TestPorts:
         ids=lambda socket: socket.address,
     )
     def test_explained(self, declared: Declared, socket: Socket) -> None:
-        assert told(listeners.undeclared([socket], declared)) == []
+        assert told(network.undeclared_ports([socket], declared)) == []
 
     @pytest.mark.parametrize(
         ("socket", "thing", "severity"),
@@ -458,40 +457,41 @@ class TestPorts:
     def test_unexplained(
         self, declared: Declared, socket: Socket, thing: str, severity: str
     ) -> None:
-        finding = one(listeners.undeclared([socket], declared))
+        finding = one(network.undeclared_ports([socket], declared))
         assert (finding.thing, finding.severity) == (thing, severity)
 
     def test_a_database_server_of_ours_has_no_port(self, declared: Declared) -> None:
         port = Socket("tcp", "127.0.0.1:3306", "mariadbd", "mariadb.service")
-        ours = recorded(declared, MARIADB.settings)
-        finding = one(listeners.undeclared([port], ours))
+        ours = recorded(declared, "/etc/mysql/mariadb.conf.d/90-stagecraft.cnf")
+        finding = one(network.undeclared_ports([port], ours))
         assert (finding.thing, finding.severity) == ("3306/tcp", "low")
         assert "skip.networking" in finding.remedy
 
     def test_no_remedy_stops_what_the_sites_need(self, declared: Declared) -> None:
         mariadb = Socket("tcp", "0.0.0.0:3306", "mariadbd", "mariadb.service")
-        assert "bind.address" in one(listeners.undeclared([mariadb], declared)).remedy
+        assert "bind.address" in one(network.undeclared_ports([mariadb], declared)).remedy
         exim = Socket("tcp", "0.0.0.0:25", "exim4", "exim4.service")
-        remedy = one(listeners.undeclared([exim], declared)).remedy
+        remedy = one(network.undeclared_ports([exim], declared)).remedy
         assert remedy == "systemctl disable --now exim4.service"
 
     def test_all_addresses_of_a_port_are_one_finding(self, declared: Declared) -> None:
         both = [Socket("tcp", "0.0.0.0:25", "exim4"), Socket("tcp", "[::]:25", "exim4")]
-        assert "0.0.0.0:25, [::]:25" in one(listeners.undeclared(both, declared)).found
+        assert "0.0.0.0:25, [::]:25" in one(network.undeclared_ports(both, declared)).found
 
     def test_without_a_firewall_everybody_gets_there(self, declared: Declared) -> None:
         socket = Socket("tcp", "0.0.0.0:25", "exim4")
-        finding = one(listeners.undeclared([socket], without_host(declared)))
+        finding = one(network.undeclared_ports([socket], without_host(declared)))
         assert finding.severity == Severity.CRITICAL
 
     def test_a_declared_opening(self, declared: Declared) -> None:
-        opened = Firewall.model_validate({"open": {"mail": {"port": 25}}})
-        host = Host(admins={"anna": [KEY]}, firewall=opened)
+        firewall = Firewall.model_validate({"open": {"mail": {"port": 25}}})
+        host = Host(admins={"anna": [KEY]}, firewall=firewall)
         server = declared.settings.model_copy(update={"host": host})
         environment = declared.environment.model_copy(update={"server": server})
         socket = Socket("tcp", "0.0.0.0:25", "exim4")
         assert (
-            told(listeners.undeclared([socket], replace(declared, environment=environment))) == []
+            told(network.undeclared_ports([socket], replace(declared, environment=environment)))
+            == []
         )
 
     def test_lines_of_the_fact(self) -> None:
@@ -529,7 +529,7 @@ class TestFirewall:
 
     def test_an_old_table_is_opened_before_it_is_emptied(self) -> None:
         table = Table("legacy6", "filter", 2, ("INPUT",))
-        assert filters.remedy(table) == (
+        assert network.removed(table) == (
             "ip6tables-legacy --table filter --policy INPUT ACCEPT"
             " && ip6tables-legacy --table filter --flush"
             " && ip6tables-legacy --table filter --delete-chain"
@@ -543,7 +543,7 @@ class TestFirewall:
             {"rule": {"family": "ip", "table": "filter", "chain": "f2b-sshd", "expr": []}},
             {"table": {"family": "inet", "name": "f2b-table"}},
         )
-        assert told(filters.undeclared(parse_filters(lines), ())) == []
+        assert told(network.undeclared_tables(parse_filters(lines), ())) == []
 
     def test_only_who_keeps_out_is_fail2bans(self) -> None:
         redirect = {"redirect": {"port": 22}}
@@ -552,7 +552,7 @@ class TestFirewall:
             {"table": {"family": "inet", "name": "f2b-table"}},
             {"rule": {**of_its_name, "expr": [{"match": {}}, redirect]}},
         )
-        assert len(told(filters.undeclared(parse_filters(lines), ()))) == 1
+        assert len(told(network.undeclared_tables(parse_filters(lines), ()))) == 1
 
     def test_ours_and_idle_ones_are_no_finding(self) -> None:
         ours = {"stagecraft", "stagecraft-askpro-staging"}
@@ -561,14 +561,14 @@ class TestFirewall:
             Table("inet", "stagecraft-askpro-staging", 8),
             Table("ip", "filter"),
         ]
-        assert told(filters.undeclared(tables, ours)) == []
+        assert told(network.undeclared_tables(tables, ours)) == []
         foreign = [
             Table("inet", "stagecraft-gone-staging", 8),  # of a site that nobody declares
             Table("ip", "stagecraft-askpro-staging", 1),
             Table("ip", "nat", 1),
             Table("legacy", "nat", 1),
         ]
-        assert told(filters.undeclared(foreign, ours)) == [
+        assert told(network.undeclared_tables(foreign, ours)) == [
             ("firewall table", "inet stagecraft-gone-staging"),
             ("firewall table", "ip stagecraft-askpro-staging"),
             ("firewall table", "ip nat"),
@@ -595,7 +595,7 @@ class TestAccounts:
         foreign = accounts.foreign_accounts(logins, host, ())
         return [
             *(accounts.account(name, logins) for name in foreign),
-            *accounts.memberships(logins, declared, foreign),
+            *accounts.memberships(logins, declared.site_names, foreign),
             *accounts.passwords(logins, foreign),
             *accounts.keys(logins, host, foreign),
         ]
@@ -663,7 +663,7 @@ class TestPackages:
         }
         found = replace(declared, as_found=AsFound(packages=frozenset({"vim"})))
         known = packages.declared_packages(found)
-        assert told(packages.undeclared(installed, known)) == [("package", "htop")]
+        assert told(packages.undeclared_packages(installed, known)) == [("package", "htop")]
 
     def test_packages_files(self, declared: Declared) -> None:
         lines = [
@@ -707,8 +707,8 @@ class TestArchives:
     def test_what_is_not_this_debians_own(self, declared: Declared) -> None:
         sources = parse_sources(SOURCES.splitlines())
         assert [source.suite for source in sources.sources] == ["trixie", "trixie", "sid", "trixie"]
-        foreign = list(archives.undeclared(sources, declared))
-        findings = [archives.finding(source) for source in foreign]
+        foreign = list(packages.undeclared_archives(sources, declared))
+        findings = [packages.archive(source) for source in foreign]
         assert [(f.thing, f.severity) for f in findings] == [
             ("https://mirror.test/linux/ sid", "high"),
             ("https://b.test/linux trixie", "critical"),
@@ -721,11 +721,11 @@ class TestArchives:
         known = recorded(
             declared, "/etc/apt/sources.list.d/a.sources", "/etc/apt/sources.list.d/b.list"
         )
-        assert list(archives.undeclared(sources, known)) == []
+        assert list(packages.undeclared_archives(sources, known)) == []
 
     def test_nothing_is_known_before_the_first_update(self, declared: Declared) -> None:
         sources = parse_sources(["line\t/etc/apt/sources.list\tdeb https://m.test/linux trixie x"])
-        assert list(archives.undeclared(sources, declared)) == []
+        assert list(packages.undeclared_archives(sources, declared)) == []
 
     def test_how_apt_names_its_lists(self) -> None:
         assert list_name("https://m.test/a_b/", "trixie/updates") == (

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from stagecraft.drift.findings import Finding, Report, Unchecked
-from stagecraft.drift.history import Looked
-from stagecraft.drift.verdict import judge
-from stagecraft.drift.waivers import Waivers, read_waivers
+from stagecraft.drift.judging.changes import NOTHING, Scope
+from stagecraft.drift.judging.verdict import judge
+from stagecraft.drift.judging.waivers import Waivers, read_waivers
 from stagecraft.settings import SettingsError
 
 TODAY = date(2026, 11, 21)
@@ -43,10 +43,8 @@ def waiver(id: str = HTOP, until: str = "2026-12-31") -> str:
 
 
 def complaints(waivers: Waivers, *reports: Report) -> list[tuple[str, str]]:
-    gaps = [gap for report in reports for gap in report.unchecked]
     found = [finding for report in reports for finding in report.findings]
-    looked = Looked.at(reports, gaps)
-    return [(told.kind, told.thing) for told in waivers.findings(found, looked)]
+    return [(told.kind, told.thing) for told in waivers.findings(found, Scope.of(reports))]
 
 
 PRODUCTION = {"server": "askpro-1", "environment": "production"}
@@ -104,13 +102,13 @@ def test_an_unused_one_is_a_finding_where_its_place_was_looked_at(tmp_path: Path
 
 def test_a_complaint_about_a_waiver_is_not_waived(tmp_path: Path) -> None:
     text = waiver(until="2026-11-20") + waiver('"askpro-1 *"')
-    verdict, _ = judge([DIRTY], waivers(tmp_path, text), None, AT)
+    verdict, _ = judge([DIRTY], waivers(tmp_path, text), NOTHING, AT)
     assert verdict.exit_code == 2
     assert [told.kind for told in verdict.findings if not told.waived] == ["expired"]
 
 
 def test_what_is_waived_is_no_drift_until_the_waiver_ends(tmp_path: Path) -> None:
-    verdict, night = judge([DIRTY], waivers(tmp_path, waiver()), None, AT)
+    verdict, night = judge([DIRTY], waivers(tmp_path, waiver()), NOTHING, AT)
     assert verdict.exit_code == 0
     ended = waivers(tmp_path, "")
     verdict, _ = judge([DIRTY], ended, night, AT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,19 +12,29 @@ from typing import Any
 import pytest
 
 from stagecraft.drift.findings import Severity
-from stagecraft.drift.wearing.backups import overdue
-from stagecraft.drift.wearing.certificates import worn
-from stagecraft.drift.wearing.clock import adrift
-from stagecraft.drift.wearing.disks import filling
-from stagecraft.drift.wearing.finding import DAY, days
-from stagecraft.drift.wearing.units import failed
-from stagecraft.drift.wearing.updates import asleep, left_over, reboot_due
+from stagecraft.drift.judging import wearing
+from stagecraft.drift.judging.certificates import worn
+from stagecraft.drift.judging.wearing import (
+    DAY,
+    days,
+    failed,
+    failed_units,
+    filling,
+    left_over,
+    overdue,
+    reboot_due,
+    stalled,
+    unsynchronized,
+)
 from stagecraft.facts.backups import BackupsFact
 from stagecraft.facts.clock import Clock, parse_clock
 from stagecraft.facts.disks import Disk, parse_disks
 from stagecraft.facts.lifetimes import Lifetime, parse_lifetimes
+from stagecraft.facts.services import Unit
 from stagecraft.facts.units import Failure, Units
 from stagecraft.facts.updates import Updates, parse_updates
+from stagecraft.run import Run
+from stagecraft.seen import Service
 from stagecraft.settings import Host
 from stagecraft.settings.host import Upgrades
 
@@ -76,36 +87,29 @@ def test_a_certificate_wears_out_by_its_share_or_its_days(
 # --- Units ---
 
 
-def test_a_failed_unit_is_told_unless_a_run_starts_it() -> None:
-    units = Units(
-        failed=(
-            Failure("certbot.service", "exit-code", NOW, "/usr/lib/systemd/system/certbot.service"),
-        )
-    )
-    declared: Any = SimpleNamespace(sites=[])
-    [found] = failed(units, set(), declared)
-    assert found.found == "it failed (exit-code): certificates are not renewed"
-    assert list(failed(units, {"certbot.service"}, declared)) == []
+CERTBOT = Failure("certbot.service", "exit-code", NOW, "/usr/lib/systemd/system/certbot.service")
+
+
+@pytest.mark.parametrize(("step", "found"), [("start", []), ("", ["certbot.service"])])
+def test_a_failed_unit_is_told_unless_a_run_starts_it(
+    monkeypatch: pytest.MonkeyPatch, step: str, found: list[str]
+) -> None:
+    run = Run(services=[Service("certbot.service", Unit(), step, follows=False)])
+    monkeypatch.setattr(wearing, "ask", lambda _: Units(failed=(CERTBOT,)))
+    monkeypatch.setattr(wearing, "this_run", lambda: run)
+    declared: Any = None
+    assert [finding.thing for finding in failed_units(declared)] == found
+
+
+def test_what_it_means_that_a_unit_failed() -> None:
+    assert failed(CERTBOT).found == "it failed (exit-code): certificates are not renewed"
+    rotation = replace(CERTBOT, unit="logrotate@shop-staging.service", result="timeout")
+    assert failed(rotation).found == "it failed (timeout): logs grow until the disk is full"
 
 
 def test_a_failed_unit_that_has_no_file_any_more_is_not_started_again() -> None:
-    units = Units(failed=(Failure(r"a\x2db.timer", "resources", NOW, ""),))
-    declared: Any = SimpleNamespace(sites=[])
-    [found] = failed(units, set(), declared)
+    found = failed(Failure(r"a\x2db.timer", "resources", NOW, ""))
     assert found.remedy == r"systemctl reset-failed 'a\x2db.timer'"
-
-
-def test_a_site_s_failed_unit_is_told_as_that_site_s() -> None:
-    failure = Failure(
-        "logrotate@shop-staging.service", "timeout", NOW, "/etc/systemd/system/logrotate@.service"
-    )
-    units = Units(failed=(failure,))
-    declared: Any = SimpleNamespace(
-        sites=[SimpleNamespace(name="shop-staging", environment="staging")]
-    )
-    [found] = failed(units, set(), declared)
-    assert found.environment == "staging"
-    assert found.found == "it failed (timeout): logs grow until the disk is full"
 
 
 # --- Updates ---
@@ -134,16 +138,16 @@ FRESH = Updates(lists=NOW - DAY, fetched=NOW - DAY, upgraded=NOW - DAY / 2, decl
     ],
 )
 def test_what_should_come_every_day_is_missed(updates: Updates, kinds: list[str]) -> None:
-    assert [finding.kind for finding in asleep(updates, NOW)] == kinds
+    assert [finding.kind for finding in stalled(updates, NOW)] == kinds
 
 
 def test_an_update_waits_when_unattended_upgrades_has_passed_it_by() -> None:
     names = frozenset("abcdefg")
     passed = Updates(waiting=names, fetched=10, upgraded=11)
-    [found] = left_over(passed, NOW)
+    [found] = left_over(passed)
     assert found.found == "a, b, c, d, e and 2 more"
-    assert list(left_over(Updates(waiting=names, fetched=11, upgraded=10), NOW)) == []
-    assert list(left_over(Updates(fetched=10, upgraded=11), NOW)) == []
+    assert list(left_over(Updates(waiting=names, fetched=11, upgraded=10))) == []
+    assert list(left_over(Updates(fetched=10, upgraded=11))) == []
 
 
 @pytest.mark.parametrize(
@@ -249,7 +253,7 @@ def test_the_clock_is_read() -> None:
     ],
 )
 def test_the_clock_drifts_when_no_time_server_answers(clock: Clock, found: int) -> None:
-    assert len(list(adrift(clock, NOW))) == found
+    assert len(list(unsynchronized(clock, NOW))) == found
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stagecraft.drift.findings import Finding
-from stagecraft.drift.who import fingerprint, told
+from stagecraft.drift.judging.who import attribute, fingerprint
 from stagecraft.facts.trail import Trail, parse_trail
 
 VHOST = "/etc/nginx/sites-available/shop.conf"
@@ -74,7 +74,7 @@ def finding(kind: str, thing: str) -> Finding:
 
 
 def story(kind: str, thing: str, trail: Trail | None = None) -> tuple[float, str]:
-    known = told(finding(kind, thing), trail or parse_trail(TRAIL), {ANNA: "anna"})
+    known = attribute(finding(kind, thing), trail or parse_trail(TRAIL), {ANNA: "anna"})
     return (known.since.timestamp() if known.since else 0), known.who
 
 
@@ -119,7 +119,14 @@ def test_runs_of_stagecraft_come_and_go() -> None:
         journal(9 * HOUR, "sudo", "nothing of the kind"),
         'journal\t{"__REALTIME_TIMESTAMP": "1", "MESSAGE": [27, 91]}',
     ],
-    ids=["of another", "refused", "not as root", "of another program", "another text", "no text"],
+    ids=[
+        "of another",
+        "refused",
+        "not as root",
+        "of another program",
+        "different content",
+        "no text",
+    ],
 )
 def test_nobody_is_named_by_what_others_may_have_said(line: str) -> None:
     """Attributed to anna's uid, 0 here, but for the first."""
@@ -131,7 +138,7 @@ def test_what_an_area_has_found_out_stays() -> None:
     known = finding("file", VHOST).model_copy(
         update={"who": "eve", "since": datetime(2026, 1, 1, tzinfo=UTC)}
     )
-    assert told(known, parse_trail(TRAIL), {}) == known
+    assert attribute(known, parse_trail(TRAIL), {}) == known
 
 
 def test_a_command_line_is_in_no_repr() -> None:

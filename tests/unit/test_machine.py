@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from pyinfra.api.exceptions import FactProcessError
 
+from stagecraft import machine as machines
 from stagecraft.errors import ServerError
 from stagecraft.facts.machine import Machine, MachineFact, parse_machine, version_tuple
+from stagecraft.packages import php_version
 from stagecraft.settings.models import AptSource
 from tasks import machine as task
 
@@ -90,7 +92,8 @@ def find(monkeypatch: pytest.MonkeyPatch) -> Any:
     def host(machine: Machine) -> None:
         data = SimpleNamespace(get=lambda key: "deployer")
         stub = SimpleNamespace(name="askpro-1", data=data, get_fact=lambda fact: machine)
-        monkeypatch.setattr(task, "host", stub)
+        for module in (machines, task):
+            monkeypatch.setattr(module, "host", stub)
 
     return host
 
@@ -138,8 +141,8 @@ def test_another_php_is_taken_from_a_declared_archive(
 
 
 def test_a_site_without_a_php_version_gets_debian_s(site: Any, machine: Machine) -> None:
-    assert task.php_version(site, machine) == machine.php
+    assert php_version(site, machine) == machine.php
 
 
 def test_a_site_s_own_php_version_wins(make_site: Any, machine: Machine) -> None:
-    assert task.php_version(make_site(php="8.3"), machine) == "8.3"
+    assert php_version(make_site(php="8.3"), machine) == "8.3"

@@ -19,6 +19,7 @@ from stagecraft.manifest import Manifest, Records
 from stagecraft.operations import packages
 from stagecraft.operations.nodes import File
 from stagecraft.operations.packages import INSTALL_PACKAGES, Installed
+from stagecraft.packages import wanted as needed
 from stagecraft.run import Run
 from stagecraft.settings.models import AptSource
 from tasks import packages as task
@@ -82,7 +83,7 @@ def test_php_and_its_extensions_come_in_the_site_s_version(
     make_site: Any, make_environment: Any, make_machine: Any
 ) -> None:
     site = make_site(php="8.3", php_extensions=["imagick"])
-    wanted = task.wanted(make_environment(site), make_machine("13"))
+    wanted = needed(make_environment(site), make_machine("13"))
     assert {"php8.3-fpm", "php8.3-redis", "php8.3-mysql", "php8.3-imagick"} <= set(wanted)
     assert not [name for name in wanted if name.startswith("php8.4")]
 
@@ -92,7 +93,7 @@ def test_two_sites_with_two_php_versions_get_both(
 ) -> None:
     environment = make_environment(make_site("one", php="8.3"), make_site("two"))
     machine = make_machine("13")
-    assert {"php8.3-fpm", "php8.4-fpm"} <= set(task.wanted(environment, machine))
+    assert {"php8.3-fpm", "php8.4-fpm"} <= set(needed(environment, machine))
     assert task.php_versions(environment, machine) == ["8.3", "8.4"]
 
 
@@ -101,7 +102,7 @@ def test_certbot_comes_where_a_ca_is_asked(
     make_site: Any, make_environment: Any, machine: Any, issuer: str, wants: bool
 ) -> None:
     site = make_site(tls={"issuer": issuer, "email": "ops@askpro.test"})
-    assert ("certbot" in task.wanted(make_environment(site), machine)) is wants
+    assert ("certbot" in needed(make_environment(site), machine)) is wants
 
 
 def test_the_engine_is_the_declared_one(site: Any, make_environment: Any, machine: Any) -> None:
@@ -109,7 +110,7 @@ def test_the_engine_is_the_declared_one(site: Any, make_environment: Any, machin
     server = environment.server.model_copy(
         update={"database": environment.server.database.model_copy(update={"engine": "mysql"})}
     )
-    wanted = task.wanted(environment.model_copy(update={"server": server}), machine)
+    wanted = needed(environment.model_copy(update={"server": server}), machine)
     assert "mysql-server" in wanted
     assert "mariadb-server" not in wanted
 

@@ -235,6 +235,15 @@ def test_a_changed_unit_file_is_read_anew_first(commands: Any) -> None:
     assert commands(outdated) == ["systemctl daemon-reload"]
 
 
+def test_systemd_reads_a_new_unit_s_file_once(commands: Any) -> None:
+    """Enabling a unit makes systemd read all units anew, which costs it more than starting one."""
+    new = Unit("not-found", outdated=True)
+    assert commands(new) == [
+        "systemctl enable --quiet nginx.service",
+        "systemctl start nginx.service",
+    ]
+
+
 def test_a_changed_unit_file_restarts_the_unit(commands: Any) -> None:
     """A reload takes up no new ExecStart (another PHP), no sandbox and no MemoryMax."""
     outdated = Unit("loaded", "active", "enabled", outdated=True, restart_due=True)

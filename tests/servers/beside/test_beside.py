@@ -142,13 +142,9 @@ def test_who_has_nginx_s_ports_is_named(by_hand: Provisioned) -> None:
 
 
 def test_a_server_of_the_other_engine_is_named(by_hand: Provisioned) -> None:
-    path = by_hand.project.directory / "group_data/all.yml"
-    before = path.read_text()
-    path.write_text(before.replace("memory: 5%", "{memory: 5%, engine: mysql}", 1))
-    try:
+    machine = {"database": {"engine": "mysql"}}
+    with by_hand.project.edited("all", {"servers": {by_hand.server.name: machine}}):
         output = refused(by_hand)
-    finally:
-        path.write_text(before)
     assert "mariadb-server and mariadb-server-core would be removed for mysql-server" in output
     assert "/run/mysqld/mysqld.sock is used by mariadbd (process" in output
 
@@ -200,13 +196,9 @@ class TestUpgrades:
 
 
 def test_a_package_that_no_archive_has_is_refused_by_the_plan(by_hand: Provisioned) -> None:
-    path = by_hand.project.directory / "group_data/staging.yml"
-    before = path.read_text()
-    path.write_text(before.replace("aliases:", "php_extensions: [nonsense]\n    aliases:", 1))
-    try:
+    site = {"php_extensions": ["nonsense"]}
+    with by_hand.project.edited("staging", {"sites": {"askpro": site}}):
         output = refused(by_hand)
-    finally:
-        path.write_text(before)
     assert "Unable to locate package php8.4-nonsense" in output
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import yaml
 from tampering import Finder, Guarded, Tamper, expect_alone, in_rounds, put_right
 
 from stagecraft.drift import CHECK
@@ -342,26 +340,13 @@ def test_the_check_is_never_carried_out(guarded: Guarded) -> None:
 # --- Who moved ---
 
 
-@contextmanager
-def declaring(guarded: Guarded, **site: object) -> Iterator[None]:
-    """The production site with other settings, not applied."""
-    path = guarded.project.directory / "group_data/production.yml"
-    before = path.read_text()
-    data = yaml.safe_load(before)
-    data["sites"]["askpro"] |= site
-    path.write_text(yaml.safe_dump(data, sort_keys=False))
-    try:
-        yield
-    finally:
-        path.write_text(before)
-
-
 def test_files_that_moved_on_are_told_apart(guarded: Guarded) -> None:
     vhost = f"/etc/nginx/sites-available/{SITE}.conf"
     ini = f"/etc/php/8.4/fpm/{SITE}/90-stagecraft.ini"
     guarded.shell(f"echo '; by hand' >> {ini}")
+    site = {"upload_limit": "7M", "php_extensions": ["gmp"], "env": {"A": "b"}}
     try:
-        with declaring(guarded, upload_limit="7M", php_extensions=["gmp"], env={"A": "b"}):
+        with guarded.project.edited("production", {"sites": {"askpro": site}}):
             report = guarded.check()
             assert {(f.kind, f.thing): (f.cause, f.severity) for f in report.findings} == {
                 ("file", vhost): (Cause.FILES, "low"),
@@ -374,14 +359,11 @@ def test_files_that_moved_on_are_told_apart(guarded: Guarded) -> None:
 
 
 def test_what_deploy_refuses_spoils_that_alone(guarded: Guarded) -> None:
-    path = guarded.project.directory / "group_data/production.yml"
-    before = path.read_text()
     guarded.shell("mariadb -e 'CREATE DATABASE crm'")
-    path.write_text(before + "databases: {crm: {present: false}}\n")
     try:
-        report = guarded.check()
+        with guarded.project.edited("production", {"databases": {"crm": {"present": False}}}):
+            report = guarded.check()
     finally:
-        path.write_text(before)
         guarded.shell("mariadb -e 'DROP DATABASE crm'")
     (unchecked,) = report.unchecked
     assert unchecked.area == "managed"

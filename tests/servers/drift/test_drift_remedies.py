@@ -7,7 +7,7 @@ from tampering import Guarded, put_right
 from web import Web
 
 from stagecraft.drift.findings import Finding
-from stagecraft.drift.order import in_order
+from stagecraft.drift.judging.order import in_order
 
 SITE = "askpro-production"
 TRACE = f"/var/www/{SITE}/shared/storage/logs/backdoor.log"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import yaml
 from tampering import Finder, Guarded, Tamper, in_rounds
 
 SELF_SIGNED = "/var/lib/stagecraft/self-signed/askpro-production"
@@ -108,14 +106,10 @@ def test_it_is_found_alone(find: Finder, together: tuple[Tamper, ...], tamper: T
 @pytest.fixture
 def promised(guarded: Guarded) -> Iterator[Guarded]:
     """A backup of the database every day."""
-    path = guarded.project.directory / "group_data/all.yml"
-    before = path.read_text()
-    data: dict[str, Any] = yaml.safe_load(before)
-    data["servers"][guarded.server.name]["backups"] = {"/var/backups/database": "1d"}
-    path.write_text(yaml.safe_dump(data))
     guarded.shell("mkdir -p /var/backups/database")
-    yield guarded
-    path.write_text(before)
+    machine = {"backups": {"/var/backups/database": "1d"}}
+    with guarded.project.edited("all", {"servers": {guarded.server.name: machine}}):
+        yield guarded
     guarded.shell("rm -r /var/backups/database")
 
 

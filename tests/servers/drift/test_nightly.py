@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
+from console import Console
 from project import REPOSITORY
 from tampering import Guarded, machine, site
 
-from stagecraft.nspawn import containers
 from stagecraft.nspawn.lab import Lab
 from stagecraft.nspawn.server import Server
 from tasks.nightly import ACCOUNT, HOME, KEY, NOTIFY
@@ -40,20 +39,12 @@ http.server.HTTPServer(("127.0.0.1", 8099), Handler).serve_forever()
 
 
 @dataclass
-class Checker:
+class Checker(Console):
     server: Server
 
     @property
     def checkout(self) -> Path:
         return self.server.root / CHECKOUT[1:]
-
-    def shell(self, command: str) -> str:
-        into = ["nsenter", f"--target={containers.leader(self.server.root)}", "--all"]
-        done = subprocess.run(
-            [*into, "sh", "-c", command], capture_output=True, text=True, timeout=300
-        )
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        return done.stdout.strip()
 
     def nightly(self, *arguments: str) -> dict[str, Any]:
         """`pyinfra @local nightly.py`, as its manual says; what it did, or would do."""
@@ -137,17 +128,12 @@ def write(guarded: Guarded, checkout: Path, all: dict[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def admitted(guarded: Guarded, checker: Checker) -> Iterator[Checker]:
     """The checker, whose key the guarded server's settings list."""
-    path = guarded.project.directory / "group_data/all.yml"
-    before = path.read_text()
-    data = yaml.safe_load(before)
-    key = checker.shell(f"cat {KEY}.pub")
-    data["servers"][guarded.server.name]["host"]["deploy"] = [key]
-    path.write_text(yaml.safe_dump(data))
-    guarded.project.apply("production")
+    deploy = {"host": {"deploy": [checker.shell(f"cat {KEY}.pub")]}}
     try:
-        yield checker
+        with guarded.project.edited("all", {"servers": {guarded.server.name: deploy}}):
+            guarded.project.apply("production")
+            yield checker
     finally:
-        path.write_text(before)
         guarded.project.apply("production")
 
 

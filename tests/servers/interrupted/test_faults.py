@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from project import Project, copy_code
 from provisioned import STATE, Provisioned, machine
 from relay import Relay
@@ -87,7 +86,7 @@ def interrupt_dpkg(host: Provisioned) -> None:
     until = time.monotonic() + 200
     interrupt = "[ $(dpkg --audit | wc -l) -gt 20 ] && pkill -9 dpkg"
     while not host.succeeds(interrupt) and time.monotonic() < until:
-        time.sleep(0.1)
+        time.sleep(0.5)
     run.kill()
     run.communicate()
     host.ssh("pkill -9 apt-get; pkill -9 dpkg; true")
@@ -151,13 +150,9 @@ def test_a_removal_that_is_killed_is_finished_by_the_next_run(
     host: Provisioned, operation: str
 ) -> None:
     name = declared(host, f"leaving{len(operation)}")
-    path = host.project.directory / f"group_data/{name}.yml"
-    stays = path.read_text()
-    data = yaml.safe_load(stays)
-    data["sites"]["old"] = yaml.safe_load(stays)["sites"]["app"] | {"domain": f"old.{name}.test"}
-    path.write_text(yaml.safe_dump(data))
-    host.project.apply(name)
-    path.write_text(stays)
+    old = environment(host.server, f"old.{name}")["sites"]["app"]
+    with host.project.edited(name, {"sites": {"old": old}}):
+        host.project.apply(name)
     kill_after(host, name, f"{operation} old-{name}")
     heals(host, name)
     for left in (
@@ -172,13 +167,10 @@ def test_a_run_that_waits_for_dpkg_s_lock_goes_on(host: Provisioned) -> None:
     """Another apt holds it for some seconds."""
     other = "apt-get install -q -y --reinstall -o DPkg::Pre-Invoke::='sleep 6' tzdata"
     declared(host, "locked")
-    path = host.project.directory / "group_data/locked.yml"
-    data = yaml.safe_load(path.read_text())
-    data["sites"]["app"]["php_extensions"] = ["gmp"]
-    path.write_text(yaml.safe_dump(data))
     host.ssh(f"systemd-run --quiet --unit=other-apt {other}; sleep 1.5")
     assert host.succeeds("systemctl is-active other-apt")
-    heals(host, "locked")
+    with host.project.edited("locked", {"sites": {"app": {"php_extensions": ["gmp"]}}}):
+        heals(host, "locked")
 
 
 def test_a_database_server_that_cannot_start_is_a_clear_end(host: Provisioned) -> None:
@@ -203,16 +195,15 @@ def test_a_full_disk_leaves_the_old_files_and_what_serves(host: Provisioned) -> 
         " cp -a /root/redis/. /etc/redis;"
         " dd if=/dev/zero of=/etc/redis/filler bs=1k 2>/dev/null || true"
     )
-    path = host.project.directory / "group_data/full.yml"
-    path.write_text(path.read_text().replace("8mb", "9mb"))
-    run = host.project.pyinfra("full", "-y")
-    after = host.ssh(files)
-    host.ssh("umount /etc/redis; rm -r /root/redis")
-    assert run.code == 1
-    assert "No space left on device" in run.output
-    assert after == before
-    assert host.web.get("https://full.test/health").status == 200
-    heals(host, "full")
+    with host.project.edited("full", {"sites": {"app": {"redis": {"memory": "9mb"}}}}):
+        run = host.project.pyinfra("full", "-y")
+        after = host.ssh(files)
+        host.ssh("umount /etc/redis; rm -r /root/redis")
+        assert run.code == 1
+        assert "No space left on device" in run.output
+        assert after == before
+        assert host.web.get("https://full.test/health").status == 200
+        heals(host, "full")
 
 
 def test_a_connection_cut_in_mid_upload_changes_nothing_and_is_healed(
@@ -221,24 +212,18 @@ def test_a_connection_cut_in_mid_upload_changes_nothing_and_is_healed(
     """The text that was on its way is larger than what the wire lets through."""
     name = declared(host, "cut")
     host.project.apply(name)
-    path = host.project.directory / "group_data/cut.yml"
-    data = yaml.safe_load(path.read_text())
-    data["sites"]["app"]["env"] = {"NOTES": "x" * 400_000}
-    path.write_text(yaml.safe_dump(data))
     before = host.ssh(f"sha256sum /var/www/app-{name}/shared/.env")
-    with Relay(host.server.address, cut_to_server=300_000) as relay:
-        machines = host.project.directory / "group_data/all.yml"
-        usual = machines.read_text()
-        all = yaml.safe_load(usual)
-        all["servers"]["faults"]["ssh_config"] = str(relay.ssh_config(host.server, tmp_path))
-        machines.write_text(yaml.safe_dump(all))
-        run = host.project.pyinfra(name, "-y")
-        machines.write_text(usual)
-        assert relay.cuts
-    assert run.code == 1
-    assert host.ssh(f"sha256sum /var/www/app-{name}/shared/.env") == before
-    assert host.web.get(f"https://{name}.test/health").status == 200
-    heals(host, name)
+    long = {"sites": {"app": {"env": {"NOTES": "x" * 400_000}}}}
+    with host.project.edited(name, long):
+        with Relay(host.server.address, cut_to_server=300_000) as relay:
+            wire = {"ssh_config": str(relay.ssh_config(host.server, tmp_path))}
+            with host.project.edited("all", {"servers": {"faults": wire}}):
+                run = host.project.pyinfra(name, "-y")
+            assert relay.cuts
+        assert run.code == 1
+        assert host.ssh(f"sha256sum /var/www/app-{name}/shared/.env") == before
+        assert host.web.get(f"https://{name}.test/health").status == 200
+        heals(host, name)
 
 
 def test_a_server_that_reboots_in_mid_run_is_healed_by_the_next(host: Provisioned) -> None:
@@ -257,19 +242,28 @@ def test_a_server_that_reboots_in_mid_run_is_healed_by_the_next(host: Provisione
 # --- Templates that somebody has broken ---
 
 
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy for somebody to break."""
+    copy = tmp_path_factory.mktemp("repository")
+    for name in ("stagecraft", "tasks", "templates"):
+        copy_code(name, copy / name)
+    return copy
+
+
 @pytest.fixture
-def broken(host: Provisioned, tmp_path: Path) -> Any:
+def broken(host: Provisioned, repository: Path) -> Any:
     """Runs a repository in which a line was added to a template."""
 
     def run(template: str, line: str, *arguments: str) -> Any:
-        copy = tmp_path / "repository"
-        for name in ("stagecraft", "tasks", "templates"):
-            copy_code(name, copy / name)
-        text = (copy / "templates" / template).read_text()
-        (copy / "templates" / template).write_text(f"{text}{line}\n")
+        path = repository / "templates" / template
+        text = path.read_text()
+        path.write_text(f"{text}{line}\n")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("PYTHONPATH", str(copy))
-            return host.project.pyinfra("first", *arguments)
+            patch.setenv("PYTHONPATH", str(repository))
+            run = host.project.pyinfra("first", *arguments)
+        path.write_text(text)
+        return run
 
     return run
 
@@ -322,20 +316,15 @@ def test_what_a_service_does_not_start_with_is_put_back(
 def test_a_site_keeps_its_settings_when_a_service_that_they_name_fails(
     host: Provisioned, broken: Any
 ) -> None:
-    path = host.project.directory / "group_data/first.yml"
-    declared = path.read_text()
     settings = "sha256sum /var/www/app-first/shared/.env"
     before = host.ssh(settings)
-    path.write_text(declared.replace("domain:", "env: {NEW: value}\n    domain:", 1))
-    try:
+    with host.project.edited("first", {"sites": {"app": {"env": {"NEW": "value"}}}}):
         run = broken("redis/redis.conf.j2", "nonsense 1", "-y")
         assert run.code == 1
         assert "refused by redis-server" in run.output
         assert host.ssh(settings) == before
         assert host.project.apply("first")
         assert host.ssh(settings) != before
-    finally:
-        path.write_text(declared)
     host.project.apply("first")
     assert host.ssh(settings) == before
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-import yaml
 from isolation import as_user
 from provisioned import Provisioned, bound, quote
 from tampering import Guarded
@@ -68,21 +67,17 @@ def test_a_site_reaches_nothing_on_loopback_and_root_does(serving: Provisioned) 
 
 
 def test_what_a_site_declares_it_reaches_and_nothing_else(serving: Provisioned) -> None:
-    path = serving.project.directory / "group_data/staging.yml"
-    before = path.read_text()
-    data = yaml.safe_load(before)
-    data["sites"]["askpro"]["reach"] = ["127.0.0.1:6400", "[::1]:6402"]
-    path.write_text(yaml.safe_dump(data, sort_keys=False))
+    reach = ["127.0.0.1:6400", "[::1]:6402"]
     try:
-        plan = serving.project.plan("staging")
-        assert f"Reach | Limit what {SITE} connects to: reload" in plan
-        assert f"PHP-FPM | Run PHP-FPM of {SITE}: restart" in plan
-        assert serving.project.apply("staging") == plan
-        assert reached(serving, SITE) == [("127.0.0.1", 6400), ("[::1]", 6402)]
-        assert reached(serving, "shop-staging") == []
-        assert serving.project.plan("staging") == []
+        with serving.project.edited("staging", {"sites": {"askpro": {"reach": reach}}}):
+            plan = serving.project.plan("staging")
+            assert f"Reach | Limit what {SITE} connects to: reload" in plan
+            assert f"PHP-FPM | Run PHP-FPM of {SITE}: restart" in plan
+            assert serving.project.apply("staging") == plan
+            assert reached(serving, SITE) == [("127.0.0.1", 6400), ("[::1]", 6402)]
+            assert reached(serving, "shop-staging") == []
+            assert serving.project.plan("staging") == []
     finally:
-        path.write_text(before)
         serving.project.apply("staging")
     assert reached(serving, SITE) == []
 

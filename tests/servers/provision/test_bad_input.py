@@ -161,14 +161,11 @@ def test_a_collation_that_the_engine_does_not_have(
     request: pytest.FixtureRequest, lab: Lab, server: str
 ) -> None:
     host: Provisioned = request.getfixturevalue(server)
-    path = host.project.directory / "group_data/staging.yml"
-    declared, settings = path.read_text(), "sha256sum /var/www/askpro-staging/shared/.env"
+    settings = "sha256sum /var/www/askpro-staging/shared/.env"
     before = host.ssh(settings)
-    edit(host.project, "staging", "database:", "database:\n      collation: utf8mb4_nonsense_ci")
-    try:
+    site = {"database": {"collation": "utf8mb4_nonsense_ci"}}
+    with host.project.edited("staging", {"sites": {"askpro": site}}):
         runs = [host.project.pyinfra("staging", option) for option in ("--dry", "-y")]
-    finally:
-        path.write_text(declared)
     for run in runs:
         assert run.code == 1
         assert "has no utf8mb4_nonsense_ci for the charset utf8mb4; nothing was" in run.output

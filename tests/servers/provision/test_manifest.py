@@ -72,12 +72,10 @@ def declare(host: Provisioned, change: dict[str, object], *, without: str = "") 
 @pytest.fixture
 def host(trixie: Provisioned) -> Iterator[Provisioned]:
     """As declared before and after."""
-    path = trixie.project.directory / "group_data/staging.yml"
-    before = path.read_text()
-    yield trixie
-    path.write_text(before)
-    trixie.project.apply("staging")
-    assert trixie.project.plan("staging") == []
+    with trixie.project.edited("staging", {}):
+        yield trixie
+    if trixie.project.apply("staging"):
+        assert trixie.project.plan("staging") == []
 
 
 def there(host: Provisioned, path: str) -> bool:
@@ -238,13 +236,9 @@ def test_what_nginx_cannot_take_up_is_put_back(host: Provisioned) -> None:
 
 
 def test_the_plan_names_whom_the_restart_of_a_shared_service_interrupts(host: Provisioned) -> None:
-    machines = host.project.directory / "group_data/all.yml"
-    before = machines.read_text()
-    machines.write_text(before.replace("memory: 5%", "memory: 6%", 1))
-    try:
+    machine = {"database": {"memory": "6%"}}
+    with host.project.edited("all", {"servers": {host.server.name: machine}}):
         plan = host.project.plan("staging")
-    finally:
-        machines.write_text(before)
     assert "Database server | Run mariadb: restart, which interrupts production and staging" in plan
 
 

@@ -226,14 +226,11 @@ def test_a_run_ended_by_ctrl_c_shows_none_and_the_next_one_heals(leaks: Leaks) -
 
 def test_a_refused_tree_shows_no_secret_and_changes_nothing(trixie: Provisioned) -> None:
     """The new nginx tree holds password hashes beside the template that is wrong."""
-    settings = trixie.project.directory / "group_data/staging.yml"
-    before = settings.read_text()
     listing = "find /etc/nginx -type f -exec sha256sum {} + | sort"
     present = trixie.ssh(listing)
     trixie.ssh("echo 'nonsense;' > /etc/nginx/conf.d/foreign.conf")
-    settings.write_text(before.replace("upload_limit: 2M", "upload_limit: 3M"))
-    run = trixie.project.pyinfra("staging", "-y", "-vvv")
-    settings.write_text(before)
+    with trixie.project.edited("staging", {"sites": {"shop": {"upload_limit": "3M"}}}):
+        run = trixie.project.pyinfra("staging", "-y", "-vvv")
     trixie.ssh("rm /etc/nginx/conf.d/foreign.conf")
     assert run.code == 1
     assert "refused by nginx -t" in run.output

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-import yaml
 from pebble import REFUSED, Pebble
 from provisioned import Provisioned
 from web import Web
@@ -49,11 +50,8 @@ def test_renewal_is_certbots_own_timer_and_reaches_nginx(host: Provisioned, pebb
 def test_an_added_alias_is_issued_and_a_removed_one_dropped(
     host: Provisioned, pebble: Pebble
 ) -> None:
-    settings = host.project.directory / "group_data/staging.yml"
-    before = settings.read_text()
     added = f"beta.{DOMAIN}"
     pebble.resolve([added], host.server.address)
-    settings.write_text(before.replace(f"- www.{DOMAIN}", f"- www.{DOMAIN}\n    - {added}"))
     expected = [
         "nginx | Write the vhost of askpro-staging",
         "nginx | Run nginx: reload",
@@ -61,27 +59,29 @@ def test_an_added_alias_is_issued_and_a_removed_one_dropped(
         "Certificates from the ACME CA | Reload nginx with its certificates",
         "Manifest | Record what staging consists of",
     ]
-    assert host.project.plan("staging") == expected
-    assert host.project.apply("staging")[:3] == expected[:3]
+    with host.project.edited("staging", also(added)):
+        assert host.project.plan("staging") == expected
+        assert host.project.apply("staging")[:3] == expected[:3]
     assert served(host, pebble, added) == served(host, pebble)
-    settings.write_text(before)
     host.project.apply("staging")
     with pytest.raises(OSError):
         served(host, pebble, added)
     assert host.project.plan("staging") == []
 
 
+def also(name: str) -> dict[str, Any]:
+    """Settings with one more name of the site's."""
+    return {"sites": {"askpro": {"aliases": [f"www.{DOMAIN}", name]}}}
+
+
 def test_a_name_that_does_not_lead_here_is_found_before_the_ca_is_asked(
     host: Provisioned, pebble: Pebble
 ) -> None:
-    settings = host.project.directory / "group_data/staging.yml"
-    before = settings.read_text()
     elsewhere = f"elsewhere.{DOMAIN}"
     pebble.resolve([elsewhere], pebble.server.address)
     serial = served(host, pebble)
-    settings.write_text(before.replace(f"- www.{DOMAIN}", f"- www.{DOMAIN}\n    - {elsewhere}"))
-    run = host.project.pyinfra("staging", "-y")
-    settings.write_text(before)
+    with host.project.edited("staging", also(elsewhere)):
+        run = host.project.pyinfra("staging", "-y")
     assert run.code == 1
     assert f"http://{elsewhere}/" in run.output
     assert f"point {elsewhere} in DNS" in run.output
@@ -92,16 +92,12 @@ def test_a_name_that_does_not_lead_here_is_found_before_the_ca_is_asked(
 
 
 def test_certbot_gives_up_what_becomes_self_signed(bookworm: Provisioned) -> None:
-    settings = bookworm.project.directory / "group_data/staging.yml"
-    before = settings.read_text()
-    declared = yaml.safe_load(before)
-    declared["sites"]["shop"]["tls"]["issuer"] = "selfsigned"
-    settings.write_text(yaml.safe_dump(declared, sort_keys=False))
-    changed = bookworm.project.apply("staging")
+    self_signed = {"sites": {"shop": {"tls": {"issuer": "selfsigned"}}}}
+    with bookworm.project.edited("staging", self_signed):
+        changed = bookworm.project.apply("staging")
+        assert bookworm.project.plan("staging") == []
     assert any(name.endswith("Stop renewing the certificate of shop-staging") for name in changed)
     assert "shop" not in bookworm.ssh("ls /etc/letsencrypt/renewal /etc/letsencrypt/live")
-    assert bookworm.project.plan("staging") == []
-    settings.write_text(before)
     bookworm.project.apply("staging")
 
 
@@ -110,12 +106,9 @@ def test_certbot_gives_up_what_becomes_self_signed(bookworm: Provisioned) -> Non
 
 def test_a_refusal_leaves_the_site_its_certificate(bookworm: Provisioned, pebble: Pebble) -> None:
     pebble.resolve([REFUSED, *bookworm.site().domains], bookworm.server.address)
-    settings = bookworm.project.directory / "group_data/staging.yml"
-    before = settings.read_text()
     serial = served(bookworm, pebble)
-    settings.write_text(before.replace(f"- www.{DOMAIN}", f"- www.{DOMAIN}\n    - {REFUSED}"))
-    run = bookworm.project.pyinfra("staging", "-y")
-    settings.write_text(before)
+    with bookworm.project.edited("staging", also(REFUSED)):
+        run = bookworm.project.pyinfra("staging", "-y")
     assert run.code == 1
     assert "askpro-staging keeps its present certificate" in run.output
     assert served(bookworm, pebble) == serial

@@ -8,7 +8,6 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-import yaml
 from judges import issues_of_gixy
 from provisioned import Provisioned, quote
 
@@ -53,22 +52,14 @@ switch_theme('plain');
 
 @pytest.fixture(scope="module")
 def wordpress(trixie: Provisioned) -> Iterator[Provisioned]:
-    settings = trixie.project.directory / "group_data/staging.yml"
-    before = settings.read_text()
-    declared = yaml.safe_load(before)
-    declared["sites"]["shop"] |= {
-        "entry": "php-files",
-        "no_php": ["wp-includes"],
-        "shared": ["wp-content/uploads"],
-    }
-    trixie.project.write(staging=declared)
+    site = {"entry": "php-files", "no_php": ["wp-includes"], "shared": ["wp-content/uploads"]}
     try:
-        trixie.project.apply("staging")
-        release(trixie)
-        yield trixie
+        with trixie.project.edited("staging", {"sites": {"shop": site}}):
+            trixie.project.apply("staging")
+            release(trixie)
+            yield trixie
     finally:
         trixie.switch(trixie.site("shop"), "releases/placeholder")
-        settings.write_text(before)
         trixie.project.apply("staging")
         trixie.ssh(f"rm -rf {HOME}/releases/wordpress {HOME}/shared/storage/public")
         drop = "SELECT CONCAT('DROP TABLE ', table_schema, '.', table_name, ';')"

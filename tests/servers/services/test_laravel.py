@@ -211,16 +211,14 @@ def test_clearing_the_cache_loses_no_job_and_no_session(host: Provisioned) -> No
 
 
 def test_the_portal_is_404_while_its_flag_is_off(host: Provisioned) -> None:
-    settings = host.project.directory / "group_data/staging.yml"
-    before = settings.read_text()
-    settings.write_text(before.replace("customer_portal: true", "customer_portal: false"))
-    assert host.project.plan("staging") == [
-        f"App settings | Write {HOME}/shared/.env",
-        "Manifest | Record what staging consists of",
-    ]
-    host.project.apply("staging")
+    off = {"sites": {"askpro": {"features": {"customer_portal": False}}}}
+    with host.project.edited("staging", off):
+        assert host.project.plan("staging") == [
+            f"App settings | Write {HOME}/shared/.env",
+            "Manifest | Record what staging consists of",
+        ]
+        host.project.apply("staging")
     assert host.web.get(f"{SITE}/portal", login=host.qa).status == 404
-    settings.write_text(before)
     host.project.apply("staging")
     assert host.web.get(f"{SITE}/portal", login=host.qa).status == 200
 

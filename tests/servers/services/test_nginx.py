@@ -108,21 +108,21 @@ def test_dots_elsewhere_are_no_dot_segments(host: Provisioned) -> None:
 
 def test_admin_is_open_to_addresses_on_the_allow_list(trixie: Provisioned) -> None:
     us = trixie.ssh("echo ${SSH_CLIENT%% *}")
-    shop = trixie.project.directory / "group_data/staging.yml"
-    closed = shop.read_text()
-    shop.write_text(closed.replace("198.51.100.0/24", us))
+    shop = {"protect": {"admin_allow": [us]}}
     try:
-        assert trixie.project.apply("staging") == [
-            "nginx | Write the vhost of shop-staging",
-            "nginx | Run nginx: reload",
-            "Manifest | Record what staging consists of",
-        ]
-        assert reached_app(trixie.web.get(f"{SHOP}/admin"))
-        from_itself = "curl -sk -o /dev/null -w '%{http_code}' --resolve shop.test:443:127.0.0.1"
-        trixie.ssh("apt-get install -q -y --no-install-recommends curl")
-        assert trixie.ssh(f"{from_itself} https://shop.test/admin") == "403"
+        with trixie.project.edited("staging", {"sites": {"shop": shop}}):
+            assert trixie.project.apply("staging") == [
+                "nginx | Write the vhost of shop-staging",
+                "nginx | Run nginx: reload",
+                "Manifest | Record what staging consists of",
+            ]
+            assert reached_app(trixie.web.get(f"{SHOP}/admin"))
+            from_itself = (
+                "curl -sk -o /dev/null -w '%{http_code}' --resolve shop.test:443:127.0.0.1"
+            )
+            trixie.ssh("apt-get install -q -y --no-install-recommends curl")
+            assert trixie.ssh(f"{from_itself} https://shop.test/admin") == "403"
     finally:
-        shop.write_text(closed)
         trixie.project.apply("staging")
     assert trixie.web.get(f"{SHOP}/admin").status == 403
 

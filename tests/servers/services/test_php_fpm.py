@@ -5,7 +5,6 @@ from __future__ import annotations
 from posixpath import dirname
 
 import pytest
-import yaml
 from provisioned import Provisioned
 from web import under_load
 
@@ -50,17 +49,10 @@ def test_every_site_has_a_master_and_so_an_opcache_of_its_own(host: Provisioned)
 
 def test_an_extension_of_one_site_is_loaded_by_all_that_read_it(host: Provisioned) -> None:
     """Debian enables it for every instance of the version."""
-    path = host.project.directory / "group_data/staging.yml"
-    before = path.read_text()
-    data = yaml.safe_load(before)
-    data["sites"]["shop"]["php_extensions"] = ["gmp"]
-    path.write_text(yaml.safe_dump(data))
-    try:
+    with host.project.edited("staging", {"sites": {"shop": {"php_extensions": ["gmp"]}}}):
         planned = host.project.plan("staging")
         assert host.project.apply("staging") == planned
         assert host.project.plan("staging") == []
-    finally:
-        path.write_text(before)
     assert planned[0] == "Packages | Install Debian packages"
     sites = ("askpro-staging", "shop-staging")
     assert {f"PHP-FPM | Run PHP-FPM of {site}: reload" for site in sites} <= {*planned}

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from console import Console
 from project import Project
 from provisioned import STATE
 from watcher import Way, one_login, watching
 
-from stagecraft.nspawn import containers, network
+from stagecraft.nspawn import network
 from stagecraft.nspawn.lab import Lab
 from stagecraft.nspawn.server import Server
 
@@ -26,7 +27,7 @@ VERB = "bootstrap.py"
 
 
 @dataclass
-class Bare:
+class Bare(Console):
     """A server that was just rented, and its operator's projects."""
 
     server: Server
@@ -91,15 +92,6 @@ class Bare:
         except FileNotFoundError:
             return ""
 
-    def shell(self, command: str) -> str:
-        """A command as root, by no way that a run could close; what it printed."""
-        into = ["nsenter", f"--target={containers.leader(self.server.root)}", "--all"]
-        done = subprocess.run(
-            [*into, "sh", "-c", command], capture_output=True, text=True, timeout=500
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
     @property
     def armed(self) -> bool:
         return (self.server.root / "var/lib/stagecraft/revert").is_dir()
@@ -120,11 +112,14 @@ class Bare:
 
 
 def await_(condition: Callable[[], object], seconds: float) -> float:
-    """The seconds until the condition held."""
-    began = time.monotonic()
+    """The seconds until the condition held. What takes long to ask is asked less often, so that
+    whoever is waited for has the machine."""
+    began = asked = time.monotonic()
     while not condition():
+        took = time.monotonic() - asked
         assert time.monotonic() - began < seconds, f"not within {seconds} s"
-        time.sleep(0.005)
+        time.sleep(max(0.005, 3 * took))
+        asked = time.monotonic()
     return time.monotonic() - began
 
 

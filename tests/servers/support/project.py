@@ -9,7 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,12 @@ def copy_code(name: str, target: Path) -> None:
     shutil.copytree(REPOSITORY / name, target, ignore=shutil.ignore_patterns("__pycache__"))
 
 
+def merged(value: Any, changes: Any) -> Any:
+    if not isinstance(value, Mapping) or not isinstance(changes, Mapping):
+        return changes
+    return value | {key: merged(value.get(key), change) for key, change in changes.items()}
+
+
 class Project:
     """Where a test runs pyinfra; `resolver` is the DNS server that its runs ask, if not ours."""
 
@@ -93,6 +100,18 @@ class Project:
             if name != "all":
                 inventory = INVENTORY.format(name=name, root=str(self.directory))
                 (self.directory / f"inventories/{name}.py").write_text(inventory)
+
+    @contextmanager
+    def edited(self, name: str, changes: Mapping[str, Any]) -> Iterator[None]:
+        """group_data/<name>.yml with these changes in it, mapping by mapping, while this lasts."""
+        path = self.directory / f"group_data/{name}.yml"
+        before = path.read_text()
+        data = merged(yaml.safe_load(before), changes)
+        path.write_text(yaml.safe_dump(data, sort_keys=False))
+        try:
+            yield
+        finally:
+            path.write_text(before)
 
     def pyinfra(
         self, environment: str, *arguments: str, verb: str = "deploy.py", timeout: float = 300

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 from _pytest.mark import ParameterSet
+from console import Console
 from project import Project
 from provisioned import STATE
 
 from stagecraft import known_records
 from stagecraft.drift import CHECK
 from stagecraft.drift.findings import THEN, Finding, Report
-from stagecraft.drift.order import in_order
+from stagecraft.drift.judging.order import in_order
 from stagecraft.facts.as_found import AsFound
 from stagecraft.known_records import KnownRecords
-from stagecraft.nspawn import containers
 from stagecraft.nspawn.lab import Lab
 from stagecraft.nspawn.server import Server
 from stagecraft.paths import AS_FOUND
@@ -29,21 +29,12 @@ from stagecraft.settings import read
 
 
 @dataclass
-class Guarded:
+class Guarded(Console):
     """A bootstrapped server with staging and production, and the project they come from."""
 
     server: Server
     project: Project
     lab: Lab
-
-    def shell(self, command: str) -> str:
-        """A command as root, by no way that is logged as a login; what it printed."""
-        into = ["nsenter", f"--target={containers.leader(self.server.root)}", "--all"]
-        done = subprocess.run(
-            [*into, "sh", "-c", command], capture_output=True, text=True, timeout=300
-        )
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        return done.stdout.strip()
 
     def as_if_bootstrapped(self) -> None:
         """Notes what bootstrap.py would have found on a throwaway server: its network's unit."""

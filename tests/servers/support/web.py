@@ -147,13 +147,13 @@ def _data(frames: BinaryIO) -> Iterator[bytes]:
 
 @contextmanager
 def under_load(web: Web, url: str) -> Iterator[list[int]]:
-    """Four clients ask for the URL again and again; the list has the status of each answer, and is
-    complete when the block ends."""
+    """Four clients ask for the URL again and again, with pauses that leave the machine to others;
+    the list has the status of each answer, and is complete when the block ends."""
     statuses: list[int] = []
     over = Event()
 
     def ask(_: int) -> None:
-        while not over.is_set():
+        while not over.wait(0.02):
             statuses.append(web.get(url).status)
 
     with ThreadPoolExecutor(4) as clients:

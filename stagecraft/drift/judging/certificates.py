@@ -1,0 +1,83 @@
+"""Certificates: whether nginx serves the ones on disk, and how long they last."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from stagecraft.drift.findings import Class, Finding, Kind, Severity
+from stagecraft.drift.judging.remedies import run
+from stagecraft.drift.judging.wearing import DAY, days
+from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.facts.certificates import SELF_SIGNED_MARGIN
+from stagecraft.facts.lifetimes import Lifetime, LifetimesFact
+from stagecraft.run import this_run
+from stagecraft.services import Nginx
+from stagecraft.settings import Environment, Site
+
+SERVED = Kind(Class.RUNNING, "certificate")
+LIFETIME = Kind(Class.WEARING, "certificate", "renewed in time")
+
+OVERDUE = 0.3
+"""certbot renews when a third of the lifetime is left, and tries twice a day."""
+
+SOON = 7 * DAY
+"""Of a self-signed one, which only a run renews."""
+
+
+def lifetimes(environment: Environment) -> list[tuple[Site, Lifetime]]:
+    """Of each site that has a certificate."""
+    sites = environment.sites
+    found = ask(
+        LifetimesFact, sites=[[Nginx(site.name).certificate, site.domain] for site in sites]
+    )
+    return [(site, found[site.domain]) for site in sites if site.domain in found]
+
+
+def served_certificates(declared: Declared) -> Iterator[Finding]:
+    """Each site's own, asked for on the server itself; not where the site's link leads elsewhere,
+    which is another finding."""
+    apart = this_run().displaced()
+    for site, lifetime in lifetimes(declared.environment):
+        if Nginx(site.name).certificate not in apart:
+            yield from stale(site, lifetime)
+
+
+def stale(site: Site, lifetime: Lifetime) -> Iterator[Finding]:
+    if lifetime.served and lifetime.served != lifetime.fingerprint:
+        yield SERVED.finding(
+            site.domain,
+            expected=f"nginx serves the one in {Nginx(site.name).certificate}",
+            found="it still serves another one, which it loaded earlier",
+            remedy="nginx -t && systemctl reload nginx.service",
+            environment=site.environment,
+        )
+
+
+def certificate_lifetimes(declared: Declared) -> Iterator[Finding]:
+    environment = declared.environment
+    for site, lifetime in lifetimes(environment):
+        issued = environment.issuers[site.tls.issuer].directory is not None
+        yield from worn(site, lifetime, time.time(), issued=issued)
+
+
+def worn(site: Site, lifetime: Lifetime, now: float, *, issued: bool) -> Iterator[Finding]:
+    """`issued` says that a CA has issued it, and certbot renews it."""
+    seconds = lifetime.ends - now
+    if seconds <= 0:
+        severity, found = Severity.CRITICAL, f"it expired {days(-seconds)} ago"
+    elif issued and lifetime.left(now) < OVERDUE:
+        severity, found = Severity.HIGH, f"{days(seconds)} left, and it was not renewed"
+    elif not issued and seconds < SELF_SIGNED_MARGIN:
+        severity = Severity.HIGH if seconds < SOON else Severity.LOW
+        found = f"{days(seconds)} left"
+    else:
+        return
+    by_certbot = "certbot renew && journalctl -u certbot.service"
+    yield LIFETIME.finding(
+        site.domain,
+        severity=severity,
+        found=found,
+        remedy=by_certbot if issued and seconds > 0 else run(site.environment),
+        environment=site.environment,
+    )

@@ -1,0 +1,216 @@
+"""What a run of deploy.py would change."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any, TypeGuard
+
+from stagecraft.drift.findings import THEN, Cause, Class, Coverage, Finding, Kind, Severity
+from stagecraft.drift.judging.cause import cause
+from stagecraft.drift.judging.remedies import run, set_aside
+from stagecraft.drift.judging.unmanaged.locations import refresh_of
+from stagecraft.drift.looking.plan import Step, plan
+from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.facts.files import Contents, Entry, Fingerprints, becoming
+from stagecraft.facts.reading import Fact
+from stagecraft.operations import access
+from stagecraft.operations.diff import Keys, Texts, describe
+from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
+from stagecraft.operations.services import Condition
+from stagecraft.run import this_run
+from stagecraft.seen import Place, Seen, State
+from stagecraft.services import NGINX, Services
+from stagecraft.settings import Environment
+
+OPERATION = Kind(Class.MANAGED, "operation", "nothing to do")
+
+DOORS = frozenset({"access", "account", "firewall", "host key", "reach", "sshd setting"})
+"""Kinds of what decides who gets in, or from one site to its neighbours."""
+
+DOOR_TREES = frozenset({access.TREE, "firewall", "sudo"})
+
+
+def managed(declared: Declared) -> Iterator[Finding | Coverage]:
+    """The plan of deploy.py, by the things that it would change."""
+    steps = plan()
+    differences = explained(steps)
+    texts = read_texts(differences)
+    findings = [finding(seen, declared, texts) for seen in differences]
+    silent = [step for step in steps if step.changes and step.seen is None]
+    findings += [by_name(step, declared.environment.name) for step in silent]
+    yield from findings
+    this = this_run()
+    total = len(this.manifest.declared_paths) + len({state.name for state in this.states()})
+    yield Coverage(declared=total - len(findings), total=total)
+
+
+def explained(steps: Iterable[Step]) -> list[Seen]:
+    """What differs, each thing once, without what only follows from another."""
+    differences = {
+        (seen.kind, seen.thing): seen for step in steps if step.changes for seen in step.differences
+    }
+    return [seen for seen in differences.values() if not follows(seen, differences)]
+
+
+def follows(seen: Seen, differences: Iterable[tuple[str, str]]) -> bool:
+    """Whether it cannot stand because of another difference: of a unit that is down nothing can be
+    told, and one that is not there has lost its package or its file."""
+    if not isinstance(seen, State):
+        return False
+    if seen.kind == "service" and not seen.found:
+        return any(
+            kind == "package" or (kind == "file" and thing.endswith(f"/{seen.thing}"))
+            for kind, thing in differences
+        )
+    return ("service", seen.through) in differences
+
+
+def read_texts(differences: Iterable[Seen]) -> Texts:
+    """One question for each user who reads, and none where no file differs. A link in the place of
+    a file is not read: it may lead to a secret."""
+    files = [seen for seen in differences if readable(seen)]
+    texts: dict[str, str | Keys] = {}
+    for (user, secret), places in groupby(sorted(files, key=reader), key=reader):
+        paths = [place.node.path for place in places]
+        fact: type[Fact[Any]] = Fingerprints if secret else Contents
+        texts |= ask(fact, paths=paths, user=user)
+    return texts
+
+
+def readable(seen: Seen) -> TypeGuard[Place]:
+    """Whether there are two texts to compare."""
+    if not isinstance(seen, Place) or seen.entry is None:
+        return False
+    return isinstance(seen.node, File) and seen.entry.kind == "file"
+
+
+def reader(place: Place) -> tuple[str, bool]:
+    return place.user, isinstance(place.node, File) and place.node.secret
+
+
+def finding(seen: Seen, declared: Declared, texts: Texts) -> Finding:
+    moved = cause(seen, declared.records.values())
+    if isinstance(seen, State):
+        expected = str(seen.declared) or "nothing"
+        present = str(seen.found) or "missing"
+    else:
+        expected, present = wanted(seen.node), found(seen.node, seen.entry)
+    remedy = run(declared.environment.name)
+    return Finding(
+        class_=Class.MANAGED,
+        severity=severity(seen, declared, moved),
+        kind=seen.kind,
+        thing=seen.thing,
+        environment=owner(seen, declared.environment),
+        expected=expected,
+        found=present,
+        remedy=replacement(seen, remedy) or remedy,
+        refresh=refresh_of(seen.thing) if isinstance(seen, Place) else "",
+        cause=moved,
+        diff=diff(seen, texts),
+    )
+
+
+def by_name(step: Step, environment: str) -> Finding:
+    """Of a step that tells nothing but that it would change something."""
+    found = "a run would change it"
+    return OPERATION.finding(
+        step.name, found=found, remedy=run(environment), environment=environment
+    )
+
+
+def replacement(seen: Seen, run: str) -> str:
+    """The remedy where a run refuses to replace what stands there: it may hold somebody's files,
+    where a link leads may be what was in the directory, and root cannot. Empty where the run does
+    it."""
+    if not isinstance(seen, Place) or seen.entry is None:
+        return ""
+    if seen.entry.attributes:
+        return f"chattr -{seen.entry.attributes} {seen.node.path}{THEN}{run}"
+    match seen.node, seen.entry.kind:
+        case Directory(path, user, group, mode, acl), "link":
+            made = f"rm {path} && install -d -o {user} -g {group} -m {mode} {path}"
+            made += f" && setfacl -m {','.join(acl)} {path}" if acl else ""
+            return shlex.join([*becoming(seen.user), "sh", "-c", made])
+        case (Directory(), "directory") | (Vacant(), _):
+            return ""
+        case (Directory(), _) | (_, "directory"):
+            return f"{set_aside(seen.node.path, seen.user)}{THEN}{run}"
+    return ""
+
+
+def severity(seen: Seen, declared: Declared, moved: Cause | None) -> Severity:
+    """That the files moved on, the server's own record says, which is not asked where it matters
+    who gets in."""
+    if isinstance(seen, Place):
+        critical = seen.tree in DOOR_TREES
+    elif seen.kind == "service":
+        runs = isinstance(seen.found, Condition) and seen.found.runs
+        environment = declared.environment
+        vital = {NGINX, environment.server.engine.unit}.union(
+            *(Services(site.name).vital for site in environment.sites)
+        )
+        critical = seen.thing in vital and not runs
+    elif seen.kind.startswith("database"):
+        critical = not seen.found
+    else:
+        critical = seen.kind in DOORS
+    if moved == Cause.FILES:
+        return Severity.HIGH if critical else Severity.LOW
+    return Severity.CRITICAL if critical else Severity.HIGH
+
+
+def owner(seen: Seen, environment: Environment) -> str:
+    """The environment, or nothing for what belongs to the whole machine."""
+    text = seen.tree if isinstance(seen, Place) else seen.thing
+    sites = environment.sites
+    logins = {f"{user}@localhost" for s in sites for user in s.database.users}
+    own = text in {site.database.name for site in sites} | logins
+    return environment.name if own or any(site.name in text for site in sites) else ""
+
+
+# --- In words ---
+
+
+def wanted(node: Node) -> str:
+    match node:
+        case Link():
+            return f"a link to {node.target}"
+        case Absent() | Vacant():
+            return "nothing"
+        case Sealed(recorded=""):
+            return "a file that no run has applied yet"
+        case Directory():
+            return f"a directory of {node.user}:{node.group}, mode {node.mode}"
+    origin = f", from {node.origin}" if node.origin else ""
+    return f"a file of {node.user}:{node.group}, mode {node.mode}{origin}"
+
+
+def found(node: Node, entry: Entry | None) -> str:
+    """What is wrong with what stands there."""
+    if entry is None:
+        return "missing"
+    if isinstance(node, (Absent, Vacant)) or entry.kind != node.index_line()[0]:
+        return f"a {entry.kind} of {entry.user}:{entry.group}, mode {entry.mode}"
+    if isinstance(node, Link):
+        return f"a link to {entry.target}"
+    return ", ".join(wrong(node, entry))
+
+
+def wrong(node: File | Directory, entry: Entry) -> Iterator[str]:
+    if isinstance(node, File) and entry.sha256 != node.sha256:
+        yield "different content"
+    if (entry.user, entry.group) != (node.user, node.group):
+        yield f"owner {entry.user}:{entry.group}"
+    if entry.mode != node.mode:
+        yield f"mode {entry.mode}"
+    acl = frozenset(node.acl) if isinstance(node, Directory) else frozenset()
+    if entry.acl != acl:
+        yield f"the ACL {', '.join(sorted(entry.acl)) or 'is gone'}"
+
+
+def diff(seen: Seen, texts: Texts) -> tuple[str, ...]:
+    """The lines that differ, of a secret the names of its keys."""
+    return tuple(describe(seen.node, seen.entry, texts)) if readable(seen) else ()

@@ -1,0 +1,74 @@
+"""The order in which findings are put right. Followed from top to bottom, no remedy brings to life
+what a later one removes: a reload would load another file that nobody declared, and a run that
+starts a service, too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, groupby
+from operator import attrgetter
+
+from stagecraft.drift.findings import MOUNT, PACKAGE_FILE, THEN, Cause, Class, Finding, Kind
+
+AFTER_THE_RUN = Kind(Class.RUNNING, "service", "run what is declared")
+
+RUN, LAST = 2, 3
+"""The last two steps."""
+
+
+def in_order(
+    findings: Iterable[Finding], waived: Callable[[Finding], bool] = lambda _: False
+) -> list[Finding]:
+    """Server by server, those of the worst first, as they are to be put right."""
+    by_server = groupby(sorted(findings, key=attrgetter("server")), attrgetter("server"))
+    servers = [sorted(group, key=place_in_line) for _, group in by_server]
+    servers.sort(key=lambda group: min((f.severity.rank, f.server) for f in group))
+    return [finding for group in servers for finding in refreshed(group, waived)]
+
+
+def place_in_line(finding: Finding) -> tuple[int, bool, int, bool, str]:
+    """The worst first, but for its step and for what a run needs; and a run before a command that
+    takes up less."""
+    return (
+        step(finding),
+        THEN not in finding.remedy,
+        finding.severity.rank,
+        finding.class_ != Class.MANAGED,
+        finding.id,
+    )
+
+
+def step(finding: Finding) -> int:
+    """What services load is put right before anything has them load it: first what is removed,
+    then packages' files, which others may include, then what a run writes and takes up. What is
+    mounted over programs goes first: commands may need them."""
+    if THEN in finding.remedy:
+        return RUN
+    if finding.kind == MOUNT.name:
+        return 0
+    if not finding.refresh or finding.cause == Cause.FILES:
+        return LAST
+    if finding.class_ == Class.MANAGED:
+        return RUN
+    return 1 if finding.kind == PACKAGE_FILE.name else 0
+
+
+def refreshed(findings: list[Finding], waived: Callable[[Finding], bool]) -> Iterator[Finding]:
+    """The findings of a server, and after all that services load the commands that have them load
+    it again. A run takes up only what it has written."""
+    early = [finding for finding in findings if step(finding) < LAST and not waived(finding)]
+    commands = [f.refresh.split(" && ") for f in early if step(f) < RUN and f.refresh]
+    refreshes = " && ".join(dict.fromkeys(chain(*commands)))
+    for finding in findings:
+        if not refreshes or finding is not early[-1]:
+            yield finding
+        elif step(finding) == RUN:
+            yield finding
+            yield AFTER_THE_RUN.finding(
+                "all that load the files above",
+                found="they may have loaded files that are removed by then",
+                remedy=refreshes,
+            ).model_copy(update={"server": finding.server})
+        else:
+            remedy = f"{finding.remedy} && {refreshes}"
+            yield finding.model_copy(update={"remedy": remedy})

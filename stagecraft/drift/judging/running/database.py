@@ -1,0 +1,74 @@
+"""Variables of the database server that somebody has set while it runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from stagecraft.drift.findings import Class, Finding, Kind
+from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.engines import Engine
+from stagecraft.facts.variables import HIDDEN, Variable, VariablesFact
+
+VARIABLE = Kind(Class.RUNNING, "database variable")
+
+REPLICATION = re.compile(r"gtid_(slave|replica|binlog)_")
+"""Where a replica has got to, which it sets itself."""
+
+UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+WORDS = {"on": "1", "true": "1", "yes": "1", "off": "0", "false": "0", "no": "0"}
+
+
+def database_variables(declared: Declared) -> Iterator[Finding]:
+    """`SET GLOBAL`, which the next start forgets; set back to what it was, it is none."""
+    engine = declared.settings.engine
+    variables = ask(VariablesFact, engine=engine.name)
+    return changed(variables, engine)
+
+
+def changed(variables: Iterable[Variable], engine: Engine) -> Iterator[Finding]:
+    for variable in variables:
+        expected = variable.default if variable.configured is None else variable.configured
+        if REPLICATION.match(variable.name) or same(variable.value, expected):
+            continue
+        if engine.notes_sessions and expected is None and variable.value != HIDDEN:
+            continue  # no option: it was SET SESSION
+        yield VARIABLE.finding(
+            variable.name,
+            expected=at_start(expected, variable),
+            found=f"was set to {variable.value} while the server runs",
+            remedy=remedy(variable, expected, engine),
+            since=variable.since,
+            who=variable.who,
+        )
+
+
+def at_start(expected: str | None, variable: Variable) -> str:
+    if expected is None or variable.value == HIDDEN:
+        return "the value at the start of the server"
+    where = "the default" if variable.configured is None else "by its options"
+    return f"{expected or 'nothing'}, {where}"
+
+
+def same(value: str, expected: str | None) -> bool:
+    return expected is not None and value != HIDDEN and plain(value) == plain(expected)
+
+
+def plain(value: str) -> str:
+    """`1203M` as the bytes that the server says, ON as 1."""
+    value = value.lower()
+    if size := re.fullmatch(r"(\d+)([kmgt])", value):
+        return str(int(size[1]) * UNITS[size[2]])
+    if re.fullmatch(r"\d+\.\d+", value):
+        return f"{float(value):g}"
+    return WORDS.get(value, value)
+
+
+def remedy(variable: Variable, expected: str | None, engine: Engine) -> str:
+    """Some values no statement sets: a secret, and the name of a log that follows the host's."""
+    if variable.value == HIDDEN or (expected == "" and variable.name.endswith("_file")):
+        return f"systemctl restart {engine.unit}"
+    if expected is None:
+        return f'{engine.client} -e "SET GLOBAL {variable.name} = DEFAULT"'
+    literal = plain(expected) if plain(expected).isdigit() else f"'{expected}'"
+    return f'{engine.client} -e "SET GLOBAL {variable.name} = {literal}"'

@@ -1,0 +1,135 @@
+"""The kernel that runs, its settings, and what it has mounted over what is declared or over what
+packages have brought."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from collections.abc import Collection, Iterator
+
+from stagecraft.drift.findings import MOUNT, THEN, Class, Finding, Kind, Report, Severity
+from stagecraft.drift.judging.remedies import run
+from stagecraft.drift.judging.unmanaged.locations import refresh_of
+from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.facts.kernel import Kernel, KernelFact, Mount
+
+SETTING = Kind(Class.RUNNING, "kernel setting")
+KERNEL = Kind(Class.RUNNING, "kernel", "the newest installed kernel runs", Severity.LOW)
+
+A_DAY = 86400
+"""How soon a declared time of day for reboots comes."""
+
+WITHOUT_VOLUMES = ("/etc", "/usr")
+"""Nobody has a reason to mount anything there."""
+
+BY_SYSTEMD = frozenset({"/etc/machine-id"})
+"""Where / cannot be written while the machine boots."""
+
+
+def kernel(declared: Declared) -> Iterator[Finding]:
+    found, settings = ask(KernelFact), declared.settings.host
+    reboots = settings is not None and settings.upgrades.reboot != "never"
+    yield from set_by_hand(found)
+    yield from outdated(found, time.time(), reboots=reboots)
+
+
+def set_by_hand(kernel: Kernel) -> Iterator[Finding]:
+    """`sysctl -w`, which the next boot forgets."""
+    for setting in kernel.settings:
+        if number(setting.value) != number(setting.declared):
+            yield SETTING.finding(
+                setting.key,
+                expected=f"{setting.declared}, by {setting.path}",
+                found=f"is {setting.value} in the running kernel",
+                remedy=f"sysctl -w {setting.key}='{setting.declared}'",
+            )
+
+
+def number(value: str) -> str:
+    """Files write hexadecimal and tabs, where the kernel says decimal and spaces."""
+    words = value.split()
+    return " ".join(
+        str(int(word, 0)) if re.fullmatch(r"0[xX][0-9a-fA-F]+|[1-9]\d*|0", word) else word
+        for word in words
+    )
+
+
+def outdated(kernel: Kernel, now: float, *, reboots: bool) -> Iterator[Finding]:
+    """A newer kernel of the same flavour that waits for a reboot, longer than it should where the
+    machine reboots by itself."""
+    alike = [image for image in kernel.images if flavour(image) == flavour(kernel.running)]
+    newest = max(alike, key=by_version, default="")
+    if not newest or by_version(newest) <= by_version(kernel.running):
+        return
+    if reboots and now - kernel.images[newest] < A_DAY:
+        return
+    yield KERNEL.finding(
+        newest,
+        found=f"{kernel.running} runs until the next reboot",
+        remedy="reboot",
+        since=kernel.images[newest],
+    )
+
+
+def flavour(version: str) -> str:
+    """`6.1.0-40-cloud-amd64` → `-cloud-amd64`."""
+    return re.sub(r"^[^-]*(-\d+(?=-))?", "", version)
+
+
+def by_version(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version.removesuffix(flavour(version)))]
+
+
+# --- Mounts ---
+
+
+def mounts(declared: Declared) -> Iterator[Finding]:
+    return over_what_is_there(ask(KernelFact).mounts, declared)
+
+
+def over_what_is_there(mounted: Collection[Mount], declared: Declared) -> Iterator[Finding]:
+    targets = [mount.target for mount in mounted]
+    for target, mount in {mount.target: mount for mount in mounted}.items():
+        hides = any(lies_at(path, target) for path in declared.paths)
+        if is_watched(mount, declared, hides=hides):
+            quoted = shlex.quote(target)
+            remedy = " && ".join([f"umount {quoted}"] * targets.count(target))
+            if hides:
+                # What loads the files may run what was mounted: for a run to have them loaded
+                # again, they are marked as changed (their ctime is).
+                remedy += f" && find {quoted} -xdev -exec touch -ha {{}} +"
+                remedy += f"{THEN}{run(declared.environment.name)}"
+            yield MOUNT.finding(
+                target,
+                severity=Severity.CRITICAL if hides else Severity.HIGH,
+                found=f"{mount.root} of {mount.source} ({mount.type}) hides the files there",
+                remedy=remedy,
+                refresh="" if hides else refresh_of(target),
+            )
+
+
+def is_watched(mount: Mount, declared: Declared, *, hides: bool) -> bool:
+    """Not what the machine's own disks are mounted at, such as /boot, /var or /home."""
+    if mount.declared or mount.target in BY_SYSTEMD:
+        return False
+    if any(lies_at(mount.target, path) for path in (*WITHOUT_VOLUMES, *declared.paths)):
+        return True
+    return hides and mount.target.count("/") > 1
+
+
+def lies_at(path: str, place: str) -> bool:
+    """Whether the path is that place or below it."""
+    return f"{path}/".startswith(f"{place.rstrip('/')}/")
+
+
+def without_what_is_hidden(report: Report) -> Report:
+    """The report without the files that a mount shows in the place of others: what would be done to
+    them would be done to what is mounted."""
+    hidden = [found.thing for found in report.findings if found.kind == MOUNT.name]
+    findings = [
+        found
+        for found in report.findings
+        if found.kind == MOUNT.name or not any(lies_at(found.thing, place) for place in hidden)
+    ]
+    return report.model_copy(update={"findings": findings})

@@ -1,0 +1,93 @@
+"""Settings and users of Redis instances that are not those of their files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from stagecraft.drift.findings import Class, Finding, Kind, Severity
+from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.facts.redis import Instance, RedisFact
+from stagecraft.run import this_run
+from stagecraft.services import Redis
+
+SETTING = Kind(Class.RUNNING, "Redis setting")
+USER = Kind(Class.RUNNING, "Redis user", "as in its file", Severity.CRITICAL)
+
+BY_DEFAULT = {"replicaof": ""}
+"""What our files leave as it is, and who takes data away by Redis changes."""
+
+IMPLIED = {"sanitize-payload", "resetchannels"}
+"""What Redis adds to every user's rules."""
+
+UNITS = {"kb": 2**10, "mb": 2**20, "gb": 2**30}
+
+
+def redis_settings(declared: Declared) -> Iterator[Finding]:
+    """`CONFIG SET` and `ACL SETUSER`, which the next start forgets."""
+    for findings in differing(declared).values():
+        yield from findings
+
+
+def differing(declared: Declared) -> dict[str, list[Finding]]:
+    """By site; not where files are not as declared, which is another finding."""
+    sites = {site.name: site.environment for site in declared.environment.sites}
+    following = {service.unit for service in this_run().services if service.follows}
+    instances = {
+        site: list(differences(site, instance, sites[site]))
+        for site, instance in ask(RedisFact, sites=list(sites)).items()
+        if Redis(site).unit not in following
+    }
+    return {site: findings for site, findings in instances.items() if findings}
+
+
+def differences(site: str, instance: Instance, environment: str) -> Iterator[Finding]:
+    def differs(kind: Kind, name: str, found: str, expected: str = "") -> Finding:
+        return kind.finding(
+            f"{site} {name}",
+            expected=expected,
+            found=found,
+            remedy=f"systemctl restart {Redis(site).unit}",
+            environment=environment,
+        )
+
+    if instance.refuses:
+        yield differs(USER, "stagecraft", "missing, or with other rights", "lets the check log in")
+    if not instance.answers:
+        return
+    for key, expected in (BY_DEFAULT | instance.declared_settings).items():
+        now = instance.settings.get(key)
+        if now is not None and plain(now) != plain(expected):
+            yield differs(SETTING, key, f"is {now}", expected or "nothing")
+    for name in sorted(instance.users.keys() | instance.declared_users.keys()):
+        now_user, file_user = instance.users.get(name), instance.declared_users.get(name)
+        if now_user is None:
+            yield differs(USER, name, "missing")
+        elif file_user is None:
+            yield differs(USER, name, "may log in", "no such user")
+        elif rights(now_user, instance.categories) != rights(file_user, instance.categories):
+            yield differs(USER, name, "has other rights")
+
+
+def rights(rules: Iterable[str], categories: Mapping[str, set[str]]) -> tuple[bool, frozenset[str]]:
+    """What a user's rules come to, however Redis words them (before 7.2 in words of its own):
+    whether all commands are allowed or none, and the commands that are excepted from that, beside
+    the rules that are not about commands."""
+    everything, excepted, others = False, set[str](), set[str]()
+    for rule in rules:
+        allowed, name = rule[0] == "+", rule[1:]
+        if rule[0] not in "+-":
+            others.add(rule)
+        elif name == "@all":
+            everything, excepted = allowed, set()
+        else:
+            named = categories.get(name.removeprefix("@"), {name}) if name[0] == "@" else {name}
+            excepted = excepted - named if allowed == everything else excepted | named
+    whole = {name for name in excepted if name.partition("|")[0] not in excepted - {name}}
+    return everything, frozenset(whole | others - IMPLIED)
+
+
+def plain(value: str) -> str:
+    """`64mb` as the bytes that Redis says."""
+    size = re.fullmatch(r"(\d+)(kb|mb|gb)", value.lower())
+    return str(int(size[1]) * UNITS[size[2]]) if size else value

@@ -1,0 +1,242 @@
+"""Services that run older files than those on disk, older programs, or code of nobody's."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from math import inf
+from pathlib import PurePosixPath
+from posixpath import dirname
+
+from stagecraft.drift.findings import Class, Finding, Kind, Severity, Unconfirmed
+from stagecraft.drift.judging.remedies import shortened
+from stagecraft.drift.judging.running import redis
+from stagecraft.drift.judging.unmanaged.files import unexplained
+from stagecraft.drift.judging.unmanaged.locations import UNITS
+from stagecraft.drift.judging.unmanaged.packages import package_files
+from stagecraft.drift.looking.plan import require_plan
+from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.engines import ENGINES
+from stagecraft.facts.configuration import Configuration, ConfigurationFact
+from stagecraft.facts.processes import Processes, ProcessesFact
+from stagecraft.facts.units import UnitsFact
+from stagecraft.facts.unpackaged import UnpackagedFile, UnpackagedFilesFact
+from stagecraft.manifest import PathRecord
+from stagecraft.packages import php_version
+from stagecraft.run import this_run
+from stagecraft.seen import Service
+from stagecraft.services import FAIL2BAN, NGINX, PhpFpm, Redis, php_settings
+
+SERVICE = Kind(Class.RUNNING, "service", "runs what its files say")
+REPLACED_FILES = Kind(
+    Class.RUNNING, "replaced files", "runs the programs and libraries that are installed"
+)
+LOADED_CODE = Kind(
+    Class.RUNNING,
+    "loaded code",
+    "runs only code from packages, with only the variables of its unit",
+    Severity.CRITICAL,
+)
+
+
+LOADED_WHOLE = {
+    FAIL2BAN: ["/etc/fail2ban"],
+    **{engine.unit: [engine.directory] for engine in ENGINES.values()},
+}
+"""What services read when they start, and only then."""
+
+
+UNIT_FILE = re.compile(rf"{UNITS}/([^/]+\.service)")
+
+MANAGER = "init.scope"
+
+UNTIL_BOOT = re.compile(
+    "dbus|network|NetworkManager|ModemManager|wpa_supplicant|ifup|openvpn|docker|lxc|libvirt"
+    "|systemd-logind|user@|getty@|serial-getty@|emergency|rescue|rc-local|apt-daily"
+    "|unattended-upgrades"
+)
+"""Those that needrestart, too, leaves alone until the machine boots: with them go logins, the
+network or containers. Not a finding, since nobody would do anything about it."""
+
+
+# --- Configuration ---
+
+
+def services(declared: Declared) -> Iterator[Finding]:
+    """nginx and PHP-FPM by what their masters tell, the others by what systemd says of them; which
+    there are, the plan knows."""
+    require_plan()
+    loaded = ask(ProcessesFact).loaded
+    loads = {service.unit: loaded_by(service.unit, declared) for service in this_run().services}
+    configuration = ask(
+        ConfigurationFact, loads={unit: paths for unit, paths in loads.items() if paths}
+    )
+    told = {Redis(site).unit for site in redis.differing(declared)}
+    others = told_by_others(declared, configuration)
+    for service in this_run().services:
+        if service.follows or not service.present.running:
+            continue  # a file is not as declared, or it is down: that is what has to be said
+        if service.unit != NGINX and service.step and not reads_others(service, declared):
+            path = service.present.newer
+            if service.unit not in told and not others.keys() & {path, f"{path}/"}:
+                yield stale_service(service)
+            continue
+        since = loaded.get(service.unit, service.present.refreshed)
+        paths = configuration.loads.get(service.unit, {})
+        yield from stale_paths(service.unit, newer(paths, since, others))
+
+
+def reads_others(service: Service, declared: Declared) -> bool:
+    """Whether it is to take up what is not ours: another finding may tell of that."""
+    path = service.present.newer
+    loaded = (f"{top}/" for top in loaded_by(service.unit, declared))
+    return (
+        service.step == "reload"
+        and path not in declared.paths
+        and f"{path}/".startswith(tuple(loaded))
+    )
+
+
+def loaded_by(unit: str, declared: Declared) -> list[str]:
+    """Files and directories that the unit loads and that are not all ours. Of those that are, the
+    plan tells."""
+    for site in declared.environment.sites:
+        if unit == PhpFpm(site.name).unit:
+            return php_settings(php_version(site, declared.machine))
+    return LOADED_WHOLE.get(unit, [])
+
+
+def told_by_others(declared: Declared, configuration: Configuration) -> dict[str, float]:
+    """Paths of which other findings tell, and until when a change is theirs: that of a file is
+    also one of its directory, and of what is gone nobody knows when it went."""
+    records = [record for records in declared.records.values() for record in records.paths]
+    since = {path: at for paths in configuration.loads.values() for path, at in paths.items()}
+    told = told_by_files(declared) | dict.fromkeys(displaced(configuration, records), inf)
+    return with_directories({path: min(at, since.get(path, at)) for path, at in told.items()})
+
+
+def told_by_files(declared: Declared) -> dict[str, float]:
+    """The paths of files that nobody declared, or that are not as a package has brought them."""
+    changed = [f.thing for f in package_files(declared) if not isinstance(f, Unconfirmed)]
+    return unexplained(declared) | dict.fromkeys(changed, inf)
+
+
+def with_directories(paths: Mapping[str, float]) -> dict[str, float]:
+    """The paths, and their directories as of the latest change in each."""
+    found = dict(paths)
+    for path, moment in paths.items():
+        directory = f"{dirname(path)}/"
+        found[directory] = max(moment, found.get(directory, 0))
+    return found
+
+
+def newer(
+    paths: Mapping[str, float], loaded: float, others: Mapping[str, float]
+) -> dict[str, float]:
+    """Those that changed after they were loaded, by a change that no other finding tells."""
+    return {
+        path: changed
+        for path, changed in paths.items()
+        if changed > max(loaded, others.get(path, 0))
+    }
+
+
+def displaced(configuration: Configuration, records: Iterable[PathRecord]) -> set[str]:
+    """Of the files and links of nginx that runs have installed, whichever environment's, those that
+    it does not load as the runs left them. Of other services the plan tells."""
+    installed = [
+        record
+        for record in records
+        if record.kind in ("file", "link") and record.path.startswith("/etc/nginx/")
+    ]
+    standing = {record.path for record in installed if stands(record, configuration)}
+    return {record.path for record in installed} - standing
+
+
+def stands(record: PathRecord, configuration: Configuration) -> bool:
+    if record.kind == "link":
+        return record.path in configuration.loads.get(NGINX, {})
+    return configuration.sums.get(record.path) == record.value
+
+
+def stale_service(service: Service) -> Finding:
+    """One whose files systemd, or the service itself, has not read since they changed."""
+    reread = "systemctl daemon-reload && " if service.present.outdated else ""
+    remedy = f"{reread}systemctl {service.step} {service.unit}"
+    return stale(service.unit, service.present.newer or "its unit", remedy)
+
+
+def stale_paths(unit: str, newer: Mapping[str, float]) -> Iterator[Finding]:
+    if newer:
+        path = max(newer, key=newer.__getitem__)
+        test = "nginx -t && " if unit == NGINX else ""
+        step = "restart" if unit in LOADED_WHOLE else "reload"
+        yield stale(unit, path, f"{test}systemctl {step} {unit}", newer[path])
+
+
+def stale(unit: str, path: str, remedy: str, changed: float = 0) -> Finding:
+    removed = f"may still run what was removed from {path}"
+    edited = f"has not loaded {path} since it changed"
+    found = removed if path.endswith("/") else edited
+    return SERVICE.finding(unit, found=found, remedy=remedy, since=changed)
+
+
+# --- Programs and libraries ---
+
+
+def replaced_files(_: Declared) -> Iterator[Finding]:
+    """Services only: what a person runs in a session ends with it."""
+    yield from outdated(ask(ProcessesFact).deleted)
+
+
+def outdated(deleted: Mapping[str, frozenset[str]]) -> Iterator[Finding]:
+    for unit, paths in sorted(deleted.items()):
+        service = unit.endswith(".service") and not UNTIL_BOOT.match(unit)
+        if service or unit == MANAGER:
+            step = "daemon-reexec" if unit == MANAGER else f"restart {unit}"
+            names = sorted({PurePosixPath(path).name or "its program" for path in paths})
+            yield REPLACED_FILES.finding(
+                unit,
+                found=f"runs old ones that are gone from the disk: {shortened(names, 3)}",
+                remedy=f"systemctl {step}",
+            )
+
+
+def loaded_code(declared: Declared) -> Iterator[Finding]:
+    """A library that a drop-in had a service load stays in it when the drop-in is gone. Without
+    `host`, other services than ours are somebody else's affair."""
+    processes, files = ask(ProcessesFact), ask(UnpackagedFilesFact)
+    others = units_of_others(files, declared)
+    ours = {service.unit for service in this_run().services}
+    for found in foreign(processes, others, ask(UnitsFact).environment):
+        if declared.settings.host or found.thing in ours:
+            yield found
+
+
+def foreign(
+    processes: Processes, others: Set[str], environment: Collection[str]
+) -> Iterator[Finding]:
+    """`others` are units with code of their own, `environment` the variables that somebody has
+    systemd give to all units."""
+    for unit in sorted(processes.foreign.keys() | processes.variables.keys()):
+        name, at, _ = unit.partition("@")
+        template = f"{name}@.service" if at else unit
+        if {unit, template} & others or unit.startswith("user@"):
+            continue
+        code = sorted(processes.foreign.get(unit, ()))
+        variables = sorted(processes.variables.get(unit, ()))
+        found = [f"has loaded {path}, which is in no package" for path in code]
+        found += [f"runs with {variable}, which its unit does not set" for variable in variables]
+        # Without what systemd would give it again.
+        forget = f"systemctl unset-environment {' '.join(sorted(environment))} && "
+        restart = "reboot" if UNTIL_BOOT.match(unit) else f"systemctl restart {shlex.quote(unit)}"
+        remedy = f"{forget if environment else ''}{restart}"
+        yield LOADED_CODE.finding(unit, found="; ".join(found), remedy=remedy)
+
+
+def units_of_others(files: Collection[UnpackagedFile], declared: Declared) -> set[str]:
+    """The names of the units that no package has brought and we have not declared: they have other
+    findings, or the server had them at first."""
+    paths = (file.path for file in files if file.path not in declared.paths)
+    return {match[1] for path in paths if (match := UNIT_FILE.fullmatch(path))}

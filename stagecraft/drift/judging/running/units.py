@@ -1,0 +1,85 @@
+"""Units that systemd knows otherwise than the disk says."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+
+from stagecraft.drift.findings import Class, Finding, Kind
+from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.facts.units import Units, UnitsFact
+from stagecraft.run import this_run
+
+UNIT = Kind(Class.RUNNING, "unit", "runs as its files say")
+OVERRIDE = Kind(Class.RUNNING, "unit override", "as its files below /etc and /usr say")
+ENVIRONMENT = Kind(
+    Class.RUNNING, "environment of all services", "unset, or as systemd itself sets it"
+)
+
+PACKAGED = "/usr/lib/systemd/"
+
+
+def loaded_units(declared: Declared) -> Iterator[Finding]:
+    """Of a unit that is not as declared, the plan tells."""
+    units = ask(UnitsFact)
+    told = {
+        service.unit
+        for service in this_run().services
+        if service.follows or service.step or not service.present.starts_at_boot
+    }
+    for finding in (*unread(units, declared), *overridden(units), *left_running(units)):
+        if finding.thing not in told:
+            yield finding
+    yield from handed_on(units)
+
+
+def unread(units: Units, declared: Declared) -> Iterator[Finding]:
+    """Only files that somebody vouches for: of those that nobody does, other findings tell."""
+    for path, changed in units.unread.items():
+        if path in declared.paths or path.startswith(PACKAGED):
+            yield UNIT.finding(
+                unit_of(path),
+                expected="systemd has read its files",
+                found=f"{path} changed since systemd read it",
+                remedy="systemctl daemon-reload",
+                since=changed,
+            )
+
+
+def overridden(units: Units) -> Iterator[Finding]:
+    for path, changed in units.until_boot.items():
+        yield OVERRIDE.finding(
+            unit_of(path),
+            found=f"{path} changes it until the next boot",
+            remedy=f"rm {shlex.quote(path)} && systemctl daemon-reload",
+            since=changed,
+        )
+
+
+def left_running(units: Units) -> Iterator[Finding]:
+    """A timer that was started goes on without its file, and so does a service."""
+    for unit, path in units.gone.items():
+        restarted = f"systemctl daemon-reload && systemctl try-restart {shlex.quote(unit)}"
+        stopped = f"systemctl stop {shlex.quote(unit)} && systemctl daemon-reload"
+        yield UNIT.finding(
+            unit,
+            found=f"runs as {path or 'a file'} said, which no longer exists",
+            remedy=restarted if path.endswith(".conf") else stopped,
+        )
+
+
+def handed_on(units: Units) -> Iterator[Finding]:
+    """`systemctl set-environment`: a library to preload, for instance."""
+    for name in units.environment:
+        yield ENVIRONMENT.finding(
+            name,
+            found="systemd passes it to all that it starts, and running services keep it",
+            remedy=f"systemctl unset-environment {name}",
+        )
+
+
+def unit_of(path: str) -> str:
+    """The unit of a unit file or a drop-in: `…/nginx.service.d/x.conf` → `nginx.service`."""
+    drop_in = re.search(r"/([^/]+)\.d/[^/]+$", path)
+    return drop_in[1] if drop_in else path.rpartition("/")[2]

@@ -1,0 +1,123 @@
+"""Accounts, memberships and keys that nobody declared, and what runs as another service's user."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterator
+
+from stagecraft.drift.findings import Class, Coverage, Finding, Kind, Severity
+from stagecraft.drift.looking.plan import require_plan
+from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.facts.logins import Logins, LoginsFact
+from stagecraft.facts.neighbours import OPENS_SOCKETS
+from stagecraft.run import this_run
+from stagecraft.settings import Host
+from stagecraft.settings.host import GROUP
+
+ACCOUNT = Kind(Class.UNMANAGED, "account")
+MEMBER = Kind(Class.UNMANAGED, "group member")
+PASSWORD = Kind(Class.UNMANAGED, "password", "none: people log in with keys")
+KEY = Kind(Class.UNMANAGED, "authorized key")
+AS_NGINX = Kind(Class.UNMANAGED, "process as www-data", "only nginx")
+
+AS_GOOD_AS_ROOT = ("sudo", "root", "disk", "shadow", "docker", "lxd", "libvirt", "kmem")
+"""Groups whose members can read or become anything."""
+
+TELLING = ("adm", "systemd-journal", "www-data", "staff")
+"""Groups whose members see or change what others keep from them."""
+
+SYNC = "/bin/sync"
+"""The shell of Debian's account `sync`: it lets nobody in."""
+
+
+def accounts(declared: Declared) -> Iterator[Finding | Coverage]:
+    settings = declared.settings.host
+    if settings is None:
+        return
+    logins = ask(LoginsFact)
+    foreign = foreign_accounts(logins, settings, declared.site_names)
+    yield from (account(name, logins) for name in foreign)
+    yield from memberships(logins, declared.site_names, foreign)
+    yield from passwords(logins, foreign)
+    yield from keys(logins, settings, foreign)
+    known = len(settings.accounts) + len(declared.site_names)
+    yield Coverage(declared=known, total=known + len(foreign))
+
+
+def foreign_accounts(logins: Logins, settings: Host, sites: Collection[str]) -> list[str]:
+    """Those that let somebody in and that nobody declared. A site's own is its plan's affair. Who
+    is in our group was declared once, and the next run removes them."""
+    known = {"root", *settings.accounts, *sites, *logins.members.get(GROUP, ())}
+    return [
+        name
+        for name, found in logins.accounts.items()
+        if name not in known and (found.uid == 0 or (found.lets_in and found.shell != SYNC))
+    ]
+
+
+def account(name: str, logins: Logins) -> Finding:
+    found = logins.accounts[name]
+    groups = sorted(group for group, members in logins.members.items() if name in members)
+    root = found.uid == 0 or set(groups) & set(AS_GOOD_AS_ROOT)
+    service = found.a_service and found.uid != 0
+    remove = "userdel --force" if found.uid == 0 else "userdel"
+    return ACCOUNT.finding(
+        name,
+        severity=Severity.CRITICAL if root else Severity.HIGH,
+        expected="no login shell: it is a service account" if service else "",
+        found=f"uid {found.uid}, shell {found.shell}" + f", in {', '.join(groups)}" * bool(groups),
+        remedy=f"{'usermod --shell /usr/sbin/nologin' if service else remove} {shlex.quote(name)}",
+    )
+
+
+def memberships(logins: Logins, sites: Collection[str], foreign: list[str]) -> Iterator[Finding]:
+    for group in (*AS_GOOD_AS_ROOT, *TELLING, *sorted(sites)):
+        for name in sorted(logins.members.get(group, frozenset()) - {group, *foreign}):
+            yield MEMBER.finding(
+                f"{name} in {group}",
+                severity=Severity.HIGH if group in TELLING else Severity.CRITICAL,
+                found=f"{name} has all rights of the group {group}",
+                remedy=f"gpasswd --delete {shlex.quote(name)} {shlex.quote(group)}",
+            )
+
+
+def passwords(logins: Logins, foreign: list[str]) -> Iterator[Finding]:
+    """Root's own is the provider's, for its console."""
+    for name, state in sorted(logins.passwords.items()):
+        empty = state == "empty"
+        if name not in (*foreign, "root") or empty:
+            yield PASSWORD.finding(
+                name,
+                severity=Severity.CRITICAL if empty else Severity.HIGH,
+                found="empty" if empty else "set",
+                remedy=f"usermod --password '!' {shlex.quote(name)}",
+            )
+
+
+def keys(logins: Logins, settings: Host, foreign: list[str]) -> Iterator[Finding]:
+    """Those in homes. sshd reads only ours, but whoever brings another configuration lets them
+    in again; the ones that bootstrap.py came by are somebody's who is declared."""
+    lines = (line for name in settings.accounts for line in settings.keys(name))
+    known = {" ".join(line.split(" ")[:2]) for line in lines}  # without their comments
+    for key in logins.keys:
+        if key.line not in known and key.account not in foreign:
+            file = f"{logins.accounts[key.account].home}/.ssh/authorized_keys"
+            yield KEY.finding(
+                f"{key.account} {key.fingerprint}",
+                found=f"a key of {key.comment or 'nobody who says so'} in {file}, where sshd, as it"
+                " is declared, does not look",
+                remedy=f"sed -i '\\|{key.line.split(' ')[1]}|d' {file}",
+            )
+
+
+def processes_as_nginx(declared: Declared) -> Iterator[Finding]:
+    """A pool of Debian's own PHP-FPM, for instance, beside a production that others built: with
+    nginx's user, it has nginx's rights."""
+    require_plan()
+    for what in this_run().neighbours.as_nginx:
+        yield AS_NGINX.finding(
+            what,
+            found=f"it {OPENS_SOCKETS}",
+            remedy="grep -rnE '(user|User|USER).*www-data' /etc/php /etc/systemd /etc/apache2"
+            "  # give it another user and restart it, or waive it",
+        )

@@ -1,0 +1,135 @@
+"""Databases, accounts, roles and grants that nobody declared."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterator, Sequence
+
+from pyinfra.api.exceptions import PyinfraError
+
+from stagecraft.drift.findings import Class, Coverage, Finding, Kind, Severity
+from stagecraft.drift.judging.remedies import shortened
+from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.engines import Engine
+from stagecraft.facts.database import identifier
+from stagecraft.facts.grants import Grants, GrantsFact, Holder
+from stagecraft.operations.database import literal
+from stagecraft.paths import DATABASE_LOGINS
+
+DATABASE = Kind(Class.UNMANAGED, "database", severity=Severity.LOW)
+ACCOUNT = Kind(Class.UNMANAGED, "database account")
+ROLE = Kind(Class.UNMANAGED, "database role")
+GRANT = Kind(Class.UNMANAGED, "database grant")
+
+PUBLIC = "PUBLIC"
+
+
+def databases(declared: Declared) -> Iterator[Finding | Coverage]:
+    engine = declared.settings.engine
+    grants = ask(GrantsFact, engine=engine.name)
+    if not grants.installed:
+        return
+    if not grants.reachable:
+        raise PyinfraError(
+            f"{engine} does not answer root through its socket: systemctl status {engine}"
+        )
+    schemas, accounts = declared_schemas(declared), declared_accounts(declared)
+    findings = [
+        *foreign_schemas(grants, schemas, engine),
+        *foreign_holders(grants, accounts | engine.accounts, engine),
+        *routines(grants, accounts, engine),
+        *public(grants, engine),
+    ]
+    yield from findings
+    known = len(schemas) + len(accounts)
+    yield Coverage(declared=known, total=known + len(findings))
+
+
+def declared_schemas(declared: Declared) -> set[str]:
+    """Those to be dropped among them: a run does that."""
+    names = {site.database.name for site in declared.sites}
+    names.update(name for env in declared.environments for name in env.dropped_databases)
+    return names.union(*(records.databases for records in declared.trusted))
+
+
+def declared_accounts(declared: Declared) -> set[str]:
+    """Those at localhost whose login some environment keeps."""
+    users = {user for s in declared.sites for user in s.database.users}
+    logins = (path for path in declared.paths if path.startswith(f"{DATABASE_LOGINS}/"))
+    return users | {path.rpartition("/")[2].removesuffix(".cnf") for path in logins}
+
+
+def foreign_schemas(grants: Grants, known: set[str], engine: Engine) -> Iterator[Finding]:
+    for name in grants.schemas:
+        if name not in known | engine.schemas:
+            dump = f"{engine.dump} {shlex.quote(name)} >/root/{shlex.quote(name)}.sql"
+            yield DATABASE.finding(
+                name,
+                found="it exists, with its data",
+                remedy=f"{dump} && {engine.sql(f'DROP DATABASE {identifier(name)}')}",
+            )
+
+
+def foreign_holders(grants: Grants, known: Collection[str], engine: Engine) -> Iterator[Finding]:
+    holders = grants.holders.values()
+    given = {role for holder in holders for role in holder.roles if holder.user != "root"}
+    for holder in holders:
+        if holder.user == PUBLIC or (holder.user in known and holder.host == "localhost"):
+            continue
+        yield role(holder, holder.user in given, engine) if holder.role else account(holder, engine)
+
+
+def account(holder: Holder, engine: Engine) -> Finding:
+    if not holder.local:
+        severity = Severity.CRITICAL if holder.grants else Severity.HIGH
+    else:
+        severity = Severity.HIGH if holder.grants or not holder.user else Severity.LOW
+    loaded = "in memory alone, no longer in its table: " if holder.loaded else ""
+    nameless = "" if holder.user else "anybody without a name "
+    return ACCOUNT.finding(
+        holder.name,
+        severity=severity,
+        found=f"{loaded}{nameless}{summary(holder.grants)}",
+        remedy=engine.sql("FLUSH PRIVILEGES" if holder.loaded else f"DROP USER {quoted(holder)}"),
+    )
+
+
+def role(holder: Holder, given: bool, engine: Engine) -> Finding:
+    return ROLE.finding(
+        holder.user,
+        severity=Severity.HIGH if given else Severity.LOW,
+        found=summary(holder.grants) + ("" if given else ", given to nobody"),
+        remedy=engine.sql(f"DROP ROLE {literal(holder.user)}"),
+    )
+
+
+def routines(grants: Grants, known: set[str], engine: Engine) -> Iterator[Finding]:
+    """What the plan of a run does not look at of the declared accounts: single routines."""
+    for holder in grants.holders.values():
+        own = holder.user in known and holder.host == "localhost"
+        for privilege in sorted(holder.privileges) if own else ():
+            if privilege.startswith("Execute on "):
+                where = privilege.removeprefix("Execute on ")
+                revoke = f"REVOKE EXECUTE ON PROCEDURE {where} FROM {quoted(holder)}"
+                yield GRANT.finding(
+                    f"{holder.name} {where}",
+                    found="may run that routine, with the rights of its author",
+                    remedy=engine.sql(revoke),
+                )
+
+
+def public(grants: Grants, engine: Engine) -> Iterator[Finding]:
+    if grants.public:
+        yield GRANT.finding(
+            PUBLIC,
+            found=f"every account {summary(sorted(grants.public))}",
+            remedy=engine.sql("REVOKE ALL PRIVILEGES, GRANT OPTION FROM PUBLIC"),
+        )
+
+
+def summary(grants: Sequence[str]) -> str:
+    return f"may {shortened(list(grants), 4)}" if grants else "may log in, and nothing else"
+
+
+def quoted(holder: Holder) -> str:
+    return f"{literal(holder.user)}@{literal(holder.host)}"

@@ -1,0 +1,164 @@
+"""Files that nobody declared and no package has brought: from a vhost to a sudoers file."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import string
+from collections.abc import Callable, Collection, Iterable, Iterator
+from posixpath import dirname, join, normpath
+
+from stagecraft.drift.findings import Coverage, Finding, Unconfirmed
+from stagecraft.drift.judging.unmanaged.locations import (
+    CERTIFICATE,
+    FILE,
+    MASK,
+    SETUID,
+    TIMER,
+    UNIT,
+    UNPRINTABLE,
+    FileKind,
+    Location,
+    kinds_of,
+    location_of,
+    made_by_packages,
+)
+from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.facts.unpackaged import UnpackagedFile, UnpackagedFilesFact
+from stagecraft.paths import AS_FOUND, AUTHORIZED_KEYS, CERTIFICATES, MANIFESTS, SELF_SIGNED
+from stagecraft.services import ANY, RUN_BY_US, pattern, replaced
+
+OURS = ("/etc/stagecraft/", "/etc/nginx/stagecraft/", f"{CERTIFICATES}/", "/var/lib/stagecraft/")
+"""Nobody else has a reason to put anything there."""
+
+OWN_STATE = re.compile(
+    rf"{MANIFESTS}/.+|{AS_FOUND}|/var/lib/stagecraft/(?:revert[^/]*|acme)(?:/.+)?"
+    r"|(?:/etc|/run)/systemd/system/(?:.+/)?stagecraft-revert\.(?:service|timer)"
+)
+"""What runs keep and no manifest lists."""
+
+MASK_OF_A_RUN = re.compile(f"{pattern(replaced([ANY]))}|{RUN_BY_US}")
+"""Units that runs mask, and those whose mask a run takes away: the plan tells of it."""
+
+TYPED = frozenset(string.ascii_letters + string.digits + "/._-")
+
+Things = dict[tuple[str, str], tuple[Location, list[UnpackagedFile]]]
+"""The files of each thing, and where they stand, by its kind and name."""
+
+
+def files_of(area: str) -> Callable[[Declared], Iterator[Finding | Coverage]]:
+    """Looks for the files of the area's kinds, by the one fact that all these areas share."""
+
+    def look(declared: Declared) -> Iterator[Finding | Coverage]:
+        files, kinds = ask(UnpackagedFilesFact), kinds_of(area)
+        found = [finding for finding in undeclared(files, declared) if finding.kind in kinds]
+        known = [(kind, thing) for kind, thing in declared_things(declared) if kind.name in kinds]
+        confirmed = [finding for finding in found if not isinstance(finding, Unconfirmed)]
+        yield from found
+        yield Coverage(declared=len(known), total=len(known) + len(confirmed))
+
+    return look
+
+
+def unexplained(declared: Declared) -> dict[str, float]:
+    """The paths of all findings here, and when each last changed, in seconds since the epoch;
+    without those that a neighbour's runs have recorded."""
+    left = (file for file in ask(UnpackagedFilesFact) if not explained(file, declared))
+    return {file.path: file.since for file in left if not declared.recorded_by([file.path])}
+
+
+def undeclared(files: Iterable[UnpackagedFile], declared: Declared) -> Iterator[Finding]:
+    """One finding for each thing, however many files it consists of."""
+    left = [file for file in files if not explained(file, declared)]
+    pointed_at = {normpath(join(dirname(f.path), f.target)) for f in left if f.kind == "link"}
+    things: Things = {}
+    for file in left:
+        location = location_of(file)
+        thing = location.thing(file.path) or file.path
+        if file.path not in pointed_at or location.kind != FILE:
+            things.setdefault((location.kind.name, thing), (location, []))[1].append(file)
+    for (_, thing), (location, own) in units_with_their_timers(things).items():
+        yield unless_recorded(finding(location, thing, own), installed(own), declared)
+
+
+def unless_recorded(finding: Finding, paths: Collection[str], declared: Declared) -> Finding:
+    """The finding about these paths, unconfirmed where a neighbour's runs have recorded them."""
+    names = declared.recorded_by(paths)
+    if not names:
+        return finding
+    return Unconfirmed.model_validate(finding.model_dump() | {"recorded_by": names})
+
+
+def installed(files: Iterable[UnpackagedFile]) -> list[str]:
+    """The paths that a run would record: systemd makes the links that enable a unit."""
+    paths = [file.path for file in files]
+    return [path for path in paths if ".wants/" not in path] or paths
+
+
+def units_with_their_timers(things: Things) -> Things:
+    """The files of a unit that a timer starts are the timer's: both go with one command."""
+    folded = dict(things)
+    for (kind, thing), (_, files) in things.items():
+        timer = (TIMER.name, f"{thing.removesuffix('.service')}.timer")
+        if kind == UNIT.name and timer in things:
+            location, own = things[timer]
+            folded[timer] = (location, [*own, *files])
+            del folded[kind, thing]
+    return folded
+
+
+def finding(location: Location, thing: str, files: list[UnpackagedFile]) -> Finding:
+    """Links that enable a unit say less of it than its own file does."""
+    first = min(files, key=lambda file: file.kind == "link")
+    quoted = shlex.quote(thing)
+    return location.kind.finding(
+        thing,
+        severity=location.severity,
+        found=", ".join(described(file) for file in files),
+        remedy=location.remedy.format(path=" ".join(map(typed, files)), thing=quoted),
+        refresh=location.refresh.format(thing=quoted),
+        since=first.since,
+    )
+
+
+def typed(file: UnpackagedFile) -> str:
+    """The path as a word that people can type, an unprintable one as `printf %b` reads it."""
+    if file.printable:
+        return shlex.quote(file.path)
+    path = file.path.encode("utf-8", "surrogateescape")
+    return shlex.quote("".join(chr(b) if chr(b) in TYPED else f"\\0{b:03o}" for b in path))
+
+
+def described(file: UnpackagedFile) -> str:
+    if file.kind == "link":
+        return f"{file.path}, a link to {file.target}"
+    return f"{file.path}, a {file.kind} of {file.owner}, mode {file.mode}"
+
+
+def explained(file: UnpackagedFile, declared: Declared) -> bool:
+    """Whether somebody has declared it, Debian made it, or a run manages it."""
+    location = location_of(file)
+    kind, thing = location.kind, location.thing(file.path)
+    if kind in (SETUID, UNPRINTABLE):
+        return False
+    if file.path in declared.paths or made_by_packages(file) or OWN_STATE.fullmatch(file.path):
+        return True
+    if file.path.startswith(OURS):
+        directory, _, name = file.path.rpartition("/")
+        return directory in (CERTIFICATES, SELF_SIGNED) and name in declared.site_names
+    if kind.machines and declared.settings.host is None:
+        return True
+    if kind.images and file.path in declared.image.files:
+        return True
+    if kind == MASK:
+        return bool(MASK_OF_A_RUN.fullmatch(file.name))
+    if ".wants/" in file.path:
+        return (kind, thing) in declared_things(declared)
+    if kind == CERTIFICATE:
+        return thing in declared.site_names
+    return file.path.startswith(f"{AUTHORIZED_KEYS}/")  # a run takes away whom nobody declares
+
+
+def declared_things(declared: Declared) -> set[tuple[FileKind, str | None]]:
+    locations = ((location_of(UnpackagedFile(path)), path) for path in declared.paths)
+    return {(location.kind, location.thing(path)) for location, path in locations}

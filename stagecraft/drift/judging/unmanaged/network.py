@@ -1,0 +1,162 @@
+"""Ports that something listens on, and tables of packet filters, that nobody declared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+
+from stagecraft.drift.findings import Class, Coverage, Finding, Kind, Severity
+from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.engines import ENGINES
+from stagecraft.facts.filters import LEGACY, FiltersFact, Table
+from stagecraft.facts.listeners import ListenersFact, Socket
+from stagecraft.services import NGINX, SSHD, Reach
+
+PORT = Kind(Class.UNMANAGED, "port", "nothing listens: no opening is declared")
+TABLE = Kind(Class.UNMANAGED, "firewall table")
+
+ADDRESS = r"networking|ifup@.+|NetworkManager|systemd-networkd|dhcpcd(?:@.+)?"
+TIME = r"chrony|ntp|ntpsec|openntpd|systemd-timesyncd"
+NAMES = r"systemd-resolved"
+
+CLIENTS_OF_THE_NETWORK = {
+    ("udp", 68): ADDRESS,
+    ("udp", 546): ADDRESS,
+    ("udp", 323): TIME,
+    ("udp", 123): TIME,
+    ("udp", 53): NAMES,
+    ("tcp", 53): NAMES,
+    ("udp", 5355): NAMES,
+    ("tcp", 5355): NAMES,
+}
+"""The services of what providers' images have to get an address, the time and names. A process
+calls itself as it likes; root alone decides what its unit is."""
+
+FIRST_OWN_PORT = 32768
+"""From here on the kernel gives ports to whoever asks out (ip_local_port_range): an open UDP port
+is then a question that waits for its answer."""
+
+PAST_THE_FIREWALL = "docker.service"
+"""Docker forwards the packets itself, before a chain for input sees them."""
+
+WHERE_IT_IS_SET = {
+    "nginx": "grep -rn listen /etc/nginx  # take it out, then: systemctl reload nginx",
+    "ssh": "grep -rni port /etc/ssh/sshd_config*  # take it out, then: systemctl reload ssh",
+} | {
+    name: f"grep -rnE '(skip.networking|bind.address)' {engine.directory}  # leave it its socket,"
+    f" or 127.0.0.1, then: systemctl restart {name}"
+    for name, engine in ENGINES.items()
+}
+
+OURS = "stagecraft"
+"""Our table. What is not as declared in it and in the sites' tables, other areas tell."""
+
+
+# --- Ports ---
+
+
+def ports(declared: Declared) -> Iterator[Finding | Coverage]:
+    sockets = ask(ListenersFact)
+    findings = list(undeclared_ports(sockets, declared))
+    known = {(s.protocol, s.port) for s in sockets if explained(s, declared)}
+    yield from findings
+    yield Coverage(declared=len(known), total=len(known) + len(findings))
+
+
+def undeclared_ports(sockets: Iterable[Socket], declared: Declared) -> Iterator[Finding]:
+    """One finding for a port, whatever number of addresses and processes have it."""
+    by_port: dict[tuple[int, str], list[Socket]] = {}
+    for socket in sockets:
+        if not explained(socket, declared):
+            by_port.setdefault((socket.port, socket.protocol), []).append(socket)
+    for (port, protocol), listening in sorted(by_port.items()):
+        first = listening[0]
+        addresses = ", ".join(sorted({socket.address for socket in listening}))
+        severity, reached = reach(listening, declared)
+        unit = f" of {first.unit}" if first.unit else ""
+        yield PORT.finding(
+            f"{port}/{protocol}",
+            severity=severity,
+            found=f"{first.process or 'the kernel'}{unit} listens on {addresses}, {reached}",
+            remedy=closed(first),
+        )
+
+
+def explained(socket: Socket, declared: Declared) -> bool:
+    settings = declared.settings
+    if socket.protocol == "tcp" and socket.unit == SSHD:
+        return socket.port == settings.ssh_port or settings.host is None
+    if socket.protocol == "tcp" and socket.unit == NGINX:
+        return socket.port in (80, 443)
+    engine = settings.engine
+    if socket.unit == engine.unit and socket.port in engine.ports:
+        return socket.local and engine.settings not in declared.paths
+    client = CLIENTS_OF_THE_NETWORK.get((socket.protocol, socket.port))
+    if client and re.fullmatch(rf"(?:{client})\.service", socket.unit):
+        return True
+    if socket.protocol == "udp" and socket.port >= FIRST_OWN_PORT and socket.process:
+        return True
+    firewall = settings.host and settings.host.firewall
+    opened = firewall.open.values() if firewall else ()
+    return any((o.protocol, o.port) == (socket.protocol, socket.port) for o in opened)
+
+
+def closed(socket: Socket) -> str:
+    """What is needed for other ports keeps running: only its setting is looked up."""
+    name = socket.unit.removesuffix(".service")
+    if name in WHERE_IT_IS_SET:
+        return WHERE_IT_IS_SET[name]
+    if socket.unit.endswith(".service"):
+        return f"systemctl disable --now {socket.unit}"
+    return f"ss -Hltunp '( sport = :{socket.port} )'  # then end that process"
+
+
+def reach(sockets: list[Socket], declared: Declared) -> tuple[Severity, str]:
+    """How bad it is, and who reaches it."""
+    if all(socket.local for socket in sockets):
+        return Severity.LOW, "reachable from this machine alone"
+    if any(socket.unit == PAST_THE_FIREWALL for socket in sockets):
+        return Severity.CRITICAL, "reachable from everywhere: Docker bypasses the firewall"
+    if declared.settings.host and declared.settings.host.firewall:
+        return Severity.HIGH, "blocked by the firewall alone"
+    return Severity.CRITICAL, "reachable from everywhere"
+
+
+# --- Packet filters ---
+
+
+def firewall_tables(declared: Declared) -> Iterator[Finding | Coverage]:
+    """Nothing is said of a machine whose firewall is somebody else's."""
+    settings = declared.settings.host
+    if settings is None or settings.firewall is None:
+        return
+    tables = ask(FiltersFact)
+    ours = {OURS, *(Reach(site).table for site in declared.site_names)}
+    findings = list(undeclared_tables(tables, ours))
+    yield from findings
+    yield Coverage(declared=len(ours), total=len(ours) + len(findings))
+
+
+def undeclared_tables(tables: Iterable[Table], ours: Collection[str]) -> Iterator[Finding]:
+    """`ours` are the names of our tables, all of the family inet."""
+    for table in tables:
+        own = table.family == "inet" and table.name in ours
+        if own or table.idle or table.fail2ban:
+            continue
+        old = " of the old iptables" if table.family in LEGACY else ""
+        closed = f", and it drops what no rule of {', '.join(table.drops)} lets through"
+        yield TABLE.finding(
+            f"{table.family} {table.name}",
+            found=f"{table.rules} rules{old}" + (closed if table.drops else ""),
+            remedy=removed(table),
+        )
+
+
+def removed(table: Table) -> str:
+    """An old table stays as long as the kernel runs, but empty; what it drops by itself must be let
+    through before its rules go, or nobody gets in any more."""
+    if table.family not in LEGACY:
+        return f"nft delete table {table.family} {table.name}"
+    program = f"{LEGACY[table.family]} --table {table.name}"
+    opened = [f"{program} --policy {chain} ACCEPT" for chain in table.drops]
+    return " && ".join([*opened, f"{program} --flush", f"{program} --delete-chain"])

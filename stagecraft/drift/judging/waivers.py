@@ -1,0 +1,121 @@
+"""waivers.yml: differences that somebody answers for, each for a while."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from math import inf
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, PlainValidator
+
+from stagecraft.drift.findings import Class, Finding, Severity
+from stagecraft.drift.judging.changes import Scope
+from stagecraft.settings.setting import Setting
+from stagecraft.settings.shape import Shape
+from stagecraft.sources import Problem, SettingsError, Source, read_yaml
+
+FILE = "waivers.yml"
+LONGEST = timedelta(days=366)
+A_MONTH = timedelta(days=30)
+Text = Annotated[str, Field(min_length=1)]
+
+
+def day(value: Any) -> date:
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} must be a date like 2026-12-31") from None
+
+
+class Waiver(Setting):
+    """Holds for the findings with this id, in which `*` stands for anything, through the day
+    `until`."""
+
+    id: str
+    reason: Text
+    owner: Text
+    until: Annotated[date, PlainValidator(day)]
+
+    def covers(self, finding: Finding) -> bool:
+        if finding.class_ == Class.WAIVER:
+            return False
+        pattern = ".*".join(map(re.escape, self.id.split("*")))
+        return re.fullmatch(pattern, finding.id, re.DOTALL) is not None
+
+    @property
+    def place(self) -> tuple[str, str] | None:
+        """The server and the environment that its id begins with; None where they are open."""
+        server, _, environment = self.id.split(" ", 1)[0].partition("/")
+        return None if "*" in server + environment else (server, environment)
+
+
+@dataclass(frozen=True)
+class Waivers:
+    """All of the file, as of a day."""
+
+    all: tuple[Waiver, ...]
+    today: date
+
+    def of(self, finding: Finding) -> Waiver | None:
+        """The one that covers it today."""
+        return next((w for w in self.all if w.until >= self.today and w.covers(finding)), None)
+
+    def findings(self, findings: Iterable[Finding], scope: Scope) -> Iterator[Finding]:
+        """Those about the waivers themselves. That one is unused is known only where all of its
+        place was looked at."""
+        given = list(findings)
+        for waiver in self.all:
+            looked_at = waiver.place is not None and scope.covers(*waiver.place)
+            if waiver.until < self.today:
+                yield complaint(waiver, "expired", f"it expired after {waiver.until}")
+            elif looked_at and not any(map(waiver.covers, given)):
+                yield complaint(waiver, "unused", "it no longer covers any difference")
+
+
+def entry(finding: Finding, today: date) -> str:
+    """A line for the file that waives the finding for a month, once somebody has filled it in."""
+    waiver = {"reason": "", "owner": "", "until": today + A_MONTH}
+    text = yaml.safe_dump({finding.id: waiver}, default_flow_style=None, sort_keys=False, width=inf)
+    return text.rstrip("\n")
+
+
+def complaint(waiver: Waiver, kind: str, found: str) -> Finding:
+    server, environment = waiver.place or ("", "")
+    return Finding(
+        class_=Class.WAIVER,
+        severity=Severity.LOW,
+        kind=kind,
+        thing=waiver.id,
+        server=server,
+        environment=environment,
+        expected=f"a waiver that is still needed and has not expired (owner: {waiver.owner})",
+        found=found,
+        remedy=f"remove it from {FILE}, or have {waiver.owner} set a new date",
+    )
+
+
+def read_waivers(path: Path, today: date) -> Waivers:
+    """The waivers in the file; none without one. Raises SettingsError with all that is wrong."""
+    if not path.exists():
+        return Waivers((), today)
+    source = read_yaml(path, path.parent)
+    problems: list[Problem] = []
+    read = [waiver_of(source, id, problems, today) for id in source.data]
+    if problems:
+        raise SettingsError(problems)
+    return Waivers(tuple(waiver for waiver in read if waiver), today)
+
+
+def waiver_of(source: Source, id: str, problems: list[Problem], today: date) -> Waiver | None:
+    def refuse(path: tuple[str | int, ...], message: str) -> None:
+        problems.append(source.problem((id, *path), message))
+
+    waiver = Shape(Path(), refuse).fit(Waiver, source.data[id], id=id)
+    if waiver and waiver.until > today + LONGEST:
+        refuse(("until",), f"must be at most a year ahead: not after {today + LONGEST}")
+    return waiver

@@ -1,0 +1,207 @@
+"""What is going to fail by itself: units, updates, disks, backups and the clock."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from collections.abc import Iterator, Mapping
+
+from stagecraft.drift.findings import Class, Finding, Kind, Severity
+from stagecraft.drift.judging.remedies import shortened
+from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.facts.backups import BackupsFact
+from stagecraft.facts.clock import Clock, ClockFact
+from stagecraft.facts.disks import Disk, DisksFact
+from stagecraft.facts.units import Failure, UnitsFact
+from stagecraft.facts.updates import Updates, UpdatesFact
+from stagecraft.run import this_run
+from stagecraft.settings import Host
+from stagecraft.settings.values import hours
+
+FAILED_UNIT = Kind(Class.WEARING, "failed unit", "does not fail")
+APT_LISTS = Kind(Class.WEARING, "apt lists", "every day")
+UPGRADES = Kind(Class.WEARING, "unattended upgrades", "every day")
+SECURITY_UPDATES = Kind(Class.WEARING, "security updates", "installed")
+REBOOT = Kind(Class.WEARING, "reboot")
+BACKUP = Kind(Class.WEARING, "backup")
+CLOCK = Kind(Class.WEARING, "clock", "synchronized with them")
+
+HOUR = 3600
+DAY = 24 * HOUR
+
+
+def days(seconds: float) -> str:
+    """In words: `5 days`, `1 day`, `9 hours`."""
+    count, unit = (seconds / DAY, "day") if seconds >= DAY else (seconds / HOUR, "hour")
+    return f"{int(count)} {unit}{'' if int(count) == 1 else 's'}"
+
+
+# --- Units ---
+
+INSTANCE = re.compile("@.*(?=[.])")
+
+MEANINGS = {
+    "certbot.service": "certificates are not renewed",
+    "apt-daily.service": "apt does not learn of updates",
+    "apt-daily-upgrade.service": "security updates are not installed",
+    "logrotate.service": "logs grow until the disk is full",
+    "unattended-upgrades.service": "an upgrade may be cut off by a shutdown",
+}
+"""By unit, for all of its instances."""
+
+
+def failed_units(_: Declared) -> Iterator[Finding]:
+    """Not those that a run would start: they are told as not running."""
+    started = {service.unit for service in this_run().services if service.step == "start"}
+    for failure in ask(UnitsFact).failed:
+        if failure.unit not in started:
+            yield failed(failure)
+
+
+def failed(failure: Failure) -> Finding:
+    """What has no file any more, systemd cannot start again: it only remembers."""
+    meaning = MEANINGS.get(INSTANCE.sub("", failure.unit))
+    unit = shlex.quote(failure.unit)
+    again = f"journalctl -u {unit}; systemctl restart {unit}"
+    return FAILED_UNIT.finding(
+        failure.unit,
+        found=f"it failed ({failure.result})" + (f": {meaning}" if meaning else ""),
+        remedy=again if failure.file else f"systemctl reset-failed {unit}",
+        since=failure.since,
+    )
+
+
+# --- Updates ---
+
+LATE = 3 * DAY
+"""Lists and upgrades come every day; a machine may have been down over a weekend."""
+
+
+def updates(declared: Declared) -> Iterator[Finding]:
+    found, settings, now = ask(UpdatesFact), declared.settings.host, time.time()
+    if settings is None:  # nobody promises that upgrades come by themselves
+        yield from waiting(found, Severity.LOW)
+        return
+    yield from stalled(found, now)
+    yield from left_over(found)
+    yield from reboot_due(found, settings, now)
+
+
+def stalled(updates: Updates, now: float) -> Iterator[Finding]:
+    """What should come every day, and does not. A new machine has its first days."""
+    for kind, thing, moment, command in (
+        (APT_LISTS, "security", updates.lists, "apt-get update"),
+        (UPGRADES, "success", updates.upgraded, "unattended-upgrade -v"),
+    ):
+        if now - max(moment, updates.declared) > LATE:
+            found = f"the last was {days(now - moment)} ago" if moment else "there was none yet"
+            yield kind.finding(thing, found=found, remedy=command, since=moment)
+
+
+def left_over(updates: Updates) -> Iterator[Finding]:
+    """Those that unattended-upgrades has seen and not installed: held, or with a question."""
+    if updates.upgraded > updates.fetched:
+        yield from waiting(updates, Severity.HIGH)
+
+
+def waiting(updates: Updates, severity: Severity) -> Iterator[Finding]:
+    if updates.waiting:
+        found = shortened(sorted(updates.waiting), 5)
+        yield SECURITY_UPDATES.finding(
+            "waiting", severity=severity, found=found, remedy="apt-get upgrade"
+        )
+
+
+def reboot_due(updates: Updates, settings: Host, now: float) -> Iterator[Finding]:
+    """Not for a kernel: which one runs is looked at by itself. A machine that reboots by itself
+    has a day for it."""
+    others = {name for name in updates.reboot_for if not name.startswith("linux-image")}
+    by_itself = settings.upgrades.reboot != "never"
+    if not updates.reboot or (updates.reboot_for and not others):
+        return
+    if by_itself and now - updates.reboot < DAY:
+        return
+    yield REBOOT.finding(
+        "due",
+        severity=Severity.HIGH if by_itself else Severity.LOW,
+        expected=f"one at {settings.upgrades.reboot}" if by_itself else "none is pending",
+        found=f"needed since an upgrade of {', '.join(sorted(others)) or 'something'}",
+        remedy="reboot",
+        since=updates.reboot,
+    )
+
+
+# --- Disks ---
+
+LEVELS = ((97, Severity.CRITICAL), (90, Severity.HIGH), (80, Severity.LOW))
+"""Percent, and how bad as much is."""
+
+SPACE, INODES = (
+    Kind(Class.WEARING, name, f"less than {LEVELS[-1][0]} % used")
+    for name in ("disk space", "inodes")
+)
+
+
+def disks(_: Declared) -> Iterator[Finding]:
+    for disk in ask(DisksFact):
+        yield from filling(disk)
+
+
+def filling(disk: Disk) -> Iterator[Finding]:
+    for kind, used, options in ((SPACE, disk.space, ""), (INODES, disk.inodes, " --inodes")):
+        reached = (severity for percent, severity in LEVELS if used >= percent)
+        if severity := next(reached, None):
+            yield kind.finding(
+                disk.mount,
+                severity=severity,
+                found=f"{used} % used",
+                remedy=f"du -xh{options} {disk.mount} | sort -h | tail",
+            )
+
+
+# --- Backups ---
+
+GRACE = 1.25
+"""Of the promised time, since one that takes longer than the last is not missing yet."""
+
+
+def backups(declared: Declared) -> Iterator[Finding]:
+    if promises := declared.settings.backups:
+        minutes = {path: int(hours(every) * GRACE * 60) for path, every in promises.items()}
+        newest = ask(BackupsFact, minutes=minutes)
+        yield from overdue(promises, newest, time.time())
+
+
+def overdue(
+    promises: Mapping[str, str], newest: Mapping[str, float], now: float
+) -> Iterator[Finding]:
+    for path, every in promises.items():
+        written = newest.get(path)
+        if written is None or now - written > hours(every) * GRACE * HOUR:
+            yield BACKUP.finding(
+                path,
+                expected=f"a new one every {every}",
+                found=f"the newest is {days(now - written)} old" if written else "there is none",
+                remedy=f"ls -lt {path}; systemctl list-timers --all; crontab -l",
+                since=written or 0,
+            )
+
+
+# --- The clock ---
+
+
+def clock(_: Declared) -> Iterator[Finding]:
+    """Where systemd-timesyncd keeps it, not in containers and beside other daemons."""
+    yield from unsynchronized(ask(ClockFact), time.time())
+
+
+def unsynchronized(clock: Clock, now: float) -> Iterator[Finding]:
+    """After an hour without an answer; a machine that was just booted has not asked yet."""
+    if clock.kept and not clock.synchronized and now - clock.since > HOUR:
+        yield CLOCK.finding(
+            "time servers",
+            found="systemd-timesyncd has reached no time server since the boot",
+            remedy="timedatectl timesync-status; journalctl -u systemd-timesyncd.service",
+            since=clock.since,
+        )

@@ -1,0 +1,139 @@
+"""Since when something differs, and who did it: as far as the server itself can tell."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TypeVar
+
+from pyinfra.api.exceptions import PyinfraError
+
+from stagecraft.drift.findings import Finding, Report
+from stagecraft.drift.looking.server import ask
+from stagecraft.facts.trail import Apt, Login, Sudo, Trail, TrailFact
+from stagecraft.settings import Environment
+from stagecraft.settings.host import DEPLOY
+from stagecraft.settings.public_keys import lines
+
+UNIT = re.compile(r"[\w@.:\\-]+\.(service|timer|socket|mount|swap|path|target)")
+
+READING = frozenset({"cat", "diff", "file", "grep", "head", "less", "ls", "more", "stat", "tail"})
+"""Programs that have not changed what they name."""
+
+DECISIVE = frozenset(
+    {"adduser", "chsh", "deluser", "mv", "rm", "rmdir", "unlink", "useradd", "userdel", "usermod"}
+)
+"""Programs that tell also when: of what is gone, and of an account, nothing else does."""
+
+NAMED = 12 * 3600.0
+"""Seconds for which an editor may stay open on a file that it was started with."""
+
+NEAR = 5 * 60.0
+"""Seconds after which somebody else may as well have done it."""
+
+LATE = 2.0
+"""Seconds by which a file system's clock and the journal's may differ."""
+
+
+def attributed(report: Report, environment: Environment) -> Report:
+    """The report, with `since` and `who` of its findings where the server tells. Asks it once, and
+    not at all where nothing was found; what it does not answer is missing nobody's finding."""
+    if not report.findings:
+        return report
+    untold = {finding.thing for finding in report.findings if not finding.since}
+    paths = sorted(thing for thing in untold if thing.startswith("/"))
+    units = sorted({found.thing for found in report.findings if UNIT.fullmatch(found.thing)})
+    try:
+        trail = ask(TrailFact, paths=paths, units=units)
+    except PyinfraError:
+        return report
+    people = owners_of_keys(environment)
+    findings = [attribute(finding, trail, people) for finding in report.findings]
+    return report.model_copy(update={"findings": findings})
+
+
+def attribute(finding: Finding, trail: Trail, people: Mapping[str, str]) -> Finding:
+    """The finding, with what the trail says of it; what an area has found out itself stays."""
+    since, who = since_and_who(finding, trail, people)
+    moment = datetime.fromtimestamp(since, UTC) if since else None
+    return finding.model_copy(update={"since": finding.since or moment, "who": finding.who or who})
+
+
+def since_and_who(finding: Finding, trail: Trail, people: Mapping[str, str]) -> tuple[float, str]:
+    """Seconds since the epoch, and a few words; 0 and nothing where nobody knows. Of a command
+    only its program and the thing are named: other arguments may be secrets."""
+    if finding.kind == "package":
+        change = last(entry for entry in trail.apt if finding.thing in entry.packages)
+        return (change.moment, f"{change.user or 'root'} ({change.command})") if change else (0, "")
+    known = finding.since.timestamp() if finding.since else 0.0
+    moment = known or trail.paths.get(finding.thing) or trail.units.get(finding.thing) or 0.0
+    command = last(command for command in trail.sudo if did(command, finding, moment))
+    if command:
+        ran = f"sudo {program(command)} … {called(finding.thing)}"
+        return moment or command.moment, f"{person(command, trail, people)} ({ran})"
+    return moment, near(moment, trail) if moment else ""
+
+
+def did(command: Sudo, finding: Finding, moment: float) -> bool:
+    """Whether the command names the thing, or its unit as people call it, and may have changed it
+    at that moment; where that is unknown, whether it must have."""
+    words = re.split(r"[\s'\"=;|&<>]+", command.line)  # also those within a `sh -c`
+    if called(finding.thing) not in map(called, words):
+        return False
+    if not moment:
+        return program(command) in DECISIVE
+    at_the_time = moment - NAMED <= command.moment <= moment + LATE
+    return at_the_time and program(command) not in READING
+
+
+def called(thing: str) -> str:
+    """A unit as people call it; anything else as it is."""
+    return thing.removesuffix(".service")
+
+
+def near(moment: float, trail: Trail) -> str:
+    """Who was root minutes before, which does not say that it was them. Runs of Stagecraft come
+    and go every night."""
+    candidates = {
+        f"{command.user} ran sudo {program(command)} less than {NEAR / 60:.0f} minutes before"
+        for command in trail.sudo
+        if moment - NEAR <= command.moment <= moment + LATE and command.user != DEPLOY
+    }
+    return "; ".join(sorted(candidates))
+
+
+def person(command: Sudo, trail: Trail, people: Mapping[str, str]) -> str:
+    """The account, and whose key opened it where that is another's."""
+    login = last(
+        login
+        for login in trail.logins
+        if login.user == command.user and login.moment <= command.moment
+    )
+    owner = people.get(login.fingerprint, "") if login else ""
+    return command.user if owner in ("", command.user) else f"{command.user}, with {owner}'s key"
+
+
+def program(command: Sudo) -> str:
+    return command.line.split(" ")[0].rpartition("/")[2]
+
+
+def owners_of_keys(environment: Environment) -> dict[str, str]:
+    """The admins, by their keys' fingerprints as sshd logs them."""
+    admins = environment.server.host.admins if environment.server.host else {}
+    return {fingerprint(key): admin for admin, keys in admins.items() for key in lines(keys)}
+
+
+def fingerprint(key: str) -> str:
+    """Of a line of authorized_keys."""
+    digest = sha256(b64decode(key.split(" ")[1])).digest()
+    return f"SHA256:{b64encode(digest).decode().rstrip('=')}"
+
+
+Entry = TypeVar("Entry", Apt, Login, Sudo)
+
+
+def last(entries: Iterable[Entry]) -> Entry | None:
+    return max(entries, key=lambda entry: entry.moment, default=None)

@@ -1,0 +1,85 @@
+"""What is looked at on a server, one area after the other, so that one that fails spoils itself
+alone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from traceback import extract_tb
+
+from click import unstyle
+from pyinfra import logger
+from pyinfra.api.exceptions import PyinfraError
+
+from stagecraft.drift.findings import Class, Coverage, Finding, Report, Unchecked, Unconfirmed
+from stagecraft.drift.looking.server import Declared
+
+NO_HOSTS = "No hosts remaining!"
+"""pyinfra's last word when its only host has failed."""
+
+Area = Callable[[Declared], Iterable[Finding | Coverage]]
+"""What it has found, and how many of the things that exist there are declared. Raises PyinfraError
+when it cannot look."""
+
+
+def look(areas: Mapping[str, Area], declared: Declared) -> Report:
+    """What all areas found, and which could not look, by their names."""
+    findings: list[Finding] = []
+    unchecked: list[Unchecked] = []
+    coverage: list[Coverage] = []
+    for name, area in areas.items():
+        with logged() as lines:
+            try:
+                found = list(area(declared))
+            except Exception as error:  # a defect of one area, too, spoils it alone
+                why = reason(error, lines)
+                unchecked.append(Unchecked(server=declared.server, area=name, reason=why))
+                continue
+        findings += [placed(one, declared) for one in found if isinstance(one, Finding)]
+        counts = (one for one in found if isinstance(one, Coverage) and one.total)
+        named = {"server": declared.server, "kind": name}
+        coverage += [count.model_copy(update=named) for count in counts]
+    return Report(
+        server=declared.server,
+        environment=declared.environment.name,
+        findings=[finding for finding in findings if not isinstance(finding, Unconfirmed)],
+        unconfirmed=[finding for finding in findings if isinstance(finding, Unconfirmed)],
+        unchecked=unchecked,
+        coverage=coverage,
+    )
+
+
+def placed(finding: Finding, declared: Declared) -> Finding:
+    """The finding with the server, and with the environment whose site runs the unit that it is
+    about."""
+    place = {"server": declared.server}
+    of_a_unit = finding.class_ in (Class.RUNNING, Class.WEARING) and "/" not in finding.thing
+    if of_a_unit and not finding.environment:
+        instance = finding.thing.partition("@")[2].rpartition(".")[0]
+        own = (site.environment for site in declared.sites if site.name == instance)
+        place["environment"] = next(own, "")
+    return finding.model_copy(update=place)
+
+
+def reason(error: Exception, lines: list[str]) -> str:
+    """Why an area could not look. Of a fact that fails, pyinfra says so in its log alone."""
+    if isinstance(error, PyinfraError):
+        return " / ".join(lines) if lines and str(error) == NO_HOSTS else str(error)
+    frame = extract_tb(error.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    return f"a defect in the check ({place}): {type(error).__name__}: {error}"
+
+
+@contextmanager
+def logged() -> Iterator[list[str]]:
+    """What pyinfra logs as wrong meanwhile, on standard error as well."""
+    lines: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: lines.append(unstyle(record.getMessage()).strip())  # type: ignore[method-assign]
+    logger.addHandler(handler)
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(handler)

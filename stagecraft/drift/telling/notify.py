@@ -1,0 +1,102 @@
+"""Tells people what is new, worse or resolved, where they are: by Apprise, to any of its URLs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from stagecraft.drift.judging.changes import Changes, Seen, Unknown
+from stagecraft.harmless import bounded, harmless
+from stagecraft.secrets import Secret
+
+URLS = "STAGECRAFT_NOTIFY"
+"""Apprise's URLs, one a line; they hold tokens, so they are no argument."""
+
+URLS_FILE = "STAGECRAFT_NOTIFY_FILE"
+"""A file with them instead, such as one of systemd's credentials."""
+
+
+ALIKE = str.maketrans("<>&`|~*", "‹›＆ˋ¦∼∗")  # noqa: RUF001
+"""What services read as markup, and characters that look like it."""
+
+
+def tell(changes: Changes) -> list[str]:
+    """Sends the changes to everybody, if there are any. What did not arrive, without its URL."""
+    if not changes:
+        return []
+    try:
+        urls = addresses()
+    except (OSError, UnicodeDecodeError) as error:
+        return [f"nobody was notified: {error}"]
+    return [
+        f"notification {n} of {len(urls)} {problem}"
+        for n, url in enumerate(urls, 1)
+        if (problem := send(url, title(changes), inert("\n".join(bounded(body(changes))))))
+    ]
+
+
+def addresses() -> list[Secret]:
+    """The URLs that the environment names; none without them. Raises OSError or
+    UnicodeDecodeError for a file that cannot be read."""
+    path = os.environ.get(URLS_FILE)
+    text = Path(path).read_text(encoding="utf-8") if path else os.environ.get(URLS, "")
+    lines = (line.strip() for line in text.splitlines())
+    return [Secret(line) for line in lines if line and not line.startswith("#")]
+
+
+def send(url: Secret, title: str, text: str) -> str:
+    """What went wrong; nothing if it arrived."""
+    import apprise  # a quarter of a second, only when something has changed
+
+    service = apprise.Apprise.instantiate(url.reveal())
+    if service is None:
+        return "has a URL that Apprise does not understand"
+    # As text: services that send HTML make line breaks of its line ends.
+    if service.notify(title=title, body=text, body_format=apprise.NotifyFormat.TEXT):
+        return ""
+    return f"({service.service_name}) was not accepted"
+
+
+def inert(text: str) -> str:
+    """The text with nothing in it that a chat or a mail acts on: it calls nobody, and is no link,
+    HTML or Markdown. Characters that look alike do that for all services; each would need other
+    escapes, and Apprise brings some. Discord obeys all of a text, and a `<script>` ends Telegram's.
+    """
+    parted = re.sub(r"(@)(?=\w)|(:)(?=//)|(\])(?=\()", "\\g<0>\u200b", text)
+    return parted.translate(ALIKE)
+
+
+def title(changes: Changes) -> str:
+    counts: dict[str, tuple[Seen, ...] | tuple[Unknown, ...]] = {
+        "new": changes.new,
+        "worse": changes.worse,
+        "resolved": changes.resolved,
+        "unknown": changes.unknown,
+        "known again": changes.known_again,
+    }
+    said = ", ".join(f"{len(things)} {word}" for word, things in counts.items() if things)
+    servers = sorted({thing.server for things in counts.values() for thing in things} - {""})
+    return f"Drift on {', '.join(servers) or 'all servers'}: {said}"
+
+
+def body(changes: Changes) -> Iterator[str]:
+    for gap in changes.unknown:
+        yield f"unknown: {of_gap(gap)} could not be checked"
+    for gap in changes.known_again:
+        yield f"known again: {of_gap(gap)}"
+    for word, findings in (("new", changes.new), ("worse", changes.worse)):
+        for finding in sorted(findings, key=lambda seen: (seen.severity.rank, seen.id)):
+            yield f"{word}, {finding.severity}: {of_finding(finding)}"
+    for finding in changes.resolved:
+        yield f"resolved: {of_finding(finding)}"
+
+
+def of_gap(gap: Unknown) -> str:
+    place = "/".join(part for part in (gap.server, gap.environment) if part)
+    return harmless(f"{place} {gap.area}")
+
+
+def of_finding(finding: Seen) -> str:
+    return f"{harmless(finding.id)} (first seen {finding.first_seen:%Y-%m-%d})"

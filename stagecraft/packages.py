@@ -1,0 +1,62 @@
+"""The Debian packages that an environment needs."""
+
+from __future__ import annotations
+
+from stagecraft.engines import Engine
+from stagecraft.facts.machine import Machine
+from stagecraft.settings import Environment, Site
+
+OF_THE_MACHINE = [
+    "acl",
+    "ca-certificates",
+    "fail2ban",
+    "locales",
+    "logrotate",
+    "needrestart",
+    "nftables",
+    "openssh-server",
+    "procps",
+    "python3-systemd",  # fail2ban reads the journal with it
+    "sudo",
+    "systemd-timesyncd",
+    "tzdata",
+    "unattended-upgrades",
+]
+"""What the machine itself needs, whatever runs on it."""
+
+BASE = ["acl", "ca-certificates", "logrotate", "nftables", "nginx", "openssl", "redis-server"]
+PHP = [
+    "bcmath",
+    "cli",
+    "curl",
+    "fpm",
+    "gd",
+    "intl",
+    "mbstring",
+    "opcache",
+    "redis",
+    "xml",
+    "zip",
+]
+"""PHP packages that Laravel, its cache, and most apps need."""
+
+
+def wanted(environment: Environment, machine: Machine) -> list[str]:
+    names = {*BASE, environment.server.engine.package}
+    if environment.server.host:
+        names.update(OF_THE_MACHINE)
+    if any(environment.issuers[site.tls.issuer].directory for site in environment.sites):
+        names.add("certbot")
+    for site in environment.sites:
+        names.update(php_packages(site, environment.server.engine, machine))
+    return sorted(names)
+
+
+def php_packages(site: Site, engine: Engine, machine: Machine) -> list[str]:
+    php = php_version(site, machine)
+    return [f"php{php}-{extension}" for extension in [*PHP, engine.extension, *site.php_extensions]]
+
+
+def php_version(site: Site, machine: Machine) -> str:
+    """The site's PHP version: as declared, else the one this Debian ships."""
+    return site.php or machine.php
