@@ -11,7 +11,7 @@ from pyinfra.context import host as server
 
 from stagecraft.known_records import known_records
 from stagecraft.lock import lock
-from stagecraft.settings import environment_of
+from stagecraft.run import this_run
 from tasks.base import base
 from tasks.clashes import neighbours_of
 from tasks.host import host
@@ -19,12 +19,13 @@ from tasks.machine import bare_machine
 from tasks.manifest import as_found, begin, complete
 from tasks.packages import users
 
-_environment = environment_of(server.data)
-_machine = bare_machine(_environment)
+_run = this_run()
+_run.machine = bare_machine(_run.environment)
 lock()
 
-begin(_environment.name, whole=False)
-as_found(known_records(_environment.server, Path(server.data.root)))
-base(users(_environment, neighbours_of(_environment)))
-host(_environment.server, _machine)
+begin(_run.environment.name, whole=False)
+as_found(known_records(_run.environment.server, Path(server.data.root)))
+_run.neighbours = neighbours_of(_run.environment)
+base(users(_run))
+host()
 complete("the machine")

@@ -11,7 +11,6 @@ from stagecraft.lock import lock
 from stagecraft.overrides import extend
 from stagecraft.run import this_run
 from stagecraft.secrets import made_of
-from stagecraft.settings import environment_of
 from tasks.app import app, app_settings
 from tasks.clashes import refuse_clashes
 from tasks.database import database, database_server, drop_databases
@@ -27,35 +26,30 @@ from tasks.redis import redis
 from tasks.removed import removed_sites, removed_steps
 from tasks.tls import acme_certificates, first_certificates
 
-_environment = environment_of(server.data)
-_root = Path(server.data.root)
-_secrets = this_run().secrets(_environment, _root)
-_machine = machine(_environment)
+_run = this_run()
+_run.machine = machine(_run.environment)
 lock()
 extend(globals())  # a team's own steps, before and after these stages
 
-begin(_environment.name)
-_neighbours = refuse_clashes(_environment)
-_installed = packages(_environment, _machine, _neighbours)
-host(_environment.server, _machine)
-database_server(_environment.server.database, _machine, _neighbours)
-for _site in _environment.sites:
+begin(_run.environment.name)
+refuse_clashes()
+_installed = packages()
+host()
+database_server()
+for _site in _run.environment.sites:
     # A failure here affects only this site; `complete` makes the run fail at the end.
     app(_site, _ignore_errors=True)
-    reach(_site, _environment.server, _ignore_errors=True)
-    _services = [
-        *database(_environment, _site, _secrets[_site.key], _ignore_errors=True),
-        *redis(_site, _secrets[_site.key], _ignore_errors=True),
-    ]
-    app_settings(_site, _secrets[_site.key], _services, _ignore_errors=True)
+    reach(_site, _ignore_errors=True)
+    _services = [*database(_site, _ignore_errors=True), *redis(_site, _ignore_errors=True)]
+    app_settings(_site, _services, _ignore_errors=True)
     logs(_site, _ignore_errors=True)
-    php_fpm(_site, _machine, _installed, _ignore_errors=True)
-_written = [*first_certificates(_environment), nginx(_machine, _neighbours)]
-for _site in _environment.sites:
-    _written.append(vhost(_site, _machine, _neighbours, _secrets[_site.key], _ignore_errors=True))
-run_nginx(_environment, [*_written, *removed_vhosts()])
-acme_certificates(_environment, _ignore_errors=True)
-removed_sites(_environment)
-drop_databases(_environment)
+    php_fpm(_site, _installed, _ignore_errors=True)
+_written = [*first_certificates(), nginx()]
+for _site in _run.environment.sites:
+    _written.append(vhost(_site, _ignore_errors=True))
+run_nginx([*_written, *removed_vhosts()])
+acme_certificates(_ignore_errors=True)
+removed_sites()
+drop_databases()
 removed_steps()
-complete(_environment.name, made_of(_environment, _root))
+complete(_run.environment.name, made_of(_run.environment, Path(server.data.root)))

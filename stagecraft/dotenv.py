@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from stagecraft.paths import DATABASE_SOCKET, redis_socket
+from stagecraft.engines import Engine
 from stagecraft.secrets import Secret
+from stagecraft.services import Redis
 from stagecraft.settings import Site
 
 PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
@@ -14,7 +15,7 @@ PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
 Value = str | int | float | bool | None
 
 
-def variables(site: Site, secrets: Mapping[str, Secret]) -> dict[str, str]:
+def variables(site: Site, engine: Engine, secrets: Mapping[str, Secret]) -> dict[str, str]:
     """Everything in the site's `.env`, quoted, in the order it is written. The site's own `env:`
     may replace the drivers; what isolates it from its neighbours it cannot set."""
     declared = {key: secrets[key].reveal() for key in site.secrets}
@@ -22,17 +23,17 @@ def variables(site: Site, secrets: Mapping[str, Secret]) -> dict[str, str]:
         **drivers(),
         **site.env,
         **site.feature_variables,
-        **identity(site, secrets),
+        **identity(site, engine, secrets),
         **declared,
     }
     return {key: quoted(value) for key, value in sorted(values.items())}
 
 
-def public(site: Site, secrets: Mapping[str, Secret]) -> frozenset[str]:
+def public(site: Site, engine: Engine, secrets: Mapping[str, Secret]) -> frozenset[str]:
     """The variables that are the same whatever the secrets are."""
-    without = variables(site, {key: Secret("") for key in secrets})
+    without = variables(site, engine, {key: Secret("") for key in secrets})
     return frozenset(
-        key for key, value in variables(site, secrets).items() if value == without[key]
+        key for key, value in variables(site, engine, secrets).items() if value == without[key]
     )
 
 
@@ -49,24 +50,24 @@ def drivers() -> dict[str, Value]:
     }
 
 
-def identity(site: Site, secrets: Mapping[str, Secret]) -> dict[str, Value]:
+def identity(site: Site, engine: Engine, secrets: Mapping[str, Secret]) -> dict[str, Value]:
     """What is this site's alone. Laravel derives its prefixes and its cookie from APP_NAME: two
     environments with one name would share them, so all are set."""
     return {
         "APP_ENV": site.environment,
         "APP_KEY": secrets["APP_KEY"].reveal(),
         "APP_URL": f"https://{site.domain}",
-        "DB_CONNECTION": "mysql",
+        "DB_CONNECTION": engine.driver,
         "DB_HOST": "localhost",
-        "DB_PORT": 3306,
-        "DB_SOCKET": DATABASE_SOCKET,
+        "DB_PORT": engine.ports[0],
+        "DB_SOCKET": engine.socket,
         "DB_DATABASE": site.database.name,
         "DB_USERNAME": site.database.user,
         "DB_PASSWORD": secrets["DB_PASSWORD"].reveal(),
         "DB_CHARSET": site.database.charset,
         "DB_COLLATION": site.database.collation,
         "REDIS_CLIENT": "phpredis",
-        "REDIS_HOST": redis_socket(site),
+        "REDIS_HOST": Redis(site.name).socket,
         "REDIS_PORT": 0,
         "REDIS_USERNAME": site.name,
         "REDIS_PASSWORD": secrets["REDIS_PASSWORD"].reveal(),

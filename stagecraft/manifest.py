@@ -10,15 +10,14 @@ from dataclasses import dataclass, field, fields
 from pathlib import PurePath
 from typing import Any
 
+from stagecraft.errors import BrokenOverride
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
-from stagecraft.paths import APPS, DATABASE_LOGINS, MANIFESTS
+from stagecraft.paths import APPS, DATABASE_LOGINS, MANIFESTS, UNITS
 from stagecraft.seen import State, encoded
 from stagecraft.version import OURS
 
 KEPT = (f"{APPS}/", f"{DATABASE_LOGINS}/", "/var/log/")
 """Data, and what opens it: it stays when its site goes, until a person deletes it."""
-
-UNITS = "/etc/systemd/system"
 
 
 def is_kept(path: str) -> bool:
@@ -190,7 +189,10 @@ class Manifest:
 
     def declare(self, tree: str, nodes: Sequence[Node], site: str = "") -> list[Node]:
         """Notes what the tree shall be; returns what of it once was and is to go, the contents
-        of a directory before it."""
+        of a directory before it. Raises BrokenOverride for the name of another tree: of two, one
+        would be taken for what is left of the other."""
+        if tree in self.declared:
+            raise BrokenOverride(f"this run has a tree {tree} already: give each a name of its own")
         self.declared[tree] = list(nodes)
         self.sites[tree] = site
         gone = {record.path: record.kind for record in self._unneeded([tree])}
@@ -220,7 +222,10 @@ class Manifest:
         return sorted({record.site for record in self.own.paths} - {""})
 
     def removed_sites(self) -> list[str]:
-        """The sites that have been installed and are not declared; known when all others are."""
+        """The sites that have been installed and are not declared; known when all others are, and
+        never by a run that declares a part."""
+        if not self.whole:
+            return []
         declared = {self.sites[tree] for tree, nodes in self.declared.items() if nodes}
         return [site for site in self.installed_sites() if site not in declared]
 
@@ -241,7 +246,7 @@ class Manifest:
     def removed_steps(self) -> list[str]:
         """The trees of a team's own steps that no step declares any more."""
         trees = {record.tree for record in self.own.paths if record.tree.startswith(OWN)}
-        return sorted(trees - self.declared.keys())
+        return sorted(trees - self.declared.keys()) if self.whole else []
 
     def logins_of(self, removed: str) -> list[str]:
         """The database accounts of a removed site that no other site has taken over."""
@@ -293,7 +298,7 @@ class Manifest:
 
     def _left(self, site: str) -> list[PathRecord]:
         trees = {record.tree for record in self.own.paths if record.site == site}
-        return self._unneeded(trees - self.declared.keys())
+        return self._unneeded(trees - self.declared.keys()) if self.whole else []
 
     def _unneeded(self, trees: Collection[str]) -> list[PathRecord]:
         """What neither this run nor another environment declares any more of these trees."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stagecraft.engines import Engine
 from stagecraft.facts.machine import Machine
 from stagecraft.settings import Environment, Site
 
@@ -24,7 +25,6 @@ OF_THE_MACHINE = [
 """What the machine itself needs, whatever runs on it."""
 
 BASE = ["acl", "ca-certificates", "logrotate", "nftables", "nginx", "openssl", "redis-server"]
-ENGINES = {"mariadb": ["mariadb-server"], "mysql": ["mysql-server"]}
 PHP = [
     "bcmath",
     "cli",
@@ -33,29 +33,28 @@ PHP = [
     "gd",
     "intl",
     "mbstring",
-    "mysql",
     "opcache",
     "redis",
     "xml",
     "zip",
 ]
-"""PHP packages that Laravel, its database and cache, and most apps need."""
+"""PHP packages that Laravel, its cache, and most apps need."""
 
 
 def wanted(environment: Environment, machine: Machine) -> list[str]:
-    names = {*BASE, *ENGINES[environment.server.database.engine]}
+    names = {*BASE, environment.server.engine.package}
     if environment.server.host:
         names.update(OF_THE_MACHINE)
     if any(environment.issuers[site.tls.issuer].directory for site in environment.sites):
         names.add("certbot")
     for site in environment.sites:
-        names.update(php_packages(site, machine))
+        names.update(php_packages(site, environment.server.engine, machine))
     return sorted(names)
 
 
-def php_packages(site: Site, machine: Machine) -> list[str]:
+def php_packages(site: Site, engine: Engine, machine: Machine) -> list[str]:
     php = php_version(site, machine)
-    return [f"php{php}-{extension}" for extension in [*PHP, *site.php_extensions]]
+    return [f"php{php}-{extension}" for extension in [*PHP, engine.extension, *site.php_extensions]]
 
 
 def php_version(site: Site, machine: Machine) -> str:

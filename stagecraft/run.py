@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from pyinfra.context import ctx_host, host
 
 from stagecraft.errors import ServerError
+from stagecraft.facts.machine import Machine
 from stagecraft.facts.neighbours import Neighbours
 from stagecraft.manifest import Manifest
 from stagecraft.secrets import Secret, secrets_for, stand_ins
 from stagecraft.seen import Place, Seen, Service, State
-from stagecraft.settings import Environment
+from stagecraft.settings import Environment, environment_of
 
 
-@dataclass
+@dataclass(repr=False)
 class Run:
-    """`manifest` is known once the run has begun, `neighbours` once it has looked for what others
-    have on the server, `planned` once deploy.py has been planned for the
-    check: the paths that it declares, or would remove. `lock` is held as long as the run lasts.
+    """`machine` and `neighbours` are known once they have been asked for, `manifest` once the run
+    has begun, `planned` once deploy.py has been planned for the check: the paths that it declares,
+    or would remove. `lock` is held as long as the run lasts.
 
     Of a run that `checks`, nothing is ever executed: its secrets are stand-ins, files with secrets
     are compared by the sum that the last run has recorded, and a refusal waits in `refusals` until
@@ -28,21 +30,30 @@ class Run:
     """
 
     manifest: Manifest = field(default_factory=lambda: Manifest(""))
+    machine: Machine = field(init=False)
+    neighbours: Neighbours = field(init=False)
     seen: dict[str, list[Seen]] = field(default_factory=dict)
     """By operation."""
     services: list[Service] = field(default_factory=list)
     checks: bool = False
     refusals: list[ServerError] = field(default_factory=list)
-    neighbours: Neighbours = field(default_factory=Neighbours)
     planned: frozenset[str] | None = None
     lock: object = None
+
+    @cached_property
+    def environment(self) -> Environment:
+        """Raises CommandLineError on a host that no inventory of ours has named."""
+        return environment_of(host.data)
 
     def __copy__(self) -> Run:
         """Itself: `host.data` copies whatever it is asked for."""
         return self
 
-    def secrets(self, environment: Environment, root: Path) -> dict[str, dict[str, Secret]]:
-        return stand_ins(environment) if self.checks else secrets_for(environment.name, root)
+    @cached_property
+    def secrets(self) -> dict[str, dict[str, Secret]]:
+        """By site and name."""
+        name, root = self.environment.name, Path(host.data.root)
+        return stand_ins(self.environment) if self.checks else secrets_for(name, root)
 
     def refuse(self, refusal: ServerError) -> None:
         """Raises it, unless the run only checks."""

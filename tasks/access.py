@@ -10,7 +10,6 @@ from typing import Any
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host, state
 
-from stagecraft import operations
 from stagecraft.errors import ServerError
 from stagecraft.facts.access import Ways, WaysFact
 from stagecraft.facts.logins import public_key
@@ -20,12 +19,13 @@ from stagecraft.operations import files
 from stagecraft.operations.access import TREE, Access, guarded, unlike
 from stagecraft.operations.files import Check
 from stagecraft.operations.nodes import Node
+from stagecraft.operations.scripts import script
 from stagecraft.paths import FIREWALL_RULES
 from stagecraft.run import this_run
 from stagecraft.settings import DEPLOY, Host, Server
 from tasks import firewall, sshd
 
-CHECK_SSHD = Path(operations.__file__).with_name("check_sshd.sh").read_text()
+CHECK_SSHD = script("check_sshd")
 CHECKED = ("/etc/ssh",)
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import OperationMeta
 
 from stagecraft import dotenv
-from stagecraft.claims import Claims
 from stagecraft.operations import files
 from stagecraft.operations.accounts import system_account
 from stagecraft.operations.files import Written
 from stagecraft.operations.nodes import Directory, File, Link, Node
 from stagecraft.operations.releases import root_owns_releases
 from stagecraft.render import file
-from stagecraft.secrets import Secret
+from stagecraft.run import Run, this_run
 from stagecraft.settings import Site
 
 PASS = ("user:www-data:--x",)
@@ -24,10 +23,6 @@ PASS = ("user:www-data:--x",)
 
 READ = ("user:www-data:r-x", "default:user:www-data:r-x")
 """nginx may read these, and what is created in them later."""
-
-
-def claimed(site: Site) -> Claims:
-    return Claims(users={site.name: site.home})
 
 
 @deploy("App home")
@@ -50,15 +45,13 @@ def app(site: Site) -> None:
 
 
 @deploy("App settings")
-def app_settings(
-    site: Site, secrets: Mapping[str, Secret], services: Sequence[Written | OperationMeta]
-) -> None:
+def app_settings(site: Site, services: Sequence[Written | OperationMeta]) -> None:
     """Runs after the services that .env refers to. If one of them failed, .env is not changed."""
     files.tree(
         name=f"Write {site.home}/shared/.env",
         tree="settings",
         site=site.name,
-        nodes=[dotenv_file(site, secrets)],
+        nodes=[dotenv_file(site, this_run())],
         needs=services,
     )
 
@@ -131,13 +124,14 @@ def placeholder(site: Site) -> list[Node]:
     ]
 
 
-def dotenv_file(site: Site, secrets: Mapping[str, Secret]) -> File:
+def dotenv_file(site: Site, run: Run) -> File:
+    engine, secrets = run.environment.server.engine, run.secrets[site.key]
     return file(
         f"{site.home}/shared/.env",
         "app/env.j2",
         group=site.name,
         mode="640",
         secret=True,
-        public=dotenv.public(site, secrets),
-        variables=dotenv.variables(site, secrets),
+        public=dotenv.public(site, engine, secrets),
+        variables=dotenv.variables(site, engine, secrets),
     )

@@ -3,79 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import reduce
 
 from pyinfra import logger
 from pyinfra.context import host
 
-from stagecraft.claims import Claims
+from stagecraft.engines import Engine
 from stagecraft.errors import ServerError
 from stagecraft.facts.database import Database, DatabaseFact
 from stagecraft.facts.neighbours import OPENS_SOCKETS, Home, Listener, Neighbours, NeighboursFact
 from stagecraft.manifest import Manifest
-from stagecraft.paths import ACME_WEBROOT, DATABASE_SOCKET, database_login
-from stagecraft.run import this_run
+from stagecraft.paths import ACME_WEBROOT, database_login
+from stagecraft.run import Run, this_run
+from stagecraft.services import NGINX, Services
 from stagecraft.settings import Environment, Site
-from tasks import app, logs, nginx, php_fpm, redis
-from tasks.database import CONFIGURATION, ours, refuse_unknown_collations
+from tasks.database import ours, refuse_unknown_collations
 from tasks.nginx import CATCH_ALL
 
 FIRST_LOGIN_GID = 1000
 """Groups below it are the system's: FIRST_GID in Debian's adduser.conf."""
 
 
-def refuse_clashes(environment: Environment) -> Neighbours:
-    """What others have on the server. Raises ServerError with all conflicts before anything is
-    changed."""
-    neighbours = this_run().neighbours = neighbours_of(environment)
-    engine = environment.server.database.engine
-    sites = environment.sites
+def refuse_clashes() -> None:
+    """Reads what others have on the server. Raises ServerError with all conflicts, before anything
+    is changed."""
+    run, environment = this_run(), this_run().environment
+    run.neighbours = neighbours_of(environment)
+    engine, sites = environment.server.engine, environment.sites
     collations = sorted({site.database.collation for site in sites})
     # Whether a login works, the site's own operation asks.
     database: Database = host.get_fact(
-        DatabaseFact, engine=engine, logins={}, collations=collations
+        DatabaseFact, engine=engine.name, logins={}, collations=collations
     )
-    found = list(clashes(environment, neighbours, database, this_run().manifest))
+    found = list(clashes(run, database))
     if found:
         listed = "".join(f"\n  - {clash}" for clash in found)
-        this_run().refuse(
+        run.refuse(
             ServerError(
                 f"{environment.name} conflicts with what others installed on {host.name};"
                 f" nothing was changed:{listed}"
             )
         )
     refuse_unknown_collations(environment, database)
-    for what in neighbours.as_nginx:
+    for what in run.neighbours.as_nginx:
         logger.warning(f"{host.print_prefix}{what} {OPENS_SOCKETS}")
-    return neighbours
 
 
 def neighbours_of(environment: Environment) -> Neighbours:
     sites = environment.sites
-    configuration, _ = CONFIGURATION[environment.server.database.engine]
+    services = [Services(site.name) for site in sites]
+    engine = environment.server.engine
     neighbours: Neighbours = host.get_fact(
         NeighboursFact,
-        names=[name for site in sites for name in claims(site).users],
+        names=[name for service in services for name in service.users],
         homes=[site.home for site in sites],
-        files=[CATCH_ALL, configuration, *(f for s in sites for f in claims(s).files)],
+        files=[CATCH_ALL, engine.settings, *(path for s in services for path in s.files)],
+        engine=engine.name,
     )
     return neighbours
 
 
-def clashes(
-    environment: Environment, neighbours: Neighbours, database: Database, manifest: Manifest
-) -> Iterator[str]:
+def clashes(run: Run, database: Database) -> Iterator[str]:
     """Each conflict in a sentence: what exists, and what would be right."""
+    environment, neighbours, manifest = run.environment, run.neighbours, run.manifest
     yield from taken_ports(neighbours)
     yield from other_database_servers(environment, neighbours)
-    engine = environment.server.database.engine
-    if ours(environment.server.database, neighbours, manifest):
+    engine = environment.server.engine
+    if ours(run):
         yield from logins_by_tcp(engine, neighbours, database)
     elif not database.reachable:
         yield (
-            f"{engine} is installed, but root cannot log in through {DATABASE_SOCKET} to see whose"
-            " databases it has: start it, or let root@localhost log in by unix_socket (auth_socket"
-            " in MySQL)"
+            f"{engine} is installed, but root cannot log in through {engine.socket} to see whose"
+            f" databases it has: start it, or let root@localhost log in by {engine.root_login}"
         )
     for site in environment.sites:
         yield from foreign_accounts(site, neighbours)
@@ -89,7 +87,7 @@ def taken_ports(neighbours: Neighbours) -> Iterator[str]:
     taken = {
         (listener.port, owner(listener))
         for listener in neighbours.listeners
-        if listener.port in ("80", "443") and listener.unit != "nginx.service"
+        if listener.port in ("80", "443") and listener.unit != NGINX
     }
     for port, process in sorted(taken):
         yield (
@@ -99,30 +97,31 @@ def taken_ports(neighbours: Neighbours) -> Iterator[str]:
 
 
 def other_database_servers(environment: Environment, neighbours: Neighbours) -> Iterator[str]:
-    engine = environment.server.database.engine
+    engine = environment.server.engine
     setting = f"servers: {environment.server.name}: database: {{engine: …}}"
     others = sorted(name for name in neighbours.packages if not name.startswith(f"{engine}-"))
     if others:
         yield (
-            f"{' and '.join(others)} would be removed for {engine}-server: declare the installed"
+            f"{' and '.join(others)} would be removed for {engine.package}: declare the installed"
             f" engine in group_data/all.yml, {setting}"
         )
     for listener in neighbours.listeners:
-        if listener.address == DATABASE_SOCKET and listener.unit != f"{engine}.service":
+        if listener.address == engine.socket and listener.unit != engine.unit:
             yield (
-                f"{listener.address} is used by {owner(listener)}, and {engine}.service needs it:"
+                f"{listener.address} is used by {owner(listener)}, and {engine.unit} needs it:"
                 f" move that elsewhere, or declare its engine in group_data/all.yml, {setting}"
             )
 
 
-def logins_by_tcp(engine: str, neighbours: Neighbours, database: Database) -> Iterator[str]:
+def logins_by_tcp(engine: Engine, neighbours: Neighbours, database: Database) -> Iterator[str]:
     """Accounts of others that use the port of our server, which an earlier version opened."""
-    unit = f"{engine}.service"
-    listens = any(found.unit == unit and found.port.isdigit() for found in neighbours.listeners)
+    listens = any(
+        found.unit == engine.unit and found.port.isdigit() for found in neighbours.listeners
+    )
     for account in sorted(database.by_tcp) if listens else ():
         yield (
             f"the database account {account} can log in by TCP, but {engine} will listen only on"
-            f" {DATABASE_SOCKET}: let its program use that socket, with an account at localhost,"
+            f" {engine.socket}: let its program use that socket, with an account at localhost,"
             " and drop this account; for programs that support only TCP, see docs/hardening.md"
         )
 
@@ -135,7 +134,7 @@ def owner(listener: Listener) -> str:
 
 
 def foreign_accounts(site: Site, neighbours: Neighbours) -> Iterator[str]:
-    for name, own_home in claims(site).users.items():
+    for name, own_home in Services(site.name).users.items():
         home = neighbours.users.get(name)
         if home is not None and home != own_home:
             yield f"the user {name} has the home {home}, not {own_home}: {another_name(site)}"
@@ -153,7 +152,7 @@ def foreign_files(site: Site, neighbours: Neighbours, manifest: Manifest) -> Ite
             f"{site.home} is a {home.kind} of {home.owner}, not a directory of root:{site.name}:"
             f" {another_name(site)}, or move it away"
         )
-    for path in claims(site).files:
+    for path in Services(site.name).files:
         if neighbours.files.get(path) is False:
             yield f"{path} already exists: {another_name(site)}, or move it away"
     webroot = neighbours.lineages.get(site.name)
@@ -190,13 +189,13 @@ def foreign_databases(site: Site, database: Database) -> Iterator[str]:
     """Taking them over would change the passwords and rights of whoever uses them."""
     foreign = [
         f"the account {user}"
-        for user in accounts(site)
+        for user in site.database.users
         if user in database.accounts and user not in database.option_files
     ]
     if site.database.name in database.schemas and site.database.user not in database.option_files:
         foreign.insert(0, f"the database {site.database.name}")
     if foreign:
-        logins = " and ".join(database_login(user) for user in accounts(site))
+        logins = " and ".join(database_login(user) for user in site.database.users)
         yield (
             f"{' and '.join(foreign)} already {'exists' if len(foreign) == 1 else 'exist'}: declare"
             f" another name and user for {site.key} in group_data/{site.environment}.yml, or, to"
@@ -207,21 +206,12 @@ def foreign_databases(site: Site, database: Database) -> Iterator[str]:
 
 def left_elsewhere(site: Site, manifest: Manifest) -> Iterator[str]:
     """A site that moved here from another environment, which still has it."""
-    environments = {manifest.owner(database_login(user)) for user in accounts(site)} - {""}
+    environments = {manifest.owner(database_login(user)) for user in site.database.users} - {""}
     for name in sorted(environments):
         yield (
             f"{name} still has the logins of {site.database.user}: run inventories/{name}.py first"
             " to remove them there, or declare another user"
         )
-
-
-def accounts(site: Site) -> tuple[str, str]:
-    return site.database.user, site.database.migrator
-
-
-def claims(site: Site) -> Claims:
-    each = (app.claimed, logs.claimed, nginx.claimed, php_fpm.claimed, redis.claimed)
-    return reduce(Claims.__or__, (claimed(site) for claimed in each))
 
 
 def another_name(site: Site) -> str:

@@ -1,20 +1,19 @@
-"""MariaDB or MySQL: the server local only, and for each site a database with its two accounts."""
+"""The database: the server local only, and for each site a database with its two accounts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from posixpath import dirname
 
 from pyinfra import logger
 from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import OperationMeta
 from pyinfra.context import host
 
+from stagecraft.engines import Engine
 from stagecraft.errors import ServerError
 from stagecraft.facts.database import Database, DatabaseFact
-from stagecraft.facts.machine import Machine
-from stagecraft.facts.neighbours import Listener, Neighbours
-from stagecraft.manifest import Manifest
+from stagecraft.facts.neighbours import Listener
 from stagecraft.operations import files
 from stagecraft.operations.database import (
     APP_PRIVILEGES,
@@ -26,55 +25,48 @@ from stagecraft.operations.database import (
 from stagecraft.operations.files import Check, Written
 from stagecraft.operations.nodes import Directory, File
 from stagecraft.operations.services import RESTART, running
-from stagecraft.paths import DATABASE_LOGINS, database_login
+from stagecraft.paths import DATABASE_LOGINS
 from stagecraft.render import file
-from stagecraft.run import this_run
+from stagecraft.run import Run, this_run
 from stagecraft.secrets import Secret
-from stagecraft.settings import Environment, ServerDatabase, Site
-
-CONFIGURATION = {
-    "mariadb": ("/etc/mysql/mariadb.conf.d/90-stagecraft.cnf", "mariadbd --verbose --help"),
-    "mysql": ("/etc/mysql/mysql.conf.d/zz-stagecraft.cnf", "mysqld --validate-config"),
-}
-"""For each engine the file of our settings, whose name comes after those of Debian's
-(`50-server.cnf`, `mysqld.cnf`), and what checks it: MySQL's `--verbose --help` lets unknown
-settings pass, MariaDB has no `--validate-config`."""
+from stagecraft.services import unit_file
+from stagecraft.settings import Environment, Site
 
 MIGRATOR_CONNECTIONS = 10
 """Migrations take one; somebody may look at the tables meanwhile."""
 
 
 @deploy("Database server")
-def database_server(settings: ServerDatabase, machine: Machine, neighbours: Neighbours) -> None:
-    if not ours(settings, neighbours, this_run().manifest):
-        for listener in exposed(settings, neighbours):
+def database_server() -> None:
+    run, server = this_run(), this_run().environment.server
+    engine = server.engine
+    if not ours(run):
+        for listener in exposed(run):
             logger.warning(
-                f"{host.print_prefix}{settings.engine} listens on {listener.address}, and others"
+                f"{host.print_prefix}{engine} listens on {listener.address}, and others"
                 " configured it, so that stays: unless they need it, set bind-address = 127.0.0.1"
             )
         return
-    path, checker = CONFIGURATION[settings.engine]
-    unit = f"{settings.engine}.service"
-    override = f"/etc/systemd/system/{unit}.d"
+    override = f"{unit_file(engine.unit)}.d"
     written = files.tree(
-        name=f"Write {path}",
+        name=f"Write {engine.settings}",
         tree="database",
         nodes=[
             file(
-                path,
+                engine.settings,
                 "database/server.cnf.j2",
-                engine=settings.engine,
-                buffer_pool_mb=machine.megabytes(settings.memory_percent),
+                engine=engine.name,
+                buffer_pool_mb=run.machine.megabytes(server.database.memory_percent),
             ),
             Directory(override),
             file(f"{override}/stagecraft.conf", "database/override.conf.j2"),
         ],
-        check=Check(checker, f"{checker} >/dev/null", (str(Path(path).parent),), unit),
+        check=check(engine),
     )
     running(
-        name=f"Run {settings.engine}",
-        unit=unit,
-        watched=[path],
+        name=f"Run {engine}",
+        unit=engine.unit,
+        watched=[engine.settings],
         unit_files=[f"{override}/stagecraft.conf"],
         after=[written],
         refresh=RESTART,
@@ -82,45 +74,33 @@ def database_server(settings: ServerDatabase, machine: Machine, neighbours: Neig
     )
 
 
-def ours(settings: ServerDatabase, neighbours: Neighbours, manifest: Manifest) -> bool:
+def check(engine: Engine) -> Check:
+    directories = (dirname(engine.settings),)
+    return Check(engine.checker, f"{engine.checker} >/dev/null", directories, engine.unit)
+
+
+def ours(run: Run) -> bool:
     """Whether Stagecraft configures the server and restarts it: not where others installed it,
     who have their reasons for its settings, and databases that a restart would cut off."""
-    path, _ = CONFIGURATION[settings.engine]
-    package = f"{settings.engine}-server"
-    installed = package in neighbours.packages
-    return not installed or manifest.installed(package) or path in neighbours.files
+    engine, neighbours = run.environment.server.engine, run.neighbours
+    made = run.manifest.installed(engine.package) or engine.settings in neighbours.files
+    return made or engine.package not in neighbours.packages
 
 
-def exposed(settings: ServerDatabase, neighbours: Neighbours) -> list[Listener]:
+def exposed(run: Run) -> list[Listener]:
     """Where the server is reached from elsewhere."""
     return [
         listener
-        for listener in neighbours.listeners
-        if listener.unit == f"{settings.engine}.service" and not listener.local
+        for listener in run.neighbours.listeners
+        if listener.unit == run.environment.server.engine.unit and not listener.local
     ]
 
 
 @deploy("Database")
-def database(
-    environment: Environment, site: Site, secrets: Mapping[str, Secret]
-) -> list[Written | OperationMeta]:
-    this_run().manifest.databases.add(site.database.name)
-    logins = [
-        Login(
-            user=site.database.user,
-            password=secrets["DB_PASSWORD"].reveal(),
-            option_file=database_login(site.database.user),
-            privileges=APP_PRIVILEGES,
-            connections=site.database.connections,
-        ),
-        Login(
-            user=site.database.migrator,
-            password=secrets["DB_MIGRATOR_PASSWORD"].reveal(),
-            option_file=database_login(site.database.migrator),
-            privileges=MIGRATOR_PRIVILEGES,
-            connections=MIGRATOR_CONNECTIONS,
-        ),
-    ]
+def database(site: Site) -> list[Written | OperationMeta]:
+    run = this_run()
+    run.manifest.databases.add(site.database.name)
+    logins = logins_of(site, run.secrets[site.key])
     written = files.tree(
         name=f"Write the logins of {site.database.name}",
         tree="database",
@@ -133,7 +113,7 @@ def database(
     )
     made = schema(
         name=f"Create the database {site.database.name} and its accounts",
-        engine=environment.server.database.engine,
+        engine=run.environment.server.engine,
         database=site.database.name,
         charset=site.database.charset,
         collation=site.database.collation,
@@ -143,6 +123,15 @@ def database(
     return [written, made]
 
 
+def logins_of(site: Site, secrets: Mapping[str, Secret]) -> list[Login]:
+    database = site.database
+    password, migrators = secrets["DB_PASSWORD"], secrets["DB_MIGRATOR_PASSWORD"]
+    return [
+        Login(database.user, password.reveal(), APP_PRIVILEGES, database.connections),
+        Login(database.migrator, migrators.reveal(), MIGRATOR_PRIVILEGES, MIGRATOR_CONNECTIONS),
+    ]
+
+
 def refuse_unknown_collations(environment: Environment, present: Database) -> None:
     """Raises ServerError for a collation that the server does not have, if it can be asked."""
     for site in environment.sites if present.reachable else ():
@@ -150,21 +139,22 @@ def refuse_unknown_collations(environment: Environment, present: Database) -> No
         if (database.charset, database.collation) not in present.collations:
             raise ServerError(
                 f"{host.name}: group_data/{environment.name}.yml: sites: {site.key}: database:"
-                f" collation: {environment.server.database.engine} there has no"
+                f" collation: {environment.server.engine} there has no"
                 f" {database.collation} for the charset {database.charset}; nothing was changed."
                 " SHOW COLLATION lists what it has"
             )
 
 
-def drop_databases(environment: Environment) -> None:
+def drop_databases() -> None:
     """The databases that were declared with `present: false`. Raises ServerError for one that the
     environment did not make."""
-    engine = environment.server.database.engine
+    run, environment = this_run(), this_run().environment
+    engine = environment.server.engine
     databases = [site.database for site in environment.sites]
     for name in environment.dropped_databases:
-        present: Database = host.get_fact(DatabaseFact, engine=engine, logins={})
-        if name in present.schemas and not this_run().manifest.made(name):
-            this_run().refuse(
+        present: Database = host.get_fact(DatabaseFact, engine=engine.name, logins={})
+        if name in present.schemas and not run.manifest.made(name):
+            run.refuse(
                 ServerError(
                     f"Stagecraft did not make the database {name} on {host.name} for"
                     f" {environment.name}, so it does not drop it; take it out of"
@@ -172,12 +162,12 @@ def drop_databases(environment: Environment) -> None:
                 )
             )
             continue
-        this_run().manifest.dropped.add(name)
+        run.manifest.dropped.add(name)
         dropped(
             name=f"Drop the database {name}, and accounts that are for it alone",
             engine=engine,
             database=name,
-            needed=[user for used in databases for user in (used.user, used.migrator)],
+            needed=[user for used in databases for user in used.users],
         )
 
 

@@ -8,6 +8,7 @@ from stagecraft.operations import files
 from stagecraft.operations.files import Check
 from stagecraft.operations.services import RESTART, running
 from stagecraft.render import file
+from stagecraft.services import FAIL2BAN
 
 JAIL = "/etc/fail2ban/jail.d/stagecraft.local"
 
@@ -22,12 +23,12 @@ def fail2ban(ssh_port: int) -> None:
             "fail2ban-client --test",
             "fail2ban-client --test",
             ("/etc/fail2ban",),
-            unit="fail2ban.service",
+            unit=FAIL2BAN,
         ),
     )
     running(
         name="Run fail2ban",
-        unit="fail2ban.service",
+        unit=FAIL2BAN,
         watched=[JAIL],
         after=[written],
         refresh=RESTART,

@@ -7,10 +7,11 @@ from pathlib import Path
 from stagecraft.operations.nodes import Directory, Link, Node
 from stagecraft.paths import FIREWALL_RULES
 from stagecraft.render import file
+from stagecraft.services import FIREWALL, unit_file
 from stagecraft.settings import Firewall
 
-UNIT = "/etc/systemd/system/stagecraft-firewall.service"
-AT_BOOT = f"/etc/systemd/system/sysinit.target.wants/{Path(UNIT).name}"
+UNIT = unit_file(FIREWALL)
+AT_BOOT = unit_file(f"sysinit.target.wants/{FIREWALL}")
 
 SSH_RATE = 30
 """New connections per minute from one address. A run needs two."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from stagecraft.facts.machine import Machine
-from stagecraft.settings import Server
+from stagecraft.run import this_run
 from tasks.access import access
 from tasks.accounts import admit, turn_away
 from tasks.fail2ban import fail2ban
@@ -12,8 +11,9 @@ from tasks.system import core_dumps, identity, journal, kernel, swap
 from tasks.upgrades import upgrades
 
 
-def host(server: Server, machine: Machine) -> None:
+def host() -> None:
     """Does nothing on a machine without `host`."""
+    machine, server = this_run().machine, this_run().environment.server
     settings = server.host
     if settings is None:
         return

@@ -10,27 +10,19 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import OperationMeta
 from pyinfra.context import host
 
-from stagecraft.claims import Claims
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.neighbours import Neighbours, Vhost
 from stagecraft.htpasswd import htpasswd_lines
 from stagecraft.operations import files
 from stagecraft.operations.files import Check, Written
-from stagecraft.operations.nginx import RELOAD
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node
-from stagecraft.operations.services import running
-from stagecraft.paths import (
-    ACME_WEBROOT,
-    CERTIFICATES,
-    certificate,
-    htpasswd,
-    php_socket,
-    vhost_file,
-)
+from stagecraft.operations.services import RELOAD_NGINX, running
+from stagecraft.paths import ACME_WEBROOT, CERTIFICATES
 from stagecraft.render import file
 from stagecraft.run import this_run
 from stagecraft.secrets import Secret
-from stagecraft.settings import Environment, Site
+from stagecraft.services import NGINX, Nginx, PhpFpm
+from stagecraft.settings import Site
 
 SNIPPETS = "/etc/nginx/snippets/stagecraft"
 
@@ -40,12 +32,13 @@ WELCOME_PAGE = "ce0901350a021608139b5639cf4ccd7717bef8c3a9e4f79031eb46386b67b03f
 """The sum of sites-available/default as Debian 12 and 13 ship it; an edited one is a vhost."""
 
 
-NGINX_TEST = Check("nginx -t", "nginx -t -q", ("/etc/nginx",), unit="nginx.service")
+NGINX_TEST = Check("nginx -t", "nginx -t -q", ("/etc/nginx",), unit=NGINX)
 
 
 @deploy("nginx")
-def nginx(machine: Machine, neighbours: Neighbours) -> Written:
+def nginx() -> Written:
     """Configuration that all sites share."""
+    machine, neighbours = this_run().machine, this_run().neighbours
     return files.tree(
         name="Write shared configuration in /etc/nginx",
         tree="nginx",
@@ -54,20 +47,15 @@ def nginx(machine: Machine, neighbours: Neighbours) -> Written:
     )
 
 
-def claimed(site: Site) -> Claims:
-    return Claims((vhost_file(site),))
-
-
 @deploy("nginx")
-def vhost(
-    site: Site, machine: Machine, neighbours: Neighbours, secrets: Mapping[str, Secret]
-) -> Written:
-    machine = replace(machine, ipv6=machine.ipv6 and ipv6_beside(answering(neighbours)))
+def vhost(site: Site) -> Written:
+    run = this_run()
+    ipv6 = run.machine.ipv6 and ipv6_beside(answering(run.neighbours))
     return files.tree(
         name=f"Write the vhost of {site.name}",
         tree="nginx",
         site=site.name,
-        nodes=vhost_files(site, machine, secrets),
+        nodes=vhost_files(site, replace(run.machine, ipv6=ipv6), run.secrets[site.key]),
         check=NGINX_TEST,
     )
 
@@ -90,18 +78,19 @@ def removed_vhosts() -> list[Written]:
 
 
 @deploy("nginx")
-def run_nginx(environment: Environment, written: Sequence[Written | OperationMeta]) -> None:
+def run_nginx(written: Sequence[Written | OperationMeta]) -> None:
     running(
         name="Run nginx",
-        unit="nginx.service",
-        watched=read_by_nginx(environment),
+        unit=NGINX,
+        watched=read_by_nginx(),
         after=written,
-        refresh=RELOAD,
+        refresh=RELOAD_NGINX,
     )
 
 
-def read_by_nginx(environment: Environment) -> list[str]:
-    return ["/etc/nginx", CERTIFICATES, *(f"{certificate(site)}/" for site in environment.sites)]
+def read_by_nginx() -> list[str]:
+    sites = this_run().environment.sites
+    return ["/etc/nginx", CERTIFICATES, *(f"{Nginx(site.name).certificate}/" for site in sites)]
 
 
 def shared(machine: Machine, neighbours: Neighbours) -> list[Node]:
@@ -165,16 +154,17 @@ def web_addresses(vhost: Vhost) -> list[str]:
 
 
 def vhost_files(site: Site, machine: Machine, secrets: Mapping[str, Secret]) -> list[Node]:
+    service = Nginx(site.name)
     return [
         *passwords(site, secrets),
         file(
-            vhost_file(site),
+            service.vhost,
             "nginx/site.conf.j2",
             site=site,
             machine=machine,
-            certificate=certificate(site),
-            htpasswd=htpasswd(site),
-            socket=php_socket(site),
+            certificate=service.certificate,
+            htpasswd=service.htpasswd,
+            socket=PhpFpm(site.name).socket,
         ),
         enabled(site.name),
     ]
@@ -190,4 +180,4 @@ def passwords(site: Site, secrets: Mapping[str, Secret]) -> list[File]:
     if not site.protect.basic_auth:
         return []
     text = htpasswd_lines(site, secrets)
-    return [File(htpasswd(site), text, group="www-data", mode="640", secret=True)]
+    return [File(Nginx(site.name).htpasswd, text, group="www-data", mode="640", secret=True)]

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 from pyinfra.api.deploy import deploy
 
 from stagecraft.facts.machine import Machine
-from stagecraft.facts.neighbours import Neighbours
 from stagecraft.operations import files
 from stagecraft.operations.files import Written
 from stagecraft.operations.nodes import Directory, File
@@ -15,38 +14,40 @@ from stagecraft.operations.packages import Installed, installed
 from stagecraft.operations.services import running
 from stagecraft.packages import php_version, wanted
 from stagecraft.render import file
-from stagecraft.run import this_run
+from stagecraft.run import Run, this_run
+from stagecraft.services import LOGROTATE, replaced
 from stagecraft.settings import AptSource, Environment
 from tasks.database import ours
 from tasks.nginx import WELCOME_PAGE
 
 
 @deploy("Packages")
-def packages(environment: Environment, machine: Machine, neighbours: Neighbours) -> Installed:
+def packages() -> Installed:
+    run = this_run()
+    environment, machine = run.environment, run.machine
     new = installed(
         name="Install Debian packages",
         packages=wanted(environment, machine),
         # Each site has its own instances of these.
-        never_started=["redis-server.service", *php_units(environment, machine)],
-        users=users(environment, neighbours),
+        never_started=replaced(php_versions(environment, machine)),
+        users=users(run),
         after=[apt_sources(environment, machine)],
     )
-    running(name="Run logrotate's timer", unit="logrotate.timer")
+    running(name="Run logrotate's timer", unit=LOGROTATE)
     return new
 
 
-def php_units(environment: Environment, machine: Machine) -> list[str]:
-    versions = {php_version(site, machine) for site in environment.sites}
-    return [f"php{version}-fpm.service" for version in sorted(versions)]
+def php_versions(environment: Environment, machine: Machine) -> list[str]:
+    return sorted({php_version(site, machine) for site in environment.sites})
 
 
-def users(environment: Environment, neighbours: Neighbours) -> list[str]:
+def users(run: Run) -> list[str]:
     """Who else uses the installed packages: other environments, and vhosts and a database server of
     others."""
-    database = environment.server.database
-    others = [name for name in this_run().manifest.environments if name != environment.name]
-    others += [vhost.path for vhost in neighbours.vhosts if vhost.sha256 != WELCOME_PAGE]
-    return others if ours(database, neighbours, this_run().manifest) else [*others, database.engine]
+    environment = run.environment
+    others = [name for name in run.manifest.environments if name != environment.name]
+    others += [vhost.path for vhost in run.neighbours.vhosts if vhost.sha256 != WELCOME_PAGE]
+    return others if ours(run) else [*others, environment.server.engine.name]
 
 
 def apt_sources(environment: Environment, machine: Machine) -> Written:

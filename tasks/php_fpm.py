@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import shlex
 from ipaddress import ip_address, ip_network
-from pathlib import Path
 from posixpath import dirname
 from typing import Any
 
 from pyinfra.api.deploy import deploy
 
-from stagecraft.claims import Claims
 from stagecraft.facts.files import becoming
 from stagecraft.facts.machine import Machine
 from stagecraft.operations import files
@@ -19,8 +17,9 @@ from stagecraft.operations.nodes import Directory, Node
 from stagecraft.operations.packages import Installed
 from stagecraft.operations.services import RESTART, running
 from stagecraft.packages import php_version
-from stagecraft.paths import php_logs, php_socket, php_socket_unit_file, php_unit_file
 from stagecraft.render import file
+from stagecraft.run import this_run
+from stagecraft.services import PhpFpm, php_directory, php_settings
 from stagecraft.settings import Site
 from stagecraft.sizes import cpu_weight, pool
 
@@ -40,25 +39,17 @@ UNREACHED = (
 )
 
 
-def claimed(site: Site) -> Claims:
-    return Claims((php_unit_file(site), php_socket_unit_file(site)))
-
-
 @deploy("PHP-FPM")
-def php_fpm(site: Site, machine: Machine, installed: Installed) -> None:
-    php = php_version(site, machine)
-    unit_file, socket_unit_file = php_unit_file(site), php_socket_unit_file(site)
-    shared = f"/etc/php/{php}/fpm"
-    directory = f"{shared}/{site.name}"
+def php_fpm(site: Site, installed: Installed) -> None:
+    machine = this_run().machine
+    php, service = php_version(site, machine), PhpFpm(site.name)
+    unit_file, socket_unit_file = service.files
+    directory = f"{php_directory(php)}/{site.name}"
     socket_written = files.tree(
         name=f"Write {socket_unit_file}",
         tree="socket",
         site=site.name,
-        nodes=[
-            # systemd makes it, and would leave it to the site where an earlier version did.
-            Directory(dirname(php_socket(site))),
-            file(socket_unit_file, "php-fpm/unit.socket.j2", site=site, socket=php_socket(site)),
-        ],
+        nodes=socket(site, service),
     )
     written = files.tree(
         name=f"Write {directory}",
@@ -69,8 +60,8 @@ def php_fpm(site: Site, machine: Machine, installed: Installed) -> None:
     )
     running(
         name=f"Run PHP-FPM of {site.name}",
-        unit=Path(unit_file).name,
-        watched=[directory, f"{shared}/php.ini", f"{shared}/conf.d"],
+        unit=service.unit,
+        watched=[directory, *php_settings(php)],
         unit_files=[unit_file],
         after=[written, *installed.extends(php)],
     )
@@ -78,34 +69,44 @@ def php_fpm(site: Site, machine: Machine, installed: Installed) -> None:
     # service that runs, and starting the service starts its socket.
     running(
         name=f"Listen for PHP-FPM of {site.name}",
-        unit=Path(socket_unit_file).name,
+        unit=service.socket_unit,
         unit_files=[socket_unit_file],
         after=[socket_written],
         refresh=RESTART,
     )
 
 
+def socket(site: Site, service: PhpFpm) -> list[Node]:
+    return [
+        # systemd makes it, and would leave it to the site where an earlier version did.
+        Directory(dirname(service.socket)),
+        file(service.files[1], "php-fpm/unit.socket.j2", site=site, socket=service.socket),
+    ]
+
+
 def check(directory: str, site: Site, php: str) -> Check:
     """Runs as the site's user: as root, it would create a slow log owned by root."""
+    ini, shared = php_settings(php)
     return Check(
         f"php-fpm{php} --test",
-        f"PHP_INI_SCAN_DIR=/etc/php/{php}/fpm/conf.d:{directory}"
+        f"PHP_INI_SCAN_DIR={shared}:{directory}"
         f" {shlex.join(becoming(site.name))}"
-        f" php-fpm{php} --test --php-ini /etc/php/{php}/fpm/php.ini"
+        f" php-fpm{php} --test --php-ini {ini}"
         f" --fpm-config {directory}/php-fpm.conf",
-        (f"/etc/php/{php}/fpm",),
-        Path(php_unit_file(site)).name,
+        (php_directory(php),),
+        PhpFpm(site.name).unit,
     )
 
 
 def instance(directory: str, site: Site, php: str, machine: Machine) -> list[Node]:
+    service = PhpFpm(site.name)
     values: dict[str, Any] = {
         "site": site,
         "php": php,
         "pool": pool(site.php_fpm, machine),
-        "socket": php_socket(site),
-        "logs": php_logs(site),
-        "socket_unit": Path(php_socket_unit_file(site)).name,
+        "socket": service.socket,
+        "logs": service.logs,
+        "socket_unit": service.socket_unit,
         "cpu_weight": cpu_weight(site),
         "unreached": UNREACHED,
         "reached": reached(site, machine),
@@ -114,7 +115,7 @@ def instance(directory: str, site: Site, php: str, machine: Machine) -> list[Nod
         Directory(directory),
         file(f"{directory}/php-fpm.conf", "php-fpm/php-fpm.conf.j2", **values),
         file(f"{directory}/90-stagecraft.ini", "php-fpm/php.ini.j2", **values),
-        file(php_unit_file(site), "php-fpm/unit.service.j2", **values),
+        file(service.files[0], "php-fpm/unit.service.j2", **values),
     ]
 
 

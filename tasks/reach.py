@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from posixpath import dirname
 from typing import Any
 
 from pyinfra.api.deploy import deploy
@@ -12,8 +12,9 @@ from stagecraft.operations.files import Check
 from stagecraft.operations.nodes import Directory, Node
 from stagecraft.operations.reach import in_force
 from stagecraft.operations.services import running
-from stagecraft.paths import reach_rules, reach_table, reach_unit
 from stagecraft.render import file
+from stagecraft.run import this_run
+from stagecraft.services import Reach, unit_file
 from stagecraft.settings import Server, Site
 
 MOST_CONNECTIONS = 16384
@@ -22,14 +23,14 @@ server, two minutes after a TCP connection has ended."""
 
 
 @deploy("Reach")
-def reach(site: Site, server: Server) -> None:
-    rules, unit = reach_rules(site.name), reach_unit(site.name)
-    unit_file = f"/etc/systemd/system/{unit}"
+def reach(site: Site) -> None:
+    service = Reach(site.name)
+    rules, unit = service.rules, service.unit
     written = files.tree(
         name=f"Write {rules}",
         tree="reach",
         site=site.name,
-        nodes=nodes(site, server, rules, unit_file),
+        nodes=nodes(site, this_run().environment.server),
         # On a bare server its directory is still to be made, so there is none to bind.
         check=Check("nft --check", f'nft --check --file "$stage/live{rules}"', (), unit),
     )
@@ -37,7 +38,7 @@ def reach(site: Site, server: Server) -> None:
         name=f"Limit what {site.name} connects to",
         unit=unit,
         watched=[rules],
-        unit_files=[unit_file],
+        unit_files=[unit_file(unit)],
         after=[written],
     )
     in_force(
@@ -47,17 +48,18 @@ def reach(site: Site, server: Server) -> None:
     )
 
 
-def nodes(site: Site, server: Server, rules: str, unit_file: str) -> list[Node]:
+def nodes(site: Site, server: Server) -> list[Node]:
+    service = Reach(site.name)
     values: dict[str, Any] = {
         "site": site,
-        "table": reach_table(site.name),
+        "table": service.table,
         # Where nobody tracks connections, this must not begin with it.
         "tracked": server.host is not None and server.host.firewall is not None,
         "most_connections": MOST_CONNECTIONS,
     }
     return [
         Directory("/etc/stagecraft"),
-        Directory(str(Path(rules).parent)),
-        file(rules, "reach/rules.nft.j2", **values),
-        file(unit_file, "reach/unit.service.j2", rules=rules, **values),
+        Directory(dirname(service.rules)),
+        file(service.rules, "reach/rules.nft.j2", **values),
+        file(unit_file(service.unit), "reach/unit.service.j2", rules=service.rules, **values),
     ]

@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from pathlib import Path
 
 from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import OperationMeta
 
-from stagecraft import operations
-from stagecraft.claims import Claims
 from stagecraft.operations import files
 from stagecraft.operations.accounts import system_account
 from stagecraft.operations.files import Check, Written
 from stagecraft.operations.nodes import Directory, File, Node
+from stagecraft.operations.scripts import script
 from stagecraft.operations.services import RESTART, running
-from stagecraft.paths import redis_configuration, redis_data, redis_socket
 from stagecraft.render import file
+from stagecraft.run import this_run
 from stagecraft.secrets import Secret
+from stagecraft.services import Redis
 from stagecraft.settings import Site
 from stagecraft.sizes import cpu_weight, redis_memory_max_mb
 
-TRIAL_START = Path(operations.__file__).with_name("try_redis.sh").read_text()
-
-
-def claimed(site: Site) -> Claims:
-    return Claims((redis_configuration(site),), {site.redis_user: redis_data(site)})
+TRIAL_START = script("try_redis")
 
 
 @deploy("Redis")
-def redis(site: Site, secrets: Mapping[str, Secret]) -> list[Written | OperationMeta]:
-    unit = f"redis-server@{site.name}.service"
-    override = f"/etc/systemd/system/{unit}.d"
-    configuration, users = redis_configuration(site), f"/etc/redis/redis-{site.name}.acl"
-    system_account(
-        name=f"Add the user {site.redis_user}", account=site.redis_user, home=redis_data(site)
-    )
+def redis(site: Site) -> list[Written | OperationMeta]:
+    service = Redis(site.name)
+    configuration = service.configuration
+    system_account(name=f"Add the user {service.user}", account=service.user, home=service.data)
     written = files.tree(
         name=f"Write {configuration}",
         tree="redis",
@@ -46,25 +37,25 @@ def redis(site: Site, secrets: Mapping[str, Secret]) -> list[Written | Operation
                 configuration,
                 "redis/redis.conf.j2",
                 site=site,
-                socket=redis_socket(site),
+                socket=service.socket,
                 group=site.name,
                 mode="640",
             ),
-            users_file(users, site, secrets["REDIS_PASSWORD"]),
-            *limits(override, site),
+            users_file(service.acl, site, this_run().secrets[site.key]["REDIS_PASSWORD"]),
+            *limits(service, site),
         ],
         check=Check(
             "redis-server on a scratch socket",
             f"configuration={configuration}\n{TRIAL_START}",
             ("/etc/redis",),
-            unit,
+            service.unit,
         ),
     )
     runs = running(
         name=f"Run Redis of {site.name}",
-        unit=unit,
-        watched=[configuration, users],
-        unit_files=[override],
+        unit=service.unit,
+        watched=[configuration, service.acl],
+        unit_files=[service.override],
         after=[written],
         refresh=RESTART,
     )
@@ -83,12 +74,13 @@ def users_file(path: str, site: Site, password: Secret) -> File:
     )
 
 
-def limits(override: str, site: Site) -> list[Node]:
+def limits(service: Redis, site: Site) -> list[Node]:
     return [
-        Directory(override),
+        Directory(service.override),
         file(
-            f"{override}/stagecraft.conf",
+            f"{service.override}/stagecraft.conf",
             "redis/override.conf.j2",
+            redis_user=service.user,
             site=site,
             memory_max_mb=redis_memory_max_mb(site),
             cpu_weight=cpu_weight(site),

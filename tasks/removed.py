@@ -10,22 +10,21 @@ from pyinfra.context import host
 from stagecraft.operations import certificates, files
 from stagecraft.operations.accounts import idle
 from stagecraft.operations.database import locked
-from stagecraft.operations.nginx import RELOAD
-from stagecraft.operations.services import reloaded, stopped
-from stagecraft.paths import APPS, reach_unit
+from stagecraft.operations.services import RELOAD_NGINX, reloaded, stopped
+from stagecraft.paths import home
 from stagecraft.run import this_run
-from stagecraft.settings import Environment
+from stagecraft.services import NGINX, PhpFpm, Reach, Redis
 from tasks.nginx import read_by_nginx
 
 
 @deploy("Removed sites")
-def removed_sites(environment: Environment) -> None:
+def removed_sites() -> None:
     """Runs once nginx no longer uses them. The manifest lists what they have."""
     manifest, withdrawn = this_run().manifest, []
     removed = manifest.removed_sites()
     for name in manifest.installed_sites():
         for unit in manifest.left_units(name):
-            if unit != reach_unit(name):
+            if unit != Reach(name).unit:
                 stopped(name=f"Stop {unit}", unit=unit)
         if name in removed:
             end(name)
@@ -34,24 +33,24 @@ def removed_sites(environment: Environment) -> None:
     for name in removed:
         locked(
             name=f"Lock the database accounts of {name}",
-            engine=environment.server.database.engine,
+            engine=this_run().environment.server.engine,
             users=manifest.logins_of(name),
         )
         withdrawn.append(
             certificates.withdrawn(name=f"Withdraw the certificate of {name}", site=name)
         )
         logger.info(
-            f"{host.print_prefix}{name} is no longer declared. These stay: {APPS}/{name}, its logs,"
-            f" its Redis data in /var/lib/redis-{name}, and its database until it is declared with"
+            f"{host.print_prefix}{name} is no longer declared. These stay: {home(name)}, its logs,"
+            f" its Redis data in {Redis(name).data}, and its database until it is declared with"
             " present: false"
         )
     if withdrawn:
         reloaded(
             name="Reload nginx without their certificates",
-            unit="nginx.service",
-            watched=read_by_nginx(environment),
+            unit=NGINX,
+            watched=read_by_nginx(),
             after=withdrawn,
-            refresh=RELOAD,
+            refresh=RELOAD_NGINX,
         )
 
 
@@ -67,8 +66,8 @@ def end(name: str) -> None:
     idle(
         name=f"End other processes of {name}",
         account=name,
-        home=f"{APPS}/{name}",
-        besides=f"php-fpm@{name}.service",
-        limits=reach_unit(name),
+        home=home(name),
+        besides=PhpFpm(name).unit,
+        limits=Reach(name).unit,
     )
-    stopped(name=f"Lift the limits of {name}", unit=reach_unit(name))
+    stopped(name=f"Lift the limits of {name}", unit=Reach(name).unit)

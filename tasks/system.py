@@ -12,10 +12,11 @@ from stagecraft.operations.files import Check
 from stagecraft.operations.nodes import Directory, File, Link, Node
 from stagecraft.operations.services import RESTART, running
 from stagecraft.render import file
+from stagecraft.services import JOURNALD, TIMESYNCD
 from stagecraft.settings import Host, Server
 from stagecraft.sizes import swap_megabytes
 
-JOURNALD = "/etc/systemd/journald.conf.d"
+JOURNAL = "/etc/systemd/journald.conf.d"
 MANAGER = "/etc/systemd/system.conf.d"
 COREDUMP = "/etc/systemd/coredump.conf.d"
 SWAP_FILE = "/swapfile"
@@ -77,7 +78,7 @@ def identity(server: Server, settings: Host, machine: Machine) -> None:
         ),
     )
     # Not in a container, whose machine does this: systemd's condition sees to that.
-    running(name="Synchronize the clock", unit="systemd-timesyncd.service")
+    running(name="Synchronize the clock", unit=TIMESYNCD)
 
 
 def locale_files(settings: Host, machine: Machine) -> list[Node]:
@@ -95,17 +96,17 @@ def locale_files(settings: Host, machine: Machine) -> list[Node]:
 @deploy("Journal")
 def journal(settings: Host) -> None:
     written = files.tree(
-        name=f"Write {JOURNALD}",
+        name=f"Write {JOURNAL}",
         tree="journald",
         nodes=[
-            Directory(JOURNALD),
-            file(f"{JOURNALD}/stagecraft.conf", "systemd/journald.conf.j2", settings=settings),
+            Directory(JOURNAL),
+            file(f"{JOURNAL}/stagecraft.conf", "systemd/journald.conf.j2", settings=settings),
         ],
     )
     running(
         name="Run journald",
-        unit="systemd-journald.service",
-        watched=[JOURNALD],
+        unit=JOURNALD,
+        watched=[JOURNAL],
         after=[written],
         refresh=RESTART,
     )

@@ -9,21 +9,23 @@ from pyinfra.api.operation import OperationMeta
 
 from stagecraft.operations import certificates, files
 from stagecraft.operations.certificates import Lineage
-from stagecraft.operations.nginx import RELOAD
 from stagecraft.operations.nodes import Directory, File, Node
-from stagecraft.operations.services import known, reloaded, running
-from stagecraft.paths import ACME_CA_DIRECTORY, CERTIFICATES, SELF_SIGNED, certificate
+from stagecraft.operations.services import RELOAD_NGINX, known, reloaded, running
+from stagecraft.paths import ACME_CA_DIRECTORY, CERTIFICATES, SELF_SIGNED
 from stagecraft.render import file
+from stagecraft.run import this_run
+from stagecraft.services import CERTBOT, NGINX, Nginx, unit_file
 from stagecraft.settings import Environment, Site
 
 RELOAD_HOOK = "/etc/letsencrypt/renewal-hooks/deploy/stagecraft-reload-nginx"
-CERTBOT_OVERRIDE = "/etc/systemd/system/certbot.service.d"
+CERTBOT_OVERRIDE = f"{unit_file('certbot.service')}.d"
 
 
 @deploy("Initial certificates")
-def first_certificates(environment: Environment) -> list[OperationMeta]:
+def first_certificates() -> list[OperationMeta]:
     """Certificates that nginx needs to start, before a CA can be asked. Returns the operations that
     change them."""
+    environment = this_run().environment
     files.tree(
         name=f"Make {CERTIFICATES}",
         tree="certificates",
@@ -34,7 +36,7 @@ def first_certificates(environment: Environment) -> list[OperationMeta]:
     )
     return [
         certificates.served(
-            name=f"Point {certificate(site)} at a certificate",
+            name=f"Point {Nginx(site.name).certificate} at a certificate",
             lineage=lineage(site, environment),
         )
         for site in environment.sites
@@ -42,9 +44,9 @@ def first_certificates(environment: Environment) -> list[OperationMeta]:
 
 
 @deploy("Certificates from the ACME CA")
-def acme_certificates(environment: Environment) -> None:
+def acme_certificates() -> None:
     """Runs once nginx answers challenges. If the CA refuses, the site keeps its certificate."""
-    sites = []
+    environment, sites = this_run().environment, []
     for site in environment.sites:
         if lineage(site, environment).directory:
             sites.append(site)
@@ -63,7 +65,7 @@ def acme_certificates(environment: Environment) -> None:
         unit_files=[CERTBOT_OVERRIDE],
         after=[written],
     )
-    running(name="Run certbot's timer", unit="certbot.timer")
+    running(name="Run certbot's timer", unit=CERTBOT)
     issued = [
         certificates.issued(
             name=f"Request the certificate of {site.name} from {site.tls.issuer}",
@@ -73,10 +75,10 @@ def acme_certificates(environment: Environment) -> None:
     ]
     reloaded(
         name="Reload nginx with its certificates",
-        unit="nginx.service",
-        watched=[CERTIFICATES, *(f"{certificate(site)}/" for site in sites)],
+        unit=NGINX,
+        watched=[CERTIFICATES, *(f"{Nginx(site.name).certificate}/" for site in sites)],
         after=issued,
-        refresh=RELOAD,
+        refresh=RELOAD_NGINX,
     )
 
 
@@ -86,7 +88,7 @@ def lineage(site: Site, environment: Environment) -> Lineage:
         name=site.name,
         domains=tuple(site.domains),
         self_signed=f"{SELF_SIGNED}/{site.name}",
-        link=certificate(site),
+        link=Nginx(site.name).certificate,
         directory=issuer.directory or "",
         email=site.tls.email or "",
         private_ca=issuer.ca_bundle is not None,

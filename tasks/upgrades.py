@@ -8,6 +8,7 @@ from stagecraft.operations import files
 from stagecraft.operations.files import Check
 from stagecraft.operations.services import running
 from stagecraft.render import file
+from stagecraft.services import UPGRADES
 from stagecraft.settings import Upgrades
 
 APT = "/etc/apt/apt.conf.d/52stagecraft"
@@ -29,5 +30,5 @@ def upgrades(settings: Upgrades) -> None:
             ("/etc/apt/apt.conf.d", "/etc/needrestart/conf.d"),
         ),
     )
-    for timer in ("apt-daily.timer", "apt-daily-upgrade.timer"):
+    for timer in UPGRADES:
         running(name=f"Run {timer}", unit=timer)

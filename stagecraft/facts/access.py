@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from stagecraft.facts.reading import Fact
 from stagecraft.facts.services import Unit, UnitFact, parse_unit
 from stagecraft.paths import AUTHORIZED_KEYS, FIREWALL_RULES, HOST_KEY
-
-SSHD = "ssh.service"
+from stagecraft.services import SSHD
 
 SSHD_OPTIONS = "/etc/default/ssh"
 """What its unit has it start with, for as long as it runs: a reload keeps them."""

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from pathlib import Path
-
 from stagecraft.facts.reading import Fact
-
-READ_ACTIVITY = Path(__file__).with_suffix(".sh").read_text()
 
 
 class Activity(Fact[list[str]]):
@@ -15,9 +10,7 @@ class Activity(Fact[list[str]]):
     as the unit `limits` runs, there may be more than anybody sees."""
 
     def command(self, account: str, unit: str, limits: str) -> str:
-        given = {"account": account, "unit": unit, "limits": limits}
-        variables = "".join(f"{name}={shlex.quote(text)}\n" for name, text in given.items())
-        return variables + READ_ACTIVITY
+        return self.script(account=account, unit=unit, limits=limits)
 
     def process(self, output: list[str]) -> list[str]:
         return output

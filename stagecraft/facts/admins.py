@@ -1,4 +1,4 @@
-"""The people's accounts on a machine."""
+"""The accounts on a machine, people's and services'."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Account:
     home: str
     shell: str
     comment: str = ""
+    gid: int = -1
 
     @property
     def made_by_us(self) -> bool:
@@ -40,27 +41,30 @@ class Account:
 
 @dataclass(frozen=True)
 class Accounts:
-    """All accounts by name, and the members of one group; None where there is no such group."""
+    """All accounts by name, and the members and id of one group; None where there is none."""
 
     by_name: dict[str, Account] = field(default_factory=dict)
     members: frozenset[str] | None = None
+    gid: int | None = None
 
 
 def parse_accounts(lines: list[str]) -> Accounts:
     by_name: dict[str, Account] = {}
-    members = None
+    members = gid = None
     for line in lines:
         kind, _, entry = line.partition(" ")
         fields = entry.split(":")
         if kind == "user":
-            by_name[fields[0]] = Account(int(fields[2]), fields[5], fields[6], fields[4])
+            name, _, uid, own, comment, home, shell = fields
+            by_name[name] = Account(int(uid), home, shell, comment, int(own))
         elif kind == "group":
-            members = frozenset(filter(None, fields[3].split(",")))
-    return Accounts(by_name, members)
+            members, gid = frozenset(filter(None, fields[3].split(","))), int(fields[2])
+    return Accounts(by_name, members, gid)
 
 
 class AccountsFact(Fact[Accounts]):
-    """The `Accounts`, with the members of `group`."""
+    """The `Accounts`, with the members of `group`. pyinfra's own fact takes 0.2 seconds, and reads
+    the hashes of passwords as well."""
 
     parse = staticmethod(parse_accounts)
 

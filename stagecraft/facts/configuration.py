@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from stagecraft.facts.names import rows
 from stagecraft.facts.reading import Fact
-
-READ_CONFIGURATION = Path(__file__).with_suffix(".sh").read_text()
 
 
 @dataclass(frozen=True)
@@ -41,4 +37,4 @@ class ConfigurationFact(Fact[Configuration]):
 
     def command(self, loads: Mapping[str, Sequence[str]]) -> str:
         lines = "\n".join(" ".join([unit, *paths]) for unit, paths in loads.items())
-        return f"loads={shlex.quote(lines)}\n{READ_CONFIGURATION}"
+        return self.script(loads=lines)

@@ -1,4 +1,4 @@
-"""What MariaDB or MySQL holds: schemas, accounts, privileges, and whether our logins work."""
+"""What the database server holds: schemas, accounts, privileges, and whether our logins work."""
 
 from __future__ import annotations
 
@@ -6,46 +6,10 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
+from stagecraft.engines import ENGINES
 from stagecraft.facts.reading import Fact
 from stagecraft.paths import DATABASE_LOGINS
 from stagecraft.seen import Standing
-
-CLIENTS = {"mariadb": "mariadb", "mysql": "mysql"}
-
-QUERY = """
-SELECT 'schema', SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME
-  FROM information_schema.SCHEMATA;
-SELECT 'account', User, Host, max_user_connections FROM mysql.user;
-SELECT 'privilege', GRANTEE, '*', '*', PRIVILEGE_TYPE, '', IS_GRANTABLE
-  FROM information_schema.USER_PRIVILEGES;
-SELECT 'privilege', GRANTEE, TABLE_SCHEMA, '*', PRIVILEGE_TYPE, '', IS_GRANTABLE
-  FROM information_schema.SCHEMA_PRIVILEGES;
-SELECT 'privilege', GRANTEE, TABLE_SCHEMA, TABLE_NAME, PRIVILEGE_TYPE, '', IS_GRANTABLE
-  FROM information_schema.TABLE_PRIVILEGES;
-SELECT 'privilege', GRANTEE, TABLE_SCHEMA, TABLE_NAME, PRIVILEGE_TYPE, COLUMN_NAME, IS_GRANTABLE
-  FROM information_schema.COLUMN_PRIVILEGES;
-"""
-
-OPTIONS = "--batch --skip-column-names"
-"""Of a client that prints rows for `columns`."""
-
-FULL_NAMES = {"mariadb": "FULL_COLLATION_NAME", "mysql": "COLLATION_NAME"}
-"""The column with a collation's whole name: MariaDB has collations for several charsets."""
-
-COLLATIONS = """
-SELECT 'collation', CHARACTER_SET_NAME, {name}
-  FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY WHERE {name} IN ({wanted});
-"""
-
-BY_TCP = {
-    "mariadb": """
-SELECT 'by-tcp', User, Host FROM mysql.user WHERE Host <> 'localhost' AND is_role = 'N';
-""",
-    "mysql": """
-SELECT 'by-tcp', User, Host FROM mysql.user WHERE Host <> 'localhost' AND account_locked = 'N';
-""",
-}
-"""The accounts of programs that do not use the socket; MySQL's roles are locked accounts."""
 
 CONNECTIONS_EXHAUSTED = re.compile(r"^ERROR (1203|1226) ")
 """The account is at its limit of connections, which is looked at after its password."""
@@ -104,14 +68,8 @@ def grant_level(schema: str, table: str = "*") -> str:
     return ".".join(name if name == "*" else identifier(name) for name in (schema, table))
 
 
-def named(collations: list[str], engine: str) -> str:
-    """The query for these, whose names are letters, digits and _."""
-    wanted = ", ".join(f"'{name}'" for name in collations)
-    return COLLATIONS.format(name=FULL_NAMES[engine], wanted=wanted)
-
-
 def parse_database(lines: list[str]) -> Database:
-    """Reads the tab-separated rows of `QUERY` and the `login` lines that follow them."""
+    """Reads the tab-separated rows of `Engine.content` and the `login` lines that follow them."""
     database = Database()
     for line in lines:
         kind, *row = columns(line)
@@ -157,17 +115,18 @@ class DatabaseFact(Fact[Database]):
     def command(
         self, engine: str, logins: dict[str, str], collations: list[str] | None = None
     ) -> str:
-        client = CLIENTS[engine]
-        statements = QUERY + BY_TCP[engine] + (named(collations, engine) if collations else "")
-        query = f"{client} {OPTIONS} --execute={shlex.quote(statements)} 2>/dev/null"
+        server = ENGINES[engine]
+        query = server.content + server.by_tcp
+        query += server.collations(collations) if collations else ""
         listed = (
             f"; for path in {DATABASE_LOGINS}/*.cnf; do user=${{path##*/}};"
             ' [ ! -e "$path" ] || printf \'option-file\\t%s\\n\' "${user%.cnf}"; done'
         )
         tries = "".join(
             f"; printf 'login\\t%s\\t%s\\n' {shlex.quote(user)} \"$("
-            f" {{ {client} --defaults-file={shlex.quote(path)} --execute='DO 0' 2>&1"
+            f" {{ {server.client} --defaults-file={shlex.quote(path)} --execute='DO 0' 2>&1"
             ' && echo works; } | tail -n 1)"'
             for user, path in sorted(logins.items())
         )
-        return f"if command -v {client} >/dev/null; then {query}{listed}{tries}; fi; true"
+        asked = f"{server.ask(query)}{listed}{tries}"
+        return f"if command -v {server.client} >/dev/null; then {asked}; fi; true"

@@ -1,27 +1,13 @@
-"""Who holds what in MariaDB or MySQL: every account from anywhere, every role, every schema."""
+"""Who holds what in the database server: every account from anywhere, every role, every schema."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from stagecraft.facts.database import CLIENTS, OPTIONS, QUERY, columns
+from stagecraft.engines import ENGINES
+from stagecraft.facts.database import columns
 from stagecraft.facts.reading import Fact
-
-ROLES = {
-    "mariadb": "SELECT 'role', User FROM mysql.user WHERE is_role = 'Y';"
-    " SELECT 'given', CONCAT(QUOTE(User), '@', QUOTE(Host)), Role FROM mysql.roles_mapping;",
-    "mysql": "SELECT 'role', User FROM mysql.user"
-    " WHERE account_locked = 'Y' AND authentication_string = '';"
-    " SELECT 'given', CONCAT(QUOTE(TO_USER), '@', QUOTE(TO_HOST)), FROM_USER"
-    " FROM mysql.role_edges;",
-}
-
-ROUTINES = """
-SELECT 'privilege', CONCAT(QUOTE(User), '@', QUOTE(Host)), Db, Routine_name, Proc_priv, '', 'NO'
-  FROM mysql.procs_priv;
-"""
 
 
 @dataclass
@@ -54,7 +40,7 @@ class Holder:
 @dataclass
 class Grants:
     """`reachable` is False where the server does not run, or not for root. `public` is what
-    everybody holds (MariaDB's PUBLIC)."""
+    everybody holds (PUBLIC)."""
 
     installed: bool = False
     reachable: bool = False
@@ -64,7 +50,7 @@ class Grants:
 
 
 def parse_grants(lines: Iterable[str]) -> Grants:
-    """Reads the tab-separated rows of `QUERY`, `ROUTINES` and `ROLES`."""
+    """Reads the tab-separated rows of an engine's `content`, `routines` and `roles`."""
     found = Grants()
     for line in lines:
         kind, *row = columns(line)
@@ -110,9 +96,6 @@ class GrantsFact(Fact[Grants]):
     parse = staticmethod(parse_grants)
 
     def command(self, engine: str) -> str:
-        client = CLIENTS[engine]
-        query = shlex.quote(QUERY + ROUTINES + ROLES[engine])
-        return (
-            f"if command -v {client} >/dev/null; then echo installed;"
-            f" {client} {OPTIONS} --force --execute={query} 2>/dev/null; fi; true"
-        )
+        server = ENGINES[engine]
+        asked = server.ask(server.content + server.routines + server.roles, "--force")
+        return f"if command -v {server.client} >/dev/null; then echo installed; {asked}; fi; true"

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from stagecraft.facts.reading import Fact
-
-READ_INSTALLATION = Path(__file__).with_suffix(".sh").read_text()
 
 
 @dataclass(frozen=True)
@@ -60,4 +56,4 @@ class InstallationFact(Fact[Installation]):
     parse = staticmethod(parse_installation)
 
     def command(self, packages: list[str]) -> str:
-        return f"names={shlex.quote(' '.join(packages))}\n{READ_INSTALLATION}"
+        return self.script(names=" ".join(packages))

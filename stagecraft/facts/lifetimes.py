@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from stagecraft.facts.reading import Fact
-
-READ_LIFETIMES = Path(__file__).with_suffix(".sh").read_text()
 
 
 @dataclass(frozen=True)
@@ -59,4 +55,4 @@ class LifetimesFact(Fact[dict[str, Lifetime]]):
 
     def command(self, sites: Sequence[Sequence[str]]) -> str:
         lines = "\n".join(f"{directory} {name}" for directory, name in sites)
-        return f"sites={shlex.quote(lines)}\n{READ_LIFETIMES}"
+        return self.script(sites=lines)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from stagecraft.engines import ENGINES
 from stagecraft.facts.reading import Fact
 
 LOCALHOST = ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]")
@@ -16,8 +15,6 @@ OPENS_SOCKETS = (
     " own"
 )
 """File permissions cannot distinguish the two."""
-
-READ_NEIGHBOURS = Path(__file__).with_suffix(".sh").read_text()
 
 
 @dataclass
@@ -153,11 +150,17 @@ def add(found: Neighbours, kind: str, words: list[str]) -> None:
 
 
 class NeighboursFact(Fact[Neighbours]):
-    """The `Neighbours` of sites with these names, homes and files."""
+    """The `Neighbours` of sites with these names, homes and files, and of this database engine."""
 
     parse = staticmethod(parse_neighbours)
 
-    def command(self, names: list[str], homes: list[str], files: list[str]) -> str:
-        given = {"names": names, "homes": homes, "files": files}
-        variables = "".join(f"{key}={shlex.quote(' '.join(v))}\n" for key, v in given.items())
-        return variables + READ_NEIGHBOURS
+    def command(self, names: list[str], homes: list[str], files: list[str], engine: str) -> str:
+        database = ENGINES[engine]
+        return self.script(
+            names=" ".join(names),
+            homes=" ".join(homes),
+            files=" ".join(files),
+            database_socket=database.socket,
+            database_ports=" ".join(map(str, database.ports)),
+            database_packages=" ".join(database.packages),
+        )

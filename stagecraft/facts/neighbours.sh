@@ -1,20 +1,21 @@
 # Prints what others have on this server, and what stands where a site's own shall stand: a line for
-# each, its words apart by tabs. $names, $homes and $files are the sites'; words without spaces.
+# each, its words apart by tabs. $names, $homes and $files are the sites', $database_socket,
+# $database_ports and $database_packages its engine's; words without spaces.
 mark='Managed by Stagecraft'
 tab=$(printf '\t')
 
 # A process can bind a socket by the database's path in a mount namespace of its own: only the file
 # counts that stands there for root. ss says its device as the kernel has it, split as libc would.
-database=$(stat -c '%i %Hd %Ld' /run/mysqld/mysqld.sock 2>/dev/null | while read -r inode major minor; do
+database=$(stat -c '%i %Hd %Ld' "$database_socket" 2>/dev/null | while read -r inode major minor; do
     device=$((major << 20 | minor))
     echo "ino:$inode dev:$((device >> 8 & 4095))/$((device & 255 | device >> 12 & ~255))"
 done)
 
 # ss would print the name of a process as it is, with line ends in it: it is asked for the sockets alone.
 sockets=$({
-    ss -Hltne '( sport = :80 or sport = :443 or sport = :3306 or sport = :33060 )' |
+    ss -Hltne "( sport = :80 or sport = :443$(printf ' or sport = :%s' $database_ports) )" |
         sed -nE 's/^\S+ +\S+ +\S+ +(\S+) .* ino:([0-9]+) .*/\2 \1/p'
-    ss -Hlxe 'src = unix:/run/mysqld/mysqld.sock or src = unix:/var/run/mysqld/mysqld.sock' |
+    ss -Hlxe "src = unix:$database_socket or src = unix:/var$database_socket" |
         grep -F " ${database:-none} " | awk '{print $6, $5}'
 } 2>/dev/null)
 listeners=$({
@@ -41,9 +42,10 @@ ps -u www-data -o unit:256=,args:80= | sed -nE '/^nginx\.service /d
     s/^(\S+) +php-fpm: pool (\S+)$/as-nginx\tthe PHP-FPM pool \2\t\1/p; t
     s/^(\S+) +(\S+).*/as-nginx\t\2\t\1/p' | sort -u
 
-dpkg-query -W -f='${db:Status-Status}\tpackage\t${Package}\n' 'mariadb-server*' 'mysql-server*' \
-    'mysql-community-server*' 'percona-server-server*' 'percona-xtradb-cluster*' 2>/dev/null |
+set -f
+dpkg-query -W -f='${db:Status-Status}\tpackage\t${Package}\n' $database_packages 2>/dev/null |
     sed -n 's/^installed\t//p'
+set +f
 
 getent passwd $names | awk -F: -v OFS='\t' '{print "user", $1, $6}'
 getent group $names | while IFS=: read -r group _ gid members; do

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,15 +25,21 @@ class Reading(str):
 class Fact(FactBase[T]):
     """What `parse` reads in the output of `command`, or in none where there is no answer.
 
-    Without one of its own, its command is the script beside its module. The command is a `Reading`;
-    its arguments must be plain data: they are remembered for the next run.
+    The command is a `Reading`, by default of the script beside the fact's module (`units.sh` of
+    `units.py`). Its arguments must be plain data: they are remembered for the next run.
     """
 
     parse: Callable[[list[str]], T]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls.command = reading(getattr(cls, "command", script))
+        cls.command = reading(getattr(cls, "command", Fact.script))
+
+    def script(self, **given: str) -> str:
+        """The script beside the fact's module, after the values of its variables."""
+        path = Path(str(sys.modules[self.__module__].__file__)).with_suffix(".sh")
+        values = (f"{name}={shlex.quote(value)}\n" for name, value in given.items())
+        return "".join(values) + path.read_text()
 
     @classmethod
     def default(cls) -> T:
@@ -39,11 +47,6 @@ class Fact(FactBase[T]):
 
     def process(self, output: list[str]) -> T:
         return self.parse(output)
-
-
-def script(self: FactBase[Any]) -> str:
-    """As a fact's method: what stands in the file of its module's name."""
-    return Path(inspect.getfile(type(self))).with_suffix(".sh").read_text()
 
 
 def reading(command: Callable[..., Any]) -> Callable[..., Reading]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from stagecraft.facts.reading import Fact
-
-READ_REDIS = Path(__file__).with_suffix(".sh").read_text()
+from stagecraft.services import Redis
 
 
 @dataclass
@@ -56,4 +53,6 @@ class RedisFact(Fact[dict[str, Instance]]):
     parse = staticmethod(parse_instances)
 
     def command(self, sites: Sequence[str]) -> str:
-        return f"sites={shlex.quote(' '.join(sites))}\n{READ_REDIS}"
+        of = Redis("$site")
+        paths = f"socket={of.socket} configuration={of.configuration} acl={of.acl}"
+        return f"paths() {{ {paths}; }}\n{self.script(sites=' '.join(sites))}"

@@ -1,16 +1,16 @@
-# Prints how the Redis instance of each site in $sites runs, and its files beside that; words apart by
-# tabs. Password hashes become numbers, the same number for the same hash.
+# Prints how the Redis instance of each site in $sites runs, and its files beside that, whose `paths`
+# are given; words apart by tabs. Password hashes become numbers, the same number for the same hash.
 ask() {
     printf 'AUTH stagecraft -\n%s\n' "$1" | redis-cli -s "$socket" 2>/dev/null
 }
 
 for site in $sites; do
-    socket=/run/redis-$site/redis-server.sock configuration=/etc/redis/redis-$site
-    [ -S "$socket" ] && [ -f "$configuration.conf" ] || continue
+    paths
+    [ -S "$socket" ] && [ -f "$configuration" ] || continue
     {
-        sed 's/^/file-user /' "$configuration.acl"
-        sed '/^#/d; /^$/d; s/^/file-setting /' "$configuration.conf"
-        sed 's/ /\n/g' "$configuration.acl" | sed -n 's/^[-+]@//p' | sort -u |
+        sed 's/^/file-user /' "$acl"
+        sed '/^#/d; /^$/d; s/^/file-setting /' "$configuration"
+        sed 's/ /\n/g' "$acl" | sed -n 's/^[-+]@//p' | sort -u |
             while read -r category; do
                 ask "ACL CAT $category" | sed "1d; s/^/category $category /"
             done

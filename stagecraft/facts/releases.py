@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from stagecraft.facts.names import rows
 from stagecraft.facts.reading import Fact
 
 LEADING_OUT = Path(__file__).with_name("leading_out.sh").read_text()
-READ_RELEASES = Path(__file__).with_suffix(".sh").read_text()
 
 
 class Releases(Fact[list[str]]):
@@ -18,8 +16,7 @@ class Releases(Fact[list[str]]):
     of the `shared` directories."""
 
     def command(self, home: str, shared: list[str]) -> str:
-        given = f"home={shlex.quote(home)}\nshared={shlex.quote(' '.join(shared))}\n"
-        return given + LEADING_OUT + READ_RELEASES
+        return LEADING_OUT + self.script(home=home, shared=" ".join(shared))
 
     def process(self, output: list[str]) -> list[str]:
         return [path for (path,) in rows(output, 1)]

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from stagecraft.facts.reading import Fact
-
-READ_TRAIL = Path(__file__).with_suffix(".sh").read_text()
 
 COMMAND = re.compile(
     r" *(?P<user>[^ ]+) : (?:(?:HOST|TTY|CHROOT|PWD)=.* ; )?USER=root ; (?:.* ; )?"
@@ -106,6 +102,4 @@ class TrailFact(Fact[Trail]):
     parse = staticmethod(parse_trail)
 
     def command(self, paths: list[str], units: list[str]) -> str:
-        given = {"paths": paths, "units": units}
-        variables = "".join(f"{key}={shlex.quote(chr(10).join(v))}\n" for key, v in given.items())
-        return variables + READ_TRAIL
+        return self.script(paths="\n".join(paths), units="\n".join(units))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from stagecraft.facts.names import rows
 from stagecraft.facts.reading import Fact
+from stagecraft.paths import APPS
 
 TYPES = {"f": "file", "d": "directory", "l": "link"}
 
@@ -53,3 +54,6 @@ class UnpackagedFilesFact(Fact[list[UnpackagedFile]]):
     """The `UnpackagedFile`s, those that runs have installed among them."""
 
     parse = staticmethod(parse_unpackaged)
+
+    def command(self) -> str:
+        return self.script(apps=APPS)

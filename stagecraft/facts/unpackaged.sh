@@ -1,5 +1,6 @@
 # Prints the files that no Debian package has brought, in the places where a file alone changes what
 # the machine does: type, mode, owner, ctime, path and a link's target, a NUL after each, as base64.
+# $apps is where the sites are.
 as='%y\0%m\0%u:%g\0%C@\0%p\0%l\0'
 {
     {
@@ -27,7 +28,7 @@ as='%y\0%m\0%u:%g\0%C@\0%p\0%l\0'
         /run/systemd/system.attached /usr/share/systemd/user /usr/local/share/systemd/user \
         /root/.config/systemd /root/.local/share/systemd \
         /home/*/.config/systemd /home/*/.local/share/systemd ! -type d -printf "$as"
-    find /var/www /opt /etc/letsencrypt/live -mindepth 1 -maxdepth 1 -type d -printf "$as"
+    find $apps /opt /etc/letsencrypt/live -mindepth 1 -maxdepth 1 -type d -printf "$as"
     find /var/lib/stagecraft -maxdepth 2 ! -type d -printf "$as"
     find /home /root /opt /tmp /var/tmp /dev/shm /usr/local -xdev -maxdepth 6 -type f \
         -perm /6000 -printf "$as"

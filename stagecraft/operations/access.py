@@ -6,10 +6,8 @@ next run uses confirms it. While a new way in is tried, the old one stays open.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pyinfra.api.command import FunctionCommand, StringCommand
 from pyinfra.api.operation import operation
@@ -21,6 +19,7 @@ from stagecraft.login import Login, proven
 from stagecraft.operations.diff import show
 from stagecraft.operations.files import INSTALL_TREE, Check, differing, payload
 from stagecraft.operations.nodes import Node
+from stagecraft.operations.scripts import run_script, script
 from stagecraft.run import saw, this_run
 from stagecraft.seen import Place, Seen, State
 
@@ -33,13 +32,9 @@ REVERT_AFTER = 60
 """Seconds from each step to the next: several times what one takes over a slow connection."""
 
 
-def script(name: str) -> str:
-    return Path(__file__).with_name(name).read_text()
-
-
-ARM, REVERT, HOLD = map(script, ("arm_revert.sh", "revert_access.sh", "hold_revert.sh"))
-APPLY = script("apply_access.sh")
-CONFIRM = HOLD + script("confirm_access.sh")
+ARM, REVERT, HOLD = map(script, ("arm_revert", "revert_access", "hold_revert"))
+APPLY = script("apply_access")
+CONFIRM = HOLD + script("confirm_access")
 
 
 @dataclass(frozen=True)
@@ -124,14 +119,14 @@ def guarded(access: Access) -> Generator[StringCommand | FunctionCommand]:
     records = this_run().manifest.ahead(TREE, access.nodes)
     if transition := access.transition(ways):
         yield apply(differing(transition, entries), access.transition_check, records)
-        yield shell(HOLD)
+        yield run_script(HOLD)
         yield proof
         ways, entries = look(access)
         records = ""
     yield apply(differing(access.nodes, entries), access.check, records)
-    yield shell(HOLD)
+    yield run_script(HOLD)
     yield proof
-    yield shell(CONFIRM)
+    yield run_script(CONFIRM)
 
 
 def look(access: Access) -> tuple[Ways, dict[str, Entry]]:
@@ -140,13 +135,8 @@ def look(access: Access) -> tuple[Ways, dict[str, Entry]]:
     return ways, entries
 
 
-def shell(script: str, *arguments: str, stdin: str = "") -> StringCommand:
-    words = map(shlex.quote, (script, "access", *arguments))
-    return StringCommand("sh", "-c", *words, _stdin=stdin)
-
-
 def arm(access: Access) -> StringCommand:
-    return shell(ARM, str(REVERT_AFTER), REVERT, *access.paths)
+    return run_script(ARM, str(REVERT_AFTER), REVERT, *access.paths)
 
 
 def apply(changes: Sequence[Node], check: Check, records: str) -> StringCommand:
@@ -154,4 +144,4 @@ def apply(changes: Sequence[Node], check: Check, records: str) -> StringCommand:
     `records` are lines for the manifest."""
     manifest = this_run().manifest.path
     arguments = [TREE, manifest, check.unit, check.name, check.command, *check.directories]
-    return shell(APPLY, INSTALL_TREE, HOLD, *arguments, stdin=payload(changes, records))
+    return run_script(APPLY, INSTALL_TREE, HOLD, *arguments, stdin=payload(changes, records))

@@ -5,20 +5,20 @@ from __future__ import annotations
 import shlex
 from collections.abc import Generator
 from dataclasses import dataclass
-from pathlib import Path
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host
 
-from stagecraft.facts.accounts import Account, AccountFact
 from stagecraft.facts.activity import Activity
+from stagecraft.facts.admins import Accounts, AccountsFact
 from stagecraft.harmless import bounded, harmless
+from stagecraft.operations.scripts import run_script, script
 from stagecraft.run import saw
-from stagecraft.seen import Standing, State, Value
+from stagecraft.seen import Standing, State
 
 NO_LOGIN = "/usr/sbin/nologin"
-END_ACTIVITY = Path(__file__).with_name("end_activity.sh").read_text()
+END_ACTIVITY = script("end_activity")
 
 
 @dataclass(frozen=True)
@@ -38,32 +38,28 @@ def system_account(account: str, home: str) -> Generator[str]:
     Args:
         home: the path alone; who makes the directory decides on its owner and mode.
     """
-    present: Account = host.get_fact(AccountFact, account=account)
-    wanted = {"-g": account, "-d": home, "-s": NO_LOGIN}
-    saw(State("account", account, Identity(account, home, NO_LOGIN), as_found(present)))
-    if not present.group:
+    found: Accounts = host.get_fact(AccountsFact, group=account)
+    wanted, present = Identity(account, home, NO_LOGIN), identity(account, found)
+    saw(State("account", account, wanted, present or ""))
+    if found.gid is None:
         yield f"groupadd --system {shlex.quote(account)}"
-    if not present.user:
+    if present is None:
         yield f"useradd --system --no-create-home {options(wanted)} {shlex.quote(account)}"
-    elif changes := differing(present, wanted):
-        yield f"usermod {options(changes)} {shlex.quote(account)}"
+    elif present != wanted:
+        yield f"usermod {options(wanted)} {shlex.quote(account)}"
 
 
-def as_found(present: Account) -> Value:
-    if not present.user:
-        return ""
-    group = present.primary_group if present.group else "one that is gone"
-    return Identity(group, present.home, present.shell)
+def identity(account: str, found: Accounts) -> Identity | None:
+    known = found.by_name.get(account)
+    if known is None:
+        return None
+    group = account if known.gid == found.gid else "another one"
+    return Identity(group, known.home, known.shell)
 
 
-def differing(present: Account, wanted: dict[str, str]) -> dict[str, str]:
-    """Those options that would change something; useradd and usermod share the short ones."""
-    values = {"-g": present.primary_group, "-d": present.home, "-s": present.shell}
-    return {option: value for option, value in wanted.items() if values[option] != value}
-
-
-def options(values: dict[str, str]) -> str:
-    return " ".join(f"{option} {shlex.quote(value)}" for option, value in values.items())
+def options(wanted: Identity) -> str:
+    """useradd and usermod share the short ones."""
+    return shlex.join(["-g", wanted.group, "-d", wanted.home, "-s", wanted.shell])
 
 
 def idle(*, name: str, account: str, home: str, besides: str, limits: str) -> OperationMeta:
@@ -92,5 +88,4 @@ def ended(account: str, home: str, besides: str, limits: str) -> Generator[Strin
     found = activity(account, besides, limits)
     saw(State("activity", account, "", found))
     if found:
-        words = map(shlex.quote, (END_ACTIVITY, "end-activity", account, home))
-        yield StringCommand("sh", "-c", *words)
+        yield run_script(END_ACTIVITY, account, home)

@@ -1,4 +1,4 @@
-"""One schema with its app account and its migrator account, on MariaDB and MySQL alike.
+"""One schema with its app account and its migrator account.
 
 Stock `mysql.*` puts SQL and passwords into argv and never notices a changed password or
 collation; here SQL travels over stdin and a login is tried with the declared password.
@@ -7,21 +7,15 @@ collation; here SQL travels over stdin and a login is tried with the declared pa
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
-from stagecraft.facts.database import (
-    CLIENTS,
-    Account,
-    Database,
-    DatabaseFact,
-    grant_level,
-    identifier,
-)
+from stagecraft.engines import Engine
+from stagecraft.facts.database import Account, Database, DatabaseFact, grant_level, identifier
 from stagecraft.operations.files import Written
 from stagecraft.operations.manifest import failed
 from stagecraft.operations.services import pending
@@ -35,23 +29,23 @@ MIGRATOR_PRIVILEGES = APP_PRIVILEGES | {
 }  # fmt: skip
 
 UNLOGGED = "SET SESSION sql_log_off = ON, SESSION long_query_time = 3600"
-"""MariaDB's general and slow query logs would show a password as it is sent; MySQL masks it."""
-
-UNPRINTED = "--loose-skip-print-query-on-error"
-"""MariaDB's client (11.8) shows a statement that is refused, with its password; `loose` because
-others do not know the option."""
+"""The general and the slow query log may show a password as it is sent."""
 
 
 @dataclass(frozen=True)
 class Login:
-    """A declared account. `password` is clear text; `option_file` is where the server keeps it
-    for clients; `connections` limits simultaneous ones (0: no limit)."""
+    """A declared account. `password` is clear text; `connections` limits simultaneous ones (0: no
+    limit)."""
 
     user: str
     password: str = field(repr=False)
-    option_file: str
     privileges: frozenset[str]
     connections: int = 0
+
+    @property
+    def option_file(self) -> str:
+        """Where the server keeps the password for clients."""
+        return database_login(self.user)
 
 
 def literal(text: str) -> str:
@@ -107,25 +101,24 @@ def privilege_statements(
 
 
 def in_order(surplus: set[str]) -> list[str]:
-    """Privileges as MySQL must be told to revoke them: one by one, since a list of all of them
-    takes away those on other levels, too; and GRANT OPTION last, or dynamic ones stay (9.7)."""
+    """Privileges in the order in which they can be revoked: one by one, since a list of all of them
+    takes away those on other levels, too; and GRANT OPTION last, or dynamic ones stay."""
     return sorted(surplus, key=lambda name: (name == "GRANT OPTION", name))
 
 
 def states(
-    engine: str,
+    engine: Engine,
     schema: str,
     defaults: tuple[str, str],
     logins: Sequence[Login],
     present: Database,
 ) -> list[State]:
     """The schema and its accounts; of a server that does not answer, that alone."""
-    unit = f"{engine}.service"
     if not present.reachable:
-        return [State("database server", engine, "answers root", "", through=unit)]
+        return [State("database server", engine.name, "answers root", "", through=engine.unit)]
     found = present.schemas.get(schema)
     return [
-        State("database server", engine, "answers root", "answers root"),
+        State("database server", engine.name, "answers root", "answers root"),
         State("database", schema, " ".join(defaults), " ".join(found) if found else ""),
         *(
             State(
@@ -146,7 +139,7 @@ def declared_of(login: Login, schema: str) -> Account:
 
 @operation()
 def schema(
-    engine: str,
+    engine: Engine,
     database: str,
     charset: str,
     collation: str,
@@ -157,48 +150,48 @@ def schema(
     passwords, limits and privileges. What other accounts hold is not touched.
 
     Args:
-        engine: `mariadb` or `mysql`.
         after: what writes the option files; a changed password shows in the plan.
     """
     option_files = {login.user: login.option_file for login in logins}
-    present: Database = host.get_fact(DatabaseFact, engine=engine, logins=option_files)
+    present: Database = host.get_fact(DatabaseFact, engine=engine.name, logins=option_files)
     saw(*states(engine, database, (charset, collation), logins, present))
     statements = schema_statements(database, charset, collation, present)
     for login in logins:
         statements += account_statements(login, database, present.accounts.get(login.user))
     if statements or pending(after):
-        sql = "".join(f"{statement};\n" for statement in [UNLOGGED, *statements])
-        yield StringCommand(CLIENTS[engine], "--batch", UNPRINTED, _stdin=sql)
+        yield executed([UNLOGGED, *statements], engine.execute)
 
 
 @operation()
-def locked(engine: str, users: Sequence[str]) -> Generator[StringCommand]:
+def locked(engine: Engine, users: Sequence[str]) -> Generator[StringCommand]:
     """Ensures that nobody logs in by these accounts. They stay, with their rights: views and
     triggers that they defined go on. An account that is declared again is unlocked."""
-    present: Database = host.get_fact(DatabaseFact, engine=engine, logins={})
+    present: Database = host.get_fact(DatabaseFact, engine=engine.name, logins={})
     there = [user for user in users if user in present.accounts]
     saw(*(State("database user", f"{user}@localhost", "", "may log in") for user in there))
     if there:
-        sql = "".join(f"ALTER USER {literal(user)}@'localhost' ACCOUNT LOCK;\n" for user in there)
-        yield StringCommand(CLIENTS[engine], "--batch", UNPRINTED, _stdin=sql)
+        statements = [f"ALTER USER {literal(user)}@'localhost' ACCOUNT LOCK" for user in there]
+        yield executed(statements, engine.execute)
 
 
 @operation()
-def dropped(engine: str, database: str, needed: Sequence[str]) -> Generator[StringCommand]:
+def dropped(engine: Engine, database: str, needed: Sequence[str]) -> Generator[StringCommand]:
     """Ensures that the schema is gone, and with it the accounts that we made for it alone, but for
     those that are `needed` still. Does nothing in a run in which something failed: the data may
     be in use by what was not changed."""
-    present: Database = host.get_fact(DatabaseFact, engine=engine, logins={})
+    present: Database = host.get_fact(DatabaseFact, engine=engine.name, logins={})
     saw(State("database", database, "", "there" if database in present.schemas else ""))
     if database not in present.schemas or (state.is_executing and failed()):
         return
     users = [user for user in accounts_of(database, present) if user not in needed]
     statements = [f"DROP USER {literal(user)}@'localhost'" for user in users]
     statements.append(f"DROP DATABASE {identifier(database)}")
-    sql = "".join(f"{statement};\n" for statement in statements)
     option_files = shlex.join(database_login(user) for user in users)
-    client = f"{CLIENTS[engine]} --batch {UNPRINTED}"
-    yield StringCommand(f"{client} && rm -f {option_files}", _stdin=sql)
+    yield executed(statements, f"{engine.execute} && rm -f {option_files}")
+
+
+def executed(statements: Iterable[str], command: str) -> StringCommand:
+    return StringCommand(command, _stdin="".join(f"{statement};\n" for statement in statements))
 
 
 def accounts_of(schema: str, database: Database) -> list[str]:

@@ -4,7 +4,6 @@ checker, put in place by atomic renames."""
 from __future__ import annotations
 
 import io
-import shlex
 import tarfile
 from base64 import encodebytes
 from collections.abc import Generator, Iterable, Sequence
@@ -17,14 +16,14 @@ from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host, state
 
 from stagecraft.facts.files import Entry, Tree, becoming_for_a_while
-from stagecraft.manifest import Manifest
 from stagecraft.operations.diff import show
 from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant
+from stagecraft.operations.scripts import run_script, script
 from stagecraft.project import OVERRIDES
 from stagecraft.run import saw, this_run
 from stagecraft.seen import Place
 
-INSTALL_TREE = Path(__file__).with_name("install_tree.sh").read_text()
+INSTALL_TREE = script("install_tree")
 
 
 @dataclass(frozen=True)
@@ -102,23 +101,16 @@ def tree(
         user: who reads and writes. Below directories that another user can write to, it must be
             that one: root would follow the links they put in its way.
     """
-    tree = f"{tree}-{site}" if site else tree
+    tree, manifest = f"{tree}-{site}" if site else tree, this_run().manifest
     if this_run().checks:
-        nodes = this_run().manifest.sealed(nodes)
-    stale = this_run().manifest.declare(tree, nodes, site)
+        nodes = manifest.sealed(nodes)
+    stale = manifest.declare(tree, nodes, site)
     if own := sorted({node.origin for node in nodes if is_overridden(node)}):
         name += f", from {', '.join(own)}"
     if stale:
         name += f", remove {', '.join(node.path for node in stale)}"
-    meta = install(
-        name=name,
-        tree=tree,
-        nodes=[*nodes, *stale],
-        check=check,
-        user=user,
-        needs=needs,
-        manifest=this_run().manifest,
-    )
+    nodes = [*nodes, *stale]
+    meta = install(name=name, tree=tree, nodes=nodes, check=check, user=user, needs=needs)
     return Written(tree, meta)
 
 
@@ -140,12 +132,12 @@ def install(
     check: Check | None,
     user: str,
     needs: Sequence[Written | OperationMeta],
-    manifest: Manifest,
 ) -> Generator[StringCommand]:
     """What `tree` ensures. New paths are recorded in the manifest before they are made, so that an
     interrupted run leaves nothing behind that no later one knows."""
     if not nodes:
         return
+    manifest = this_run().manifest
     entries = host.get_fact(Tree, paths=[node.path for node in nodes], user=user)
     changes = differing(nodes, entries)
     saw(*(Place(tree, node, entries.get(node.path), user) for node in changes))
@@ -157,13 +149,11 @@ def install(
     arguments = [tree, manifest.path]
     if check:
         arguments += [check.unit, check.name, check.command, *check.directories]
-    yield StringCommand(
-        *becoming_for_a_while(user),
-        "sh",
-        "-c",
-        shlex.quote(INSTALL_TREE),
-        "install-tree",
-        *map(shlex.quote, arguments),
-        # Below a site's own directories all is kept, and its user may not write the manifest.
-        _stdin=payload(changes, manifest.ahead(tree, changes) if user == "root" else ""),
+    # Below a site's own directories all is kept, and its user may not write the manifest.
+    records = manifest.ahead(tree, changes) if user == "root" else ""
+    yield run_script(
+        INSTALL_TREE,
+        *arguments,
+        stdin=payload(changes, records),
+        becoming=becoming_for_a_while(user),
     )

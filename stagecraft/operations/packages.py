@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from textwrap import wrap
 
 from pyinfra import logger
@@ -17,11 +15,12 @@ from stagecraft.errors import ServerError
 from stagecraft.facts.installation import Installation, InstallationFact
 from stagecraft.harmless import harmless
 from stagecraft.operations.files import Written
+from stagecraft.operations.scripts import run_script, script
 from stagecraft.operations.services import pending
 from stagecraft.run import saw, this_run
 from stagecraft.seen import State
 
-INSTALL_PACKAGES = Path(__file__).with_name("install_packages.sh").read_text("utf-8")
+INSTALL_PACKAGES = script("install_packages")
 
 UPGRADE = "upgrade"
 """`--data upgrade=true` allows a run to upgrade packages that others on the server use."""
@@ -130,8 +129,5 @@ def install(
     missing = sorted(set(packages) - found.installed)
     if missing:
         upgrades = "upgrade" if may_upgrade else "keep"
-        arguments = [this_run().manifest.path, " ".join(never_started), upgrades, *missing]
-        yield StringCommand(
-            "sh", "-c", shlex.quote(INSTALL_PACKAGES), "install-packages",
-            *map(shlex.quote, arguments),
-        )  # fmt: skip
+        manifest, units = this_run().manifest.path, " ".join(never_started)
+        yield run_script(INSTALL_PACKAGES, manifest, units, upgrades, *missing)

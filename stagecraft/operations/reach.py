@@ -11,9 +11,9 @@ from pyinfra.context import host
 from stagecraft.facts.reach import IN_FORCE, ReachFact
 from stagecraft.operations.files import Written
 from stagecraft.operations.services import pending
-from stagecraft.paths import reach_rules, reach_table, reach_unit
 from stagecraft.run import saw
 from stagecraft.seen import State
+from stagecraft.services import Reach
 
 
 @operation()
@@ -21,8 +21,9 @@ def in_force(site: str, after: Sequence[Written | OperationMeta]) -> Generator[s
     """Ensures that the kernel has the rules of the site's file. Its unit stands as active when
     somebody has flushed them since, or has made the site's user anew, with another id. `after` is
     what writes the file and runs the unit."""
-    found: str = host.get_fact(ReachFact, table=reach_table(site), rules=reach_rules(site))
+    reach = Reach(site)
+    found: str = host.get_fact(ReachFact, table=reach.table, rules=reach.rules)
     follows = pending(after)
-    saw(State("reach", site, IN_FORCE, IN_FORCE if follows else found, through=reach_unit(site)))
+    saw(State("reach", site, IN_FORCE, IN_FORCE if follows else found, through=reach.unit))
     if found != IN_FORCE and not follows:
-        yield f"systemctl reload {shlex.quote(reach_unit(site))}"
+        yield f"systemctl reload {shlex.quote(reach.unit)}"

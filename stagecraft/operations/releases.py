@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Generator
-from pathlib import Path
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import OperationMeta, operation
@@ -13,11 +12,12 @@ from pyinfra.context import host
 
 from stagecraft.facts.releases import LEADING_OUT, Releases
 from stagecraft.harmless import bounded, harmless
+from stagecraft.operations.scripts import run_script, script
 from stagecraft.run import saw
 from stagecraft.seen import State
 from stagecraft.settings import Site
 
-HAND_OVER = Path(__file__).with_name("hand_over.sh").read_text()
+HAND_OVER = script("hand_over")
 
 ROOTS = "root's, without links that lead out of them"
 
@@ -43,5 +43,4 @@ def handed_over(site: Site) -> Generator[StringCommand]:
     saw(State("releases", f"{site.home}/releases", ROOTS, present))
     if found:
         shared = f"shared={shlex.quote(' '.join(site.shared))}\n"
-        script = shlex.quote(shared + LEADING_OUT + HAND_OVER)
-        yield StringCommand("sh", "-c", script, "hand-over", shlex.quote(site.home), site.name)
+        yield run_script(shared + LEADING_OUT + HAND_OVER, site.home, site.name)

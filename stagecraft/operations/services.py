@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import OperationMeta, operation
@@ -13,11 +12,16 @@ from pyinfra.context import host, state
 
 from stagecraft.facts.services import Unit, UnitFact
 from stagecraft.operations.files import Written
+from stagecraft.operations.scripts import run_script, script
 from stagecraft.run import saw, this_run
 from stagecraft.seen import Service, Standing, State, Value
 
 RESTART = "systemctl restart"
-TAKE_UP = Path(__file__).with_name("take_up.sh").read_text()
+
+RELOAD_NGINX = f"sh -c {shlex.quote(script('reload_nginx'))} reload-nginx"
+"""Returns when nginx serves the change. Like `RESTART`, it is followed by the unit."""
+
+TAKE_UP = script("take_up")
 
 
 @dataclass(frozen=True)
@@ -145,10 +149,7 @@ def run(
     step = due(current, refresh, changing=pending(after))
     if step:
         command = refresh if step == "reload" else f"systemctl {step}"
-        arguments = [unit, f"{command} {shlex.quote(unit)}", *trees]
-        yield StringCommand(
-            "sh", "-c", shlex.quote(TAKE_UP), "take-up", *map(shlex.quote, arguments)
-        )
+        yield run_script(TAKE_UP, unit, f"{command} {shlex.quote(unit)}", *trees)
 
 
 @operation()

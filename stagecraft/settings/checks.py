@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stagecraft.engines import ENGINES
 from stagecraft.local_files import not_text, unreadable, wrong_certificates
 from stagecraft.nearest import did_you_mean
+from stagecraft.services import Redis
 from stagecraft.settings.host import DEPLOY, Host
 from stagecraft.settings.models import AptSource, Issuer, Server, Site
 from stagecraft.settings.public_keys import is_line, wrong_file
@@ -40,7 +42,7 @@ def contradictions(site: Site, issuers: dict[str, Issuer]) -> Wrong:
 
 
 def _names(site: Site) -> Wrong:
-    longest = site.redis_user
+    longest = Redis(site.name).user
     if len(longest) > 32:
         yield (
             (),
@@ -131,9 +133,9 @@ def missing_public_keys(server: str, host: Host) -> Wrong:
                 yield ("servers", server, "host", *path, n), wrong
 
 
-TAKEN = {"root", DEPLOY, "stagecraft", "mysql", "redis"}
+TAKEN = {"root", DEPLOY, "stagecraft", "redis", *(engine.user for engine in ENGINES.values())}
 """Accounts and a group that a run or an installed package creates. Debian would run the database as
-an admin who is called mysql."""
+an admin of this name."""
 
 
 def logins(servers: dict[str, Server]) -> Wrong:
@@ -211,7 +213,7 @@ def _claimed_twice(entries: list[Entry]) -> Iterator[Problem]:
 def _claims(site: Site) -> Iterator[tuple[str, KeyPath, str]]:
     """What must be unique on a machine."""
     yield "name", (), site.name
-    yield "name", (), site.redis_user
+    yield "name", (), Redis(site.name).user
     for path, domain in _domains(site):
         yield "domain", path, domain
     yield "database", ("database", "name"), site.database.name
@@ -225,8 +227,8 @@ UNPRIVILEGED = 1024
 
 def others_doors(server: Server, entries: Iterable[Entry]) -> Iterator[Problem]:
     """Services that no site may reach, because they give access to all other sites."""
-    database = f"is {server.database.engine}'s port, shared by all sites: use its socket"
-    doors = dict.fromkeys(server.database.ports, database)
+    database = f"is {server.engine}'s port, shared by all sites: use its socket"
+    doors = dict.fromkeys(server.engine.ports, database)
     doors[server.ssh_port] = "is sshd's port: a site must not log in to its own machine"
     for entry in entries:
         for n, destination in enumerate(entry.site.destinations):

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field, ValidationError, model_validator
 
+from stagecraft.engines import ENGINES, Engine, EngineName
 from stagecraft.errors import CommandLineError
+from stagecraft.paths import home
 from stagecraft.settings import values
 from stagecraft.settings.addresses import Destination
 from stagecraft.settings.host import DEPLOY, Host
@@ -72,17 +74,12 @@ class AptSource(Setting):
 class ServerDatabase(Setting):
     """The database server, shared by every site on the machine."""
 
-    engine: Literal["mariadb", "mysql"] = "mariadb"
+    engine: EngineName = "mariadb"
     memory: values.Share = "25%"
 
     @property
     def memory_percent(self) -> int:
         return percent(self.memory)
-
-    @property
-    def ports(self) -> tuple[int, ...]:
-        """Ports of a server that others installed; ours has only a socket."""
-        return (3306,) if self.engine == "mariadb" else (3306, 33060)
 
 
 class Server(Setting):
@@ -104,6 +101,10 @@ class Server(Setting):
     backups: dict[values.RemotePath, values.Period] = {}
     host: Host | None = None
 
+    @property
+    def engine(self) -> Engine:
+        return ENGINES[self.database.engine]
+
     @model_validator(mode="before")
     @classmethod
     def _deploy_logs_in_where_root_cannot(cls, data: dict[str, Any]) -> dict[str, Any]:
@@ -123,6 +124,10 @@ class Database(Setting):
     def migrator(self) -> str:
         """The user that changes the schema."""
         return f"{self.user}_migrator"
+
+    @property
+    def users(self) -> tuple[str, str]:
+        return self.user, self.migrator
 
 
 class Redis(Setting):
@@ -202,17 +207,12 @@ class Site(Setting):
         return f"{self.key}-{self.environment}"
 
     @property
-    def redis_user(self) -> str:
-        """The user of its Redis: the site's own user could replace the socket and the data."""
-        return f"redis-{self.name}"
-
-    @property
     def domains(self) -> list[str]:
         return [self.domain, *self.aliases]
 
     @property
     def home(self) -> str:
-        return f"/var/www/{self.name}"
+        return home(self.name)
 
     @property
     def destinations(self) -> list[Destination]:

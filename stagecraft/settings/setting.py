@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 PositiveInt = Annotated[int, Field(gt=0, le=100_000)]
-"""Connections, processes, seconds. The limit is that of MariaDB's max_connections."""
+"""Connections, processes, seconds. The limit is that of a database's max_connections."""
 
 Port = Annotated[int, Field(gt=0, lt=65536)]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, PlainValidator, ValidationInfo
 
 from stagecraft.age import is_recipient
+from stagecraft.engines import ENGINES
 from stagecraft.settings.addresses import Destination, machine_address, network
 
 # RFC 6761, RFC 8375, and ICANN's .internal: no public certificate, no public name.
@@ -50,7 +51,7 @@ def _like(pattern: str, expectation: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _but_not(names: set[str], reason: str) -> AfterValidator:
+def _but_not(names: Collection[str], reason: str) -> AfterValidator:
     def check(value: str) -> str:
         if value.lower() in names:
             raise ValueError(f"{value!r} is {reason}: choose another name")
@@ -245,14 +246,14 @@ DatabaseName = Annotated[
     str,
     _like("[A-Za-z0-9_]{1,64}", "at most 64 of A-Z, a-z, 0-9 and _"),
     _but_not(
-        {"mysql", "sys", "information_schema", "performance_schema"}, "reserved by the server"
+        set().union(*(engine.schemas for engine in ENGINES.values())), "reserved by the server"
     ),
 ]
 DatabaseUser = Annotated[
     str,
-    # MySQL allows 32 characters, and the migrator's name is this one and `_migrator`.
+    # An engine allows 32 characters, and the migrator's name is this one and `_migrator`.
     _like("[A-Za-z0-9_]{1,23}", "at most 23 of A-Z, a-z, 0-9 and _ (the migrator needs 9 of 32)"),
-    _but_not({"root", "mysql", "mariadb"}, "reserved by the server"),
+    _but_not({*ENGINES}.union(*(e.accounts for e in ENGINES.values())), "reserved by the server"),
 ]
 Charset = Annotated[str, _like("[a-z0-9]+", "a character set like utf8mb4")]
 Collation = Annotated[str, _like("[a-z0-9_]+", "a collation like utf8mb4_unicode_ci")]

@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from inspect import isfunction
 from pathlib import Path
 from pkgutil import iter_modules
@@ -193,8 +194,43 @@ class SecretRun(Run):
 
     make: Callable[[Site], dict[str, Secret]]
 
-    def secrets(self, environment: Environment, root: Path) -> dict[str, dict[str, Secret]]:
-        return {site.key: self.make(site) for site in environment.sites}
+    @cached_property
+    def secrets(self) -> dict[str, dict[str, Secret]]:
+        return {site.key: self.make(site) for site in self.environment.sites}
+
+
+def listen(module: ModuleType, written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the operations that the module calls only take notes."""
+    for name, value in list(vars(module).items()):
+        if is_operation(value):
+            monkeypatch.setattr(module, name, getattr(written, value.__name__, written.call))
+        elif isinstance(value, ModuleType) and value.__name__.startswith("stagecraft.op"):
+            listen(value, written, monkeypatch)
+        elif hasattr(value, "_inner") and value.__module__.startswith("tasks."):
+            monkeypatch.setattr(module, name, undecorated(value._inner))
+
+
+def undecorated(deploy: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *arguments, _ignore_errors=False: deploy(*arguments)
+
+
+def bare_host(environment: Environment, run: Run) -> SimpleNamespace:
+    """What pyinfra's `host` is to a run."""
+    data = SimpleNamespace(
+        environment=environment.model_dump(mode="json"),
+        root=".",
+        only_plans=True,
+        login={"ssh_port": environment.server.ssh_port, "ssh_keys": [""]},
+        get=lambda *_: None,
+        stagecraft_run=run,
+    )
+    return SimpleNamespace(
+        name=environment.server.name,
+        data=data,
+        connector=None,
+        print_prefix="",
+        get_fact=lambda fact, **_: fact.default(),
+    )
 
 
 @pytest.fixture
@@ -204,44 +240,16 @@ def write(
     """Runs deploy.py on a bare server, with operations that only take notes."""
     tasks = [importlib.import_module(f"tasks.{name}") for _, name, _ in iter_modules(["tasks"])]
 
-    def listen(module: ModuleType, written: Written) -> None:
-        for name, value in list(vars(module).items()):
-            if is_operation(value):
-                note = getattr(written, value.__name__, written.call)
-                monkeypatch.setattr(module, name, note)
-            elif isinstance(value, ModuleType) and value.__name__.startswith("stagecraft.op"):
-                listen(value, written)
-            elif hasattr(value, "_inner") and value.__module__.startswith("tasks."):
-                monkeypatch.setattr(module, name, undecorated(value._inner))
-
-    def undecorated(deploy: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *arguments, _ignore_errors=False: deploy(*arguments)
-
     def run(environment: Environment, machine: Machine) -> Written:
         written = Written()
         monkeypatch.undo()
         for module in tasks:
-            listen(module, written)
+            listen(module, written, monkeypatch)
         monkeypatch.setattr("tasks.machine.machine", lambda _: machine)
         monkeypatch.setattr("stagecraft.secrets.made_of", lambda *_: {})
         known = SecretRun()
         known.make = make_secrets
-        data = SimpleNamespace(
-            environment=environment.model_dump(mode="json"),
-            root=".",
-            only_plans=True,
-            login={"ssh_port": environment.server.ssh_port, "ssh_keys": [""]},
-            get=lambda *_: None,
-            stagecraft_run=known,
-        )
-        host = SimpleNamespace(
-            name=environment.server.name,
-            data=data,
-            connector=None,
-            print_prefix="",
-            get_fact=lambda fact, **_: fact.default(),
-        )
-        with ctx_host.use(host):
+        with ctx_host.use(bare_host(environment, known)):
             run_path("deploy.py")
         check = Nightly("/srv/stagecraft", ("inventories/staging.py",))
         written.tree(nodes=units(check))

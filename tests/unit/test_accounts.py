@@ -9,42 +9,46 @@ from typing import Any
 
 import pytest
 
-from stagecraft.facts.accounts import Account, AccountFact
+from stagecraft.facts.admins import Account, Accounts, AccountsFact
 from stagecraft.operations import accounts
 
-SITE = Account("site", "site", "site", "/var/www/site", "/usr/sbin/nologin")
+SITE = Account(990, "/var/www/site", "/usr/sbin/nologin", gid=980)
+ALL = "-g site -d /var/www/site -s /usr/sbin/nologin site"
 
 
-def test_root_of_this_machine(read_here: Callable[..., Account]) -> None:
+def test_root_of_this_machine(read_here: Callable[..., Accounts]) -> None:
     entry = pwd.getpwnam("root")
-    found = read_here(AccountFact, account="root")
-    assert found == Account("root", "root", "root", entry.pw_dir, entry.pw_shell)
+    found = read_here(AccountsFact, group="root")
+    assert found.by_name["root"] == Account(0, entry.pw_dir, entry.pw_shell, entry.pw_gecos, 0)
+    assert found.gid == 0
 
 
-def test_an_account_that_is_not_there(read_here: Callable[..., Account]) -> None:
-    assert read_here(AccountFact, account="nobody-of-this-name") == Account()
+def test_a_group_that_is_not_there(read_here: Callable[..., Accounts]) -> None:
+    found = read_here(AccountsFact, group="nobody-of-this-name")
+    assert (found.members, found.gid) == (None, None)
 
 
 @pytest.mark.parametrize(
-    ("present", "commands"),
+    ("present", "gid", "commands"),
     [
-        (SITE, []),
-        (Account(), ["groupadd --system site", "useradd --system --no-create-home"
-                     " -g site -d /var/www/site -s /usr/sbin/nologin site"]),
-        (Account(group="site"), ["useradd --system --no-create-home"
-                                 " -g site -d /var/www/site -s /usr/sbin/nologin site"]),
-        (replace(SITE, shell="/bin/bash"), ["usermod -s /usr/sbin/nologin site"]),
-        (replace(SITE, home="/", primary_group="www-data"),
-         ["usermod -g site -d /var/www/site site"]),
+        (SITE, 980, []),
+        (None, None, ["groupadd --system site", f"useradd --system --no-create-home {ALL}"]),
+        (None, 980, [f"useradd --system --no-create-home {ALL}"]),
+        (replace(SITE, shell="/bin/bash"), 980, [f"usermod {ALL}"]),
+        (replace(SITE, home="/", gid=33), 980, [f"usermod {ALL}"]),
+        (SITE, None, ["groupadd --system site", f"usermod {ALL}"]),
     ],
-)  # fmt: skip
+)
 def test_what_is_done_about_an_account(
-    monkeypatch: pytest.MonkeyPatch, present: Account, commands: list[str]
+    monkeypatch: pytest.MonkeyPatch,
+    present: Account | None,
+    gid: int | None,
+    commands: list[str],
 ) -> None:
     class Host:
-        def get_fact(self, fact: Any, **arguments: str) -> Account:
-            assert (fact, arguments) == (AccountFact, {"account": "site"})
-            return present
+        def get_fact(self, fact: Any, **arguments: str) -> Accounts:
+            assert (fact, arguments) == (AccountsFact, {"group": "site"})
+            return Accounts({"site": present} if present else {}, gid=gid)
 
     monkeypatch.setattr(accounts, "host", Host())
     run = accounts.system_account._inner  # type: ignore[attr-defined]

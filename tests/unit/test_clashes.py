@@ -9,25 +9,29 @@ from typing import Any
 
 import pytest
 
+from stagecraft.engines import ENGINES
 from stagecraft.facts.database import Account, Database
 from stagecraft.facts.neighbours import (
-    READ_NEIGHBOURS,
     Group,
     Home,
     Listener,
     Neighbours,
+    NeighboursFact,
     Vhost,
     parse_neighbours,
 )
 from stagecraft.manifest import Manifest, PathRecord, Records
 from stagecraft.operations.nodes import Absent
-from stagecraft.settings import Environment, ServerDatabase, Site
+from stagecraft.run import Run
+from stagecraft.services import Services
+from stagecraft.settings import Environment, Site
 from tasks import clashes as task
-from tasks.database import CONFIGURATION, exposed, ours
+from tasks.database import exposed, ours
 from tasks.nginx import CATCH_ALL, WELCOME_PAGE, answering, default_server, ipv6_beside, shared
 
 NAME = "askpro-staging"
 HOME = f"/var/www/{NAME}"
+ENGINE = ENGINES["mariadb"]
 
 NGINX = Listener("0.0.0.0:80", "nginx", "7", "nginx.service")
 MARIADB = Listener("/run/mysqld/mysqld.sock", "mariadbd", "8", "mariadb.service")
@@ -46,12 +50,21 @@ def site(environment: Environment) -> Site:
 
 
 @pytest.fixture
-def find(environment: Environment) -> Callable[..., list[str]]:
+def run_beside(environment: Environment) -> Callable[..., Run]:
+    def beside(there: Neighbours, **records: Records) -> Run:
+        run = Run(Manifest("staging", records))
+        run.environment, run.neighbours = environment, there
+        return run
+
+    return beside
+
+
+@pytest.fixture
+def find(run_beside: Callable[..., Run]) -> Callable[..., list[str]]:
     """The clashes with what is given, on a server that has nothing else."""
 
     def find(database: Database | None = None, **found: Any) -> list[str]:
-        there, nothing = Neighbours(**found), Manifest("staging")
-        return list(task.clashes(environment, there, database or Database(), nothing))
+        return list(task.clashes(run_beside(Neighbours(**found)), database or Database()))
 
     return find
 
@@ -134,6 +147,7 @@ def test_this_machine_is_read(read_here: Any, tmp_path: Path) -> None:
         names=["root", "no-such-user"],
         homes=[paths["full"], paths["empty"], paths["none"]],
         files=[paths["ours"], paths["foreign"], paths["none"]],
+        engine="mariadb",
     )
     assert found.users == {"root": "/root"}
     assert found.groups["root"].gid == 0
@@ -152,7 +166,7 @@ def directives(shell: Any, tmp_path: Path) -> Callable[..., list[Vhost]]:
         (tmp_path / "sites-enabled").mkdir()
         for name, text in files.items():
             (tmp_path / "sites-enabled" / name).write_bytes(os.fsencode(text))
-        output = shell(READ_NEIGHBOURS.replace("/etc/nginx", str(tmp_path))).stdout
+        output = shell(NeighboursFact().script().replace("/etc/nginx", str(tmp_path))).stdout
         return parse_neighbours(output.splitlines()).vhosts
 
     return read
@@ -214,8 +228,8 @@ def test_a_converged_server_has_no_clash(find: Any, site: Site) -> None:
     database = Database(
         reachable=True,
         schemas={site.database.name: ("utf8mb4", "utf8mb4_unicode_ci")},
-        accounts={user: Account() for user in task.accounts(site)},
-        option_files=set(task.accounts(site)),
+        accounts={user: Account() for user in site.database.users},
+        option_files=set(site.database.users),
     )
     assert not find(
         database,
@@ -224,9 +238,7 @@ def test_a_converged_server_has_no_clash(find: Any, site: Site) -> None:
         users={NAME: HOME},
         groups={NAME: Group(990)},
         homes={HOME: Home("directory", f"root:{NAME}")},
-        files=dict.fromkeys(
-            [CATCH_ALL, CONFIGURATION["mariadb"][0], *task.claims(site).files], True
-        ),
+        files=dict.fromkeys([CATCH_ALL, ENGINE.settings, *Services(site.name).files], True),
         lineages={NAME: "/var/lib/stagecraft/acme"},
     )
 
@@ -287,7 +299,7 @@ def test_a_database_server_on_a_port_is_no_clash(find: Any) -> None:
     assert find(listeners=[Listener("127.0.0.1:3306", "mysqld", "9", "docker.service")]) == []
 
 
-OURS = dict.fromkeys([CONFIGURATION["mariadb"][0]], True)
+OURS = dict.fromkeys([ENGINE.settings], True)
 """The file that makes a server ours."""
 
 
@@ -314,7 +326,7 @@ def test_a_server_of_others_whose_databases_cannot_be_seen_is_refused(find: Any)
 
 
 def test_our_own_server_that_is_stopped_is_none(find: Any) -> None:
-    configuration = {CONFIGURATION["mariadb"][0]: True}
+    configuration = {ENGINE.settings: True}
     assert find(packages={"mariadb-server"}, files=configuration) == []
 
 
@@ -353,7 +365,7 @@ def test_a_user_of_ours_may_have_others_in_its_group(find: Any) -> None:
 
 
 def test_a_file_that_is_not_marked_is_not_overwritten(find: Any, site: Site) -> None:
-    files = task.claims(site).files
+    files = Services(site.name).files
     found = find(files=dict.fromkeys(files, False))
     assert [clash.split()[0] for clash in found] == list(files)
 
@@ -370,7 +382,7 @@ def test_a_vhost_with_another_name_is_no_clash(find: Any, name: str) -> None:
 
 
 def test_a_database_and_an_account_without_our_login_are_foreign(find: Any, site: Site) -> None:
-    user, migrator = task.accounts(site)
+    user, migrator = site.database.users
     there = Database(True, set(), {site.database.name: ("", "")}, {migrator: Account()})
     (clash,) = find(there)
     assert f"the database {site.database.name} and the account {migrator} already exist" in clash
@@ -390,9 +402,6 @@ def test_all_clashes_are_found_at_once(find: Any) -> None:
 # --- What is left to others ---
 
 
-MARIADB_SETTINGS = ServerDatabase(engine="mariadb")
-
-
 @pytest.mark.parametrize(
     ("installed", "recorded", "configured", "is_ours"),
     [
@@ -403,21 +412,20 @@ MARIADB_SETTINGS = ServerDatabase(engine="mariadb")
     ],
 )
 def test_a_database_server_that_others_installed_is_theirs(
-    installed: bool, recorded: bool, configured: bool, is_ours: bool
+    run_beside: Any, installed: bool, recorded: bool, configured: bool, is_ours: bool
 ) -> None:
     """A run that was interrupted before it configured what it installed has recorded it."""
     there = Neighbours(packages={"mariadb-server"} if installed else set())
     if configured:
-        there.files[CONFIGURATION["mariadb"][0]] = True
+        there.files[ENGINE.settings] = True
     records = Records(packages={"mariadb-server"} if recorded else set())
-    manifest = Manifest("staging", {"production": records})
-    assert ours(MARIADB_SETTINGS, there, manifest) is is_ours
+    assert ours(run_beside(there, production=records)) is is_ours
 
 
-def test_a_database_server_beyond_localhost_is_exposed() -> None:
+def test_a_database_server_beyond_localhost_is_exposed(run_beside: Any) -> None:
     open_to_all = Listener("*:3306", "mariadbd", "8", "mariadb.service")
     there = Neighbours([NGINX, MARIADB, MARIADB_S_PORT, open_to_all])
-    assert exposed(MARIADB_SETTINGS, there) == [open_to_all]
+    assert exposed(run_beside(there)) == [open_to_all]
 
 
 WELCOME = Vhost("/etc/nginx/sites-enabled/default", WELCOME_PAGE, ["80"], ["_"])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from stagecraft.engines.mariadb import MARIADB
 from stagecraft.errors import ServerError
 from stagecraft.facts.database import (
     Account,
@@ -24,7 +25,6 @@ from stagecraft.operations import database
 from stagecraft.operations.database import (
     APP_PRIVILEGES,
     MIGRATOR_PRIVILEGES,
-    UNPRINTED,
     Login,
     account_statements,
     literal,
@@ -58,7 +58,6 @@ def a_login(privileges: frozenset[str] = APP_PRIVILEGES, **values: Any) -> Login
     defaults: dict[str, Any] = {
         "user": "askpro",
         "password": "hunter2",
-        "option_file": "/x.cnf",
         "connections": 60,
     }
     return Login(privileges=privileges, **defaults | values)
@@ -328,7 +327,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(database, "pending", lambda changes: changes[0].will_change)
         yielded = list(
             database.schema._inner(
-                engine="mariadb",
+                engine=MARIADB,
                 database="askpro_staging",
                 charset="utf8mb4",
                 collation="utf8mb4_unicode_ci",
@@ -360,7 +359,7 @@ def test_the_plan_shows_a_password_that_is_about_to_change(commands: Any) -> Non
 def test_sql_travels_on_standard_input_and_passwords_nowhere_else(commands: Any) -> None:
     (command,) = commands(Database())
     assert "hunter2" not in repr(command) + command.get_raw_value()
-    assert shlex.split(command.get_raw_value()) == ["mariadb", "--batch", UNPRINTED]
+    assert shlex.split(command.get_raw_value()) == shlex.split(MARIADB.execute)
     sql = command.connector_arguments["_stdin"]
     assert "IDENTIFIED BY 'hunter2';\n" in sql
     assert all(line.endswith(";") for line in sql.splitlines())

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from stagecraft import dotenv
+from stagecraft.engines.mariadb import MARIADB
 from stagecraft.secrets import Secret
 
 
@@ -29,7 +30,7 @@ def unquoted(value: str) -> str:
 def variables(make_site: Any, make_secrets: Any) -> Any:
     def of(**settings: Any) -> dict[str, str]:
         site = make_site(**settings)
-        return dotenv.variables(site, make_secrets(site))
+        return dotenv.variables(site, MARIADB, make_secrets(site))
 
     return of
 
@@ -37,7 +38,7 @@ def variables(make_site: Any, make_secrets: Any) -> Any:
 def test_what_no_secret_decides_is_public(make_site: Any, make_secrets: Any) -> None:
     site = make_site(secrets=["API_KEY"], env={"APP_NAME": "Shop"}, features={"portal": True})
     secrets = make_secrets(site) | {"API_KEY": Secret('quoted "$x"')}
-    secret = dotenv.variables(site, secrets).keys() - dotenv.public(site, secrets)
+    secret = dotenv.variables(site, MARIADB, secrets).keys() - dotenv.public(site, MARIADB, secrets)
     assert secret == {"APP_KEY", "DB_PASSWORD", "REDIS_PASSWORD", "API_KEY"}
 
 
@@ -158,7 +159,7 @@ def test_no_text_is_changed_cut_or_expanded(text: str) -> None:
 def test_a_secret_is_quoted_like_any_other_value(make_site: Any, make_secrets: Any) -> None:
     site = make_site(secrets=["TOKEN"])
     secrets = make_secrets(site) | {"TOKEN": Secret("a $b #c")}
-    assert dotenv.variables(site, secrets)["TOKEN"] == '"a \\$b #c"'
+    assert dotenv.variables(site, MARIADB, secrets)["TOKEN"] == '"a \\$b #c"'
 
 
 @pytest.mark.skipif(not shutil.which("php"), reason="needs php-cli")

@@ -264,13 +264,13 @@ def test_their_difference_names_keys(text: str, told: list[str]) -> None:
 def test_their_stand_ins_reach_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "host", SimpleNamespace(get_fact=lambda *_, **__: {}))
     monkeypatch.setattr(files, "state", SimpleNamespace(is_executing=True))
+    monkeypatch.setattr(files, "this_run", Run)
     install = files.install._inner(  # type: ignore[attr-defined]
         tree="app",
         nodes=[sealed()],
         check=None,
         user="root",
         needs=(),
-        manifest=Manifest("staging"),
     )
     with pytest.raises(ValueError, match="never reach a server"):
         next(install)

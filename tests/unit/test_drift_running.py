@@ -24,6 +24,8 @@ from stagecraft.drift.judging.running.services import (
     with_directories,
 )
 from stagecraft.drift.judging.running.units import handed_on, left_running, overridden, unread
+from stagecraft.engines.mariadb import MARIADB
+from stagecraft.engines.mysql import MYSQL
 from stagecraft.facts.access import Ways, parse_rules
 from stagecraft.facts.configuration import parse_configuration
 from stagecraft.facts.jails import parse_jails
@@ -267,7 +269,7 @@ ROWS = [
 
 
 def test_only_what_the_next_start_would_change_is_set() -> None:
-    found = list(database.changed(parse_variables(ROWS), "mariadb"))
+    found = list(database.changed(parse_variables(ROWS), MARIADB))
     assert things(found) == ["max_connections", "slow_query_log", "init_connect"]
     connections, slow, init = found
     assert connections.expected == "500, by its options"
@@ -287,7 +289,7 @@ def test_mysql_tells_no_default_and_of_sessions_too() -> None:
     ]
     connections, *_ = variables = parse_variables(rows)
     assert connections == Variable("max_connections", "10", "500", None, "root@localhost", 1)
-    [found] = database.changed(variables, "mysql")
+    [found] = database.changed(variables, MYSQL)
     assert found.remedy == 'mysql -e "SET GLOBAL max_connections = 500"'
 
 

@@ -21,6 +21,7 @@ from stagecraft.drift.judging.unmanaged import (
     records,
 )
 from stagecraft.drift.looking.server import Declared
+from stagecraft.engines.mariadb import MARIADB
 from stagecraft.facts.apt_sources import list_name, parse_sources
 from stagecraft.facts.as_found import AsFound, parse_as_found
 from stagecraft.facts.filters import Table, parse_filters
@@ -302,20 +303,18 @@ class TestDatabases:
         grants = parse_grants(ROWS.splitlines())
         assert grants.reachable
         known = {"askpro_staging"}
-        assert told(databases.foreign_schemas(grants, known, "mariadb")) == [
-            ("database", "reports")
-        ]
-        holders = list(databases.foreign_holders(grants, {"root", *known}, "mariadb"))
+        assert told(databases.foreign_schemas(grants, known, MARIADB)) == [("database", "reports")]
+        holders = list(databases.foreign_holders(grants, {"root", *known}, MARIADB))
         assert [(f.thing, f.severity) for f in holders] == [
             ("root@%", "critical"),
             ("askpro_staging@10.0.0.1", "high"),
             ("@localhost", "high"),
             ("analysts", "high"),
         ]
-        assert told(databases.routines(grants, known, "mariadb")) == [
+        assert told(databases.routines(grants, known, MARIADB)) == [
             ("database grant", "askpro_staging@localhost shop.peek")
         ]
-        [public] = databases.public(grants, "mariadb")
+        [public] = databases.public(grants, MARIADB)
         assert public.found == "every account may SELECT on shop.calls (name)"
 
     def test_an_account_that_is_only_loaded(self) -> None:
@@ -324,7 +323,7 @@ class TestDatabases:
             "privilege\t'ghost'@'%'\t*\t*\tSUPER\t\tNO",
             "privilege\t'gone'@'localhost'\tshop\tpeek\tExecute\t\tNO",  # of a dropped account
         ]
-        holders = databases.foreign_holders(parse_grants(rows), {"anna"}, "mariadb")
+        holders = databases.foreign_holders(parse_grants(rows), {"anna"}, MARIADB)
         assert [(f.thing, f.found, f.remedy) for f in holders] == [
             (
                 "ghost@%",
@@ -339,9 +338,9 @@ class TestDatabases:
 
     def test_names_are_quoted_in_the_remedy(self) -> None:
         grants = parse_grants(["schema\tx`; y\tutf8mb4\tx", "account\to'b\t%\t0"])
-        [schema] = databases.foreign_schemas(grants, set(), "mariadb")
+        [schema] = databases.foreign_schemas(grants, set(), MARIADB)
         assert "DROP DATABASE `x``; y`" in schema.remedy
-        [account] = databases.foreign_holders(grants, set(), "mariadb")
+        [account] = databases.foreign_holders(grants, set(), MARIADB)
         assert "DROP USER" in account.remedy
         assert account.found == "may log in, and nothing else"
 

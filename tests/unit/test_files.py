@@ -38,6 +38,7 @@ from stagecraft.manifest import Manifest, parse_manifests
 from stagecraft.operations import diff, files
 from stagecraft.operations.files import INSTALL_TREE, Check, differing, payload
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Vacant
+from stagecraft.run import Run
 
 Install = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -341,6 +342,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     host = SimpleNamespace(get_fact=get_fact, print_prefix="[server] ", asked=asked)
     state = SimpleNamespace(config=SimpleNamespace(DIFF=False), is_executing=False)
     monkeypatch.setattr(files, "host", host)
+    monkeypatch.setattr(files, "this_run", lambda: Run(Manifest("staging")))
     for module in (files, diff):
         monkeypatch.setattr(module, "state", state)
     return SimpleNamespace(host=host, state=state)
@@ -361,7 +363,6 @@ def commands(
         check=check,
         user=user,
         needs=needs,
-        manifest=Manifest("staging"),
     )
     return list(install)
 

@@ -22,10 +22,10 @@ from pyinfra.api.arguments import all_global_arguments
 import stagecraft.operations
 from stagecraft.facts.machine import Machine
 from stagecraft.operations.nodes import Directory, File, Link
+from stagecraft.services import Services
 from stagecraft.settings import Environment, Issuer, Server, Site
 from stagecraft.settings.models import AptSource
 from stagecraft.settings.read import ISSUERS
-from tasks.clashes import claims
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [ROOT / "deploy.py", *sorted((ROOT / "tasks").glob("*.py"))]
@@ -299,7 +299,7 @@ def test_what_a_site_writes_beside_others_is_claimed(
         if site.name in Path(file.path).name and MARK in file.content.partition("\n")[0]
         if "stagecraft" not in file.path
     }
-    assert beside == set(claims(site).files)
+    assert beside == set(Services(site.name).files)
 
 
 # --- What the README says -------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stagecraft.errors import ServerError
+from stagecraft.errors import BrokenOverride, ServerError
 from stagecraft.facts.manifests import Manifests
 from stagecraft.manifest import Manifest, Records, parse_manifests
 from stagecraft.operations import manifest as operation
@@ -196,6 +196,13 @@ def test_a_site_is_removed_when_nobody_declares_it() -> None:
     assert manifest.removed_sites() == ["b"]
 
 
+def test_no_two_trees_of_a_run_have_one_name() -> None:
+    manifest = Manifest("staging")
+    manifest.declare("own-cron", [VHOST])
+    with pytest.raises(BrokenOverride, match="a tree own-cron already"):
+        manifest.declare("own-cron", [])
+
+
 def test_what_goes_of_a_site_its_records_say() -> None:
     """Also of what nobody knew when the removal was written, and where the site itself stays."""
     units = "/etc/systemd/system"
@@ -249,6 +256,18 @@ def test_after_a_run_that_declares_a_part_the_rest_stays_recorded() -> None:
     assert {record.path for record in after.paths} == {VHOST.path, new.path}
     assert (after.packages, after.databases) == ({"sudo"}, {"shop"})
     assert after.states == {"service nginx.service": "runs", "account anna": "new"}
+
+
+def test_a_run_that_declares_a_part_takes_nothing_for_removed() -> None:
+    run = Manifest("staging")
+    run.declare("nginx-a", [File("/etc/systemd/system/a.service", "")], "a")
+    run.declare("own-cron", [File("/etc/cron.d/a", "")])
+    records = {"staging": read(run.text(Records()))}
+    whole, part = Manifest("staging", records), Manifest("staging", records, whole=False)
+    assert (whole.removed_sites(), whole.removed_steps()) == (["a"], ["own-cron"])
+    assert (whole.left_trees("a"), whole.left_units("a")) == (["nginx"], ["a.service"])
+    assert part.removed_sites() == part.removed_steps() == []
+    assert part.left_trees("a") == part.left_units("a") == []
 
 
 # --- The end of a run ---

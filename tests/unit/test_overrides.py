@@ -122,12 +122,18 @@ def test_steps_run_before_and_after_their_stage_in_the_order_of_their_files(
             "def after_app(site):\n    site_trees['cron'] = []\n",
             r"overrides/x\.py: after_app: call the tree own-cron",
         ),
+        (
+            "def before_app(site): declare('own-cron', [])\n"
+            "def after_app(site): declare('own-cron', [])\n",
+            r"overrides/x\.py:2: this run has a tree own-cron already: give each a name",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_file_and_line(
     own: Path, opened: Manifest, text: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__builtins__, "site_trees", opened.declared)  # type: ignore[arg-type]
+    monkeypatch.setitem(__builtins__, "declare", opened.declare)  # type: ignore[arg-type]
     (own / "x.py").write_text(text)
     verb = Verb()
     with pytest.raises(BrokenOverride, match=f"^{words}"):

@@ -94,7 +94,7 @@ def test_two_sites_with_two_php_versions_get_both(
     environment = make_environment(make_site("one", php="8.3"), make_site("two"))
     machine = make_machine("13")
     assert {"php8.3-fpm", "php8.4-fpm"} <= set(needed(environment, machine))
-    assert task.php_units(environment, machine) == ["php8.3-fpm.service", "php8.4-fpm.service"]
+    assert task.php_versions(environment, machine) == ["8.3", "8.4"]
 
 
 @pytest.mark.parametrize(("issuer", "wants"), [("selfsigned", False), ("letsencrypt", True)])
@@ -266,7 +266,7 @@ def test_only_what_is_missing_is_installed(
     )
     words = shlex.split(command.get_raw_value())
     manifest, units = "/var/lib/stagecraft/manifests/staging", "a.service b.service"
-    assert words[3:] == ["install-packages", manifest, units, word, "acl", "php8.4-fpm"]
+    assert words[4:] == [manifest, units, word, "acl", "php8.4-fpm"]
 
 
 @pytest.fixture
@@ -336,7 +336,8 @@ def test_what_the_archives_have_is_not_known_before_they_were_asked(
 def users_of(this_run: Run, environment: Any, neighbours: Neighbours, *manifests: str) -> list[str]:
     records = {name: Records() for name in manifests}
     this_run.manifest = Manifest("staging", records)
-    return task.users(environment, neighbours)
+    this_run.environment, this_run.neighbours = environment, neighbours
+    return task.users(this_run)
 
 
 def test_a_bare_server_is_used_by_nobody_else(

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from stagecraft.facts.machine import Machine, parse_machine
+from stagecraft.services import Reach
 from stagecraft.settings import Server, Site
 from stagecraft.settings.addresses import Destination
 from tasks.php_fpm import reached
 from tasks.reach import nodes
 
-RULES = "/etc/stagecraft/reach/askpro-staging.nft"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA anna@laptop"
 
 
@@ -36,7 +36,7 @@ def test_a_destination_becomes_a_rule(make_site: Callable[..., Site], text: str,
 def rendered(site: Site, **server: Any) -> str:
     """The text of its rules."""
     there = Server(name="askpro-1", address="askpro-1", **server)
-    return next(node for node in nodes(site, there, RULES, "/unit") if node.path == RULES).content  # type: ignore[union-attr]
+    return next(node for node in nodes(site, there) if node.path == Reach(site.name).rules).content  # type: ignore[union-attr]
 
 
 def test_connections_are_counted_where_the_firewall_tracks_them(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stagecraft.facts.accounts import Account as ServiceAccount
+from stagecraft.engines.mariadb import MARIADB
 from stagecraft.facts.admins import Account, Accounts
 from stagecraft.facts.database import Account as Login
 from stagecraft.facts.database import Database
@@ -113,18 +113,19 @@ def test_an_admin(see: Any, account: Account | None, members: set[str], found: V
 @pytest.mark.parametrize(
     ("account", "stands"),
     [
-        (ServiceAccount("a", "a", "a", "/a", accounts.NO_LOGIN), True),
-        (ServiceAccount("a", "a", "a", "/a", "/bin/bash"), False),
-        (ServiceAccount("a", "a", "b", "/a", accounts.NO_LOGIN), False),
-        (ServiceAccount(), False),
+        (Account(990, "/a", accounts.NO_LOGIN, gid=980), True),
+        (Account(990, "/a", "/bin/bash", gid=980), False),
+        (Account(990, "/a", accounts.NO_LOGIN, gid=33), False),
+        (None, False),
     ],
 )
-def test_a_service_s_account(see: Any, account: ServiceAccount, stands: bool) -> None:
-    (seen,) = see(accounts, accounts.system_account, account, account="a", home="/a")
+def test_a_service_s_account(see: Any, account: Account | None, stands: bool) -> None:
+    known = Accounts({"a": account} if account else {}, gid=980)
+    (seen,) = see(accounts, accounts.system_account, known, account="a", home="/a")
     assert seen.stands == stands
 
 
-LOGIN = database.Login("app", "hunter2", "/x.cnf", database.APP_PRIVILEGES, 60)
+LOGIN = database.Login("app", "hunter2", database.APP_PRIVILEGES, 60)
 OWN = {"`a\\_b`.*": set(database.APP_PRIVILEGES)}
 
 
@@ -143,7 +144,7 @@ def test_a_database(see: Any, account: Login | None, wrong: list[str]) -> None:
     found = Database(True, set(), {"a_b": ("utf8mb4", "c")}, {"app": account} if account else {})
     seen = see(
         database, database.schema, found,
-        engine="mariadb", database="a_b", charset="utf8mb4", collation="c", logins=[LOGIN],
+        engine=MARIADB, database="a_b", charset="utf8mb4", collation="c", logins=[LOGIN],
     )  # fmt: skip
     assert [state.kind for state in seen if not state.stands] == wrong
     assert "hunter2" not in repr(seen)
@@ -152,7 +153,7 @@ def test_a_database(see: Any, account: Login | None, wrong: list[str]) -> None:
 def test_of_a_database_that_does_not_answer_nothing_is_known(see: Any) -> None:
     (seen,) = see(
         database, database.schema, Database(),
-        engine="mariadb", database="a_b", charset="utf8mb4", collation="c", logins=[LOGIN],
+        engine=MARIADB, database="a_b", charset="utf8mb4", collation="c", logins=[LOGIN],
     )  # fmt: skip
     assert seen.through == "mariadb.service"
 

@@ -78,6 +78,31 @@ def aliases(choice: Any) -> list[str]:
     return names
 
 
+SURY = AptSource(
+    uris=["https://archive.example/php/"],
+    suites=["trixie"],
+    key=KEY,
+    pin=500,
+    check_valid_until=False,
+)
+
+SERVER = Server(
+    name="askpro-1",
+    address="203.0.113.10",
+    ssh_user="deploy",
+    apt_sources={"sury": SURY},
+    host=Host(
+        admins={"anna": [PUBLIC_KEY]},
+        firewall=Firewall(
+            open={
+                "metrics": Opening(port=9100, sources=["10.0.0.0/8", "2001:db8::/32"]),
+                "wireguard": Opening(port=51820, protocol="udp"),
+            }
+        ),
+    ),
+)
+
+
 @pytest.fixture
 def environment(
     make_site: Any, make_environment: Any, protect: Any, aliases: Any, tmp_path: Path
@@ -85,13 +110,6 @@ def environment(
     """Two sites, one with everything; a private CA and an archive: no template is unused."""
     (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
     issuer = Issuer(directory="https://acme.test/directory", ca_bundle=str(tmp_path / "ca.pem"))
-    source = AptSource(
-        uris=["https://archive.example/php/"],
-        suites=["trixie"],
-        key=KEY,
-        pin=500,
-        check_valid_until=False,
-    )
     full = make_site(
         domain="askpro.test",
         aliases=aliases,
@@ -108,23 +126,8 @@ def environment(
         no_php=["wp-includes"],
         shared=["wp-content/uploads"],
     )
-    server = Server(
-        name="askpro-1",
-        address="203.0.113.10",
-        ssh_user="deploy",
-        apt_sources={"sury": source},
-        host=Host(
-            admins={"anna": [PUBLIC_KEY]},
-            firewall=Firewall(
-                open={
-                    "metrics": Opening(port=9100, sources=["10.0.0.0/8", "2001:db8::/32"]),
-                    "wireguard": Opening(port=51820, protocol="udp"),
-                }
-            ),
-        ),
-    )
     environment: Environment = make_environment(
-        full, plain, server=server, issuers=ISSUERS | {"company": issuer}
+        full, plain, server=SERVER, issuers=ISSUERS | {"company": issuer}
     )
     return environment
 

@@ -11,8 +11,8 @@ from stagecraft.drift.judging.wearing import DAY, days
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.certificates import SELF_SIGNED_MARGIN
 from stagecraft.facts.lifetimes import Lifetime, LifetimesFact
-from stagecraft.paths import certificate
 from stagecraft.run import this_run
+from stagecraft.services import Nginx
 from stagecraft.settings import Environment, Site
 
 SERVED = Kind(Class.RUNNING, "certificate")
@@ -28,7 +28,9 @@ SOON = 7 * DAY
 def lifetimes(environment: Environment) -> list[tuple[Site, Lifetime]]:
     """Of each site that has a certificate."""
     sites = environment.sites
-    found = ask(LifetimesFact, sites=[[certificate(site), site.domain] for site in sites])
+    found = ask(
+        LifetimesFact, sites=[[Nginx(site.name).certificate, site.domain] for site in sites]
+    )
     return [(site, found[site.domain]) for site in sites if site.domain in found]
 
 
@@ -37,7 +39,7 @@ def served_certificates(declared: Declared) -> Iterator[Finding]:
     which is another finding."""
     apart = this_run().displaced()
     for site, lifetime in lifetimes(declared.environment):
-        if certificate(site) not in apart:
+        if Nginx(site.name).certificate not in apart:
             yield from stale(site, lifetime)
 
 
@@ -45,7 +47,7 @@ def stale(site: Site, lifetime: Lifetime) -> Iterator[Finding]:
     if lifetime.served and lifetime.served != lifetime.fingerprint:
         yield SERVED.finding(
             site.domain,
-            expected=f"nginx serves the one in {certificate(site)}",
+            expected=f"nginx serves the one in {Nginx(site.name).certificate}",
             found="it still serves another one, which it loaded earlier",
             remedy="nginx -t && systemctl reload nginx.service",
             environment=site.environment,

@@ -21,6 +21,7 @@ from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sea
 from stagecraft.operations.services import Condition
 from stagecraft.run import this_run
 from stagecraft.seen import Place, Seen, State
+from stagecraft.services import NGINX, Services
 from stagecraft.settings import Environment
 
 OPERATION = Kind(Class.MANAGED, "operation", "nothing to do")
@@ -147,7 +148,11 @@ def severity(seen: Seen, declared: Declared, moved: Cause | None) -> Severity:
         critical = seen.tree in DOOR_TREES
     elif seen.kind == "service":
         runs = isinstance(seen.found, Condition) and seen.found.runs
-        critical = seen.thing in vital(declared.environment) and not runs
+        environment = declared.environment
+        vital = {NGINX, environment.server.engine.unit}.union(
+            *(Services(site.name).vital for site in environment.sites)
+        )
+        critical = seen.thing in vital and not runs
     elif seen.kind.startswith("database"):
         critical = not seen.found
     else:
@@ -157,18 +162,11 @@ def severity(seen: Seen, declared: Declared, moved: Cause | None) -> Severity:
     return Severity.CRITICAL if critical else Severity.HIGH
 
 
-def vital(environment: Environment) -> set[str]:
-    """The units without which a site is down."""
-    of_each = ("php-fpm@{}.service", "php-fpm@{}.socket", "redis-server@{}.service")
-    instances = {unit.format(site.name) for site in environment.sites for unit in of_each}
-    return {"nginx.service", f"{environment.server.database.engine}.service", *instances}
-
-
 def owner(seen: Seen, environment: Environment) -> str:
     """The environment, or nothing for what belongs to the whole machine."""
     text = seen.tree if isinstance(seen, Place) else seen.thing
     sites = environment.sites
-    logins = {f"{user}@localhost" for s in sites for user in (s.database.user, s.database.migrator)}
+    logins = {f"{user}@localhost" for s in sites for user in s.database.users}
     own = text in {site.database.name for site in sites} | logins
     return environment.name if own or any(site.name in text for site in sites) else ""
 

@@ -6,28 +6,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from posixpath import dirname
 
 import pytest
 import yaml
 from provisioned import Provisioned, bound
 
+from stagecraft.services import Logs, PhpFpm, Reach, Redis, Services, unit_file
+
 SHOP = "shop-staging"
 CRONTAB = Path("/var/spool/cron/crontabs", SHOP)
+SERVICES = Services(SHOP)
 GONE = [
+    *SERVICES.files,
+    dirname(PhpFpm(SHOP).socket),
+    Redis(SHOP).acl,
+    Redis(SHOP).override,
+    Logs(SHOP).configuration,
+    Reach(SHOP).rules,
+    unit_file(Reach(SHOP).unit),
     "/etc/nginx/sites-enabled/zz-shop-staging.conf",
-    "/etc/nginx/sites-available/shop-staging.conf",
     "/etc/php/8.4/fpm/shop-staging",
-    "/etc/systemd/system/php-fpm@shop-staging.service",
-    "/etc/systemd/system/php-fpm@shop-staging.socket",
-    "/run/php-fpm-shop-staging",
-    "/etc/systemd/system/redis-server@shop-staging.service.d",
-    "/etc/redis/redis-shop-staging.conf",
-    "/etc/redis/redis-shop-staging.acl",
-    "/etc/stagecraft/logrotate/shop-staging.conf",
-    "/etc/systemd/system/logrotate@shop-staging.service",
-    "/etc/systemd/system/logrotate@shop-staging.timer",
-    "/etc/stagecraft/reach/shop-staging.nft",
-    "/etc/systemd/system/stagecraft-reach@shop-staging.service",
     "/etc/ssl/stagecraft/shop-staging",
     str(CRONTAB),
 ]
@@ -110,14 +109,7 @@ def test_a_removed_site_goes_after_the_plan_named_it_and_its_data_stays(host: Pr
         assert not there(host, path), path
     for path in STAYS:
         assert there(host, path), path
-    units = (
-        "php-fpm@{}",
-        "php-fpm@{}.socket",
-        "redis-server@{}",
-        "stagecraft-reach@{}",
-        "logrotate@{}.timer",
-    )
-    for unit in (unit.format(SHOP) for unit in units):
+    for unit in SERVICES.units:
         assert not host.succeeds(f"systemctl is-active {unit} || systemctl is-enabled {unit}")
     assert SHOP not in host.ssh("nft list tables")
     assert not host.succeeds(f"pgrep -U {SHOP}")

@@ -86,7 +86,7 @@ class Leaks:
             finally:
                 over.set()
         watched.result()
-        assert any("install-tree" in line for line in self.command_lines)
+        assert any("Installs a tree of files" in line for line in self.command_lines)
         assert any("pyinfra" in line for line in self.command_lines)
 
     def in_text(self, text: str) -> bool:

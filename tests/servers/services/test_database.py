@@ -6,7 +6,6 @@ import pytest
 import yaml
 from provisioned import Provisioned
 
-from stagecraft.facts.database import CLIENTS
 from stagecraft.operations.database import MIGRATOR_PRIVILEGES
 
 
@@ -16,7 +15,7 @@ def host(request: pytest.FixtureRequest) -> Provisioned:
 
 
 def client(host: Provisioned) -> str:
-    return CLIENTS[host.environment().server.database.engine]
+    return host.environment().server.engine.client
 
 
 def sql(host: Provisioned, statement: str) -> str:

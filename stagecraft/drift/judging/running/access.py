@@ -12,15 +12,15 @@ from stagecraft.drift.judging.running.services import (
     with_directories,
 )
 from stagecraft.drift.looking.server import Declared, ask
-from stagecraft.facts.access import SSHD, SSHD_OPTIONS, FirewallFact, Rule, Ways, WaysFact
+from stagecraft.facts.access import SSHD_OPTIONS, FirewallFact, Rule, Ways, WaysFact
 from stagecraft.facts.jails import WHOLE, JailSetting, JailsFact
 from stagecraft.paths import FIREWALL_RULES
 from stagecraft.run import this_run
+from stagecraft.services import FAIL2BAN, SSHD
 
 FIREWALL = Kind(Class.RUNNING, "firewall", "in force", Severity.CRITICAL)
 JAIL = Kind(Class.RUNNING, "jail")
 
-FAIL2BAN = "fail2ban.service"
 
 LONGEST = 200
 """Characters of a value: an action is a script."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from stagecraft.drift.findings import Class, Finding, Kind
 from stagecraft.drift.looking.server import Declared, ask
-from stagecraft.facts.database import CLIENTS
+from stagecraft.engines import Engine
 from stagecraft.facts.variables import HIDDEN, Variable, VariablesFact
 
 VARIABLE = Kind(Class.RUNNING, "database variable")
@@ -21,18 +21,18 @@ WORDS = {"on": "1", "true": "1", "yes": "1", "off": "0", "false": "0", "no": "0"
 
 def database_variables(declared: Declared) -> Iterator[Finding]:
     """`SET GLOBAL`, which the next start forgets; set back to what it was, it is none."""
-    engine = declared.settings.database.engine
-    variables = ask(VariablesFact, engine=engine)
+    engine = declared.settings.engine
+    variables = ask(VariablesFact, engine=engine.name)
     return changed(variables, engine)
 
 
-def changed(variables: Iterable[Variable], engine: str) -> Iterator[Finding]:
+def changed(variables: Iterable[Variable], engine: Engine) -> Iterator[Finding]:
     for variable in variables:
         expected = variable.default if variable.configured is None else variable.configured
         if REPLICATION.match(variable.name) or same(variable.value, expected):
             continue
-        if engine == "mysql" and expected is None and variable.value != HIDDEN:
-            continue  # no option: it was SET SESSION, which MySQL notes as well
+        if engine.notes_sessions and expected is None and variable.value != HIDDEN:
+            continue  # no option: it was SET SESSION
         yield VARIABLE.finding(
             variable.name,
             expected=at_start(expected, variable),
@@ -64,11 +64,11 @@ def plain(value: str) -> str:
     return WORDS.get(value, value)
 
 
-def remedy(variable: Variable, expected: str | None, engine: str) -> str:
+def remedy(variable: Variable, expected: str | None, engine: Engine) -> str:
     """Some values no statement sets: a secret, and the name of a log that follows the host's."""
     if variable.value == HIDDEN or (expected == "" and variable.name.endswith("_file")):
-        return f"systemctl restart {engine}.service"
+        return f"systemctl restart {engine.unit}"
     if expected is None:
-        return f'{CLIENTS[engine]} -e "SET GLOBAL {variable.name} = DEFAULT"'
+        return f'{engine.client} -e "SET GLOBAL {variable.name} = DEFAULT"'
     literal = plain(expected) if plain(expected).isdigit() else f"'{expected}'"
-    return f'{CLIENTS[engine]} -e "SET GLOBAL {variable.name} = {literal}"'
+    return f'{engine.client} -e "SET GLOBAL {variable.name} = {literal}"'

@@ -9,6 +9,7 @@ from stagecraft.drift.findings import Class, Finding, Kind, Severity
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.redis import Instance, RedisFact
 from stagecraft.run import this_run
+from stagecraft.services import Redis
 
 SETTING = Kind(Class.RUNNING, "Redis setting")
 USER = Kind(Class.RUNNING, "Redis user", "as in its file", Severity.CRITICAL)
@@ -20,10 +21,6 @@ IMPLIED = {"sanitize-payload", "resetchannels"}
 """What Redis adds to every user's rules."""
 
 UNITS = {"kb": 2**10, "mb": 2**20, "gb": 2**30}
-
-
-def unit(site: str) -> str:
-    return f"redis-server@{site}.service"
 
 
 def redis_settings(declared: Declared) -> Iterator[Finding]:
@@ -39,7 +36,7 @@ def differing(declared: Declared) -> dict[str, list[Finding]]:
     instances = {
         site: list(differences(site, instance, sites[site]))
         for site, instance in ask(RedisFact, sites=list(sites)).items()
-        if unit(site) not in following
+        if Redis(site).unit not in following
     }
     return {site: findings for site, findings in instances.items() if findings}
 
@@ -50,7 +47,7 @@ def differences(site: str, instance: Instance, environment: str) -> Iterator[Fin
             f"{site} {name}",
             expected=expected,
             found=found,
-            remedy=f"systemctl restart {unit(site)}",
+            remedy=f"systemctl restart {Redis(site).unit}",
             environment=environment,
         )
 

@@ -17,6 +17,7 @@ from stagecraft.drift.judging.unmanaged.locations import UNITS
 from stagecraft.drift.judging.unmanaged.packages import package_files
 from stagecraft.drift.looking.plan import require_plan
 from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.engines import ENGINES
 from stagecraft.facts.configuration import Configuration, ConfigurationFact
 from stagecraft.facts.processes import Processes, ProcessesFact
 from stagecraft.facts.units import UnitsFact
@@ -25,6 +26,7 @@ from stagecraft.manifest import PathRecord
 from stagecraft.packages import php_version
 from stagecraft.run import this_run
 from stagecraft.seen import Service
+from stagecraft.services import FAIL2BAN, NGINX, PhpFpm, Redis, php_settings
 
 SERVICE = Kind(Class.RUNNING, "service", "runs what its files say")
 REPLACED_FILES = Kind(
@@ -37,12 +39,10 @@ LOADED_CODE = Kind(
     Severity.CRITICAL,
 )
 
-NGINX = "nginx.service"
 
 LOADED_WHOLE = {
-    "mariadb.service": ["/etc/mysql"],
-    "mysql.service": ["/etc/mysql"],
-    "fail2ban.service": ["/etc/fail2ban"],
+    FAIL2BAN: ["/etc/fail2ban"],
+    **{engine.unit: [engine.directory] for engine in ENGINES.values()},
 }
 """What services read when they start, and only then."""
 
@@ -72,7 +72,7 @@ def services(declared: Declared) -> Iterator[Finding]:
     configuration = ask(
         ConfigurationFact, loads={unit: paths for unit, paths in loads.items() if paths}
     )
-    told = {redis.unit(site) for site in redis.differing(declared)}
+    told = {Redis(site).unit for site in redis.differing(declared)}
     others = told_by_others(declared, configuration)
     for service in this_run().services:
         if service.follows or not service.present.running:
@@ -102,9 +102,8 @@ def loaded_by(unit: str, declared: Declared) -> list[str]:
     """Files and directories that the unit loads and that are not all ours. Of those that are, the
     plan tells."""
     for site in declared.environment.sites:
-        if unit == f"php-fpm@{site.name}.service":
-            shared = f"/etc/php/{php_version(site, declared.machine)}/fpm"
-            return [f"{shared}/php.ini", f"{shared}/conf.d"]
+        if unit == PhpFpm(site.name).unit:
+            return php_settings(php_version(site, declared.machine))
     return LOADED_WHOLE.get(unit, [])
 
 

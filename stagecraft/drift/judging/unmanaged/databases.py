@@ -10,7 +10,8 @@ from pyinfra.api.exceptions import PyinfraError
 from stagecraft.drift.findings import Class, Coverage, Finding, Kind, Severity
 from stagecraft.drift.judging.remedies import shortened
 from stagecraft.drift.looking.server import Declared, ask
-from stagecraft.facts.database import CLIENTS, identifier
+from stagecraft.engines import Engine
+from stagecraft.facts.database import identifier
 from stagecraft.facts.grants import Grants, GrantsFact, Holder
 from stagecraft.operations.database import literal
 from stagecraft.paths import DATABASE_LOGINS
@@ -20,25 +21,12 @@ ACCOUNT = Kind(Class.UNMANAGED, "database account")
 ROLE = Kind(Class.UNMANAGED, "database role")
 GRANT = Kind(Class.UNMANAGED, "database grant")
 
-SYSTEM_SCHEMAS = frozenset({"information_schema", "mysql", "performance_schema", "sys"})
-
-SYSTEM_ACCOUNTS = {
-    "mariadb": frozenset({"root", "mysql", "mariadb.sys"}),
-    "mysql": frozenset(
-        {"root", "debian-sys-maint", "mysql.infoschema", "mysql.session", "mysql.sys"}
-    ),
-}
-"""Those that the engine and Debian's packages make, at localhost only."""
-
-DUMPS = {"mariadb": "mariadb-dump", "mysql": "mysqldump"}
-"""By client."""
-
 PUBLIC = "PUBLIC"
 
 
 def databases(declared: Declared) -> Iterator[Finding | Coverage]:
-    engine = declared.settings.database.engine
-    grants = ask(GrantsFact, engine=engine)
+    engine = declared.settings.engine
+    grants = ask(GrantsFact, engine=engine.name)
     if not grants.installed:
         return
     if not grants.reachable:
@@ -46,12 +34,11 @@ def databases(declared: Declared) -> Iterator[Finding | Coverage]:
             f"{engine} does not answer root through its socket: systemctl status {engine}"
         )
     schemas, accounts = declared_schemas(declared), declared_accounts(declared)
-    client = CLIENTS[engine]
     findings = [
-        *foreign_schemas(grants, schemas, client),
-        *foreign_holders(grants, accounts | SYSTEM_ACCOUNTS[engine], client),
-        *routines(grants, accounts, client),
-        *public(grants, client),
+        *foreign_schemas(grants, schemas, engine),
+        *foreign_holders(grants, accounts | engine.accounts, engine),
+        *routines(grants, accounts, engine),
+        *public(grants, engine),
     ]
     yield from findings
     known = len(schemas) + len(accounts)
@@ -67,32 +54,32 @@ def declared_schemas(declared: Declared) -> set[str]:
 
 def declared_accounts(declared: Declared) -> set[str]:
     """Those at localhost whose login some environment keeps."""
-    users = {user for s in declared.sites for user in (s.database.user, s.database.migrator)}
+    users = {user for s in declared.sites for user in s.database.users}
     logins = (path for path in declared.paths if path.startswith(f"{DATABASE_LOGINS}/"))
     return users | {path.rpartition("/")[2].removesuffix(".cnf") for path in logins}
 
 
-def foreign_schemas(grants: Grants, known: set[str], client: str) -> Iterator[Finding]:
+def foreign_schemas(grants: Grants, known: set[str], engine: Engine) -> Iterator[Finding]:
     for name in grants.schemas:
-        if name not in known | SYSTEM_SCHEMAS:
-            dump = f"{DUMPS[client]} {shlex.quote(name)} >/root/{shlex.quote(name)}.sql"
+        if name not in known | engine.schemas:
+            dump = f"{engine.dump} {shlex.quote(name)} >/root/{shlex.quote(name)}.sql"
             yield DATABASE.finding(
                 name,
                 found="it exists, with its data",
-                remedy=f"{dump} && {sql(client, f'DROP DATABASE {identifier(name)}')}",
+                remedy=f"{dump} && {engine.sql(f'DROP DATABASE {identifier(name)}')}",
             )
 
 
-def foreign_holders(grants: Grants, known: Collection[str], client: str) -> Iterator[Finding]:
+def foreign_holders(grants: Grants, known: Collection[str], engine: Engine) -> Iterator[Finding]:
     holders = grants.holders.values()
     given = {role for holder in holders for role in holder.roles if holder.user != "root"}
     for holder in holders:
         if holder.user == PUBLIC or (holder.user in known and holder.host == "localhost"):
             continue
-        yield role(holder, holder.user in given, client) if holder.role else account(holder, client)
+        yield role(holder, holder.user in given, engine) if holder.role else account(holder, engine)
 
 
-def account(holder: Holder, client: str) -> Finding:
+def account(holder: Holder, engine: Engine) -> Finding:
     if not holder.local:
         severity = Severity.CRITICAL if holder.grants else Severity.HIGH
     else:
@@ -103,20 +90,20 @@ def account(holder: Holder, client: str) -> Finding:
         holder.name,
         severity=severity,
         found=f"{loaded}{nameless}{summary(holder.grants)}",
-        remedy=sql(client, "FLUSH PRIVILEGES" if holder.loaded else f"DROP USER {quoted(holder)}"),
+        remedy=engine.sql("FLUSH PRIVILEGES" if holder.loaded else f"DROP USER {quoted(holder)}"),
     )
 
 
-def role(holder: Holder, given: bool, client: str) -> Finding:
+def role(holder: Holder, given: bool, engine: Engine) -> Finding:
     return ROLE.finding(
         holder.user,
         severity=Severity.HIGH if given else Severity.LOW,
         found=summary(holder.grants) + ("" if given else ", given to nobody"),
-        remedy=sql(client, f"DROP ROLE {literal(holder.user)}"),
+        remedy=engine.sql(f"DROP ROLE {literal(holder.user)}"),
     )
 
 
-def routines(grants: Grants, known: set[str], client: str) -> Iterator[Finding]:
+def routines(grants: Grants, known: set[str], engine: Engine) -> Iterator[Finding]:
     """What the plan of a run does not look at of the declared accounts: single routines."""
     for holder in grants.holders.values():
         own = holder.user in known and holder.host == "localhost"
@@ -127,16 +114,16 @@ def routines(grants: Grants, known: set[str], client: str) -> Iterator[Finding]:
                 yield GRANT.finding(
                     f"{holder.name} {where}",
                     found="may run that routine, with the rights of its author",
-                    remedy=sql(client, revoke),
+                    remedy=engine.sql(revoke),
                 )
 
 
-def public(grants: Grants, client: str) -> Iterator[Finding]:
+def public(grants: Grants, engine: Engine) -> Iterator[Finding]:
     if grants.public:
         yield GRANT.finding(
             PUBLIC,
             found=f"every account {summary(sorted(grants.public))}",
-            remedy=sql(client, "REVOKE ALL PRIVILEGES, GRANT OPTION FROM PUBLIC"),
+            remedy=engine.sql("REVOKE ALL PRIVILEGES, GRANT OPTION FROM PUBLIC"),
         )
 
 
@@ -146,7 +133,3 @@ def summary(grants: Sequence[str]) -> str:
 
 def quoted(holder: Holder) -> str:
     return f"{literal(holder.user)}@{literal(holder.host)}"
-
-
-def sql(client: str, statement: str) -> str:
-    return f"{client} --execute={shlex.quote(statement)}"

@@ -26,6 +26,7 @@ from stagecraft.drift.judging.unmanaged.locations import (
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.unpackaged import UnpackagedFile, UnpackagedFilesFact
 from stagecraft.paths import AS_FOUND, AUTHORIZED_KEYS, CERTIFICATES, MANIFESTS, SELF_SIGNED
+from stagecraft.services import ANY, RUN_BY_US, pattern, replaced
 
 OURS = ("/etc/stagecraft/", "/etc/nginx/stagecraft/", f"{CERTIFICATES}/", "/var/lib/stagecraft/")
 """Nobody else has a reason to put anything there."""
@@ -36,14 +37,8 @@ OWN_STATE = re.compile(
 )
 """What runs keep and no manifest lists."""
 
-MASKED_BY_US = re.compile(r"redis-server\.service|php\d\.\d-fpm\.service")
-"""Debian's instances, in whose place each site has its own."""
-
-RUN_BY_US = re.compile(
-    r"(?:nginx|mariadb|mysql|fail2ban|ssh|systemd-timesyncd|systemd-journald|stagecraft-firewall"
-    r"|php-fpm@.+|redis-server@.+)\.service|php-fpm@.+\.socket|(?:apt-daily|apt-daily-upgrade|logrotate(?:@.+)?|certbot)\.timer"
-)
-"""Units whose mask a run takes away: the plan tells of it."""
+MASK_OF_A_RUN = re.compile(f"{pattern(replaced([ANY]))}|{RUN_BY_US}")
+"""Units that runs mask, and those whose mask a run takes away: the plan tells of it."""
 
 TYPED = frozenset(string.ascii_letters + string.digits + "/._-")
 
@@ -156,7 +151,7 @@ def explained(file: UnpackagedFile, declared: Declared) -> bool:
     if kind.images and file.path in declared.image.files:
         return True
     if kind == MASK:
-        return bool(MASKED_BY_US.fullmatch(file.name) or RUN_BY_US.fullmatch(file.name))
+        return bool(MASK_OF_A_RUN.fullmatch(file.name))
     if ".wants/" in file.path:
         return (kind, thing) in declared_things(declared)
     if kind == CERTIFICATE:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from stagecraft.drift.findings import Class, Kind, Severity
+from stagecraft.engines import ENGINES
 from stagecraft.facts.unpackaged import UnpackagedFile
+from stagecraft.paths import APPS
+from stagecraft.services import RUN_BY_US
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,6 @@ UNITS = (
     r"(?:/etc|/usr/local/lib|/usr/lib|/run)/systemd/(?:system(?:\.control|\.attached)?|transient)"
 )
 UNIT_NAME = r"[^/]+\.(?:service|socket|path|mount|automount|swap|target|slice)"
-RUN_BY_US = r"(?:nginx|mariadb|mysql|fail2ban|ssh|php-fpm@[^/]+|redis-server@[^/]+)\.service"
 
 # None of them takes anything up by itself, as `systemctl disable` would without --no-reload.
 DISABLE = "systemctl disable --now --no-reload {thing}; rm -f {path}"
@@ -95,8 +97,8 @@ LOCATIONS = (
     Location(FILE, Severity.LOW, r"/etc/nginx/.+", refresh=NGINX),
     Location(FPM_POOL, Severity.HIGH, r"/etc/php/[^/]+/fpm/pool\.d/.+", refresh=PHP),
     Location(PHP_SETTINGS, Severity.HIGH, r"/etc/php/.+", refresh=PHP),
-    Location(DATABASE_SETTINGS, Severity.HIGH, r"/etc/my\.cnf|/etc/mysql/.+\.cnf",
-             refresh="systemctl restart mysql"),
+    *(Location(DATABASE_SETTINGS, Severity.HIGH, engine.files,
+               refresh=f"systemctl restart {engine.alias}") for engine in ENGINES.values()),
     Location(REDIS_INSTANCE, Severity.HIGH, r"/etc/redis/redis-([^/]+)\.(?:conf|acl)",
              "systemctl disable --now --no-reload redis-server@{thing};"
              " rm /etc/redis/redis-{thing}.*", FORGET),
@@ -129,7 +131,7 @@ LOCATIONS = (
     Location(APT_PIN, Severity.LOW, r"/etc/apt/preferences(?:\.d/.+)?"),
     Location(CERTIFICATE, Severity.LOW, r"/etc/letsencrypt/(?:live/([^/]+)|renewal/(.+)\.conf)",
              "certbot delete --cert-name {thing}"),
-    Location(SITE_DIRECTORY, Severity.LOW, r"/var/www/[^/]+", "mv {path} /root/"),
+    Location(SITE_DIRECTORY, Severity.LOW, rf"{APPS}/[^/]+", "mv {path} /root/"),
     Location(PRELOADED, Severity.CRITICAL, r"/etc/ld\.so\.preload"),
     Location(START_SCRIPT, Severity.HIGH,
              r"/etc/rc\.local|/etc/init\.d/.+|/etc/network/if-.+\.d/.+"),
@@ -173,6 +175,7 @@ def refresh_of(path: str) -> str:
 MADE_BY_PACKAGES = re.compile(
     "|".join(
         (
+            *(engine.made_by_packages for engine in ENGINES.values()),
             # What Debian's packages make themselves, and their tools' spare copies.
             r"/etc/(?:passwd|group|shadow|gshadow|subuid|subgid)-?",
             r"/etc/(?:\.pwd\.lock|\.updated|ld\.so\.cache|machine-id|mtab|adjtime)",
@@ -181,8 +184,8 @@ MADE_BY_PACKAGES = re.compile(
             r"/etc/(?:timezone|localtime|locale\.gen|vconsole\.conf|papersize|aliases)",
             r"/etc/default/(?:locale|keyboard|console-setup|grub)",
             r"/etc/(?:ca-certificates\.conf|apt/sources\.list|security/opasswd)",
-            r"/etc/(?:dpkg/origins/default|python3/debian_config|mysql/debian\.cnf)",
-            r"/etc/mysql/my\.cnf|/etc/fonts/conf\.d/.+|/etc/udev/hwdb\.bin",
+            r"/etc/(?:dpkg/origins/default|python3/debian_config)",
+            r"/etc/fonts/conf\.d/.+|/etc/udev/hwdb\.bin",
             r"/etc/pam\.d/common-[a-z-]+",
             r"/etc/ssh/ssh_host_[a-z0-9_]+_key(?:\.pub)?|/etc/ssh/moduli",
             r"/etc/ssl/private/ssl-cert-snakeoil\.key",

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Iterator
 
 from stagecraft.drift.findings import Class, Coverage, Finding, Kind, Severity
 from stagecraft.drift.looking.server import Declared, ask
-from stagecraft.facts.database import CLIENTS
+from stagecraft.engines import ENGINES
 from stagecraft.facts.filters import LEGACY, FiltersFact, Table
 from stagecraft.facts.listeners import ListenersFact, Socket
-from stagecraft.paths import reach_table
+from stagecraft.services import NGINX, SSHD, Reach
 
 PORT = Kind(Class.UNMANAGED, "port", "nothing listens: no opening is declared")
 TABLE = Kind(Class.UNMANAGED, "firewall table")
@@ -43,9 +43,9 @@ WHERE_IT_IS_SET = {
     "nginx": "grep -rn listen /etc/nginx  # take it out, then: systemctl reload nginx",
     "ssh": "grep -rni port /etc/ssh/sshd_config*  # take it out, then: systemctl reload ssh",
 } | {
-    engine: "grep -rnE '(skip.networking|bind.address)' /etc/mysql  # leave it its socket, or"
-    f" 127.0.0.1, then: systemctl restart {engine}"
-    for engine in CLIENTS
+    name: f"grep -rnE '(skip.networking|bind.address)' {engine.directory}  # leave it its socket,"
+    f" or 127.0.0.1, then: systemctl restart {name}"
+    for name, engine in ENGINES.items()
 }
 
 MANY = 16
@@ -101,14 +101,13 @@ def finding(name: str, sockets: list[Socket], declared: Declared) -> Finding:
 
 def explained(socket: Socket, declared: Declared) -> bool:
     settings = declared.settings
-    if socket.protocol == "tcp" and socket.unit == "ssh.service":
+    if socket.protocol == "tcp" and socket.unit == SSHD:
         return socket.port == settings.ssh_port or settings.host is None
-    if socket.protocol == "tcp" and socket.unit == "nginx.service":
+    if socket.protocol == "tcp" and socket.unit == NGINX:
         return socket.port in (80, 443)
-    database = settings.database
-    if socket.unit == f"{database.engine}.service" and socket.port in database.ports:
-        ours = any(path.startswith("/etc/mysql/") for path in declared.paths)
-        return socket.local and not ours
+    engine = settings.engine
+    if socket.unit == engine.unit and socket.port in engine.ports:
+        return socket.local and engine.settings not in declared.paths
     client = CLIENTS_OF_THE_NETWORK.get((socket.protocol, socket.port))
     if client and re.fullmatch(rf"(?:{client})\.service", socket.unit):
         return True
@@ -149,7 +148,7 @@ def firewall_tables(declared: Declared) -> Iterator[Finding | Coverage]:
     if settings is None or settings.firewall is None:
         return
     tables = ask(FiltersFact)
-    ours = {OURS, *map(reach_table, declared.site_names)}
+    ours = {OURS, *(Reach(site).table for site in declared.site_names)}
     findings = list(undeclared_tables(tables, ours))
     yield from findings
     yield Coverage(declared=len(ours), total=len(ours) + len(findings))

@@ -1,0 +1,124 @@
+"""What Stagecraft knows of a database engine. Tasks, facts, operations, clashes and the drift check
+read it here; nothing else names one.
+
+MariaDB and MySQL share the members with a default. A third engine, PostgreSQL for instance, gives
+every member, and a `server.cnf.j2` and a `login.cnf.j2` of its own. Its SQL answers in the rows
+that `facts/database.py`, `facts/grants.py` and `facts/variables.py` parse. The statements of
+`operations/database.py`, and how they quote names, then become members too: they are in the dialect
+that MariaDB and MySQL share.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+CONTENT = """
+SELECT 'schema', SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME
+  FROM information_schema.SCHEMATA;
+SELECT 'account', User, Host, max_user_connections FROM mysql.user;
+SELECT 'privilege', GRANTEE, '*', '*', PRIVILEGE_TYPE, '', IS_GRANTABLE
+  FROM information_schema.USER_PRIVILEGES;
+SELECT 'privilege', GRANTEE, TABLE_SCHEMA, '*', PRIVILEGE_TYPE, '', IS_GRANTABLE
+  FROM information_schema.SCHEMA_PRIVILEGES;
+SELECT 'privilege', GRANTEE, TABLE_SCHEMA, TABLE_NAME, PRIVILEGE_TYPE, '', IS_GRANTABLE
+  FROM information_schema.TABLE_PRIVILEGES;
+SELECT 'privilege', GRANTEE, TABLE_SCHEMA, TABLE_NAME, PRIVILEGE_TYPE, COLUMN_NAME, IS_GRANTABLE
+  FROM information_schema.COLUMN_PRIVILEGES;
+"""
+
+ROUTINES = """
+SELECT 'privilege', CONCAT(QUOTE(User), '@', QUOTE(Host)), Db, Routine_name, Proc_priv, '', 'NO'
+  FROM mysql.procs_priv;
+"""
+
+COLLATIONS = """
+SELECT 'collation', CHARACTER_SET_NAME, {name}
+  FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY WHERE {name} IN ({wanted});
+"""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """`settings` is the file of ours, which Debian's server reads last, and `checker` the command
+    that judges it. `client` asks root's questions and `dump` saves a schema; `root_login` is how
+    root logs in through the socket. `accounts` are those that the engine and Debian's packages
+    make, at localhost only. `ports` are where a server that others installed may listen; ours has
+    its socket alone.
+
+    SQL: `by_tcp` lists the accounts of programs that do not use the socket, `roles` the roles and
+    who was given them, `variables` what was set while the server runs (with places for a pattern of
+    secret names, and for what stands instead of their values). `collation` is the column with a
+    collation's whole name. `options` is the command that prints the options of the next start,
+    `--name=value`. `notes_sessions` says that `variables` lists those of single sessions, too.
+
+    `packages` are patterns of the servers that cannot be installed beside this one, `files` and
+    `made_by_packages` those of its settings, `alias` is what its service is called besides. `user`
+    is the Unix user that runs it. `driver` is Laravel's word for it, and `extension` PHP's.
+    """
+
+    name: str
+    settings: str
+    checker: str
+    client: str
+    dump: str
+    root_login: str
+    accounts: frozenset[str]
+    ports: tuple[int, ...]
+    by_tcp: str
+    roles: str
+    variables: str
+    collation: str
+    options: str
+    notes_sessions: bool = False
+    schemas: frozenset[str] = frozenset(
+        {"information_schema", "mysql", "performance_schema", "sys"}
+    )
+    content: str = CONTENT
+    routines: str = ROUTINES
+    socket: str = "/run/mysqld/mysqld.sock"
+    directory: str = "/etc/mysql"
+    files: str = r"/etc/my\.cnf|/etc/mysql/.+\.cnf"
+    made_by_packages: str = r"/etc/mysql/(?:debian|my)\.cnf"
+    alias: str = "mysql"
+    user: str = "mysql"
+    driver: str = "mysql"
+    extension: str = "mysql"
+    packages: tuple[str, ...] = (
+        "mariadb-server*",
+        "mysql-server*",
+        "mysql-community-server*",
+        "percona-server-server*",
+        "percona-xtradb-cluster*",
+    )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def unit(self) -> str:
+        return f"{self.name}.service"
+
+    @property
+    def package(self) -> str:
+        return f"{self.name}-server"
+
+    def collations(self, names: list[str]) -> str:
+        """The query for these, whose names are letters, digits and _."""
+        wanted = ", ".join(f"'{name}'" for name in names)
+        return COLLATIONS.format(name=self.collation, wanted=wanted)
+
+    def ask(self, query: str, options: str = "") -> str:
+        """The command that prints the rows of the query's answer, separated by tabs."""
+        words = f"{self.client} --batch --skip-column-names {options}".rstrip()
+        return f"{words} --execute={shlex.quote(query)} 2>/dev/null"
+
+    @property
+    def execute(self) -> str:
+        """The command that executes what it reads, and shows no statement that is refused, which
+        may hold a password; `loose` because MariaDB's client alone knows the option."""
+        return f"{self.client} --batch --loose-skip-print-query-on-error"
+
+    def sql(self, statement: str) -> str:
+        """The command by which a person has it carried out."""
+        return f"{self.client} --execute={shlex.quote(statement)}"

@@ -1,0 +1,113 @@
+"""The services of a machine and of its sites: their units, directories and sockets, declared once.
+Tasks install them; removal, clashes, the drift check and tests read here what that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from stagecraft.engines import ENGINES
+from stagecraft.paths import CERTIFICATES, UNITS, home
+
+NGINX = "nginx.service"
+SSHD = "ssh.service"
+FAIL2BAN = "fail2ban.service"
+FIREWALL = "stagecraft-firewall.service"
+JOURNALD = "systemd-journald.service"
+TIMESYNCD = "systemd-timesyncd.service"
+CERTBOT = "certbot.timer"
+LOGROTATE = "logrotate.timer"
+UPGRADES = ("apt-daily.timer", "apt-daily-upgrade.timer")
+DATABASES = tuple(engine.unit for engine in ENGINES.values())
+
+OF_THE_MACHINE = (
+    *(NGINX, SSHD, FAIL2BAN, FIREWALL, JOURNALD, TIMESYNCD, CERTBOT, LOGROTATE),
+    *(*UPGRADES, *DATABASES),
+)
+
+
+def unit_file(unit: str) -> str:
+    return f"{UNITS}/{unit}"
+
+
+class Nginx:
+    """`certificate` is the one place that the vhost names: a link to the self-signed or to
+    certbot's."""
+
+    def __init__(self, site: str) -> None:
+        self.vhost = f"/etc/nginx/sites-available/{site}.conf"
+        self.htpasswd = f"/etc/nginx/stagecraft/{site}.htpasswd"
+        self.certificate = f"{CERTIFICATES}/{site}"
+
+
+class PhpFpm:
+    def __init__(self, site: str) -> None:
+        self.unit = f"php-fpm@{site}.service"
+        self.socket_unit = f"php-fpm@{site}.socket"
+        self.files = (unit_file(self.unit), unit_file(self.socket_unit))
+        self.socket = f"/run/php-fpm-{site}/php-fpm.sock"
+        self.logs = f"/var/log/php-fpm-{site}"
+
+
+def php_directory(version: str) -> str:
+    return f"/etc/php/{version}/fpm"
+
+
+def php_settings(version: str) -> list[str]:
+    """What every instance of this version loads besides its own."""
+    return [f"{php_directory(version)}/php.ini", f"{php_directory(version)}/conf.d"]
+
+
+class Redis:
+    """Runs as a user of its own, so that the site's cannot replace its socket or its data."""
+
+    def __init__(self, site: str) -> None:
+        self.user = f"redis-{site}"
+        self.unit = f"redis-server@{site}.service"
+        self.override = f"{unit_file(self.unit)}.d"
+        self.configuration = f"/etc/redis/redis-{site}.conf"
+        self.acl = f"/etc/redis/redis-{site}.acl"
+        self.socket = f"/run/redis-{site}/redis-server.sock"
+        self.data = f"/var/lib/redis-{site}"
+
+
+class Logs:
+    def __init__(self, site: str) -> None:
+        self.timer = f"logrotate@{site}.timer"
+        self.configuration = f"/etc/stagecraft/logrotate/{site}.conf"
+        self.files = (unit_file(f"logrotate@{site}.service"), unit_file(self.timer))
+
+
+class Reach:
+    """`table` is nftables', of the family inet."""
+
+    def __init__(self, site: str) -> None:
+        self.unit = f"stagecraft-reach@{site}.service"
+        self.rules = f"/etc/stagecraft/reach/{site}.nft"
+        self.table = f"stagecraft-{site}"
+
+
+class Services:
+    """What all of them use of a machine for a site. `units` run from boot on; without those that
+    are `vital` the site is down. `files` bear our mark and stand in directories that are not the
+    site's own; `users` are Unix users, and where they live."""
+
+    def __init__(self, site: str) -> None:
+        php_fpm, redis, logs = PhpFpm(site), Redis(site), Logs(site)
+        self.vital = (php_fpm.unit, php_fpm.socket_unit, redis.unit)
+        self.units = (*self.vital, logs.timer, Reach(site).unit)
+        self.files = (Nginx(site).vhost, redis.configuration, *php_fpm.files, *logs.files)
+        self.users = {site: home(site), redis.user: redis.data}
+
+
+def replaced(php_versions: Iterable[str]) -> list[str]:
+    """Debian's units, in whose place each site has its own."""
+    return ["redis-server.service", *(f"php{version}-fpm.service" for version in php_versions)]
+
+
+def pattern(units: Iterable[str]) -> str:
+    return "|".join(unit.replace(".", r"\.") for unit in units)
+
+
+ANY = "[^/]+"
+RUN_BY_US = pattern([*OF_THE_MACHINE, *Services(ANY).units])
+"""Matches the units that runs start, and start anew when their files change."""
