@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 
 from stagecraft.drift.findings import Class, Coverage, Finding, Kind, Severity
+from stagecraft.drift.judging.remedies import shortened
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.engines import ENGINES
 from stagecraft.facts.filters import LEGACY, FiltersFact, Table
@@ -85,16 +86,13 @@ def undeclared_ports(sockets: Iterable[Socket], declared: Declared) -> Iterator[
 
 def finding(name: str, sockets: list[Socket], declared: Declared) -> Finding:
     first = sockets[0]
-    addresses = sorted({socket.address for socket in sockets})
-    told = ", ".join(addresses[:MANY])
-    if len(addresses) > MANY:
-        told += f" and {len(addresses) - MANY} more"
+    addresses = shortened(sorted({socket.address for socket in sockets}), MANY)
     severity, reached = reach(sockets, declared)
     unit = f" of {first.unit}" if first.unit else ""
     return PORT.finding(
         name,
         severity=severity,
-        found=f"{first.process or 'the kernel'}{unit} listens on {told}, {reached}",
+        found=f"{first.process or 'the kernel'}{unit} listens on {addresses}, {reached}",
         remedy=closed(first),
     )
 
