@@ -24,7 +24,7 @@ from stagecraft.drift.looking import plan as planning
 from stagecraft.drift.looking.plan import Step
 from stagecraft.drift.looking.server import Declared
 from stagecraft.errors import ServerError
-from stagecraft.facts.files import Entry
+from stagecraft.facts.files import Entry, becoming
 from stagecraft.facts.machine import Machine
 from stagecraft.manifest import Manifest, Records, path_record
 from stagecraft.operations import files
@@ -66,7 +66,7 @@ def test_a_link_in_a_directory_s_place_has_a_remedy_that_a_run_is_not() -> None:
     made = "rm /home/logs && install -d -o shop -g shop -m 750 /home/logs"
     made += " && setfacl -m user:www-data:r-x /home/logs"
     assert replacement(Place("storage", logs, link, "shop"), RUN) == (
-        f"setpriv --reuid shop --regid shop --clear-groups sh -c '{made}'"
+        f"{' '.join(becoming('shop'))} sh -c '{made}'"
     )
     changed = Entry("directory", "777", "shop", "shop")
     assert replacement(Place("app", logs, changed, "root"), RUN) == ""
@@ -89,7 +89,7 @@ def test_what_a_run_would_refuse_to_replace_is_kept(node: Node, kind: str) -> No
         replacement(place, RUN) == f'mv {FILE.path} "$(mktemp -d /root/found.XXXXXX)", then {RUN}'
     )
     as_shop = replacement(replace(place, user="shop"), RUN)
-    assert as_shop.startswith("setpriv --reuid shop --regid shop --clear-groups sh -c 'mv ")
+    assert as_shop.startswith(f"{' '.join(becoming('shop'))} sh -c 'mv ")
     assert f"$(mktemp -d {FILE.path}.found.XXXXXX)" in as_shop
 
 
