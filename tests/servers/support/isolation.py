@@ -132,6 +132,10 @@ def by_php(host: Provisioned, who: str, code: str) -> bool:
     return bool(run_php(host, who, code))
 
 
+def start_by_php(host: Provisioned, who: str, command: str) -> None:
+    by_php(host, who, exit_code(f"setsid sh -c {quote(command)} > /dev/null 2>&1 &"))
+
+
 def run_php(host: Provisioned, who: str, code: str) -> Any:
     """What the code returns in that site's PHP."""
     header = {"X-Run": b64encode(code.encode()).decode()}
@@ -414,7 +418,11 @@ until (-e "end") { -r and `touch out` for glob "/proc/[0-9]*/root/var/cache/debc
 def leave_the_sandbox(host: Provisioned, who: str) -> bool:
     """By the root directory of what a run, the check or a timer starts as its user."""
     place = f"/var/www/{who}/shared/storage/looking"
-    by_php(host, who, exit_code(f"mkdir {place} && cd {place}; setsid perl -e {quote(LOOK_OUT)} &"))
+    by_php(
+        host,
+        who,
+        exit_code(f"mkdir {place} && cd {place}; setsid perl -e {quote(LOOK_OUT)} > /dev/null &"),
+    )
     host.project.plan("staging")
     host.ssh(f"systemctl start logrotate@{who}; touch {place}/end")
     left = host.succeeds(f"test -e {place}/out")
@@ -473,7 +481,9 @@ def swell_the_check(host: Provisioned, who: str) -> bool:
     """What asks for the processes of all services holds some of what it reads in its memory."""
     planted = f"/var/www/{who}/shared/storage/mapped"
     host.ssh("cat > /srv/map.pl", input=MAP)
-    by_php(host, who, exit_code(f"mkdir {planted}; setsid perl /srv/map.pl {planted} &"))
+    by_php(
+        host, who, exit_code(f"mkdir {planted}; setsid perl /srv/map.pl {planted} > /dev/null &")
+    )
     host.ssh(f"until [ $(pgrep -c -u {who} perl) = 4 ]; do sleep 0.1; done; sleep 3")
     assert int(host.ssh(f"cat /proc/$(pgrep -n -u {who} perl)/maps | wc -l")) > 60000
     try:
