@@ -29,6 +29,8 @@ KERNEL = {
     "fs.protected_regular": "2",
     "fs.protected_symlinks": "1",
     "fs.suid_dumpable": "0",
+    # Each crash would be a line of the journal, which no unit's limit counts.
+    "debug.exception-trace": "0",
     "kernel.core_pattern": "|/bin/false",
     "kernel.dmesg_restrict": "1",
     "kernel.kptr_restrict": "2",

@@ -98,12 +98,16 @@ def without_delay(connection: Any, **options: Any) -> Transport:
     return Transport(connection, **options)
 
 
+CHUNK = 1 << 16
+"""Bytes. paramiko's readline looks for the end in all that it has, for each 8 KB that come."""
+
+
 class Session:
     """A command that runs on a server until its end, or until this is closed or forgotten."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._output = channel.makefile("rb")
+        self._received = b""
 
     def send(self, text: bytes) -> None:
         """Raises OSError where nobody takes it."""
@@ -111,8 +115,11 @@ class Session:
 
     def line(self) -> bytes:
         """The next one that it prints, without a newline where its output ends. Raises OSError."""
-        line: bytes = self._output.readline()
-        return line
+        parts = [self._received]
+        while b"\n" not in parts[-1] and (received := self._channel.recv(CHUNK)):
+            parts.append(received)
+        last, newline, self._received = parts.pop().partition(b"\n")
+        return b"".join([*parts, last, newline])
 
     def complaint(self) -> str:
         """All that it says on standard error, when it has ended."""

@@ -1,7 +1,6 @@
 """One throwaway server."""
 
 import logging
-import shutil
 import socket
 import subprocess
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from stagecraft.harmless import harmless
 from stagecraft.nspawn import containers, images, inside, kernel, network, ssh_config, tree
+from stagecraft.nspawn.commands import run
 from stagecraft.nspawn.errors import NspawnError
 from stagecraft.nspawn.locked import locked
 
@@ -169,8 +169,8 @@ class Server:
             self.harvest()
         except NspawnError as error:
             log.warning("Keeping no packages of %s: %s", self.name, error)
-        if self.directory.exists():
-            shutil.rmtree(self.directory)
+        # rm and not rmtree, which fails on directories as deep as a container can nest them.
+        run("rm", "-rf", str(self.directory))
         ssh_config.collect(self.lab)
         with locked(network.LOCK):
             if not containers.running():

@@ -25,8 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from pyinfra_cli.util import json_encode  # type: ignore[import-untyped]
 
 from stagecraft import age
-from stagecraft.run import Run
-from stagecraft.secrets import Secret, secrets_for
+from stagecraft.secrets import Secret, secrets_for, stand_ins
 from stagecraft.secrets.edit import Editor
 from stagecraft.secrets.file import HEADER
 from stagecraft.secrets.generate import generate, unfit
@@ -535,11 +534,11 @@ def test_a_throwaway_server_rewrites_its_own_of_an_earlier_version(root: Path) -
 def test_a_plan_without_keys_gets_stand_ins(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(age.IDENTITY_VARIABLE, "/nonexistent")
     environment = read("staging", root)
-    secrets = Run(checks=True).secrets(environment, root)
+    secrets = stand_ins(environment)
     assert {secret.reveal() for site in secrets.values() for secret in site.values()} == {STAND_IN}
     assert set(secrets["askpro"]) >= {"APP_KEY", "DB_PASSWORD"}
     with pytest.raises(SettingsError):
-        Run().secrets(environment, root)
+        secrets_for("staging", root)
 
 
 def sums(root: Path) -> tuple[str, str]:
