@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stagecraft.local_files import not_text
 from stagecraft.settings import Server
-from stagecraft.sources import Place, Problem, SettingsError
+from stagecraft.sources import Location, Problem, SettingsError
 
 FILE = "known_records"
 AS_FOUND = "as-found"
@@ -49,7 +49,7 @@ class KnownRecords:
         if not self.path.exists():
             return []
         if wrong := not_text(self.path):
-            raise SettingsError([Problem(Place(FILE), wrong)])
+            raise SettingsError([Problem(Location(FILE), wrong)])
         return self.path.read_text(encoding="utf-8").splitlines()
 
 

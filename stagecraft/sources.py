@@ -27,7 +27,7 @@ MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, order=True)
-class Place:
+class Location:
     """A line in a file, and its key. Line 0 means the whole file."""
 
     file: str
@@ -43,7 +43,7 @@ class Place:
 class Problem:
     """One problem, and its place."""
 
-    place: Place
+    place: Location
     message: str
 
     def __str__(self) -> str:
@@ -68,16 +68,16 @@ def _listed(lines: list[str]) -> str:
 
 
 @dataclass
-class Source:
+class YamlFile:
     """A YAML file: its data, and the line of each key."""
 
     file: str
     data: dict[str, Any] = field(default_factory=dict)
     lines: dict[KeyPath, int] = field(default_factory=dict)
 
-    def place(self, path: KeyPath) -> Place:
+    def place(self, path: KeyPath) -> Location:
         """The place of `path`, or of its nearest parent for a missing key."""
-        return Place(self.file, self.lines.get(self.known(path), 1), written(path))
+        return Location(self.file, self.lines.get(self.known(path), 1), written(path))
 
     def known(self, path: KeyPath) -> KeyPath:
         """The longest prefix of `path` that exists in the file."""
@@ -95,21 +95,21 @@ def written(path: KeyPath) -> str:
     return keys.removeprefix(".")
 
 
-def read_yaml(path: Path, root: Path) -> Source:
+def read_yaml(path: Path, root: Path) -> YamlFile:
     """The mapping in the file `path`; errors name it relative to `root`.
 
     Raises SettingsError for invalid YAML, for anything but a mapping, and for duplicate keys.
     """
     file = _relative(path, root)
     if wrong := not_text(path):
-        raise SettingsError([Problem(Place(file), wrong)])
+        raise SettingsError([Problem(Location(file), wrong)])
     return deepcopy(_parsed(file, path.read_text(encoding="utf-8")))
 
 
 @cache
-def _parsed(file: str, text: str) -> Source:
+def _parsed(file: str, text: str) -> YamlFile:
     """A run reads the same file more than once, and YAML takes its time."""
-    reading = _Reading(Source(file))
+    reading = _Reading(YamlFile(file))
     try:
         reading.read(text)
     except yaml.MarkedYAMLError as error:
@@ -159,12 +159,12 @@ for _tag, _pattern, _first in (
 class _Reading:
     """Turns PyYAML's nodes into data, and collects lines and problems."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: YamlFile) -> None:
         self.source = source
         self.problems: list[Problem] = []
 
     def refuse(self, line: int, path: KeyPath, message: str) -> None:
-        self.problems.append(Problem(Place(self.source.file, line, written(path)), message))
+        self.problems.append(Problem(Location(self.source.file, line, written(path)), message))
 
     def read(self, text: str) -> None:
         node = yaml.compose(text, Loader=_CoreLoader)

@@ -17,7 +17,7 @@ from stagecraft.facts.machine import Machine
 from stagecraft.login import Login, unlock
 from stagecraft.operations import files
 from stagecraft.operations.access import TREE, Access, guarded, unlike
-from stagecraft.operations.files import Check
+from stagecraft.operations.files import Checker
 from stagecraft.operations.nodes import Node
 from stagecraft.operations.scripts import script
 from stagecraft.paths import FIREWALL_RULES
@@ -78,10 +78,10 @@ def declared(
     )
 
 
-def check(settings: Host, sshd_check: str) -> Check:
+def check(settings: Host, sshd_check: str) -> Checker:
     if settings.firewall is None:
-        return Check("sshd -t", sshd_check, CHECKED)
-    return Check(
+        return Checker("sshd -t", sshd_check, CHECKED)
+    return Checker(
         "sshd -t or nft --check",
         f"nft --check --file {FIREWALL_RULES} || exit 1\n{sshd_check}",
         (*CHECKED, str(Path(FIREWALL_RULES).parent)),

@@ -8,7 +8,7 @@ from pyinfra.context import host
 from stagecraft.errors import ServerError
 from stagecraft.facts.admins import Accounts, AccountsFact
 from stagecraft.operations import admins, files
-from stagecraft.operations.files import Check
+from stagecraft.operations.files import Checker
 from stagecraft.render import file
 from stagecraft.settings import Host
 from stagecraft.settings.host import GROUP
@@ -24,7 +24,7 @@ def admit(settings: Host) -> None:
         name=f"Write {SUDOERS}",
         tree="sudo",
         nodes=[file(SUDOERS, "sudo/sudoers.j2", mode="440", group_name=GROUP)],
-        check=Check("visudo --check", "visudo --check --quiet", ("/etc/sudoers.d",)),
+        check=Checker("visudo --check", "visudo --check --quiet", ("/etc/sudoers.d",)),
     )
     found: Accounts = host.get_fact(AccountsFact, group=GROUP)
     for name in settings.accounts:

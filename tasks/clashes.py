@@ -9,7 +9,7 @@ from pyinfra.context import host
 
 from stagecraft.engines import Engine
 from stagecraft.errors import ServerError
-from stagecraft.facts.database import Database, DatabaseFact
+from stagecraft.facts.database import DatabaseFact, DatabaseState
 from stagecraft.facts.neighbours import OPENS_SOCKETS, Home, Listener, Neighbours, NeighboursFact
 from stagecraft.manifest import Manifest
 from stagecraft.paths import ACME_WEBROOT, database_login
@@ -31,7 +31,7 @@ def refuse_clashes() -> None:
     engine, sites = environment.server.engine, environment.sites
     collations = sorted({site.database.collation for site in sites})
     # Whether a login works, the site's own operation asks.
-    database: Database = host.get_fact(
+    database: DatabaseState = host.get_fact(
         DatabaseFact, engine=engine.name, logins={}, collations=collations
     )
     found = list(clashes(run, database))
@@ -62,7 +62,7 @@ def neighbours_of(environment: Environment) -> Neighbours:
     return neighbours
 
 
-def clashes(run: Run, database: Database) -> Iterator[str]:
+def clashes(run: Run, database: DatabaseState) -> Iterator[str]:
     """Each conflict in a sentence: what exists, and what would be right."""
     environment, neighbours, manifest = run.environment, run.neighbours, run.manifest
     yield from taken_ports(neighbours)
@@ -113,7 +113,7 @@ def other_database_servers(environment: Environment, neighbours: Neighbours) -> 
             )
 
 
-def logins_by_tcp(engine: Engine, neighbours: Neighbours, database: Database) -> Iterator[str]:
+def logins_by_tcp(engine: Engine, neighbours: Neighbours, database: DatabaseState) -> Iterator[str]:
     """Accounts of others that use the port of our server, which an earlier version opened."""
     listens = any(
         found.unit == engine.unit and found.port.isdigit() for found in neighbours.listeners
@@ -185,7 +185,7 @@ def claimed_names(site: Site, neighbours: Neighbours) -> Iterator[str]:
             )
 
 
-def foreign_databases(site: Site, database: Database) -> Iterator[str]:
+def foreign_databases(site: Site, database: DatabaseState) -> Iterator[str]:
     """Taking them over would change the passwords and rights of whoever uses them."""
     foreign = [
         f"the account {user}"

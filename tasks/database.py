@@ -12,17 +12,17 @@ from pyinfra.context import host
 
 from stagecraft.engines import Engine
 from stagecraft.errors import ServerError
-from stagecraft.facts.database import Database, DatabaseFact
+from stagecraft.facts.database import DatabaseFact, DatabaseState
 from stagecraft.facts.neighbours import Listener
 from stagecraft.operations import files
 from stagecraft.operations.database import (
     APP_PRIVILEGES,
     MIGRATOR_PRIVILEGES,
-    Login,
+    DatabaseLogin,
     dropped,
     schema,
 )
-from stagecraft.operations.files import Check, Written
+from stagecraft.operations.files import Checker, Written
 from stagecraft.operations.nodes import Directory, File
 from stagecraft.operations.services import RESTART, running
 from stagecraft.paths import DATABASE_LOGINS
@@ -74,9 +74,9 @@ def database_server() -> None:
     )
 
 
-def check(engine: Engine) -> Check:
+def check(engine: Engine) -> Checker:
     directories = (dirname(engine.settings),)
-    return Check(engine.checker, f"{engine.checker} >/dev/null", directories, engine.unit)
+    return Checker(engine.checker, f"{engine.checker} >/dev/null", directories, engine.unit)
 
 
 def ours(run: Run) -> bool:
@@ -123,16 +123,18 @@ def database(site: Site) -> list[Written | OperationMeta]:
     return [written, made]
 
 
-def logins_of(site: Site, secrets: Mapping[str, Secret]) -> list[Login]:
+def logins_of(site: Site, secrets: Mapping[str, Secret]) -> list[DatabaseLogin]:
     database = site.database
     password, migrators = secrets["DB_PASSWORD"], secrets["DB_MIGRATOR_PASSWORD"]
     return [
-        Login(database.user, password.reveal(), APP_PRIVILEGES, database.connections),
-        Login(database.migrator, migrators.reveal(), MIGRATOR_PRIVILEGES, MIGRATOR_CONNECTIONS),
+        DatabaseLogin(database.user, password.reveal(), APP_PRIVILEGES, database.connections),
+        DatabaseLogin(
+            database.migrator, migrators.reveal(), MIGRATOR_PRIVILEGES, MIGRATOR_CONNECTIONS
+        ),
     ]
 
 
-def refuse_unknown_collations(environment: Environment, present: Database) -> None:
+def refuse_unknown_collations(environment: Environment, present: DatabaseState) -> None:
     """Raises ServerError for a collation that the server does not have, if it can be asked."""
     for site in environment.sites if present.reachable else ():
         database = site.database
@@ -152,7 +154,7 @@ def drop_databases() -> None:
     engine = environment.server.engine
     databases = [site.database for site in environment.sites]
     for name in environment.dropped_databases:
-        present: Database = host.get_fact(DatabaseFact, engine=engine.name, logins={})
+        present: DatabaseState = host.get_fact(DatabaseFact, engine=engine.name, logins={})
         if name in present.schemas and not run.manifest.made(name):
             run.refuse(
                 ServerError(
@@ -171,7 +173,7 @@ def drop_databases() -> None:
         )
 
 
-def option_file(login: Login) -> File:
+def option_file(login: DatabaseLogin) -> File:
     return file(
         login.option_file,
         "database/login.cnf.j2",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyinfra.api.deploy import deploy
 
 from stagecraft.operations import files
-from stagecraft.operations.files import Check
+from stagecraft.operations.files import Checker
 from stagecraft.operations.services import RESTART, running
 from stagecraft.render import file
 from stagecraft.services import FAIL2BAN
@@ -19,7 +19,7 @@ def fail2ban(ssh_port: int) -> None:
         name=f"Write {JAIL}",
         tree="fail2ban",
         nodes=[file(JAIL, "fail2ban/stagecraft.local.j2", ssh_port=ssh_port)],
-        check=Check(
+        check=Checker(
             "fail2ban-client --test",
             "fail2ban-client --test",
             ("/etc/fail2ban",),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
-from stagecraft.facts.manifests import Manifests
+from stagecraft.facts.manifests import ManifestsFact
 from stagecraft.known_records import KnownRecords
 from stagecraft.manifest import Manifest
 from stagecraft.operations import files
@@ -23,7 +23,7 @@ from stagecraft.version import refuse_newer
 def begin(owner: str, *, whole: bool = True) -> None:
     """From here on, everything is recorded before it is installed. `owner` is an environment or the
     nightly check. `whole` says whether the run declares everything that belongs to it."""
-    records = host.get_fact(Manifests)
+    records = host.get_fact(ManifestsFact)
     refuse_newer({name: found.version for name, found in records.items()}, host.name)
     this_run().manifest = Manifest(owner, records, whole)
     files.tree(

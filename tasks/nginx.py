@@ -14,7 +14,7 @@ from stagecraft.facts.machine import Machine
 from stagecraft.facts.neighbours import Neighbours, Vhost
 from stagecraft.htpasswd import htpasswd_lines
 from stagecraft.operations import files
-from stagecraft.operations.files import Check, Written
+from stagecraft.operations.files import Checker, Written
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node
 from stagecraft.operations.services import RELOAD_NGINX, running
 from stagecraft.paths import ACME_WEBROOT, CERTIFICATES
@@ -32,7 +32,7 @@ WELCOME_PAGE = "ce0901350a021608139b5639cf4ccd7717bef8c3a9e4f79031eb46386b67b03f
 """The sum of sites-available/default as Debian 12 and 13 ship it; an edited one is a vhost."""
 
 
-NGINX_TEST = Check("nginx -t", "nginx -t -q", ("/etc/nginx",), unit=NGINX)
+NGINX_TEST = Checker("nginx -t", "nginx -t -q", ("/etc/nginx",), unit=NGINX)
 
 
 @deploy("nginx")

@@ -12,7 +12,7 @@ from pyinfra.api.deploy import deploy
 from stagecraft.facts.files import becoming
 from stagecraft.facts.machine import Machine
 from stagecraft.operations import files
-from stagecraft.operations.files import Check
+from stagecraft.operations.files import Checker
 from stagecraft.operations.nodes import Directory, Node
 from stagecraft.operations.packages import Installed
 from stagecraft.operations.services import RESTART, running
@@ -84,10 +84,10 @@ def socket(site: Site, service: PhpFpm) -> list[Node]:
     ]
 
 
-def check(directory: str, site: Site, php: str) -> Check:
+def check(directory: str, site: Site, php: str) -> Checker:
     """Runs as the site's user: as root, it would create a slow log owned by root."""
     ini, shared = php_settings(php)
-    return Check(
+    return Checker(
         f"php-fpm{php} --test",
         f"PHP_INI_SCAN_DIR={shared}:{directory}"
         f" {shlex.join(becoming(site.name))}"

@@ -8,7 +8,7 @@ from typing import Any
 from pyinfra.api.deploy import deploy
 
 from stagecraft.operations import files
-from stagecraft.operations.files import Check
+from stagecraft.operations.files import Checker
 from stagecraft.operations.nodes import Directory, Node
 from stagecraft.operations.reach import in_force
 from stagecraft.operations.services import running
@@ -32,7 +32,7 @@ def reach(site: Site) -> None:
         site=site.name,
         nodes=nodes(site, this_run().environment.server),
         # On a bare server its directory is still to be made, so there is none to bind.
-        check=Check("nft --check", f'nft --check --file "$stage/live{rules}"', (), unit),
+        check=Checker("nft --check", f'nft --check --file "$stage/live{rules}"', (), unit),
     )
     loaded = running(
         name=f"Limit what {site.name} connects to",

@@ -9,7 +9,7 @@ from pyinfra.api.operation import OperationMeta
 
 from stagecraft.operations import files
 from stagecraft.operations.accounts import system_account
-from stagecraft.operations.files import Check, Written
+from stagecraft.operations.files import Checker, Written
 from stagecraft.operations.nodes import Directory, File, Node
 from stagecraft.operations.scripts import script
 from stagecraft.operations.services import RESTART, running
@@ -44,7 +44,7 @@ def redis(site: Site) -> list[Written | OperationMeta]:
             users_file(service.acl, site, this_run().secrets[site.key]["REDIS_PASSWORD"]),
             *limits(service, site),
         ],
-        check=Check(
+        check=Checker(
             "redis-server on a scratch socket",
             f"configuration={configuration}\n{TRIAL_START}",
             ("/etc/redis",),

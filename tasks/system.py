@@ -8,7 +8,7 @@ from pyinfra.context import host
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.system import System, SystemFact
 from stagecraft.operations import files, system
-from stagecraft.operations.files import Check
+from stagecraft.operations.files import Checker
 from stagecraft.operations.nodes import Directory, File, Link, Node
 from stagecraft.operations.services import RESTART, running
 from stagecraft.render import file
@@ -75,7 +75,7 @@ def identity(server: Server, settings: Host, machine: Machine) -> None:
         nodes=locale_files(settings, machine),
         # Debian 13 has legacy names, like US/Pacific, in another package: without it the link would
         # be broken, which means UTC.
-        check=Check(
+        check=Checker(
             "Debian's tzdata", f"ls /usr/share/zoneinfo/{settings.timezone} >/dev/null", ()
         ),
     )

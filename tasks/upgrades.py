@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyinfra.api.deploy import deploy
 
 from stagecraft.operations import files
-from stagecraft.operations.files import Check
+from stagecraft.operations.files import Checker
 from stagecraft.operations.services import running
 from stagecraft.render import file
 from stagecraft.services import UPGRADES
@@ -24,7 +24,7 @@ def upgrades(settings: Upgrades) -> None:
             file(APT, "upgrades/apt.conf.j2", reboot=settings.reboot),
             file(NEEDRESTART, "needrestart/stagecraft.conf.j2"),
         ],
-        check=Check(
+        check=Checker(
             "apt-config or perl -c",
             f"apt-config dump >/dev/null && perl -c {NEEDRESTART}",
             ("/etc/apt/apt.conf.d", "/etc/needrestart/conf.d"),

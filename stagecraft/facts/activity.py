@@ -5,7 +5,7 @@ from __future__ import annotations
 from stagecraft.facts.reading import Fact
 
 
-class Activity(Fact[list[str]]):
+class ActivityFact(Fact[list[str]]):
     """What the account has going besides the unit, in words: programs, crontab, jobs of at. As long
     as the unit `limits` runs, there may be more than anybody sees."""
 

@@ -16,7 +16,7 @@ CONNECTIONS_EXHAUSTED = re.compile(r"^ERROR (1203|1226) ")
 
 
 @dataclass
-class Account(Standing):
+class DatabaseAccount(Standing):
     """A database account on localhost. `privileges` maps what follows ON in a GRANT to the
     privileges held on it, GRANT OPTION among them."""
 
@@ -35,7 +35,7 @@ class Account(Standing):
 
 
 @dataclass
-class Database:
+class DatabaseState:
     """The server's content; `reachable` is False where it is not installed or does not run.
     `by_tcp` are the accounts, `user@host`, that the socket does not admit. `collations` are those
     it has of the ones that were asked for, each after its charset."""
@@ -43,7 +43,7 @@ class Database:
     reachable: bool = False
     option_files: set[str] = field(default_factory=set)
     schemas: dict[str, tuple[str, str]] = field(default_factory=dict)
-    accounts: dict[str, Account] = field(default_factory=dict)
+    accounts: dict[str, DatabaseAccount] = field(default_factory=dict)
     by_tcp: set[str] = field(default_factory=set)
     collations: set[tuple[str, str]] = field(default_factory=set)
 
@@ -68,16 +68,16 @@ def grant_level(schema: str, table: str = "*") -> str:
     return ".".join(name if name == "*" else identifier(name) for name in (schema, table))
 
 
-def parse_database(lines: list[str]) -> Database:
+def parse_database(lines: list[str]) -> DatabaseState:
     """Reads the tab-separated rows of `Engine.content` and the `login` lines that follow them."""
-    database = Database()
+    database = DatabaseState()
     for line in lines:
         kind, *row = columns(line)
         if kind == "schema":
             database.reachable = True
             database.schemas[row[0]] = (row[1], row[2])
         elif kind == "account" and row[1] == "localhost":
-            database.accounts[row[0]] = Account(connections=int(row[2]))
+            database.accounts[row[0]] = DatabaseAccount(connections=int(row[2]))
         elif kind == "by-tcp":
             database.by_tcp.add(f"{row[0]}@{row[1]}")
         elif kind == "privilege":
@@ -95,7 +95,7 @@ def parse_database(lines: list[str]) -> Database:
     return database
 
 
-def add_privilege(account: Account, row: list[str]) -> None:
+def add_privilege(account: DatabaseAccount, row: list[str]) -> None:
     schema, table, privilege, column, grantable = row
     held = {f"{privilege} ({identifier(column)})" if column else privilege}
     if grantable == "YES":
@@ -105,8 +105,8 @@ def add_privilege(account: Account, row: list[str]) -> None:
         account.privileges.setdefault(grant_level(schema, table), set()).update(held)
 
 
-class DatabaseFact(Fact[Database]):
-    """The `Database` as root sees it through the socket. `logins` maps an account to the option
+class DatabaseFact(Fact[DatabaseState]):
+    """The `DatabaseState` that root sees through the socket. `logins` maps an account to the option
     file with its password; a login is tried from that file, so no secret is in the command.
     `option_files` are the accounts of all that are there."""
 

@@ -40,7 +40,7 @@ class Entry:
 
 
 def parse_tree(lines: list[str]) -> dict[str, Entry]:
-    """Reads what `Tree.command` prints: sections of stat, link targets, sums, attributes and ACLs.
+    """Reads what `TreeFact` prints: sections of stat, link targets, sums, attributes and ACLs.
     Skips any other line: a site can trace what a run asks as its user, and exchange its words."""
     section, acl_path = "", ""
     entries: dict[str, dict[str, str]] = {}
@@ -126,7 +126,7 @@ def each_text(paths: list[str], told: str) -> str:
     )
 
 
-class Tree(Fact[dict[str, Entry]]):
+class TreeFact(Fact[dict[str, Entry]]):
     """The entries at the given paths; a path where nothing stands is not in the result."""
 
     def command(self, paths: list[str], user: str = "root") -> str:
@@ -157,7 +157,7 @@ def decoded(base64: str) -> str:
         return ""
 
 
-class Contents(Fact[dict[str, str]]):
+class ContentsFact(Fact[dict[str, str]]):
     """The text of the given files, for `--diff`; never asked for a file that holds a secret. What
     is no file, is longer than LONGEST, or would be reached through a link is not in the result."""
 
@@ -169,10 +169,10 @@ class Contents(Fact[dict[str, str]]):
         return {path: decoded(text) for path, _, text in rows}
 
 
-class Fingerprints(Fact[dict[str, dict[str, str]]]):
+class FingerprintsFact(Fact[dict[str, dict[str, str]]]):
     """Of files with a secret on each line, by path: the sum of each line by its key, so that a
-    difference has a name and its values stay where they are. They are read as `Contents` are. The
-    key of a line without one, as in a PEM file, is empty: it may be a secret itself."""
+    difference has a name and its values stay where they are. They are read like `ContentsFact`.
+    The key of a line without one, as in a PEM file, is empty: it may be a secret itself."""
 
     def command(self, paths: list[str], user: str = "root") -> str:
         return read_as(

@@ -7,7 +7,7 @@ from stagecraft.manifest import Records, parse_manifests
 from stagecraft.paths import MANIFESTS
 
 
-class Manifests(Fact[dict[str, Records]]):
+class ManifestsFact(Fact[dict[str, Records]]):
     """The records of each environment that has been applied on this server. Neither a name nor a
     line, cut off or forged, can pass for the beginning of another environment's."""
 

@@ -10,7 +10,7 @@ from stagecraft.facts.reading import Fact
 LEADING_OUT = Path(__file__).with_name("leading_out.sh").read_text()
 
 
-class Releases(Fact[list[str]]):
+class ReleasesFact(Fact[list[str]]):
     """What below `home`'s releases is not as root left it: a release, or the public/ in it, that
     is not root's, and a link in a public/ that leads out of its release, but for those in the place
     of the `shared` directories."""

@@ -31,7 +31,7 @@ class Sudo:
 
 
 @dataclass(frozen=True)
-class Login:
+class KeyLogin:
     """A login with the key of this fingerprint (`SHA256:…`)."""
 
     moment: float
@@ -56,7 +56,7 @@ class Trail:
     paths: dict[str, float] = field(default_factory=dict)
     units: dict[str, float] = field(default_factory=dict)
     sudo: tuple[Sudo, ...] = ()
-    logins: tuple[Login, ...] = ()
+    logins: tuple[KeyLogin, ...] = ()
     apt: tuple[Apt, ...] = ()
 
 
@@ -72,7 +72,7 @@ def parse_trail(lines: list[str]) -> Trail:
         paths={path: float(moment) for moment, path in rows.get("path", [])},
         units={unit: float(moment) for moment, unit in rows.get("unit", [])},
         sudo=tuple(entry for entry in told if isinstance(entry, Sudo)),
-        logins=tuple(entry for entry in told if isinstance(entry, Login)),
+        logins=tuple(entry for entry in told if isinstance(entry, KeyLogin)),
         apt=tuple(
             Apt(float(moment), command, user, frozenset(packages.split()))
             for moment, command, user, packages in rows.get("apt", [])
@@ -80,7 +80,7 @@ def parse_trail(lines: list[str]) -> Trail:
     )
 
 
-def witness(entry: dict[str, Any], accounts: Mapping[str, str]) -> Sudo | Login | None:
+def witness(entry: dict[str, Any], accounts: Mapping[str, str]) -> Sudo | KeyLogin | None:
     """What a line of the journal says and its sender can know: sudo only what the account did that
     has called it."""
     message, uid = entry.get("MESSAGE"), entry.get("_UID")
@@ -92,7 +92,7 @@ def witness(entry: dict[str, Any], accounts: Mapping[str, str]) -> Sudo | Login 
         if command and accounts.get(command["user"]) == uid:
             return Sudo(moment, command["user"], command["line"])
     elif login := LOGIN.fullmatch(message):
-        return Login(moment, login["user"], login["fingerprint"])
+        return KeyLogin(moment, login["user"], login["fingerprint"])
     return None
 
 

@@ -14,10 +14,10 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from stagecraft.facts.access import Ways, WaysFact
-from stagecraft.facts.files import Entry, Tree
+from stagecraft.facts.files import Entry, TreeFact
 from stagecraft.login import Login, proven
 from stagecraft.operations.diff import show
-from stagecraft.operations.files import INSTALL_TREE, Check, differing, payload
+from stagecraft.operations.files import INSTALL_TREE, Checker, differing, payload
 from stagecraft.operations.nodes import Node
 from stagecraft.operations.scripts import run_script, script
 from stagecraft.run import saw, this_run
@@ -47,9 +47,9 @@ class Access:
     """
 
     nodes: Sequence[Node]
-    check: Check
+    check: Checker
     transition: Callable[[Ways], Sequence[Node]]
-    transition_check: Check
+    transition_check: Checker
     settings: dict[str, list[str]]
     login: Login
     firewall: bool
@@ -131,7 +131,7 @@ def guarded(access: Access) -> Generator[StringCommand | FunctionCommand]:
 
 def look(access: Access) -> tuple[Ways, dict[str, Entry]]:
     ways: Ways = host.get_fact(WaysFact)
-    entries: dict[str, Entry] = host.get_fact(Tree, paths=access.paths)
+    entries: dict[str, Entry] = host.get_fact(TreeFact, paths=access.paths)
     return ways, entries
 
 
@@ -139,7 +139,7 @@ def arm(access: Access) -> StringCommand:
     return run_script(ARM, str(REVERT_AFTER), REVERT, *access.paths)
 
 
-def apply(changes: Sequence[Node], check: Check, records: str) -> StringCommand:
+def apply(changes: Sequence[Node], check: Checker, records: str) -> StringCommand:
     """Installs what the checker accepts and puts it in force; undoes it all when that fails.
     `records` are lines for the manifest."""
     manifest = this_run().manifest.path

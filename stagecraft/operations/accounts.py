@@ -10,7 +10,7 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host
 
-from stagecraft.facts.activity import Activity
+from stagecraft.facts.activity import ActivityFact
 from stagecraft.facts.admins import Accounts, AccountsFact
 from stagecraft.harmless import bounded, harmless
 from stagecraft.operations.scripts import run_script, script
@@ -78,7 +78,7 @@ def idle(*, name: str, account: str, home: str, besides: str, limits: str) -> Op
 
 def activity(account: str, besides: str, limits: str) -> str:
     """In words, which are of the account's making."""
-    found: list[str] = host.get_fact(Activity, account=account, unit=besides, limits=limits)
+    found: list[str] = host.get_fact(ActivityFact, account=account, unit=besides, limits=limits)
     return "".join(bounded([harmless(", ".join(found))]))
 
 

@@ -15,7 +15,13 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
 from stagecraft.engines import Engine
-from stagecraft.facts.database import Account, Database, DatabaseFact, grant_level, identifier
+from stagecraft.facts.database import (
+    DatabaseAccount,
+    DatabaseFact,
+    DatabaseState,
+    grant_level,
+    identifier,
+)
 from stagecraft.operations.files import Written
 from stagecraft.operations.manifest import failed
 from stagecraft.operations.services import pending
@@ -33,7 +39,7 @@ UNLOGGED = "SET SESSION sql_log_off = ON, SESSION long_query_time = 3600"
 
 
 @dataclass(frozen=True)
-class Login:
+class DatabaseLogin:
     """A declared account. `password` is clear text; `connections` limits simultaneous ones (0: no
     limit)."""
 
@@ -59,7 +65,9 @@ def pattern(schema: str) -> str:
     return schema.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
 
 
-def schema_statements(name: str, charset: str, collation: str, database: Database) -> list[str]:
+def schema_statements(
+    name: str, charset: str, collation: str, database: DatabaseState
+) -> list[str]:
     """The SQL that makes the schema or corrects its defaults; none when it stands."""
     present = database.schemas.get(name)
     if present == (charset, collation):
@@ -68,7 +76,9 @@ def schema_statements(name: str, charset: str, collation: str, database: Databas
     return [f"{verb} DATABASE {identifier(name)} CHARACTER SET {charset} COLLATE {collation}"]
 
 
-def account_statements(login: Login, schema: str, present: Account | None) -> list[str]:
+def account_statements(
+    login: DatabaseLogin, schema: str, present: DatabaseAccount | None
+) -> list[str]:
     """The SQL that makes or corrects one account; only what differs, never a moment without the
     rights it keeps."""
     account = f"{literal(login.user)}@'localhost'"
@@ -86,7 +96,7 @@ def account_statements(login: Login, schema: str, present: Account | None) -> li
 
 
 def privilege_statements(
-    login: Login, account: str, schema: str, present: Account | None
+    login: DatabaseLogin, account: str, schema: str, present: DatabaseAccount | None
 ) -> list[str]:
     held = present.privileges if present else {}
     own = grant_level(pattern(schema))
@@ -110,8 +120,8 @@ def states(
     engine: Engine,
     schema: str,
     defaults: tuple[str, str],
-    logins: Sequence[Login],
-    present: Database,
+    logins: Sequence[DatabaseLogin],
+    present: DatabaseState,
 ) -> list[State]:
     """The schema and its accounts; of a server that does not answer, that alone."""
     if not present.reachable:
@@ -132,9 +142,9 @@ def states(
     ]
 
 
-def declared_of(login: Login, schema: str) -> Account:
+def declared_of(login: DatabaseLogin, schema: str) -> DatabaseAccount:
     own = {grant_level(pattern(schema)): set(login.privileges)}
-    return Account(login.connections, own, login_works=True)
+    return DatabaseAccount(login.connections, own, login_works=True)
 
 
 @operation()
@@ -143,7 +153,7 @@ def schema(
     database: str,
     charset: str,
     collation: str,
-    logins: Sequence[Login],
+    logins: Sequence[DatabaseLogin],
     after: Sequence[Written] = (),
 ) -> Generator[StringCommand]:
     """Ensures the schema with its charset and collation, and exactly the declared accounts'
@@ -153,7 +163,7 @@ def schema(
         after: what writes the option files; a changed password shows in the plan.
     """
     option_files = {login.user: login.option_file for login in logins}
-    present: Database = host.get_fact(DatabaseFact, engine=engine.name, logins=option_files)
+    present: DatabaseState = host.get_fact(DatabaseFact, engine=engine.name, logins=option_files)
     saw(*states(engine, database, (charset, collation), logins, present))
     statements = schema_statements(database, charset, collation, present)
     for login in logins:
@@ -166,7 +176,7 @@ def schema(
 def locked(engine: Engine, users: Sequence[str]) -> Generator[StringCommand]:
     """Ensures that nobody logs in by these accounts. They stay, with their rights: views and
     triggers that they defined go on. An account that is declared again is unlocked."""
-    present: Database = host.get_fact(DatabaseFact, engine=engine.name, logins={})
+    present: DatabaseState = host.get_fact(DatabaseFact, engine=engine.name, logins={})
     there = [user for user in users if user in present.accounts]
     saw(*(State("database user", f"{user}@localhost", "", "may log in") for user in there))
     if there:
@@ -179,7 +189,7 @@ def dropped(engine: Engine, database: str, needed: Sequence[str]) -> Generator[S
     """Ensures that the schema is gone, and with it the accounts that we made for it alone, but for
     those that are `needed` still. Does nothing in a run in which something failed: the data may
     be in use by what was not changed."""
-    present: Database = host.get_fact(DatabaseFact, engine=engine.name, logins={})
+    present: DatabaseState = host.get_fact(DatabaseFact, engine=engine.name, logins={})
     saw(State("database", database, "", "there" if database in present.schemas else ""))
     if database not in present.schemas or (state.is_executing and failed()):
         return
@@ -194,7 +204,7 @@ def executed(statements: Iterable[str], command: str) -> StringCommand:
     return StringCommand(command, _stdin="".join(f"{statement};\n" for statement in statements))
 
 
-def accounts_of(schema: str, database: Database) -> list[str]:
+def accounts_of(schema: str, database: DatabaseState) -> list[str]:
     """The accounts that Stagecraft made and that hold rights on this schema and nothing else."""
     own = {grant_level(pattern(schema))}
     return sorted(

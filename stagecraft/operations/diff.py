@@ -14,9 +14,9 @@ from stagecraft.facts.files import (
     KEY_CHARACTERS,
     KEY_ENDS,
     LONGEST_KEY,
-    Contents,
+    ContentsFact,
     Entry,
-    Fingerprints,
+    FingerprintsFact,
 )
 from stagecraft.harmless import bounded, harmless
 from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant
@@ -39,10 +39,12 @@ def show(changes: Sequence[Node], entries: dict[str, Entry], user: str) -> None:
     files = [node for node in changes if isinstance(node, File) and node.path in entries]
     texts: dict[str, str | Keys] = {}
     if open_ones := [node.path for node in files if not node.secret]:
-        contents: dict[str, str] = host.get_fact(Contents, paths=open_ones, user=user)
+        contents: dict[str, str] = host.get_fact(ContentsFact, paths=open_ones, user=user)
         texts |= contents
     if secret_ones := [node.path for node in files if node.secret]:
-        keys: dict[str, dict[str, str]] = host.get_fact(Fingerprints, paths=secret_ones, user=user)
+        keys: dict[str, dict[str, str]] = host.get_fact(
+            FingerprintsFact, paths=secret_ones, user=user
+        )
         texts |= keys
     for node in changes:
         for line in describe(node, entries.get(node.path), texts):
@@ -129,7 +131,7 @@ def hidden_keys(file: File) -> set[str]:
 
 
 def fingerprints(text: str) -> dict[str, str]:
-    """The `Keys` of a text, as the fact `Fingerprints` reads them of a file."""
+    """The `Keys` of a text, as the fact `FingerprintsFact` reads them of a file."""
     return {key: sum_of(line) for key, line in lines_by_key(text).items()}
 
 

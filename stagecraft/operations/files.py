@@ -15,7 +15,7 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host, state
 
-from stagecraft.facts.files import Entry, Tree, becoming_for_a_while
+from stagecraft.facts.files import Entry, TreeFact, becoming_for_a_while
 from stagecraft.operations.diff import show
 from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant
 from stagecraft.operations.scripts import run_script, script
@@ -27,7 +27,7 @@ INSTALL_TREE = script("install_tree")
 
 
 @dataclass(frozen=True)
-class Check:
+class Checker:
     """A service's own checker: its name for messages, its shell command, and the directories it
     shall see as they would be, which must exist when it runs. `unit` is the one that reads the
     tree: what it runs on can be put back."""
@@ -84,7 +84,7 @@ def tree(
     tree: str,
     nodes: Sequence[Node],
     site: str = "",
-    check: Check | None = None,
+    check: Checker | None = None,
     user: str = "root",
     needs: Sequence[Written | OperationMeta] = (),
 ) -> Written:
@@ -129,7 +129,7 @@ def went_wrong(earlier: Written | OperationMeta) -> bool:
 def install(
     tree: str,
     nodes: Sequence[Node],
-    check: Check | None,
+    check: Checker | None,
     user: str,
     needs: Sequence[Written | OperationMeta],
 ) -> Generator[StringCommand]:
@@ -138,7 +138,7 @@ def install(
     if not nodes:
         return
     manifest = this_run().manifest
-    entries = host.get_fact(Tree, paths=[node.path for node in nodes], user=user)
+    entries = host.get_fact(TreeFact, paths=[node.path for node in nodes], user=user)
     changes = differing(nodes, entries)
     saw(*(Place(tree, node, entries.get(node.path), user) for node in changes))
     if not changes or (state.is_executing and any(map(went_wrong, needs))):

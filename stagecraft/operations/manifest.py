@@ -13,7 +13,7 @@ from pyinfra.api.command import FunctionCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
-from stagecraft.facts.manifests import Manifests
+from stagecraft.facts.manifests import ManifestsFact
 from stagecraft.manifest import Records
 from stagecraft.run import saw, this_run
 from stagecraft.seen import Standing, State
@@ -40,7 +40,7 @@ def recorded(secrets: Mapping[str, tuple[str, str]]) -> Generator[StringCommand 
             them, since nobody can tell from those files whether they are still to be applied.
     """
     manifest = this_run().manifest
-    records = host.get_fact(Manifests).get(manifest.environment, Records())
+    records = host.get_fact(ManifestsFact).get(manifest.environment, Records())
     saw(*made(secrets, records))
     if state.is_executing and (names := failed()):
         yield FunctionCommand(say_failed, (names,), {})

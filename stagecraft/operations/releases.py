@@ -10,7 +10,7 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host
 
-from stagecraft.facts.releases import LEADING_OUT, Releases
+from stagecraft.facts.releases import LEADING_OUT, ReleasesFact
 from stagecraft.harmless import bounded, harmless
 from stagecraft.operations.scripts import run_script, script
 from stagecraft.run import saw
@@ -31,7 +31,7 @@ def root_owns_releases(*, name: str, site: Site) -> OperationMeta:
 
 def not_root_s(site: Site) -> str:
     """The paths, which are of the site's making, as many as a person reads."""
-    paths: list[str] = host.get_fact(Releases, home=site.home, shared=site.shared)
+    paths: list[str] = host.get_fact(ReleasesFact, home=site.home, shared=site.shared)
     return "".join(bounded([harmless(", ".join(paths))]))
 
 

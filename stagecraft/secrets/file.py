@@ -17,7 +17,7 @@ from typing import Any
 
 from stagecraft import age
 from stagecraft.secrets.masked import Secret
-from stagecraft.sources import Problem, SettingsError, Source, read_yaml
+from stagecraft.sources import Problem, SettingsError, YamlFile, read_yaml
 
 HEADER = """\
 # Encrypted with age, value by value, for the `recipients` of group_data/all.yml, and each together
@@ -40,7 +40,7 @@ class SecretsFile:
     def __init__(self, path: Path, root: Path) -> None:
         """Reads the file if it exists. Raises SettingsError for unexpected content."""
         self.path = path
-        self.source = read_yaml(path, root) if path.exists() else Source(_name(path, root))
+        self.source = read_yaml(path, root) if path.exists() else YamlFile(_name(path, root))
         self.armor: dict[str, dict[str, str]] = _checked(self.source)
         self.is_labelled = not path.exists() or path.read_text().startswith(HEADER)
 
@@ -120,7 +120,7 @@ def _name(path: Path, root: Path) -> str:
     return str(path.relative_to(root))
 
 
-def _checked(source: Source) -> dict[str, dict[str, str]]:
+def _checked(source: YamlFile) -> dict[str, dict[str, str]]:
     problems = [
         Problem(
             source.place(path),

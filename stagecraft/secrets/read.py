@@ -17,7 +17,7 @@ from stagecraft.secrets.file import COMMAND, Name, SecretsFile
 from stagecraft.secrets.generate import generate
 from stagecraft.secrets.masked import Secret
 from stagecraft.settings import REPOSITORY, Environment, read
-from stagecraft.sources import Place, Problem, SettingsError, read_yaml
+from stagecraft.sources import Location, Problem, SettingsError, read_yaml
 
 STAND_IN = "a secret that nobody has opened"
 """The placeholder for a secret in a plan that needs none."""
@@ -41,7 +41,7 @@ def secrets_for(environment_name: str, root: Path = REPOSITORY) -> dict[str, dic
             _make_throwaway(environment, file, root)
         except OSError as error:
             message = f"cannot be written: {error.strerror} ({error.filename})"
-            raise SettingsError([Problem(Place(file.source.file), message)]) from None
+            raise SettingsError([Problem(Location(file.source.file), message)]) from None
     _refuse_missing(environment, file)
     return _opened(environment, file, root)
 
@@ -100,7 +100,7 @@ def _refuse_missing(environment: Environment, file: SecretsFile) -> None:
     name = environment.name
     if not file.path.exists():
         message = f"there is no such file: `{COMMAND} {name}` creates it"
-        raise SettingsError([Problem(Place(file.source.file), message)])
+        raise SettingsError([Problem(Location(file.source.file), message)])
     missing = [
         file.source.problem((site, key), f"is missing: {_remedy(environment, site, key)}")
         for site, key in wanted(environment)
@@ -143,7 +143,7 @@ def telling_who_can(environment: Environment, file: SecretsFile) -> Iterator[Non
     except age.IdentityError as error:
         owners = ", ".join(map(age.owner, environment.recipients)) or "nobody"
         message = f"{error}; set {age.IDENTITY_VARIABLE} to a recipient's key: {owners}"
-        raise SettingsError([Problem(Place(file.source.file), message)]) from None
+        raise SettingsError([Problem(Location(file.source.file), message)]) from None
 
 
 def recipients_of(environment: Environment, root: Path) -> list[str]:
@@ -163,7 +163,7 @@ def _throwaway_recipient(identity: Path) -> str:
     except age.IdentityError as error:
         advice = "delete it" if identity.exists() else "run deploy.py"
         message = f"{error}; {advice}: throwaway secrets are generated automatically"
-        raise SettingsError([Problem(Place(str(identity)), message)]) from None
+        raise SettingsError([Problem(Location(str(identity)), message)]) from None
 
 
 def _make_throwaway(environment: Environment, file: SecretsFile, root: Path) -> None:

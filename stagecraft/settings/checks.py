@@ -15,7 +15,7 @@ from stagecraft.settings.host import DEPLOY, Host
 from stagecraft.settings.models import AptSource, Issuer, Server, Site
 from stagecraft.settings.public_keys import is_line, wrong_file
 from stagecraft.settings.values import is_armored, is_public
-from stagecraft.sources import KeyPath, Place, Problem
+from stagecraft.sources import KeyPath, Location, Problem
 
 Wrong = Iterator[tuple[KeyPath, str]]
 
@@ -25,7 +25,7 @@ class Entry:
     """A site, and where each of its keys is written."""
 
     site: Site
-    place: Callable[[KeyPath], Place]
+    place: Callable[[KeyPath], Location]
 
 
 def contradictions(site: Site, issuers: dict[str, Issuer]) -> Wrong:
@@ -199,8 +199,8 @@ def collisions(entries: Iterable[Entry]) -> Iterator[Problem]:
 
 
 def _claimed_twice(entries: list[Entry]) -> Iterator[Problem]:
-    seen: dict[tuple[str, str], Place] = {}
-    refused: set[Place] = set()
+    seen: dict[tuple[str, str], Location] = {}
+    refused: set[Location] = set()
     for entry in entries:
         for kind, path, value in _claims(entry.site):
             place = entry.place(path)

@@ -16,7 +16,7 @@ from stagecraft.project import OVERRIDES, environments, here
 from stagecraft.render import TEMPLATES
 from stagecraft.secrets.file import SecretsFile
 from stagecraft.settings import SettingsError, read
-from stagecraft.sources import Place, Problem
+from stagecraft.sources import Location, Problem
 
 
 @click.command()
@@ -68,7 +68,7 @@ def _wrong_inventory(path: Path, root: Path, names: list[str]) -> Iterator[Probl
                 if name not in names:
                     hint = did_you_mean(name, names)
                     message = f"there is no group_data/{name}.yml{hint}"
-                    yield Problem(Place(str(path.relative_to(root)), node.lineno), message)
+                    yield Problem(Location(str(path.relative_to(root)), node.lineno), message)
 
 
 def _parsed(path: Path, root: Path) -> ast.Module:
@@ -77,7 +77,7 @@ def _parsed(path: Path, root: Path) -> ast.Module:
         return ast.parse(path.read_bytes())
     except SyntaxError as error:
         message = f"this cannot be read: {error.msg}"
-        raise SettingsError([Problem(Place(file, error.lineno or 0), message)]) from None
+        raise SettingsError([Problem(Location(file, error.lineno or 0), message)]) from None
 
 
 def _overriding_nothing(root: Path) -> Iterator[Problem]:
@@ -89,5 +89,5 @@ def _overriding_nothing(root: Path) -> Iterator[Problem]:
         if template not in ours and template not in steps:
             message = f"there is no templates/{template}"
             yield Problem(
-                Place(str(path.relative_to(root))), message + did_you_mean(template, ours)
+                Location(str(path.relative_to(root))), message + did_you_mean(template, ours)
             )

@@ -11,7 +11,7 @@ from stagecraft.settings import checks
 from stagecraft.settings.checks import Entry
 from stagecraft.settings.models import Environment, Issuer, Machines, Server, Site, Sites
 from stagecraft.settings.shape import Shape
-from stagecraft.sources import KeyPath, Place, Problem, SettingsError, Source, read_yaml
+from stagecraft.sources import KeyPath, Location, Problem, SettingsError, YamlFile, read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -34,7 +34,7 @@ def read(environment: str, root: Path = REPOSITORY) -> Environment:
     return result
 
 
-def _sources(environment: str, root: Path) -> dict[str, Source]:
+def _sources(environment: str, root: Path) -> dict[str, YamlFile]:
     """All files of `group_data/` by their stems; neighbours are found by reading them."""
     sources, problems = {}, list(_missing(environment, root))
     for path in sorted((root / "group_data").glob("*.yml")):
@@ -53,17 +53,19 @@ def _missing(environment: str, root: Path) -> Iterator[Problem]:
     environments = {path.stem for path in folder.glob("*.yml")} - {"all"}
     if environment not in environments:
         hint = did_you_mean(environment, sorted(environments))
-        yield Problem(Place(f"group_data/{environment}.yml"), f"there is no such file{hint}")
+        yield Problem(Location(f"group_data/{environment}.yml"), f"there is no such file{hint}")
     if not (folder / "all.yml").exists():
-        yield Problem(Place("group_data/all.yml"), "there is no such file: it names the servers")
+        yield Problem(Location("group_data/all.yml"), "there is no such file: it names the servers")
     for path in folder.glob("*.yaml"):
-        yield Problem(Place(f"group_data/{path.name}"), f"is ignored: rename it to {path.stem}.yml")
+        yield Problem(
+            Location(f"group_data/{path.name}"), f"is ignored: rename it to {path.stem}.yml"
+        )
 
 
 class _Reading:
     """One `read`: collects the problems of all files, so that they are reported together."""
 
-    def __init__(self, root: Path, sources: dict[str, Source]) -> None:
+    def __init__(self, root: Path, sources: dict[str, YamlFile]) -> None:
         self.root = root
         self.all = sources["all"]
         self.environments = {name: sources[name] for name in sources if name != "all"}
@@ -96,7 +98,7 @@ class _Reading:
             dropped_databases=dropped,
         )
 
-    def _databases(self, source: Source) -> list[str]:
+    def _databases(self, source: YamlFile) -> list[str]:
         """Databases to drop; none if the file is wrong, which `Shape` reports."""
         databases = source.data.get("databases")
         return list(databases) if isinstance(databases, dict) else []
@@ -149,7 +151,7 @@ class _Reading:
                 ]
                 yield entry
 
-    def _check_server_of(self, source: Source, machines: Machines) -> None:
+    def _check_server_of(self, source: YamlFile, machines: Machines) -> None:
         file = self._shape(source).fit(Sites, source.data)
         if file is not None and file.server not in machines.servers:
             known = did_you_mean(file.server, machines.servers)
@@ -160,7 +162,7 @@ class _Reading:
     def _entry(
         self, environment: str, key: str, data: Any, defaults: dict[str, Any]
     ) -> Entry | None:
-        def place(path: KeyPath) -> Place:
+        def place(path: KeyPath) -> Location:
             own, default = ("sites", key, *path), ("site_defaults", *path)
             written = own not in source.lines and default in self.all.lines
             return self.all.place(default) if written else source.place(own)
@@ -182,15 +184,15 @@ class _Reading:
         for message in checks.overcommitted_memory(server, entries):
             self._refuse(self.all, ("servers", server.name), message)
 
-    def _shape(self, source: Source, below: KeyPath = ()) -> Shape:
+    def _shape(self, source: YamlFile, below: KeyPath = ()) -> Shape:
         return Shape(
             self.root, lambda path, message: self._refuse(source, (*below, *path), message)
         )
 
-    def _refuse(self, source: Source, path: KeyPath, message: str) -> None:
+    def _refuse(self, source: YamlFile, path: KeyPath, message: str) -> None:
         self.problems.append(source.problem(path, message))
 
-    def _refuse_each(self, source: Source, wrong: Iterable[tuple[KeyPath, str]]) -> None:
+    def _refuse_each(self, source: YamlFile, wrong: Iterable[tuple[KeyPath, str]]) -> None:
         for path, message in wrong:
             self._refuse(source, path, message)
 

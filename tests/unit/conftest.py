@@ -29,7 +29,7 @@ from stagecraft import render
 from stagecraft.facts.access import Ways
 from stagecraft.facts.machine import DISTRIBUTION_VERSIONS, Machine, version_tuple
 from stagecraft.manifest import Manifest
-from stagecraft.operations.files import Check
+from stagecraft.operations.files import Checker
 from stagecraft.operations.nodes import File, Node
 from stagecraft.operations.packages import Installed
 from stagecraft.run import Run
@@ -135,7 +135,7 @@ class Written:
 
     passing: list[File] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
-    checks: list[Check] = field(default_factory=list)
+    checks: list[Checker] = field(default_factory=list)
     calls: list[SimpleNamespace] = field(default_factory=list)
     writers: dict[str, str] = field(default_factory=dict)
     trees: list[str] = field(default_factory=list)
@@ -153,7 +153,7 @@ class Written:
         nodes: list[Node],
         tree: str = "",
         site: str = "",
-        check: Check | None = None,
+        check: Checker | None = None,
         user: str = "root",
         **_: Any,
     ) -> None:

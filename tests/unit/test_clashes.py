@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from stagecraft.engines import ENGINES
-from stagecraft.facts.database import Account, Database
+from stagecraft.facts.database import DatabaseAccount, DatabaseState
 from stagecraft.facts.neighbours import (
     Group,
     Home,
@@ -63,8 +63,8 @@ def run_beside(environment: Environment) -> Callable[..., Run]:
 def find(run_beside: Callable[..., Run]) -> Callable[..., list[str]]:
     """The clashes with what is given, on a server that has nothing else."""
 
-    def find(database: Database | None = None, **found: Any) -> list[str]:
-        return list(task.clashes(run_beside(Neighbours(**found)), database or Database()))
+    def find(database: DatabaseState | None = None, **found: Any) -> list[str]:
+        return list(task.clashes(run_beside(Neighbours(**found)), database or DatabaseState()))
 
     return find
 
@@ -225,10 +225,10 @@ def test_a_bare_server_has_no_clash(find: Any) -> None:
 
 
 def test_a_converged_server_has_no_clash(find: Any, site: Site) -> None:
-    database = Database(
+    database = DatabaseState(
         reachable=True,
         schemas={site.database.name: ("utf8mb4", "utf8mb4_unicode_ci")},
-        accounts={user: Account() for user in site.database.users},
+        accounts={user: DatabaseAccount() for user in site.database.users},
         option_files=set(site.database.users),
     )
     assert not find(
@@ -304,7 +304,7 @@ OURS = dict.fromkeys([ENGINE.settings], True)
 
 
 def test_a_login_by_tcp_is_not_cut_off_by_a_server_of_ours(find: Any) -> None:
-    there = Database(reachable=True, by_tcp={"reports@127.0.0.1", "crm@%"})
+    there = DatabaseState(reachable=True, by_tcp={"reports@127.0.0.1", "crm@%"})
     listeners = [MARIADB, MARIADB_S_PORT]
     first, second = find(there, listeners=listeners, files=OURS, packages={"mariadb-server"})
     assert "the database account crm@% can log in by TCP" in first
@@ -315,14 +315,14 @@ def test_a_login_by_tcp_is_not_cut_off_by_a_server_of_ours(find: Any) -> None:
 
 def test_a_login_by_tcp_does_not_matter_where_there_is_none(find: Any) -> None:
     """Where others configure the server, that stays; ours without a port lets nobody in by it."""
-    there = Database(reachable=True, by_tcp={"reports@127.0.0.1"})
+    there = DatabaseState(reachable=True, by_tcp={"reports@127.0.0.1"})
     assert find(there, listeners=[MARIADB], files=OURS, packages={"mariadb-server"}) == []
     assert find(there, listeners=[MARIADB, MARIADB_S_PORT], packages={"mariadb-server"}) == []
 
 
 def test_a_server_of_others_whose_databases_cannot_be_seen_is_refused(find: Any) -> None:
     assert "root cannot log in" in find(packages={"mariadb-server"})[0]
-    assert find(Database(reachable=True), packages={"mariadb-server"}) == []
+    assert find(DatabaseState(reachable=True), packages={"mariadb-server"}) == []
 
 
 def test_our_own_server_that_is_stopped_is_none(find: Any) -> None:
@@ -383,10 +383,12 @@ def test_a_vhost_with_another_name_is_no_clash(find: Any, name: str) -> None:
 
 def test_a_database_and_an_account_without_our_login_are_foreign(find: Any, site: Site) -> None:
     user, migrator = site.database.users
-    there = Database(True, set(), {site.database.name: ("", "")}, {migrator: Account()})
+    there = DatabaseState(
+        True, set(), {site.database.name: ("", "")}, {migrator: DatabaseAccount()}
+    )
     (clash,) = find(there)
     assert f"the database {site.database.name} and the account {migrator} already exist" in clash
-    (clash,) = find(Database(True, {migrator}, {}, {user: Account()}))
+    (clash,) = find(DatabaseState(True, {migrator}, {}, {user: DatabaseAccount()}))
     assert clash.startswith(f"the account {user} already exists")
 
 

@@ -13,9 +13,9 @@ import pytest
 from stagecraft.engines.mariadb import MARIADB
 from stagecraft.errors import ServerError
 from stagecraft.facts.database import (
-    Account,
-    Database,
+    DatabaseAccount,
     DatabaseFact,
+    DatabaseState,
     columns,
     grant_level,
     identifier,
@@ -25,7 +25,7 @@ from stagecraft.operations import database
 from stagecraft.operations.database import (
     APP_PRIVILEGES,
     MIGRATOR_PRIVILEGES,
-    Login,
+    DatabaseLogin,
     account_statements,
     literal,
     pattern,
@@ -54,22 +54,22 @@ privilege	'askpro'@'%'	*	*	SUPER		YES
 login	askpro	works""".splitlines()
 
 
-def a_login(privileges: frozenset[str] = APP_PRIVILEGES, **values: Any) -> Login:
+def a_login(privileges: frozenset[str] = APP_PRIVILEGES, **values: Any) -> DatabaseLogin:
     defaults: dict[str, Any] = {
         "user": "askpro",
         "password": "hunter2",
         "connections": 60,
     }
-    return Login(privileges=privileges, **defaults | values)
+    return DatabaseLogin(privileges=privileges, **defaults | values)
 
 
-def an_account(**values: Any) -> Account:
+def an_account(**values: Any) -> DatabaseAccount:
     defaults: dict[str, Any] = {
         "connections": 60,
         "privileges": {OWN: set(APP_PRIVILEGES)},
         "login_works": True,
     }
-    return Account(**defaults | values)
+    return DatabaseAccount(**defaults | values)
 
 
 # --- What the server holds ---
@@ -79,7 +79,9 @@ def test_schemas_accounts_and_privileges_are_read() -> None:
     found = parse_database(ROWS)
     assert found.reachable
     assert found.schemas == {"askpro_staging": ("utf8mb4", "utf8mb4_unicode_ci")}
-    assert found.accounts["askpro"] == Account(60, {OWN: {"SELECT", "INSERT"}}, login_works=True)
+    assert found.accounts["askpro"] == DatabaseAccount(
+        60, {OWN: {"SELECT", "INSERT"}}, login_works=True
+    )
 
 
 def test_an_account_of_the_same_name_on_another_host_is_another_account() -> None:
@@ -87,7 +89,7 @@ def test_an_account_of_the_same_name_on_another_host_is_another_account() -> Non
 
 
 def test_a_server_that_is_down_is_a_finding_and_no_crash() -> None:
-    assert parse_database([]) == Database(reachable=False)
+    assert parse_database([]) == DatabaseState(reachable=False)
 
 
 @pytest.mark.parametrize(
@@ -189,11 +191,11 @@ def test_an_underscore_in_a_grant_is_no_wildcard() -> None:
 # --- The schema ---
 
 
-def a_server(charset: str = "utf8mb4", collation: str = "utf8mb4_unicode_ci") -> Database:
-    return Database(reachable=True, schemas={"askpro": (charset, collation)})
+def a_server(charset: str = "utf8mb4", collation: str = "utf8mb4_unicode_ci") -> DatabaseState:
+    return DatabaseState(reachable=True, schemas={"askpro": (charset, collation)})
 
 
-def statements_for(found: Database) -> list[str]:
+def statements_for(found: DatabaseState) -> list[str]:
     return schema_statements("askpro", "utf8mb4", "utf8mb4_unicode_ci", found)
 
 
@@ -231,7 +233,7 @@ def test_a_collation_that_the_server_does_not_have_is_refused(
 
 
 def test_a_missing_schema_is_made_with_charset_and_collation() -> None:
-    assert statements_for(Database()) == [
+    assert statements_for(DatabaseState()) == [
         "CREATE DATABASE `askpro` CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"
     ]
 
@@ -248,7 +250,7 @@ def test_a_schema_that_stands_is_left_alone() -> None:
 # --- Accounts ---
 
 
-def account(login: Login, present: Account | None) -> list[str]:
+def account(login: DatabaseLogin, present: DatabaseAccount | None) -> list[str]:
     return account_statements(login, "askpro_staging", present)
 
 
@@ -315,10 +317,10 @@ def test_the_app_cannot_change_tables_and_the_migrator_cannot_give_rights_away()
 
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def run(found: Database, will_change: bool = False) -> list[Any]:
+    def run(found: DatabaseState, will_change: bool = False) -> list[Any]:
         asked: dict[str, Any] = {}
 
-        def get_fact(_: Any, **arguments: Any) -> Database:
+        def get_fact(_: Any, **arguments: Any) -> DatabaseState:
             asked.update(arguments)
             return found
 
@@ -341,7 +343,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Any:
     return run
 
 
-CONVERGED = Database(
+CONVERGED = DatabaseState(
     reachable=True,
     schemas={"askpro_staging": ("utf8mb4", "utf8mb4_unicode_ci")},
     accounts={"askpro": an_account()},
@@ -357,7 +359,7 @@ def test_the_plan_shows_a_password_that_is_about_to_change(commands: Any) -> Non
 
 
 def test_sql_travels_on_standard_input_and_passwords_nowhere_else(commands: Any) -> None:
-    (command,) = commands(Database())
+    (command,) = commands(DatabaseState())
     assert "hunter2" not in repr(command) + command.get_raw_value()
     assert shlex.split(command.get_raw_value()) == shlex.split(MARIADB.execute)
     sql = command.connector_arguments["_stdin"]
@@ -366,7 +368,7 @@ def test_sql_travels_on_standard_input_and_passwords_nowhere_else(commands: Any)
 
 
 def test_the_general_log_is_off_before_a_password_is_sent(commands: Any) -> None:
-    (command,) = commands(Database())
+    (command,) = commands(DatabaseState())
     first, *_ = command.connector_arguments["_stdin"].splitlines()
     assert re.search(r"sql_log_off = ON", first)
 

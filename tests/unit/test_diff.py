@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stagecraft.facts.files import LONGEST, Contents, Entry, Fingerprints
+from stagecraft.facts.files import LONGEST, ContentsFact, Entry, FingerprintsFact
 from stagecraft.operations import diff
 from stagecraft.operations.diff import describe, fingerprints
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node
@@ -99,7 +99,7 @@ def test_the_server_s_sums_are_ours(tmp_path: Path, read_here: Any) -> None:
     )
     path = tmp_path / "a file"
     path.write_text(text)
-    assert read_here(Fingerprints, paths=[str(path)]) == {str(path): fingerprints(text)}
+    assert read_here(FingerprintsFact, paths=[str(path)]) == {str(path): fingerprints(text)}
     assert set(fingerprints(text)) == {"PLAIN", "QUOTED", "qa", "password", "user"}
 
 
@@ -108,13 +108,13 @@ def test_a_line_that_may_be_a_secret_itself_has_no_name(tmp_path: Path, read_her
     text = "KEY=-----BEGIN\nMIIEvgIBADANBgkqhkiG9w0BAQEFAASC\nq+/x=\n"
     path = tmp_path / "env"
     path.write_text(text)
-    present = read_here(Fingerprints, paths=[str(path)])[str(path)]
+    present = read_here(FingerprintsFact, paths=[str(path)])[str(path)]
     assert present == fingerprints(text)
     lines = shown(File(str(path), "KEY=1\n", secret=True), STANDS, "", **present)
     assert lines[1:] == ["-a line without a name (not shown)", " KEY differs (secret)"]
 
 
-@pytest.mark.parametrize("fact", [Contents, Fingerprints])
+@pytest.mark.parametrize("fact", [ContentsFact, FingerprintsFact])
 def test_no_link_is_followed(fact: Any, tmp_path: Path, read_here: Any) -> None:
     secret = tmp_path / "secrets/env"
     secret.parent.mkdir()
@@ -130,7 +130,7 @@ def test_no_link_is_followed(fact: Any, tmp_path: Path, read_here: Any) -> None:
 def test_what_nobody_would_read_is_not_read(tmp_path: Path, read_here: Any) -> None:
     path = tmp_path / "long"
     path.write_text("x" * (LONGEST + 1))
-    assert read_here(Contents, paths=[str(path)]) == {}
+    assert read_here(ContentsFact, paths=[str(path)]) == {}
     [_, said] = describe(File(str(path), "new\n"), STANDS, {})
     assert said == " the present file is not shown: it is too long, or its path contains a link"
 
@@ -147,7 +147,7 @@ def test_what_stands_there_instead_is_said() -> None:
 def test_no_text_of_a_server_s_steers_the_terminal(tmp_path: Path, read_here: Any) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"== /etc/b\n\x1b]0;owned\x07\xff\0\r\n" + b"long " * 200 + b"\n")
-    texts = read_here(Contents, paths=[str(path)])
+    texts = read_here(ContentsFact, paths=[str(path)])
     lines = list(describe(File(str(path), "new\n"), STANDS, texts))
     assert "-== /etc/b" in lines
     assert r"-\x1b]0;owned\x07\xff\x00" in lines
@@ -162,13 +162,13 @@ def test_no_secret_file_is_read_for_its_text(
 
     def get_fact(fact: Any, **arguments: Any) -> Any:
         asked.append((fact, arguments["paths"]))
-        return {path: {} if fact is Fingerprints else "" for path in arguments["paths"]}
+        return {path: {} if fact is FingerprintsFact else "" for path in arguments["paths"]}
 
     monkeypatch.setattr(diff, "host", SimpleNamespace(get_fact=get_fact, print_prefix="[s] "))
     monkeypatch.setattr(diff, "state", run())
     nodes: list[Node] = [File("/etc/a", "new\n"), File("/srv/.env", "K=hunter2\n", secret=True)]
     diff.show(nodes, {"/etc/a": STANDS, "/srv/.env": STANDS}, "root")
-    assert asked == [(Contents, ["/etc/a"]), (Fingerprints, ["/srv/.env"])]
+    assert asked == [(ContentsFact, ["/etc/a"]), (FingerprintsFact, ["/srv/.env"])]
     printed = capsys.readouterr()
     assert "hunter2" not in printed.out + printed.err
     assert "[s] +K (secret)" in printed.err

@@ -25,10 +25,10 @@ from pyinfra.api.operation import OperationMeta
 from pyinfra.connectors.util import CommandOutput
 
 from stagecraft.facts.files import (
-    Contents,
+    ContentsFact,
     Entry,
-    Fingerprints,
-    Tree,
+    FingerprintsFact,
+    TreeFact,
     becoming,
     becoming_for_a_while,
     parse_tree,
@@ -36,7 +36,7 @@ from stagecraft.facts.files import (
 )
 from stagecraft.manifest import Manifest, parse_manifests
 from stagecraft.operations import diff, files
-from stagecraft.operations.files import INSTALL_TREE, Check, differing, payload
+from stagecraft.operations.files import INSTALL_TREE, Checker, differing, payload
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Vacant
 from stagecraft.run import Run
 
@@ -66,7 +66,7 @@ def stage(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def install(shell: Any, stage: Path) -> Any:
     def run(
-        *nodes: Node, check: Check | None = None, user: str = "root"
+        *nodes: Node, check: Checker | None = None, user: str = "root"
     ) -> subprocess.CompletedProcess[str]:
         arguments = [stage.name, str(stage.with_name(f"{stage.name}.manifest"))]
         if check:
@@ -82,7 +82,7 @@ def install(shell: Any, stage: Path) -> Any:
 @pytest.fixture
 def entries(read_here: Any) -> Callable[..., dict[str, Entry]]:
     def read(*nodes: Node) -> dict[str, Entry]:
-        found: dict[str, Entry] = read_here(Tree, paths=[node.path for node in nodes])
+        found: dict[str, Entry] = read_here(TreeFact, paths=[node.path for node in nodes])
         return found
 
     return read
@@ -264,8 +264,8 @@ def test_no_output_at_all_means_that_nothing_is_there() -> None:
 def test_what_a_site_makes_of_an_answer_ends_no_run(section: str, line: str) -> None:
     """It can trace what a run asks as its user, where the kernel lets it."""
     answer = [f"== {section}", line]
-    assert Tree().process(answer) == {}
-    for fact in (Contents(), Fingerprints()):
+    assert TreeFact().process(answer) == {}
+    for fact in (ContentsFact(), FingerprintsFact()):
         assert isinstance(fact.process(answer), dict)
 
 
@@ -274,7 +274,7 @@ def test_the_old_text_of_a_file_is_read_for_the_diff(root: Path, read_here: Any,
     paths = [f"{root}/a", f"{root}/b"]
     for path in paths:
         Path(path).write_text(text)
-    found = read_here(Contents, paths=paths)
+    found = read_here(ContentsFact, paths=paths)
     assert [found[path].splitlines() for path in paths] == [text.splitlines()] * 2
 
 
@@ -337,7 +337,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
     def get_fact(fact: Any, **arguments: Any) -> Any:
         asked.append((fact, arguments))
-        return old if fact is Tree else {"/etc/a": "old\n"}
+        return old if fact is TreeFact else {"/etc/a": "old\n"}
 
     host = SimpleNamespace(get_fact=get_fact, print_prefix="[server] ", asked=asked)
     state = SimpleNamespace(config=SimpleNamespace(DIFF=False), is_executing=False)
@@ -353,7 +353,7 @@ NODES: list[Node] = [File("/etc/a", "new\n"), File("/srv/.env", "hunter2\n", sec
 
 def commands(
     nodes: Sequence[Node],
-    check: Check | None = None,
+    check: Checker | None = None,
     user: str = "root",
     needs: Sequence[OperationMeta] = (),
 ) -> list[Any]:
@@ -386,7 +386,7 @@ def test_a_tree_that_stands_yields_no_command(server: Any) -> None:
 
 
 def test_contents_travel_on_standard_input_alone(server: Any) -> None:
-    (command,) = commands(NODES, Check("nginx -t", "nginx -t -q", ("/etc/nginx",)))
+    (command,) = commands(NODES, Checker("nginx -t", "nginx -t -q", ("/etc/nginx",)))
     assert "hunter2" not in command.get_raw_value()
     assert "hunter2" in unpacked(command.connector_arguments["_stdin"])["files/srv/.env"]
 
@@ -398,7 +398,9 @@ def test_only_what_differs_is_sent(server: Any) -> None:
 
 
 def test_the_check_reaches_the_script_as_it_is_written(server: Any) -> None:
-    check = Check("it's a check", "echo \"$HOME\" 'x'", ("/etc/nginx", "/etc/my dir"), "x.service")
+    check = Checker(
+        "it's a check", "echo \"$HOME\" 'x'", ("/etc/nginx", "/etc/my dir"), "x.service"
+    )
     (command,) = commands(NODES, check)
     words = shlex.split(command.get_raw_value())
     assert words[:2] == ["sh", "-c"]
@@ -599,8 +601,8 @@ def test_a_truncated_upload_changes_nothing(root: Path, shell: Any, stage: Path)
 # --- The checker ---
 
 
-def check_of(root: Path, command: str) -> Check:
-    return Check("conf --test", command, (f"{root}/conf",))
+def check_of(root: Path, command: str) -> Checker:
+    return Checker("conf --test", command, (f"{root}/conf",))
 
 
 def test_the_checker_sees_the_tree_as_it_would_be_while_the_old_one_stands(
@@ -658,7 +660,7 @@ def test_a_checker_that_does_not_come_to_its_end_refuses(
     stand_in("timeout", 'shift 2; exec /usr/bin/timeout --signal=KILL 0.5 "$@"')
     os.mkfifo(root / "slow.log")
     result = install(
-        *a_tree(root), check=Check("conf --test", f"echo x >{root}/slow.log", (f"{root}/conf",))
+        *a_tree(root), check=Checker("conf --test", f"echo x >{root}/slow.log", (f"{root}/conf",))
     )
     assert result.returncode == 1
     assert "did not finish within 60 seconds\nrefused by conf --test" in result.stderr

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from stagecraft.errors import BrokenOverride, ServerError
-from stagecraft.facts.manifests import Manifests
+from stagecraft.facts.manifests import ManifestsFact
 from stagecraft.manifest import Manifest, Records, parse_manifests
 from stagecraft.operations import manifest as operation
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Vacant
@@ -40,7 +40,7 @@ def test_no_manifest_passes_for_another_one(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("cut off")
     (tmp_path / "n\n\tz").write_text("x")
     (tmp_path / "other").write_text("== production\n" + ours)
-    command = Manifests().command().replace(MANIFESTS, str(tmp_path))
+    command = ManifestsFact().command().replace(MANIFESTS, str(tmp_path))
     output = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     found = parse_manifests(output.stdout.splitlines())
     assert {name: len(records.paths) for name, records in found.items()} == {

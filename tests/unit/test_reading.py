@@ -15,7 +15,7 @@ from pyinfra.api.facts import FactBase
 
 from stagecraft import facts
 from stagecraft.connection.prefetch import Prefetch
-from stagecraft.facts.files import Tree
+from stagecraft.facts.files import TreeFact
 from stagecraft.facts.installation import InstallationFact
 from stagecraft.facts.machine import MachineFact
 from stagecraft.facts.reading import Fact, Reading
@@ -37,16 +37,19 @@ def test_every_fact_is_a_reading(fact: type[FactBase[Any]]) -> None:
 
 def test_a_reading_is_the_command_as_it_was() -> None:
     class Plain:
-        command = Tree.command.__wrapped__  # type: ignore[attr-defined]
+        command = TreeFact.command.__wrapped__  # type: ignore[attr-defined]
 
-    marked = Tree().command(["/etc/a b"], user="www-data")
+    marked = TreeFact().command(["/etc/a b"], user="www-data")
     assert marked == Plain().command(["/etc/a b"], user="www-data")
-    assert (marked.fact, marked.arguments) == (Tree, {"paths": ["/etc/a b"], "user": "www-data"})
+    assert (marked.fact, marked.arguments) == (
+        TreeFact,
+        {"paths": ["/etc/a b"], "user": "www-data"},
+    )
 
 
 def test_pyinfra_finds_the_arguments_of_a_marked_fact() -> None:
     """As pyinfra.api.facts calls it, which names those that were left out."""
-    found = getcallargs(Tree().command, paths=["/etc"])
+    found = getcallargs(TreeFact().command, paths=["/etc"])
     found.pop("self")
     assert found == {"paths": ["/etc"], "user": "root"}
 
@@ -68,7 +71,7 @@ def run(memory: Path, *asked: Reading) -> list[Reading]:
 
 MACHINE = MachineFact().command()
 PACKAGES = InstallationFact().command(packages=["nginx"])
-FILES = Tree().command(paths=["/etc/nginx"])
+FILES = TreeFact().command(paths=["/etc/nginx"])
 
 
 def test_a_run_prefetches_what_the_last_one_asked(memory: Path) -> None:
@@ -97,14 +100,14 @@ def test_in_the_course_of_a_run_its_own_questions_come_before_those_of_the_last(
 def test_neither_commands_nor_answers_are_kept(memory: Path) -> None:
     run(memory, FILES)
     assert json.loads(memory.read_text()) == [
-        ["stagecraft.facts.files.Tree", {"paths": ["/etc/nginx"]}]
+        ["stagecraft.facts.files.TreeFact", {"paths": ["/etc/nginx"]}]
     ]
 
 
 @pytest.mark.parametrize(
     "name",
     ["subprocess.Popen", "stagecraft.facts.files.Gone", "stagecraft.facts.gone.Fact",
-     "stagecraft.facts.files.Entry", "stagecraft.operations.files.Check"],
+     "stagecraft.facts.files.Entry", "stagecraft.operations.files.Checker"],
 )  # fmt: skip
 def test_what_is_no_fact_of_ours_is_forgotten(memory: Path, name: str) -> None:
     memory.parent.mkdir()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stagecraft.facts.releases import Releases
+from stagecraft.facts.releases import ReleasesFact
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_link_that_leads_out(
     path = tmp_path / "releases/1/public" / link
     path.parent.mkdir(parents=True)
     path.symlink_to(target)
-    found = read_here(Releases, home=str(tmp_path), shared=["uploads", "cache"])
+    found = read_here(ReleasesFact, home=str(tmp_path), shared=["uploads", "cache"])
     assert (f"1/public/{link}" in found) == leads_out
 
 
@@ -57,7 +57,7 @@ def test_a_link_that_comes_back_by_way_of_the_storage(
     path = tmp_path / link
     path.symlink_to(target)
     name = str(Path("../current") if link == "current" else path.relative_to(tmp_path / "releases"))
-    assert read_here(Releases, home=str(tmp_path), shared=["uploads"]) == [name]
+    assert read_here(ReleasesFact, home=str(tmp_path), shared=["uploads"]) == [name]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_link_to_above_one_that_a_location_of_its_own_serves(
     (release / "public/content/uploads").symlink_to("/var/lib")
     (release / "storage").symlink_to("/var/lib")
     (release / link).symlink_to(target)
-    found = read_here(Releases, home=str(tmp_path), shared=["content/uploads"])
+    found = read_here(ReleasesFact, home=str(tmp_path), shared=["content/uploads"])
     assert found == ([f"1/{link}"] if leads_out else [])
 
 
@@ -88,7 +88,7 @@ def test_a_current_release_that_leads_to_one(tmp_path: Path, read_here: Any) -> 
     (tmp_path / "releases/1/public").mkdir(parents=True)
     (tmp_path / "releases/latest").symlink_to(tmp_path / "releases/1")
     (tmp_path / "current").symlink_to("releases/latest")
-    assert read_here(Releases, home=str(tmp_path), shared=[]) == []
+    assert read_here(ReleasesFact, home=str(tmp_path), shared=[]) == []
 
 
 def test_a_link_among_the_releases_is_none_and_may_not_lead_out_of_them(
@@ -101,4 +101,4 @@ def test_a_link_among_the_releases_is_none_and_may_not_lead_out_of_them(
     (tmp_path / "releases/1").mkdir(parents=True)
     (tmp_path / "releases/latest").symlink_to("1")
     (tmp_path / "releases/2").symlink_to(theirs.parent)
-    assert read_here(Releases, home=str(tmp_path), shared=[]) == ["2"]
+    assert read_here(ReleasesFact, home=str(tmp_path), shared=[]) == ["2"]

@@ -9,8 +9,7 @@ import pytest
 
 from stagecraft.engines.mariadb import MARIADB
 from stagecraft.facts.admins import Account, Accounts
-from stagecraft.facts.database import Account as Login
-from stagecraft.facts.database import Database
+from stagecraft.facts.database import DatabaseAccount, DatabaseState
 from stagecraft.facts.installation import Installation
 from stagecraft.facts.services import Unit
 from stagecraft.facts.system import System
@@ -125,23 +124,25 @@ def test_a_service_s_account(see: Any, account: Account | None, stands: bool) ->
     assert seen.stands == stands
 
 
-LOGIN = database.Login("app", "hunter2", database.APP_PRIVILEGES, 60)
+LOGIN = database.DatabaseLogin("app", "hunter2", database.APP_PRIVILEGES, 60)
 OWN = {"`a\\_b`.*": set(database.APP_PRIVILEGES)}
 
 
 @pytest.mark.parametrize(
     ("account", "wrong"),
     [
-        (Login(60, OWN, login_works=True), []),
-        (Login(60, OWN), ["database user"]),
-        (Login(0, OWN, login_works=True), ["database user"]),
-        (Login(60, OWN | {"*.*": {"SUPER"}}, login_works=True), ["database user"]),
-        (Login(60, {"`a\\_b`.*": {"SELECT"}}, login_works=True), ["database user"]),
+        (DatabaseAccount(60, OWN, login_works=True), []),
+        (DatabaseAccount(60, OWN), ["database user"]),
+        (DatabaseAccount(0, OWN, login_works=True), ["database user"]),
+        (DatabaseAccount(60, OWN | {"*.*": {"SUPER"}}, login_works=True), ["database user"]),
+        (DatabaseAccount(60, {"`a\\_b`.*": {"SELECT"}}, login_works=True), ["database user"]),
         (None, ["database user"]),
     ],
 )
-def test_a_database(see: Any, account: Login | None, wrong: list[str]) -> None:
-    found = Database(True, set(), {"a_b": ("utf8mb4", "c")}, {"app": account} if account else {})
+def test_a_database(see: Any, account: DatabaseAccount | None, wrong: list[str]) -> None:
+    found = DatabaseState(
+        True, set(), {"a_b": ("utf8mb4", "c")}, {"app": account} if account else {}
+    )
     seen = see(
         database, database.schema, found,
         engine=MARIADB, database="a_b", charset="utf8mb4", collation="c", logins=[LOGIN],
@@ -152,7 +153,7 @@ def test_a_database(see: Any, account: Login | None, wrong: list[str]) -> None:
 
 def test_of_a_database_that_does_not_answer_nothing_is_known(see: Any) -> None:
     (seen,) = see(
-        database, database.schema, Database(),
+        database, database.schema, DatabaseState(),
         engine=MARIADB, database="a_b", charset="utf8mb4", collation="c", logins=[LOGIN],
     )  # fmt: skip
     assert seen.through == "mariadb.service"
@@ -167,7 +168,7 @@ def test_states_are_recorded_but_for_what_shall_not_be() -> None:
 
 
 def test_what_is_recorded_of_an_account_has_no_order() -> None:
-    login = Login(60, {"`a`.*": {"UPDATE", "SELECT"}}, login_works=True)
+    login = DatabaseAccount(60, {"`a`.*": {"UPDATE", "SELECT"}}, login_works=True)
     assert recorded(State("database user", "a", login, "")).states["database user a"] == {
         "connections": 60,
         "privileges": {"`a`.*": ["SELECT", "UPDATE"]},

@@ -15,7 +15,7 @@ from stagecraft.connection import readings, shell
 from stagecraft.connection.readings import Readings
 from stagecraft.connection.shell import Shell, ShellEnded
 from stagecraft.connection.ssh import Session
-from stagecraft.facts.files import Tree
+from stagecraft.facts.files import TreeFact
 from stagecraft.facts.reading import Reading, reading
 
 
@@ -179,7 +179,7 @@ def test_an_old_answer_is_read_again(
 
 def test_lines_are_pyinfra_s(local: Shell) -> None:
     answers = Readings(local)
-    command = Tree().command(paths=["/etc/hostname"])
+    command = TreeFact().command(paths=["/etc/hostname"])
 
     def lines(text: str) -> list[str] | None:
         changed = Reading(text)

@@ -13,7 +13,7 @@ from stagecraft.drift.judging.remedies import run, set_aside
 from stagecraft.drift.judging.unmanaged.locations import refresh_of
 from stagecraft.drift.looking.plan import Step, plan
 from stagecraft.drift.looking.server import Declared, ask
-from stagecraft.facts.files import Contents, Entry, Fingerprints, becoming
+from stagecraft.facts.files import ContentsFact, Entry, FingerprintsFact, becoming
 from stagecraft.facts.reading import Fact
 from stagecraft.operations import access
 from stagecraft.operations.diff import Keys, Texts, describe
@@ -74,7 +74,7 @@ def read_texts(differences: Iterable[Seen]) -> Texts:
     texts: dict[str, str | Keys] = {}
     for (user, secret), places in groupby(sorted(files, key=reader), key=reader):
         paths = [place.node.path for place in places]
-        fact: type[Fact[Any]] = Fingerprints if secret else Contents
+        fact: type[Fact[Any]] = FingerprintsFact if secret else ContentsFact
         texts |= ask(fact, paths=paths, user=user)
     return texts
 

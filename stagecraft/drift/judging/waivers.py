@@ -17,7 +17,7 @@ from stagecraft.drift.findings import Class, Finding, Severity
 from stagecraft.drift.judging.changes import Scope
 from stagecraft.settings.setting import Setting
 from stagecraft.settings.shape import Shape
-from stagecraft.sources import Problem, SettingsError, Source, read_yaml
+from stagecraft.sources import Problem, SettingsError, YamlFile, read_yaml
 
 FILE = "waivers.yml"
 LONGEST = timedelta(days=366)
@@ -111,7 +111,7 @@ def read_waivers(path: Path, today: date) -> Waivers:
     return Waivers(tuple(waiver for waiver in read if waiver), today)
 
 
-def waiver_of(source: Source, id: str, problems: list[Problem], today: date) -> Waiver | None:
+def waiver_of(source: YamlFile, id: str, problems: list[Problem], today: date) -> Waiver | None:
     def refuse(path: tuple[str | int, ...], message: str) -> None:
         problems.append(source.problem((id, *path), message))
 

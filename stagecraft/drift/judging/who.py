@@ -13,7 +13,7 @@ from pyinfra.api.exceptions import PyinfraError
 
 from stagecraft.drift.findings import Finding, Report
 from stagecraft.drift.looking.server import ask
-from stagecraft.facts.trail import Apt, Login, Sudo, Trail, TrailFact
+from stagecraft.facts.trail import Apt, KeyLogin, Sudo, Trail, TrailFact
 from stagecraft.settings import Environment
 from stagecraft.settings.host import DEPLOY
 from stagecraft.settings.public_keys import lines
@@ -132,7 +132,7 @@ def fingerprint(key: str) -> str:
     return f"SHA256:{b64encode(digest).decode().rstrip('=')}"
 
 
-Entry = TypeVar("Entry", Apt, Login, Sudo)
+Entry = TypeVar("Entry", Apt, KeyLogin, Sudo)
 
 
 def last(entries: Iterable[Entry]) -> Entry | None:

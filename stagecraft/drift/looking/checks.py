@@ -53,7 +53,7 @@ class Checks:
 
     def __init__(self, inventories: Sequence[Path], patience: float = PATIENCE) -> None:
         self._waiting = list(inventories)
-        self._begun: list[Check] = []
+        self._begun: list[RunningCheck] = []
         self._patience = patience
         self._directory = TemporaryDirectory()
 
@@ -79,13 +79,13 @@ class Checks:
     def _begin(self) -> None:
         while self._waiting and len(self._running()) < AT_ONCE:
             place = Path(self._directory.name) / str(len(self._begun))
-            self._begun.append(Check(self._waiting.pop(0), place, self._patience))
+            self._begun.append(RunningCheck(self._waiting.pop(0), place, self._patience))
 
-    def _running(self) -> list[Check]:
+    def _running(self) -> list[RunningCheck]:
         return [check for check in self._begun if not check.over()]
 
 
-class Check:
+class RunningCheck:
     """One inventory's check, under way. It may write `<place>.json` and `<place>.txt`."""
 
     def __init__(self, inventory: Path, place: Path, patience: float) -> None:

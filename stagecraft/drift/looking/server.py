@@ -14,7 +14,7 @@ from pyinfra.context import host
 from stagecraft.drift.looking.plan import planned
 from stagecraft.facts.as_found import AsFound, AsFoundFact
 from stagecraft.facts.machine import Machine
-from stagecraft.facts.manifests import Manifests
+from stagecraft.facts.manifests import ManifestsFact
 from stagecraft.facts.reading import Fact
 from stagecraft.known_records import AS_FOUND, digest, known_records
 from stagecraft.machine import supported_machine
@@ -113,7 +113,7 @@ def declared_here() -> Declared:
     """What is declared for the server that pyinfra talks to."""
     environment = environment_of(host.data)
     root = Path(host.data.root)
-    records = ask(Manifests)
+    records = ask(ManifestsFact)
     known = known_records(environment.server, root)
     return Declared(
         environment=environment,

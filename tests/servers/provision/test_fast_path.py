@@ -33,10 +33,10 @@ from io import StringIO
 from pyinfra import host, logger
 from pyinfra.facts.server import Hostname
 from pyinfra.operations import apt, files, python, server
-from stagecraft.facts.files import Tree
+from stagecraft.facts.files import TreeFact
 
 def read():
-    logger.info("read: %s", host.get_fact(Tree, paths=["/root/synced/a"]))
+    logger.info("read: %s", host.get_fact(TreeFact, paths=["/root/synced/a"]))
 
 logger.info("hostname: %s", host.get_fact(Hostname))
 read()

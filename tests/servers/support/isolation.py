@@ -533,7 +533,7 @@ MATRIX = {
             f"touch {HOME}/shared/storage/logs/planted",
         ),
         shell(
-            f"ls /var/tmp/systemd-private-*-php-fpm@{PRODUCTION}.service-*/tmp",
+            f"ls /var/cache/stagecraft/{PRODUCTION}/tmp",
             f"journalctl -q -u php-fpm@{PRODUCTION} | grep .",
             works_for=ROOT,
         ),
