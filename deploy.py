@@ -40,7 +40,10 @@ for _site in _run.environment.sites:
     # A failure here affects only this site; `complete` makes the run fail at the end.
     app(_site, _ignore_errors=True)
     reach(_site, _ignore_errors=True)
-    _services = [*database(_site, _ignore_errors=True), *redis(_site, _ignore_errors=True)]
+    _services = [
+        *database(_site, _ignore_errors=True),
+        *redis(_site, _ignore_errors=True),
+    ]
     app_settings(_site, _services, _ignore_errors=True)
     logs(_site, _ignore_errors=True)
     php_fpm(_site, _installed, _ignore_errors=True)

@@ -79,7 +79,7 @@ CLASHES = {
         " ln -s ../sites-available/staging /etc/nginx/sites-enabled/staging",
         "rm /etc/nginx/sites-*/staging",
     ),
-    f"/etc/nginx/sites-available/{NAME}.conf is there": (
+    f"/etc/nginx/sites-available/{NAME}.conf already exists": (
         f"touch /etc/nginx/sites-available/{NAME}.conf",
         f"rm /etc/nginx/sites-available/{NAME}.conf",
     ),
@@ -88,11 +88,11 @@ CLASHES = {
         f" /var/www/html,\\n' > /etc/letsencrypt/renewal/{NAME}.conf",
         f"rm /etc/letsencrypt/renewal/{NAME}.conf",
     ),
-    f"/etc/redis/redis-{NAME}.conf is there": (
+    f"/etc/redis/redis-{NAME}.conf already exists": (
         f"echo 'port 6380' > /etc/redis/redis-{NAME}.conf",
         f"rm /etc/redis/redis-{NAME}.conf",
     ),
-    f"/etc/systemd/system/php-fpm@{NAME}.service is there": (
+    f"/etc/systemd/system/php-fpm@{NAME}.service already exists": (
         f"touch /etc/systemd/system/php-fpm@{NAME}.service",
         f"rm /etc/systemd/system/php-fpm@{NAME}.service",
     ),
@@ -122,7 +122,7 @@ def test_a_group_with_others_in_it_is_named(by_hand: Provisioned) -> None:
     by_hand.ssh(f"groupadd --system {NAME}")
     by_hand.ssh(f"usermod -aG {NAME} backup; usermod -aG {NAME} www-data")
     try:
-        assert f"the group {NAME} has backup, www-data in it" in refused(by_hand)
+        assert f"the group {NAME} has the members backup, www-data" in refused(by_hand)
     finally:
         by_hand.ssh(f"groupdel {NAME}")
 
