@@ -418,11 +418,7 @@ until (-e "end") { -r and `touch out` for glob "/proc/[0-9]*/root/var/cache/debc
 def leave_the_sandbox(host: Provisioned, who: str) -> bool:
     """By the root directory of what a run, the check or a timer starts as its user."""
     place = f"/var/www/{who}/shared/storage/looking"
-    by_php(
-        host,
-        who,
-        exit_code(f"mkdir {place} && cd {place}; setsid perl -e {quote(LOOK_OUT)} > /dev/null &"),
-    )
+    start_by_php(host, who, f"mkdir {place} && cd {place} && perl -e {quote(LOOK_OUT)}")
     host.project.plan("staging")
     host.ssh(f"systemctl start logrotate@{who}; touch {place}/end")
     left = host.succeeds(f"test -e {place}/out")
@@ -481,9 +477,7 @@ def swell_the_check(host: Provisioned, who: str) -> bool:
     """What asks for the processes of all services holds some of what it reads in its memory."""
     planted = f"/var/www/{who}/shared/storage/mapped"
     host.ssh("cat > /srv/map.pl", input=MAP)
-    by_php(
-        host, who, exit_code(f"mkdir {planted}; setsid perl /srv/map.pl {planted} > /dev/null &")
-    )
+    start_by_php(host, who, f"mkdir {planted} && perl /srv/map.pl {planted}")
     host.ssh(f"until [ $(pgrep -c -u {who} perl) = 4 ]; do sleep 0.1; done; sleep 3")
     assert int(host.ssh(f"cat /proc/$(pgrep -n -u {who} perl)/maps | wc -l")) > 60000
     try:
