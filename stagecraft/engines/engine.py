@@ -1,11 +1,15 @@
 """What Stagecraft knows of a database engine. Tasks, facts, operations, clashes and the drift check
-read it here; nothing else names one.
+read it here.
 
 MariaDB and MySQL share the members with a default. A third engine, PostgreSQL for instance, gives
 every member, and a `server.cnf.j2` and a `login.cnf.j2` of its own. Its SQL answers in the rows
-that `facts/database.py`, `facts/grants.py` and `facts/variables.py` parse. The statements of
-`operations/database.py`, and how they quote names, then become members too: they are in the dialect
-that MariaDB and MySQL share.
+that `facts/database.py`, `facts/grants.py` and `facts/variables.py` parse.
+
+What is in the dialect of these two, elsewhere, becomes members then: statements and quoting in
+`operations/database.py` and `drift/judging/unmanaged/databases.py`, errors and the login file in
+`facts/database.py`, remedies in `drift/judging/running/database.py` and `unmanaged/network.py`, the
+`DB_` variables in `dotenv.py`, names and collations in `settings/values.py` and `checks.py`,
+the connection in `templates/app/placeholder.php.j2`, and `After=` of PHP-FPM's unit.
 """
 
 from __future__ import annotations

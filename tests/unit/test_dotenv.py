@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from stagecraft import dotenv
 from stagecraft.engines.mariadb import MARIADB
 from stagecraft.secrets import Secret
+from stagecraft.settings.values import EnvironmentVariable
 
 
 def unquoted(value: str) -> str:
@@ -33,6 +35,13 @@ def variables(make_site: Any, make_secrets: Any) -> Any:
         return dotenv.variables(site, MARIADB, make_secrets(site))
 
     return of
+
+
+def test_no_site_sets_what_is_derived(make_site: Any, make_secrets: Any) -> None:
+    site = make_site()
+    for name in dotenv.identity(site, MARIADB, make_secrets(site)):
+        with pytest.raises(ValueError, match="is derived from"):
+            TypeAdapter(EnvironmentVariable).validate_python(name)
 
 
 def test_what_no_secret_decides_is_public(make_site: Any, make_secrets: Any) -> None:

@@ -27,10 +27,10 @@ from stagecraft.drift.judging.running.units import handed_on, left_running, over
 from stagecraft.engines.mariadb import MARIADB
 from stagecraft.engines.mysql import MYSQL
 from stagecraft.facts.access import Ways, parse_rules
+from stagecraft.facts.certificate_lifetimes import Lifetime
 from stagecraft.facts.configuration import parse_configuration
 from stagecraft.facts.jails import parse_jails
 from stagecraft.facts.kernel import Kernel, KernelSetting, assignment, parse_kernel
-from stagecraft.facts.lifetimes import Lifetime
 from stagecraft.facts.processes import Processes, parse_processes
 from stagecraft.facts.redis import parse_instances
 from stagecraft.facts.services import Unit

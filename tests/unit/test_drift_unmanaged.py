@@ -24,13 +24,13 @@ from stagecraft.drift.looking.server import Declared
 from stagecraft.engines.mariadb import MARIADB
 from stagecraft.facts.apt_sources import list_name, parse_sources
 from stagecraft.facts.as_found import AsFound, parse_as_found
-from stagecraft.facts.filters import Table, parse_filters
 from stagecraft.facts.grants import parse_grants
 from stagecraft.facts.listeners import Socket, parse_listeners
 from stagecraft.facts.logins import parse_logins
 from stagecraft.facts.machine import Machine
 from stagecraft.facts.package_files import parse_package_files
 from stagecraft.facts.packages import Package, parse_packages
+from stagecraft.facts.packet_filters import Table, parse_filters
 from stagecraft.facts.unpackaged import UnpackagedFile as File
 from stagecraft.facts.unpackaged import parse_unpackaged
 from stagecraft.known_records import AS_FOUND, digest

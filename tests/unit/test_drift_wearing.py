@@ -27,9 +27,9 @@ from stagecraft.drift.judging.wearing import (
     unsynchronized,
 )
 from stagecraft.facts.backups import BackupsFact
+from stagecraft.facts.certificate_lifetimes import Lifetime, parse_lifetimes
 from stagecraft.facts.clock import Clock, parse_clock
 from stagecraft.facts.disks import Disk, parse_disks
-from stagecraft.facts.lifetimes import Lifetime, parse_lifetimes
 from stagecraft.facts.services import Unit
 from stagecraft.facts.units import Failure, Units
 from stagecraft.facts.updates import Updates, parse_updates

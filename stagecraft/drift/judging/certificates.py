@@ -9,8 +9,8 @@ from stagecraft.drift.findings import Class, Finding, Kind, Severity
 from stagecraft.drift.judging.remedies import run
 from stagecraft.drift.judging.wearing import DAY, days
 from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.facts.certificate_lifetimes import Lifetime, LifetimesFact
 from stagecraft.facts.certificates import SELF_SIGNED_MARGIN
-from stagecraft.facts.lifetimes import Lifetime, LifetimesFact
 from stagecraft.run import this_run
 from stagecraft.services import Nginx
 from stagecraft.settings import Environment, Site

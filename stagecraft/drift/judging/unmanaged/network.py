@@ -9,8 +9,8 @@ from stagecraft.drift.findings import Class, Coverage, Finding, Kind, Severity
 from stagecraft.drift.judging.remedies import shortened
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.engines import ENGINES
-from stagecraft.facts.filters import LEGACY, FiltersFact, Table
 from stagecraft.facts.listeners import ListenersFact, Socket
+from stagecraft.facts.packet_filters import LEGACY, FiltersFact, Table
 from stagecraft.services import NGINX, SSHD, Reach
 
 PORT = Kind(Class.UNMANAGED, "port", "nothing listens: no opening is declared")
