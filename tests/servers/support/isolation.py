@@ -31,7 +31,7 @@ WHAT_ALL_SHARE = (
     "flock --nonblock /run/adduser true",
     "touch /run/lock/planted && rm /run/lock/planted",
     'php -r \'exit((int) !@fopen("/dev/ptmx", "r+"));\'',
-    f"find /var/cache /var/lib /var/log /var/spool -type f -readable ! -path '*{STAGING}/*' | grep .",
+    f"find /var/cache /var/lib /var/log -type f -readable ! -path '*{STAGING}/*' | grep .",
 )
 LOGINS = {STAGING: "askproai_staging", PRODUCTION: "askproai_user"}
 PROCESSES = f"*/php-fpm@{PRODUCTION}.service/cgroup.procs"
