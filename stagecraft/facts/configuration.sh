@@ -8,7 +8,7 @@ directories=
 while [ -n "$included" ]; do
     known="$known $included"
     patterns=$(sed -nE 's/#.*//; s/^(.*[[:space:];{}])?include[[:space:]]+["'\'']?([^;"'\'']+)["'\'']?[[:space:]]*;.*/\2/p' $included)
-    directories="$directories $(echo "$patterns" | sed -nE 's|/[^/]*[*?[].*||; T; s|^[^/]|/etc/nginx/&|; p')"
+    directories="$directories $(printf '%s\n' "$patterns" | sed -nE 's|/[^/]*[*?[].*||; T; s|^[^/]|/etc/nginx/&|; p')"
     included=
     cd /etc/nginx
     for file in $patterns; do
@@ -27,7 +27,7 @@ done 2>/dev/null
             sha256sum --zero "$@" | sed -z 's/^\([^ ]*\)  /sum\x00\1\x00/'
         }
     }
-    echo "$loads" | while read -r unit paths; do
+    printf '%s\n' "$loads" | while read -r unit paths; do
         find -P $paths -type l -printf "$unit\\0%C@\\0%p\\0" -o -type d -printf "$unit\\0%C@\\0%p/\\0"
         find -L $paths -type f -printf "$unit\\0%C@\\0%p\\0"
     done

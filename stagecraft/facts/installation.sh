@@ -10,4 +10,4 @@ simulated() { # as install_packages.sh would install them
         -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= "$@" -- $missing 2>&1
 }
 said=$(simulated) || { resolved=$(simulated --solver=3.0 --no-strict-pinning) && said=$resolved; }
-echo "$said" | sed -nE "s/^Inst (\S+) (\[(\S+)\] )?\((\S+) .*/change\t\1\t\3\t\4/p; /Couldn't find any/d; s/^E: /problem\t/p"
+printf '%s\n' "$said" | sed -nE "s/^Inst (\S+) (\[(\S+)\] )?\((\S+) .*/change\t\1\t\3\t\4/p; /Couldn't find any/d; s/^E: /problem\t/p"

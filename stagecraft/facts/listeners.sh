@@ -2,7 +2,7 @@
 # NUL after each, as base64. What follows the last pid is ss's own; what precedes it is a name that
 # the process chose, and a user's own systemd names units as it likes: only the system's count.
 sockets=$(ss -Hltunp) || exit
-echo "$sockets" | sed -nE 's/^(\S+) +\S+ +\S+ +\S+ +(\S+) +\S+ +users:.*,pid=([0-9]+),fd=[0-9]+\)\)\s*$/\1 \2 \3/p; t; s/^(\S+) +\S+ +\S+ +\S+ +(\S+) .*/\1 \2/p' |
+printf '%s\n' "$sockets" | sed -nE 's/^(\S+) +\S+ +\S+ +\S+ +(\S+) +\S+ +users:.*,pid=([0-9]+),fd=[0-9]+\)\)\s*$/\1 \2 \3/p; t; s/^(\S+) +\S+ +\S+ +\S+ +(\S+) .*/\1 \2/p' |
     awk '
         $3 && !($3 in process) {
             getline process[$3] < ("/proc/" $3 "/comm")

@@ -21,7 +21,7 @@ sockets=$({
 listeners=$({
     find /proc/[0-9]*/fd -lname 'socket:*' -printf '%l %h\n' 2>/dev/null | tr -c '0-9\n' ' '
     echo sockets
-    echo "$sockets"
+    printf '%s\n' "$sockets"
 } | awk '
     $1 == "sockets" { told = 1; next }
     !told { if (!($1 in pid) || $2 < pid[$1]) pid[$1] = $2; next }
@@ -30,8 +30,8 @@ listeners=$({
     [ -z "$pid" ] || IFS=$tab read -r process rest <"/proc/$pid/comm"
     printf 'listener\t%s%s\n' "$address" "${pid:+$tab$process$tab$pid}"
 done 2>/dev/null)
-echo "$listeners"
-for pid in $(echo "$listeners" | cut -f 4 | sort -u); do
+printf '%s\n' "$listeners"
+for pid in $(printf '%s\n' "$listeners" | cut -f 4 | sort -u); do
     printf 'unit\t%s\t' "$pid"
     grep -oE '[^/]+\.(service|scope)$' "/proc/$pid/cgroup" | tail -n 1 | grep . || echo
 done

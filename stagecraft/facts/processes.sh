@@ -4,15 +4,15 @@
 # unit and value, a NUL after each, as base64.
 tab=$(printf '\t')
 processes=$(ps -eo pid=,unit:256=,args:40= --sort=start_time,pid) || exit
-processes=$(echo "$processes" | sed -E 's/^ +//; s/ +/\t/; s/ +/\t/')
+processes=$(printf '%s\n' "$processes" | sed -E 's/^ +//; s/ +/\t/; s/ +/\t/')
 # A unit is what its oldest process runs: what that starts, an app's or a cron job's, is another's code,
 # and may call itself what it likes.
-oldest=$(echo "$processes" | awk -F '\t' '!told[$2]++')
+oldest=$(printf '%s\n' "$processes" | awk -F '\t' '!told[$2]++')
 
 # A master that loads its configuration makes new shared memory: PHP-FPM all of it, nginx the zone
 # stagecraft_loaded. Without a reload nothing makes any, nor changes when it was made (%W).
 find_loaded() {
-    echo "$oldest" | sed -nE 's/^([0-9]+\t[^\t]+)\t(nginx|php-fpm): master process .*/\1/p' |
+    printf '%s\n' "$oldest" | sed -nE 's/^([0-9]+\t[^\t]+)\t(nginx|php-fpm): master process .*/\1/p' |
         while read -r pid unit; do
             find "/proc/$pid/map_files" -lname '/dev/zero (deleted)' -exec stat -L -c '%.W' {} + |
                 grep '^[1-9]' | sort -n | tail -n 1 | sed "s/^/loaded\t$unit\t/"
@@ -27,15 +27,16 @@ find_code() {
     # is held in memory. To read it takes seconds then, so of PHP-FPM it is the master alone that is asked.
     # PHP's compiled code is in /dev/zero.
     maps=$(
-        { echo "$oldest"; echo "$processes" | grep -v "^[0-9]*${tab}php-fpm@"; } | cut -f 1 | sort -u |
-            sed 's|.*|/proc/&/maps|' | xargs grep -H -m 1000 -E ' [r-][w-]x[ps] .* /' |
+        { printf '%s\n' "$oldest"; printf '%s\n' "$processes" | grep -v "^[0-9]*${tab}php-fpm@"; } |
+            sed -nE 's|^([0-9]+)\t.*|/proc/\1/maps|p' | sort -u |
+            xargs grep -H -m 1000 -E ' [r-][w-]x[ps] .* /' |
             grep -vF '/dev/zero (deleted)' |
             awk '!seen[substr($0, 1, index($0, ":")) substr($0, index($0, " /"), 600)]++ { print substr($0, 1, 700) }'
     )
     {
-        echo "$oldest" | cut -f 1,2
+        printf '%s\n' "$oldest" | cut -f 1,2
         echo '= all'
-        echo "$processes" | cut -f 1,2
+        printf '%s\n' "$processes" | cut -f 1,2
         echo '= programs'
         find -L /proc/[0-9]*/exe -printf '%p\t%D:%i\n'
         echo '= on disk'
@@ -81,10 +82,10 @@ find_code() {
 names_code='^(LD_[A-Z_]+|GCONV_PATH|PYTHON(PATH|HOME)|PERL5(LIB|OPT)|RUBY(LIB|OPT)|NODE_(PATH|OPTIONS)|PHPRC|PHP_INI_SCAN_DIR|BASH_ENV|JAVA_TOOL_OPTIONS|OPENSSL_(CONF|MODULES|ENGINES)|PATH)='
 common_path=':PATH=((/usr(/local)?)?/s?bin:?)+$'
 find_variables() {
-    echo "$oldest" | sed -nE 's|^([0-9]+)\t[^\t]+\.service\t.*|/proc/\1/environ|p' |
+    printf '%s\n' "$oldest" | sed -nE 's|^([0-9]+)\t[^\t]+\.service\t.*|/proc/\1/environ|p' |
         xargs -r grep -zHE "$names_code" | grep -zvE "$common_path" | tr '\n\0' ' \n' |
         sed -E 's|^/proc/([0-9]+)/environ:|\1 |' | while read -r pid variable; do
-            unit=$(echo "$oldest" | sed -n "s/^$pid\t\([^\t]*\)\t.*/\1/p")
+            unit=$(printf '%s\n' "$oldest" | sed -n "s/^$pid\t\([^\t]*\)\t.*/\1/p")
             set_for "$unit" | grep -qxF "$variable" || printf 'variable\t%s\t%s\n' "$unit" "$variable"
         done
 }

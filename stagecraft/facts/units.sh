@@ -4,7 +4,7 @@
 # for other words are left out: unpackaged.sh tells of them.
 tab=$(printf '\t')
 moments=$(systemctl show --timestamp=us+utc --property=UnitsLoadFinishTimestamp,UnitsLoadTimestamp) || exit
-echo "$moments" | sed 's/^/read\t/; s/=/\t/'
+printf '%s\n' "$moments" | sed 's/^/read\t/; s/=/\t/'
 read=$(systemctl show --timestamp=unix --property=UnitsLoadTimestamp --value 2>/dev/null)
 failed=$(systemctl list-units --state=failed --plain --no-legend 2>/dev/null | cut -d ' ' -f 1)
 [ -z "$failed" ] ||
