@@ -119,13 +119,14 @@ def test_a_port_that_the_provider_closes_is_not_moved_to(bare: Bare) -> None:
 @contextmanager
 def provider_firewall(address: str, port: int) -> Iterator[None]:
     """Packets to that port get lost on the way."""
+    table = f"inet stagecraft_provider_{address.replace('.', '_')}"
     lost = f"ip daddr {address} tcp dport {port} drop"
     rules = f"chain out {{ type filter hook output priority 0; {lost}; }}"
-    subprocess.run(["nft", f"table inet stagecraft_provider {{ {rules}; }}"], check=True)
+    subprocess.run(["nft", f"table {table} {{ {rules}; }}"], check=True)
     try:
         yield
     finally:
-        subprocess.run(["nft", "delete table inet stagecraft_provider"], check=True)
+        subprocess.run(["nft", f"delete table {table}"], check=True)
 
 
 @suite_of(13)
