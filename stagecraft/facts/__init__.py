@@ -1,1 +1,1 @@
-"""Facts: what is on the server, each read with one command, each true on a bare server too."""
+"""Facts: the server's state, each read with one command that also works on a bare server."""

@@ -1,4 +1,4 @@
-"""Who can get into the machine now: sshd as it would start, its keys, and the firewall."""
+"""Who can log in now: sshd as it would start, its keys, and the firewall."""
 
 from __future__ import annotations
 
@@ -12,31 +12,30 @@ from stagecraft.paths import AUTHORIZED_KEYS, FIREWALL_RULES, HOST_KEY
 from stagecraft.services import SSHD
 
 SSHD_OPTIONS = "/etc/default/ssh"
-"""What its unit has it start with, for as long as it runs: a reload keeps them."""
+"""sshd's start options. Its unit reads them at start only; a reload keeps the old ones."""
 
 REVERT = (
     "/var/lib/stagecraft/revert* /etc/systemd/system/stagecraft-revert.*"
     " /etc/systemd/system/*/stagecraft-revert.*"
 )
-"""All that arm_revert.sh makes and the other two remove, as the shell's patterns."""
+"""Shell patterns of everything that arm_revert.sh creates; the other two scripts remove it."""
 
 LIST_TABLE = "nft --stateless --terse list table inet stagecraft"
 
 LOADED_RULES = (
     f"unshare --net sh -c 'nft -f {shlex.quote(FIREWALL_RULES)} && {LIST_TABLE}' 2>/dev/null"
 )
-"""Our file as the kernel would have it, loaded in a network of its own."""
+"""Our rules as the kernel prints them, loaded in a separate network namespace."""
 
 
 @dataclass(frozen=True)
 class Ways:
-    """The ways into a machine.
+    """Everything that decides who can log in.
 
-    `armed` means that a change waits to be confirmed or undone, or that what would undo it has not
-    been cleared away; `settings` are sshd's effective ones as `sshd -T` prints them, by their name
-    in lower case; `keys` are the accounts' lines in AUTHORIZED_KEYS; `firewall` says that the
-    kernel has the rules of our file; `foreign` are other firewalls' units that run; `host_key` is
-    the public ed25519 key.
+    `armed`: a change waits to be confirmed or reverted, or files of the revert remain. `settings`
+    are sshd's effective ones as `sshd -T` prints them, with lower-case names; `keys` are the
+    accounts' lines in AUTHORIZED_KEYS. `firewall`: the kernel has the rules of our file. `foreign`
+    are running units of other firewalls. `host_key` is the public ed25519 key.
     """
 
     armed: bool = False
@@ -54,7 +53,7 @@ class Ways:
 
 
 def parse_ways(lines: list[str]) -> Ways:
-    """Reads what `WaysFact.command` prints: a kind, then its value."""
+    """Reads lines of a kind and its value."""
     found: dict[str, list[str]] = {}
     for line in lines:
         kind, _, value = line.partition(" ")
@@ -73,7 +72,7 @@ def parse_ways(lines: list[str]) -> Ways:
 
 
 def grouped(lines: Iterable[str]) -> dict[str, list[str]]:
-    """Lines by their first word."""
+    """Groups lines by their first word."""
     result: dict[str, list[str]] = {}
     for line in lines:
         key, _, value = line.partition(" ")
@@ -82,8 +81,8 @@ def grouped(lines: Iterable[str]) -> dict[str, list[str]]:
 
 
 class WaysFact(Fact[Ways]):
-    """The `Ways` into the machine. What the kernel filters is compared with our file by loading
-    that in a network of its own, so that nft itself says how it reads it."""
+    """Loads our firewall file in a separate network namespace, so that nft itself normalizes it for
+    the comparison."""
 
     parse = staticmethod(parse_ways)
 
@@ -106,8 +105,8 @@ class WaysFact(Fact[Ways]):
 
 @dataclass(frozen=True)
 class Rule:
-    """A line of our firewall, after the chain or set that it stands in: how often it is in the
-    kernel and in our file. Of a chain's own type and policy, what they are there."""
+    """A line of our firewall, prefixed with its chain or set. `live` and `declared` count it in the
+    kernel and in our file; for a chain's type and policy, they are that line itself."""
 
     text: str
     live: str
@@ -115,7 +114,7 @@ class Rule:
 
 
 def parse_rules(lines: Iterable[str]) -> list[Rule]:
-    """Reads the two listings of `FirewallFact.command`, each after a line with its name."""
+    """Reads two listings, each after a line with its name."""
     found: dict[str, dict[str, str]] = {"live": {}, "declared": {}}
     listing, block = found["live"], ""
     for line in map(str.strip, lines):
@@ -133,7 +132,7 @@ def parse_rules(lines: Iterable[str]) -> list[Rule]:
 
 
 class FirewallFact(Fact[list[Rule]]):
-    """All `Rule`s of our table, as it is in force and as our file has it."""
+    """All `Rule`s of our table, live and declared."""
 
     parse = staticmethod(parse_rules)
 

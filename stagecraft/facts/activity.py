@@ -1,4 +1,4 @@
-"""What an account runs, and what starts as it without anybody logging in."""
+"""What an account runs, and what starts as that account without a login."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from stagecraft.facts.reading import Fact
 
 
 class ActivityFact(Fact[list[str]]):
-    """What the account has going besides the unit, in words: programs, crontab, jobs of at. As long
-    as the unit `limits` runs, there may be more than anybody sees."""
+    """Programs, crontab and at jobs of the account outside the unit, as text. Adds a line while the
+    unit `limits` runs, because more may exist than a list can show."""
 
     def command(self, account: str, unit: str, limits: str) -> str:
         return self.script(account=account, unit=unit, limits=limits)

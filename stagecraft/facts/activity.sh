@@ -1,8 +1,8 @@
-# Prints what $account runs outside of $unit, and what would start as it by itself, a line each; and, as
-# long as $limits runs, that there may be more.
+# Prints a line for everything that $account runs outside of $unit or that starts by itself, and one more
+# while $limits runs, because that list may be incomplete.
 id -u "$account" >/dev/null 2>&1 || exit 0
 ps -U "$account" -o unit:256=,comm= | awk -v unit="$unit" '$1 != unit { print $2 " of " $1 }' | sort -u
-# No list shows what makes a new process of itself all the time.
+# A process that forks all the time can escape every list.
 ! systemctl is-active --quiet "$limits" || echo "what no list shows"
 [ ! -e "/var/spool/cron/crontabs/$account" ] || echo "its crontab"
 [ -z "$(find /var/spool/cron/atjobs -type f -user "$account" 2>/dev/null)" ] || echo "its jobs of at"

@@ -1,4 +1,4 @@
-"""The accounts on a machine, people's and services'."""
+"""The accounts of people and services."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from stagecraft.facts.reading import Fact
 
 FIRST_PERSON = 1000
-"""From here on user ids are people's (UID_MIN in /etc/login.defs)."""
+"""The lowest user id of people (UID_MIN in /etc/login.defs)."""
 
 
 MADE_BY_US = ",,,,made by Stagecraft"
-"""The comment of an account that a run has made: the last of its five fields, which root alone
-writes. The others, a name for instance, are for chfn to change."""
+"""The comment of accounts that a run created. It is the last of the five GECOS fields, which only
+root can write; chfn can change the others."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Accounts:
-    """All accounts by name, and the members and id of one group; None where there is none."""
+    """All accounts by name, and the members and id of one group (None without the group)."""
 
     by_name: dict[str, Account] = field(default_factory=dict)
     members: frozenset[str] | None = None
@@ -63,8 +63,8 @@ def parse_accounts(lines: list[str]) -> Accounts:
 
 
 class AccountsFact(Fact[Accounts]):
-    """The `Accounts`, with the members of `group`. pyinfra's own fact takes 0.2 seconds, and reads
-    the hashes of passwords as well."""
+    """`group` is the one whose members are read. pyinfra's own fact takes 0.2 seconds, and also
+    reads password hashes."""
 
     parse = staticmethod(parse_accounts)
 

@@ -1,4 +1,4 @@
-"""Where apt has packages from."""
+"""The archives that apt uses."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ ONE_LINE = re.compile(r"deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s+(\S+)")
 
 @dataclass(frozen=True)
 class Source:
-    """An archive that the file `path` names. `signed_by` are paths of keys, `trusted` says that no
-    key is asked for; `origin` is what the archive calls itself, empty where nothing was fetched."""
+    """An archive named in the file `path`. `signed_by` are paths of keys; `trusted` means that no
+    signature is required; `origin` is the archive's own name, empty if it was never fetched."""
 
     path: str
     uri: str
@@ -26,21 +26,21 @@ class Source:
 
     @property
     def name(self) -> str:
-        """Without the password that may be in it."""
+        """Leaves out a password in the URI."""
         parts = urlsplit(self.uri)
         return f"{urlunsplit(parts._replace(netloc=parts.netloc.rpartition('@')[2]))} {self.suite}"
 
 
 @dataclass
 class Sources:
-    """`fetched` is false where apt has no list of any archive yet."""
+    """`fetched` is false if apt has no lists yet."""
 
     sources: list[Source] = field(default_factory=list)
     fetched: bool = False
 
 
 def parse_sources(lines: Iterable[str]) -> Sources:
-    """Reads what `AptSourcesFact.command` prints: origins by their files, then files' lines."""
+    """Reads origins by their files, then the lines of source files."""
     origins: dict[str, str] = {}
     files: dict[str, list[str]] = {}
     for line in lines:
@@ -66,7 +66,7 @@ def sources_of(path: str, lines: list[str], origins: dict[str, str]) -> Iterator
 
 
 def list_name(uri: str, suite: str) -> str:
-    """How apt's file for an archive begins (URItoFileName)."""
+    """The beginning of apt's file names for an archive (URItoFileName)."""
     parts = urlsplit(uri)
     place = f"{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
     path = suite.rstrip("/") if suite.endswith("/") else f"dists/{suite}"
@@ -107,7 +107,7 @@ def stanzas(lines: Iterable[str]) -> Iterator[dict[str, str]]:
 
 
 class AptSourcesFact(Fact[Sources]):
-    """The `Sources`. Not by asking apt, which would write its cache anew."""
+    """Does not ask apt, which would rewrite its cache."""
 
     parse = staticmethod(parse_sources)
 

@@ -1,4 +1,4 @@
-"""What bootstrap.py found on the server when it first came: the provider's, not a person's."""
+"""What bootstrap.py found when it first reached the server: the provider's image."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from stagecraft.paths import AS_FOUND
 
 @dataclass(frozen=True)
 class AsFound:
-    """`files` are paths that no Debian package had brought, `packages` those that were not there
-    only because others need them."""
+    """`files` are paths that belong to no Debian package, `packages` those that were not installed
+    only as dependencies."""
 
     files: frozenset[str] = frozenset()
     packages: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:
-        """How it stands in the file."""
+        """The contents of the file."""
         files = (f"file\t{path}\n" for path in sorted(self.files))
         return "".join([*files, *(f"package\t{name}\n" for name in sorted(self.packages))])
 
 
 def parse_as_found(lines: Iterable[str]) -> AsFound | None:
-    """Reads `AsFound.text` after its first line, which says that there is such a file."""
+    """Reads `AsFound.text` after a first line which says that the file exists."""
     said, *records = [line.split("\t") for line in lines] or [[]]
     if not said:
         return None
-    pairs = [record for record in records if len(record) == 2]  # whoever is root can write others
+    pairs = [record for record in records if len(record) == 2]  # root can write others
     return AsFound(
         files=frozenset(name for kind, name in pairs if kind == "file"),
         packages=frozenset(name for kind, name in pairs if kind == "package"),
@@ -38,7 +38,7 @@ def parse_as_found(lines: Iterable[str]) -> AsFound | None:
 
 
 class AsFoundFact(Fact[AsFound | None]):
-    """What was found; None on a server that bootstrap.py has not come to."""
+    """None on a server that bootstrap.py has not reached."""
 
     parse = staticmethod(parse_as_found)
 

@@ -1,4 +1,4 @@
-"""How old the newest backups are."""
+"""The age of the newest backups."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from stagecraft.facts.reading import Fact
 
 
 class BackupsFact(Fact[dict[str, float]]):
-    """When the newest file at or below each path was written, in seconds since the epoch; empty
-    files are no backups. `minutes` says of each path how old the newest may be: of a directory with
-    a newer one not everything is looked at."""
+    """The time of the newest non-empty file at or below each path, in seconds since the epoch.
+    `minutes` is the maximum age by path: once a newer file is found, the search in a directory
+    ends."""
 
     def command(self, minutes: Mapping[str, int]) -> str:
         return "\n".join(newest(path, age) for path, age in minutes.items()) + "\ntrue"
@@ -21,8 +21,8 @@ class BackupsFact(Fact[dict[str, float]]):
 
 
 def newest(path: str, minutes: int) -> str:
-    """The command that prints the moment, a space and the path; nothing without a file. A file is
-    no newer than its last change of any kind: its own time may be set, to next year for one."""
+    """The command that prints the time, a space and the path; nothing if there is no file. Takes
+    the earlier of mtime and ctime, because mtime can be set to the future."""
     quoted = shlex.quote(path)
     find = f"find -L {quoted} -type f -size +0"
     moments = "-printf '%T@ %C@\\n'"
@@ -37,6 +37,5 @@ def newest(path: str, minutes: int) -> str:
 
 
 def parse_backups(lines: list[str]) -> dict[str, float]:
-    """Reads the lines of `BackupsFact.command`."""
     pairs = (line.split(" ", 1) for line in lines)
     return {path: float(moment) for moment, path in pairs}

@@ -1,4 +1,4 @@
-"""How long certificates last, and which ones nginx serves."""
+"""The lifetimes of certificates, and which of them nginx serves."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from stagecraft.facts.reading import Fact
 
 @dataclass(frozen=True)
 class Lifetime:
-    """Of the certificate on disk: `begins` and `ends` in seconds since the epoch, and its
-    fingerprint beside that of the one `served`, empty where nothing answers."""
+    """`begins` and `ends` of the certificate on disk, in seconds since the epoch, and its
+    fingerprint. `served` is the fingerprint that nginx presents, empty if nothing answers."""
 
     begins: float
     ends: float
@@ -20,12 +20,12 @@ class Lifetime:
     served: str = ""
 
     def left(self, now: float) -> float:
-        """The share of it that is left; negative when it has expired."""
+        """The remaining share of the lifetime; negative after expiry."""
         return (self.ends - now) / (self.ends - self.begins)
 
 
 def parse_lifetimes(lines: list[str]) -> dict[str, Lifetime]:
-    """Reads the tab-separated lines of `lifetimes.sh`; what has no certificate is left out."""
+    """Reads tab-separated lines; skips sites without a certificate."""
     found: dict[str, dict[str, str]] = {}
     for line in lines:
         name, key, value = line.split("\t")
@@ -43,13 +43,13 @@ def parse_lifetimes(lines: list[str]) -> dict[str, Lifetime]:
 
 
 def moment(text: str) -> float:
-    """`Nov 21 12:03:53 2026 GMT`, as openssl says it → seconds since the epoch."""
+    """Converts openssl's `Nov 21 12:03:53 2026 GMT` to seconds since the epoch."""
     return datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").replace(tzinfo=UTC).timestamp()
 
 
 class LifetimesFact(Fact[dict[str, Lifetime]]):
-    """The `Lifetime` of each certificate, by the name it is asked for by; `sites` are pairs of its
-    directory and that name."""
+    """The `Lifetime`s by server name; `sites` are pairs of a certificate's directory and that
+    name."""
 
     parse = staticmethod(parse_lifetimes)
 

@@ -1,5 +1,5 @@
-# Prints for each line of $sites, a certificate's directory and a name, when the certificate begins and
-# ends and its fingerprint, and that of the one nginx answers the name with; words apart by tabs.
+# For each line of $sites (a certificate's directory and a server name), prints the begin, end and
+# fingerprint of the certificate, and the fingerprint that nginx presents for the name; tab-separated.
 openssl version >/dev/null || exit
 printf '%s\n' "$sites" | while read -r directory name; do
     openssl x509 -in "$directory/fullchain.pem" -noout -startdate -enddate -fingerprint -sha256 2>/dev/null |

@@ -1,4 +1,4 @@
-"""Which certificate a site has: the self-signed one, certbot's, and the one nginx is given."""
+"""A site's certificates: self-signed, certbot's, and the one that nginx uses."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from stagecraft.facts.reading import Fact
 
 SELF_SIGNED_MARGIN = 30 * 86400
-"""A self-signed certificate is made anew when less than this is left of it; in seconds."""
+"""In seconds. A self-signed certificate with less time left is replaced."""
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate file. `expiring` means within `SELF_SIGNED_MARGIN` where nobody renews it,
-    expired where certbot does; `server` is the ACME directory that certbot renews it from."""
+    """A certificate file. `expiring` means within `SELF_SIGNED_MARGIN` for self-signed ones,
+    expired for certbot's; `server` is the ACME directory from which certbot renews it."""
 
     names: frozenset[str]
     expiring: bool = False
@@ -24,8 +24,8 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Certificates:
-    """The site's certificates; None where there is none. `served` is the target of the link that
-    the vhost names."""
+    """A site's certificates; None for missing ones. `served` is the target of the link in the
+    vhost."""
 
     self_signed: Certificate | None = None
     certbot: Certificate | None = None
@@ -33,7 +33,7 @@ class Certificates:
 
 
 def parse_certificates(lines: list[str]) -> Certificates:
-    """Reads the `key value` lines of `CertificatesFact.command`."""
+    """Reads `key value` lines."""
     values: dict[str, str] = {}
     for line in lines:
         key, _, value = line.strip().partition(" ")
@@ -59,8 +59,8 @@ def parse_certificate(kind: str, values: dict[str, str]) -> Certificate | None:
 class CertificatesFact(Fact[Certificates]):
     """The `Certificates` of one site.
 
-    Arguments: the directory of the self-signed one, certbot's name of the lineage, and the link
-    the vhost names.
+    Arguments: the directory of the self-signed one, certbot's lineage name, and the link in the
+    vhost.
     """
 
     parse = staticmethod(parse_certificates)
@@ -80,7 +80,7 @@ class CertificatesFact(Fact[Certificates]):
 
 
 def examine(kind: str, directory: str, margin: int) -> str:
-    """The command that prints the names and the expiry of `directory`/fullchain.pem."""
+    """The command that prints the names and expiry of `directory`/fullchain.pem."""
     path = shlex.quote(f"{directory}/fullchain.pem")
     names = f"openssl x509 -in {path} -noout -ext subjectAltName | tail -n 1"
     return (

@@ -1,4 +1,4 @@
-"""Whether the clock is right, as systemd-timesyncd sees it."""
+"""The clock's state according to systemd-timesyncd."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from stagecraft.facts.services import parse_timestamp
 
 @dataclass(frozen=True)
 class Clock:
-    """`kept` says that systemd-timesyncd looks after it, `since` a moment in seconds since the
-    epoch; `synchronized` that it has reached a time server since the boot."""
+    """`kept`: systemd-timesyncd runs, `since` that time in seconds since the epoch. `synchronized`:
+    it has reached a time server since boot."""
 
     kept: bool = False
     since: float = 0
@@ -19,7 +19,6 @@ class Clock:
 
 
 def parse_clock(lines: list[str]) -> Clock:
-    """Reads what `ClockFact.command` prints."""
     values = dict(line.split("=", 1) for line in lines if "=" in line)
     return Clock(
         kept=values.get("ActiveState") == "active",
@@ -29,7 +28,7 @@ def parse_clock(lines: list[str]) -> Clock:
 
 
 class ClockFact(Fact[Clock]):
-    """The machine's `Clock`. timedatectl would start a service to tell."""
+    """Avoids timedatectl, which would start a service."""
 
     parse = staticmethod(parse_clock)
 

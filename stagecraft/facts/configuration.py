@@ -1,4 +1,4 @@
-"""Which configuration services would load now, and when it last changed."""
+"""The configuration that services would load now, and its last change."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from stagecraft.facts.reading import Fact
 
 @dataclass(frozen=True)
 class Configuration:
-    """`loads` is what each unit would load, and when it last changed in any way (ctime: a rename
-    keeps mtime), in seconds since the epoch. A directory, with a slash at its end, stands for all
-    of its files: one that is removed changes it. `sums` are those of nginx's files."""
+    """`loads` maps each unit to what it would load, with ctimes in seconds since the epoch (a
+    rename keeps mtime). A directory, with a trailing slash, represents all of its files, so that a
+    removal counts as a change. `sums` are checksums of nginx's files."""
 
     loads: dict[str, dict[str, float]] = field(default_factory=dict)
     sums: dict[str, str] = field(default_factory=dict)
 
 
 def parse_configuration(output: Sequence[str]) -> Configuration:
-    """Reads what `configuration.sh` prints."""
     found = Configuration()
     for kind, value, path in rows(output, 3):
         if kind == "sum":
@@ -31,7 +30,7 @@ def parse_configuration(output: Sequence[str]) -> Configuration:
 
 
 class ConfigurationFact(Fact[Configuration]):
-    """The `Configuration` of nginx, and of the units that load these files and directories."""
+    """For nginx, and for the units that load the given files and directories."""
 
     parse = staticmethod(parse_configuration)
 

@@ -1,7 +1,6 @@
-# Prints what nginx loads: each file with its last change and its sum, and each directory of which it
-# loads all files, with a slash at its end. Then likewise for each line of $loads, a unit and paths, what
-# is at or below those. A NUL ends each word, and base64 wraps all. nginx -T would tell, too, but it also
-# opens logs and looks up names.
+# Prints the files that nginx loads, with ctime and checksum, and the directories from which it loads all
+# files, with a trailing slash; then, for each line of $loads (a unit and paths), what is at or below
+# those paths. NUL-terminated words, as base64. Avoids nginx -T, which opens logs and looks up names.
 included=/etc/nginx/nginx.conf
 known=
 directories=

@@ -1,4 +1,4 @@
-"""What the database server holds: schemas, accounts, privileges, and whether our logins work."""
+"""The database server's schemas, accounts and privileges, and whether our logins work."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from stagecraft.paths import DATABASE_LOGINS
 from stagecraft.seen import Standing
 
 CONNECTIONS_EXHAUSTED = re.compile(r"^ERROR (1203|1226) ")
-"""The account is at its limit of connections, which is looked at after its password."""
+"""The account is at its connection limit, which the server checks after the password."""
 
 
 @dataclass
 class DatabaseAccount(Standing):
-    """A database account on localhost. `privileges` maps what follows ON in a GRANT to the
-    privileges held on it, GRANT OPTION among them."""
+    """A database account on localhost. `privileges` maps the level (what follows ON in a GRANT) to
+    the privileges there, including GRANT OPTION."""
 
     connections: int = 0
     privileges: dict[str, set[str]] = field(default_factory=dict)
@@ -36,9 +36,9 @@ class DatabaseAccount(Standing):
 
 @dataclass
 class DatabaseState:
-    """The server's content; `reachable` is False where it is not installed or does not run.
-    `by_tcp` are the accounts, `user@host`, that the socket does not admit. `collations` are those
-    it has of the ones that were asked for, each after its charset."""
+    """`reachable` is False if the server is not installed or not running. `by_tcp` are the accounts
+    (`user@host`) that cannot use the socket. `collations` are the requested (charset, collation)
+    pairs that the server has."""
 
     reachable: bool = False
     option_files: set[str] = field(default_factory=set)
@@ -49,8 +49,8 @@ class DatabaseState:
 
 
 def columns(row: str) -> list[str]:
-    """The values of a row as the client prints it in batch mode, which spells tabs and line ends:
-    a name can hold some."""
+    """The values of a row from the client's batch mode, which escapes tabs and line ends in
+    names."""
     spelt = {"n": "\n", "t": "\t", "0": "\0"}
     return [
         re.sub(r"\\(.)", lambda match: spelt.get(match[1], match[1]), value)
@@ -64,12 +64,12 @@ def identifier(name: str) -> str:
 
 
 def grant_level(schema: str, table: str = "*") -> str:
-    """What follows ON in a GRANT; `*` stands for all. A schema's name is a pattern there."""
+    """What follows ON in a GRANT, where a schema's name is a pattern; `*` means all tables."""
     return ".".join(name if name == "*" else identifier(name) for name in (schema, table))
 
 
 def parse_database(lines: list[str]) -> DatabaseState:
-    """Reads the tab-separated rows of `Engine.content` and the `login` lines that follow them."""
+    """Reads the tab-separated rows of `Engine.content`, then `login` lines."""
     database = DatabaseState()
     for line in lines:
         kind, *row = columns(line)
@@ -100,15 +100,15 @@ def add_privilege(account: DatabaseAccount, row: list[str]) -> None:
     held = {f"{privilege} ({identifier(column)})" if column else privilege}
     if grantable == "YES":
         held.add("GRANT OPTION")
-    held.discard("USAGE")  # the word for none at all
+    held.discard("USAGE")  # means no privileges
     if held:
         account.privileges.setdefault(grant_level(schema, table), set()).update(held)
 
 
 class DatabaseFact(Fact[DatabaseState]):
-    """The `DatabaseState` that root sees through the socket. `logins` maps an account to the option
-    file with its password; a login is tried from that file, so no secret is in the command.
-    `option_files` are the accounts of all that are there."""
+    """The state that root sees through the socket. `logins` maps each account to the option file
+    with its password; the login test reads that file, so that no secret is in the command.
+    `option_files` lists the accounts of all existing option files."""
 
     parse = staticmethod(parse_database)
 

@@ -1,4 +1,4 @@
-"""How full file systems are."""
+"""How full the file systems are."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from stagecraft.facts.reading import Fact
 
 FIXED = ("devtmpfs", "squashfs", "iso9660", "overlay", "efivarfs", "ramfs", "fuse.lxcfs")
-"""File systems that are always full, or count what another one counts."""
+"""File systems that are always full, or that duplicate another one."""
 
 
 @dataclass(frozen=True)
 class Disk:
-    """A mounted file system: how much of its space and of its inodes is used, in percent. `space`
-    counts what is kept for root as used, as df does."""
+    """A mounted file system with its used space and inodes, in percent. `space` counts blocks
+    reserved for root as used, as df does."""
 
     mount: str
     space: int
@@ -21,7 +21,7 @@ class Disk:
 
 
 def parse_disks(lines: list[str]) -> list[Disk]:
-    """Reads df's columns: both percentages, `-` where there are none, and the mount point."""
+    """Reads df's columns: both percentages (`-` if not applicable) and the mount point."""
     disks = []
     for line in lines[1:]:
         space, inodes, mount = line.split(maxsplit=2)
@@ -35,7 +35,7 @@ def percent(text: str) -> int:
 
 
 class DisksFact(Fact[list[Disk]]):
-    """Every local `Disk`. Those of other machines could keep the check waiting."""
+    """Local file systems only: remote ones could block the check."""
 
     parse = staticmethod(parse_disks)
 

@@ -1,4 +1,4 @@
-"""What stands at given paths: one command for a whole tree."""
+"""The state of given paths, read with one command for a whole tree."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from stagecraft.facts.reading import Fact
 KINDS = {"regular file": "file", "regular empty file": "file", "symbolic link": "link"}
 
 KEY_ENDS = "=: "
-"""What ends the key of a line: in a .env, a password file, an ACL file."""
+"""Separators after a line's key: in a .env, a password file, an ACL file."""
 
 KEY_CHARACTERS = "A-Za-z0-9_.-"
 LONGEST_KEY = 64
 
 LONGEST = 65536
-"""Bytes of a file that people are shown: ours have less."""
+"""Bytes. Longer files are not shown in diffs; ours are shorter."""
 
 PATIENCE = "15"
-"""Seconds for what takes one at most; the fast connection's shell waits longer."""
+"""The time limit, in seconds, of commands that take one at most; the fast shell's limit is
+higher."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One path as it is. `mode` is octal text (`640`); `acl` are access and default entries
-    beyond the mode, as `setfacl` takes them; `sha256` is that of a file's text, of a link's
-    target's. `attributes` are those of chattr's letters that keep root from changing it."""
+    """The state of a path. `mode` is octal text (`640`); `acl` lists access and default entries
+    beyond the mode, in setfacl's format; `sha256` is of a file's contents or of a link's target;
+    `attributes` are the chattr letters that stop even root from changing it."""
 
     kind: str
     mode: str
@@ -40,8 +41,8 @@ class Entry:
 
 
 def parse_tree(lines: list[str]) -> dict[str, Entry]:
-    """Reads what `TreeFact` prints: sections of stat, link targets, sums, attributes and ACLs.
-    Skips any other line: a site can trace what a run asks as its user, and exchange its words."""
+    """Reads sections of stat, link targets, checksums, attributes and ACLs. Skips any other line: a
+    site can trace the processes that run as its user, and change their output."""
     section, acl_path = "", ""
     entries: dict[str, dict[str, str]] = {}
     acls: dict[str, set[str]] = {}
@@ -75,17 +76,16 @@ def parse_tree(lines: list[str]) -> dict[str, Entry]:
 
 
 def is_extended(acl_line: str) -> bool:
-    """Whether a line of `getfacl` names a user or group; the others repeat or mask the mode."""
+    """Whether a `getfacl` line names a user or group; the others repeat or mask the mode."""
     entry = acl_line.removeprefix("default:")
     return entry.startswith(("user:", "group:")) and "::" not in entry
 
 
 def becoming(user: str) -> list[str]:
-    """The words before a command that root runs as this user.
+    """The prefix of a command that root runs as this user.
 
-    A process can look into another one of its user, and through it at what its own sandbox hides,
-    unless that one has a capability which it lacks. A site's PHP has none, so this has one that is
-    harmless.
+    A process can ptrace others of the same user, and so bypass its own sandbox, unless they have a
+    capability that it lacks. A site's PHP has none, so this command gets a harmless one.
     """
     if user == "root":
         return []
@@ -94,14 +94,14 @@ def becoming(user: str) -> list[str]:
 
 
 def becoming_for_a_while(user: str) -> list[str]:
-    """The same before a command that a run waits for: a site can stop what runs as its user."""
+    """As `becoming`, with a time limit: a site can stop processes that run as its user."""
     words = becoming(user)
     return ["timeout", "--signal=KILL", PATIENCE, *words] if words else []
 
 
 def read_as(user: str, command: str) -> str:
-    """The command as that user reads, who may not exist yet: root would follow the links, and
-    wait at the pipes, that a site can put among its own files."""
+    """The command as run by that user, who may not exist yet. Root would follow links and wait at
+    pipes that a site creates among its own files."""
     if user == "root":
         return command
     words = shlex.join([*becoming_for_a_while(user), "sh", "-c", command])
@@ -109,11 +109,11 @@ def read_as(user: str, command: str) -> str:
 
 
 def each_text(paths: list[str], told: str) -> str:
-    """The command that says what is `told` of each $path that is a file; `text` prints it.
+    """The command that prints `told` for each $path that is a file; `text` prints its contents.
 
-    No link is followed: whoever may make one, of the file or above it, could name a secret. The
-    directory is entered, and asked where it is; what may be exchanged afterwards is a last link or
-    a pipe, which dd does not follow and does not wait for.
+    Follows no links, which could lead to a secret: it enters the directory, then compares where it
+    is. Only the last component can be replaced after that; dd follows no link and waits for no
+    pipe.
     """
     quoted = " ".join(shlex.quote(path) for path in paths)
     return (
@@ -127,7 +127,7 @@ def each_text(paths: list[str], told: str) -> str:
 
 
 class TreeFact(Fact[dict[str, Entry]]):
-    """The entries at the given paths; a path where nothing stands is not in the result."""
+    """The entries at the given paths; nonexistent paths are left out."""
 
     def command(self, paths: list[str], user: str = "root") -> str:
         quoted = " ".join(shlex.quote(path) for path in paths)
@@ -150,7 +150,7 @@ class TreeFact(Fact[dict[str, Entry]]):
 
 
 def decoded(base64: str) -> str:
-    """Its text, or nothing where that is no base64: see `parse_tree`."""
+    """The decoded text; empty for invalid base64 (see `parse_tree`)."""
     try:
         return b64decode(base64).decode(errors="surrogateescape")
     except ValueError:
@@ -158,8 +158,8 @@ def decoded(base64: str) -> str:
 
 
 class ContentsFact(Fact[dict[str, str]]):
-    """The text of the given files, for `--diff`; never asked for a file that holds a secret. What
-    is no file, is longer than LONGEST, or would be reached through a link is not in the result."""
+    """The contents of the given files, for `--diff`; never requested for secrets. Leaves out what
+    is not a file, is longer than LONGEST, or is reached through a link."""
 
     def command(self, paths: list[str], user: str = "root") -> str:
         return read_as(user, each_text(paths, 'echo "$path $(text | base64 --wrap=0)"'))
@@ -170,9 +170,9 @@ class ContentsFact(Fact[dict[str, str]]):
 
 
 class FingerprintsFact(Fact[dict[str, dict[str, str]]]):
-    """Of files with a secret on each line, by path: the sum of each line by its key, so that a
-    difference has a name and its values stay where they are. They are read like `ContentsFact`.
-    The key of a line without one, as in a PEM file, is empty: it may be a secret itself."""
+    """For files with a secret on each line: the checksum of each line by its key, so that a diff
+    can name keys while values stay on the server. Reads files as `ContentsFact` does. For lines
+    without a key, as in PEM files, the key is empty, because the line may be a secret itself."""
 
     def command(self, paths: list[str], user: str = "root") -> str:
         return read_as(

@@ -1,4 +1,4 @@
-"""Who holds what in the database server: every account from anywhere, every role, every schema."""
+"""All accounts, roles and privileges in the database server."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from stagecraft.facts.reading import Fact
 
 @dataclass
 class Holder:
-    """An account, from `host` alone (`%`: from anywhere), or a role. `privileges` are
-    `SELECT on shop.*`; `roles` are those it was given. `loaded` is an account that the server lets
-    in and that is in its table no more."""
+    """A role, or an account with its `host` (`%`: any). `privileges` look like `SELECT on shop.*`;
+    `roles` are granted ones. `loaded` means that the server still accepts an account which is no
+    longer in its table."""
 
     user: str
     host: str
@@ -33,14 +33,13 @@ class Holder:
 
     @property
     def grants(self) -> list[str]:
-        """What it may, in words."""
         return sorted(self.privileges | {f"role {role}" for role in self.roles})
 
 
 @dataclass
 class Grants:
-    """`reachable` is False where the server does not run, or not for root. `public` is what
-    everybody holds (PUBLIC)."""
+    """`reachable` is False if the server does not run or refuses root. `public` is what PUBLIC
+    holds."""
 
     installed: bool = False
     reachable: bool = False
@@ -81,7 +80,7 @@ def hold(found: Grants, row: list[str]) -> None:
     if holder is None and (schema, table) == ("*", "*") and "@" in grantee:
         user, _, host = grantee.rpartition("@")
         holder = found.holders[grantee] = Holder(user.strip("'"), host.strip("'"), loaded=True)
-    if privilege == "USAGE":  # the word for none at all
+    if privilege == "USAGE":  # means no privileges
         return
     said = f"{privilege} on {schema}.{table}" + (f" ({column})" if column else "")
     if grantee.strip("'").partition("'")[0] == "PUBLIC":
@@ -91,7 +90,7 @@ def hold(found: Grants, row: list[str]) -> None:
 
 
 class GrantsFact(Fact[Grants]):
-    """The `Grants` as root sees them through the socket."""
+    """What root sees through the socket."""
 
     parse = staticmethod(parse_grants)
 

@@ -10,14 +10,15 @@ from stagecraft.facts.reading import Fact
 
 @dataclass(frozen=True)
 class HostKeys:
-    """Those of the given key files that are there, and whether groups have too few bits."""
+    """The existing ones of the given key files, and whether moduli contains groups with too few
+    bits."""
 
     keys: frozenset[str] = frozenset()
     weak_moduli: bool = False
 
 
 class HostKeysFact(Fact[HostKeys]):
-    """The `HostKeys`; `bits` is what moduli(5) says of a group that is big enough."""
+    """`bits` is the smallest size that is large enough, as moduli(5) counts it."""
 
     def command(self, keys: list[str], bits: int) -> str:
         quoted = " ".join(map(shlex.quote, keys))

@@ -1,4 +1,4 @@
-"""What an installation of Debian packages would do."""
+"""What installing Debian packages would change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stagecraft.facts.reading import Fact
 
 @dataclass(frozen=True)
 class Change:
-    """A package that comes, or one that gets another version; `old` is empty for one that comes."""
+    """A package to be installed or upgraded; `old` is empty for a new one."""
 
     package: str
     old: str
@@ -22,9 +22,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Installation:
-    """`installed` are those of the packages that dpkg has completely installed. For the others, as
-    far as apt knows: the `changes`, dependencies among them, or the `problems` that there are, in
-    apt's words. `fresh` says that its lists are of the last 24 hours."""
+    """`installed` are the completely installed ones of the given packages. For the others, as apt's
+    lists have it: `changes` (with dependencies), or `problems` in apt's words. `fresh` means that
+    the lists are at most 24 hours old."""
 
     installed: frozenset[str] = frozenset()
     changes: tuple[Change, ...] = ()
@@ -37,7 +37,6 @@ class Installation:
 
 
 def parse_installation(lines: Iterable[str]) -> Installation:
-    """Reads the tab-separated lines of `installation.sh`."""
     found: dict[str, list[list[str]]] = {}
     for line in lines:
         kind, *words = line.split("\t")
@@ -51,7 +50,7 @@ def parse_installation(lines: Iterable[str]) -> Installation:
 
 
 class InstallationFact(Fact[Installation]):
-    """The `Installation` of the given packages. Asks apt only where some are missing."""
+    """Runs apt only if packages are missing."""
 
     parse = staticmethod(parse_installation)
 

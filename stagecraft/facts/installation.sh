@@ -1,5 +1,5 @@
-# Prints which of $names are installed, and what apt would do for the others; words apart by tabs.
-# With no cache of its own: apt would write one.
+# Prints which of $names are installed, and what apt would do for the others; tab-separated. Keeps apt
+# from writing its cache.
 installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' $names 2>/dev/null | sed -n 's/^installed //p')
 for name in $installed; do printf 'installed\t%s\n' "$name"; done
 missing=$(printf '%s\n' $names | grep -vxF -e "${installed:-none}") || exit 0

@@ -1,4 +1,4 @@
-"""Jails of fail2ban that run otherwise than its files say."""
+"""fail2ban jails whose running settings differ from its files."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from stagecraft.facts.reading import Fact
 READ_JAILS = (Path(__file__).parent / "on_server/jails.py").read_text()
 
 WHOLE = "jail"
-"""What stands in place of a setting where only the files or only the server has the jail."""
+"""Shown as the value when only the files or only the server have the jail."""
 
 
 @dataclass(frozen=True, order=True)
 class JailSetting:
-    """A setting of a jail: `declared` by the files, and `running` in the server."""
-
     jail: str
     name: str
     declared: str
@@ -27,12 +25,11 @@ class JailSetting:
 
 
 def parse_jails(output: Sequence[str]) -> list[JailSetting]:
-    """Reads what `on_server/jails.py` prints."""
     return sorted(JailSetting(*row) for row in rows(output, 4))
 
 
 class JailsFact(Fact[list[JailSetting]]):
-    """The `JailSetting`s that differ; fails where fail2ban does not answer."""
+    """Fails if fail2ban does not answer."""
 
     parse = staticmethod(parse_jails)
 

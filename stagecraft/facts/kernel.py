@@ -1,4 +1,4 @@
-"""The running kernel: its version, its settings, what is on disk of both, and what is mounted."""
+"""The running kernel, its settings, what is on disk of both, and the mounts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from stagecraft.facts.reading import Fact
 
 @dataclass(frozen=True)
 class KernelSetting:
-    """`value` is the live one of `key`, and `declared` the last that the files of sysctl.d give,
-    in the file `path`."""
+    """`value` is the live one of `key`; `declared` is the last one in sysctl.d, from the file
+    `path`."""
 
     key: str
     value: str
@@ -22,8 +22,8 @@ class KernelSetting:
 
 @dataclass(frozen=True)
 class Mount:
-    """What is mounted at `target`: its file system's type and source, and `root`, the path in that
-    file system which shows there. `declared` says that /etc/fstab names it, as a whole."""
+    """A mount at `target`: the file system's type and source, and `root`, the path inside it that
+    is mounted. `declared` means that /etc/fstab mounts the whole file system there."""
 
     target: str
     root: str = "/"
@@ -34,8 +34,8 @@ class Mount:
 
 @dataclass(frozen=True)
 class Kernel:
-    """`images` are the installed kernels' versions and when each was installed, in seconds since
-    the epoch; none in a container. `mounts` has a target once for each that lies over another."""
+    """`images` maps the versions of installed kernels to their installation, in seconds since the
+    epoch; empty in a container. `mounts` repeats a target for every mount stacked on it."""
 
     running: str = ""
     images: dict[str, float] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Kernel:
 
 
 def parse_kernel(lines: Iterable[str]) -> Kernel:
-    """Reads what `KernelFact.command` prints: a kind, then its value."""
+    """Reads lines of a kind and its value."""
     running, path = "", ""
     images: dict[str, float] = {}
     declared: dict[str, tuple[str, str]] = {}
@@ -77,13 +77,14 @@ def parse_kernel(lines: Iterable[str]) -> Kernel:
 
 
 def mount(words: list[str], declared: set[str]) -> Mount:
-    """Reads a line of mountinfo, proc_pid_mountinfo(5)."""
+    """Reads a line of mountinfo, see proc_pid_mountinfo(5)."""
     kind, source = words[words.index("-") + 1 :][:2]
     return Mount(words[4], words[3], kind, source, words[4] in declared)
 
 
 def whole(words: list[str]) -> list[str]:
-    """Where a line of fstab(5) mounts a file system as it is, no directory or file of another."""
+    """The target of a fstab(5) line that mounts a whole file system, not one directory or file of
+    it."""
     if len(words) < 4 or words[0].startswith("#") or "bind" in words[3]:
         return []
     return [unescaped(words[1])]
@@ -95,7 +96,7 @@ def unescaped(word: str) -> str:
 
 
 def assignment(line: str) -> tuple[str, str] | None:
-    """Key and value of a line of sysctl.d(5); None for a comment, a pattern, and what may fail."""
+    """The key and value of a sysctl.d(5) line; None for a comment, a pattern, and what may fail."""
     key, equals, value = line.partition("=")
     key = key.strip().replace("/", ".")
     if not equals or key.startswith(("#", ";", "-")) or "*" in key:
@@ -104,8 +105,7 @@ def assignment(line: str) -> tuple[str, str] | None:
 
 
 class KernelFact(Fact[Kernel]):
-    """The `Kernel`. What a container shares with its machine cannot be set from within: such a
-    setting is left out."""
+    """Leaves out settings that a container shares with its host and cannot set."""
 
     parse = staticmethod(parse_kernel)
 
@@ -120,6 +120,6 @@ class KernelFact(Fact[Kernel]):
             ' set --; for path in $(echo "$declared"'
             " | sed -nE 's/^ *([a-z][^= *]*) *=.*/\\1/p' | tr . / | sort -u);"
             ' do [ ! -w "/proc/sys/$path" ] || set -- "$@" "$path"; done;'
-            # Not the shell's read, byte by byte: the kernel gives a value only whole.
+            # Not the shell's read, which reads byte by byte: the kernel only returns a value whole.
             ' [ $# = 0 ] || (cd /proc/sys && grep -H "" -- "$@" | sed "s/^/live /"); true'
         )

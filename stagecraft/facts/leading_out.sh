@@ -1,10 +1,10 @@
-# Calls $1 with each release below the working directory; a link to a directory is none.
+# Calls $1 with each release below the working directory; skips links to directories.
 each_release() {
     for release in ./* ./.[!.]* ./..?*; do
         [ -L "$release" ] || [ ! -d "$release" ] || "$1" "$release"
     done
 }
-# Prints the links that nginx would follow out of the releases, or of one of them, a NUL after each.
+# Prints the links by which nginx would leave the releases or one of them, a NUL after each.
 leading_out() {
     for link in ../current ./* ./.[!.]* ./..?*; do
         [ ! -L "$link" ] || printf '%s\0' "$link"
@@ -12,12 +12,12 @@ leading_out() {
     each_release leading_out_of
 }
 leading_out_of() { find "$1/public" -type l -print0 2>/dev/null | out_of "$1"; }
-# Passes on those of the links that leave the directory $1 on any step of their way: what they lead to
-# by way of the site's storage, the site exchanges later.
+# Passes on the links that leave the directory $1 at any step: the site can later replace whatever
+# they reach by way of its storage.
 #
-# Locations of their own serve what is at public/storage and at the directories of public/ in $shared,
-# whose names stand between spaces; they look at no link there. By another path, nginx would follow the
-# links at these places, so that nothing may lead to what is above them.
+# nginx serves public/storage, and the directories of public/ in $shared (a space on either side of
+# each name), by locations of their own that do not check links. By other paths nginx follows the
+# links at these places, so nothing may lead to their parents.
 out_of() {
     xargs -0 -r sh -c '
         directory=$1 places="storage public/storage"

@@ -1,4 +1,4 @@
-"""Who waits for connections and packets, on every port."""
+"""Sockets that wait for connections or packets, on every port."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from stagecraft.facts.reading import Fact
 
 @dataclass(frozen=True)
 class Socket:
-    """`protocol` is tcp or udp; `process` and the system's `unit` it is of are empty where the
-    kernel does not tell, or listens itself (WireGuard)."""
+    """`protocol` is tcp or udp. `process` and the system `unit` are empty if the kernel does not
+    tell, or listens itself (WireGuard)."""
 
     protocol: str
     address: str
@@ -25,17 +25,14 @@ class Socket:
 
     @property
     def local(self) -> bool:
-        """Whether only this machine reaches it."""
+        """Whether it is reachable from this machine only."""
         host = self.address.rpartition(":")[0].strip("[]").removeprefix("::ffff:")
         return host.startswith("127.") or host == "::1"
 
 
 def parse_listeners(output: Sequence[str]) -> list[Socket]:
-    """Reads what `listeners.sh` prints."""
     return [Socket(*row) for row in rows(output, 4) if row[1].rpartition(":")[2].isdigit()]
 
 
 class ListenersFact(Fact[list[Socket]]):
-    """All `Socket`s that are bound and wait."""
-
     parse = staticmethod(parse_listeners)

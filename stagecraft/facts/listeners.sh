@@ -1,6 +1,6 @@
-# Prints each socket that waits for others: protocol, address with port, process and systemd unit, a
-# NUL after each, as base64. What follows the last pid is ss's own; what precedes it is a name that
-# the process chose, and a user's own systemd names units as it likes: only the system's count.
+# Prints each waiting socket: protocol, address with port, process and systemd unit; NUL-terminated, as
+# base64. Parses ss from the last pid, because processes choose their names. Accepts only the system's
+# units, because a user's systemd can give units any name.
 sockets=$(ss -Hltunp) || exit
 printf '%s\n' "$sockets" | sed -nE 's/^(\S+) +\S+ +\S+ +\S+ +(\S+) +\S+ +users:.*,pid=([0-9]+),fd=[0-9]+\)\)\s*$/\1 \2 \3/p; t; s/^(\S+) +\S+ +\S+ +\S+ +(\S+) .*/\1 \2/p' |
     awk '

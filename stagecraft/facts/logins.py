@@ -1,4 +1,4 @@
-"""Who may log in or act as root by an account: all accounts, groups, keys and passwords' states."""
+"""Who can log in or become root: accounts, groups, keys and the states of passwords."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PASSWORDS = (
     r"""awk -F: '$2 == "" {print "password\tempty\t" $1} $2 ~ /^[$_]|^.{13}$/"""
     r""" {print "password\tset\t" $1}' /etc/shadow"""
 )
-"""Which accounts have one, and nothing of it."""
+"""Prints which accounts have a password, and nothing about it."""
 
 KEYS = (
     "getent passwd | while IFS=: read -r account _ _ _ _ home _; do"
@@ -31,7 +31,7 @@ KEYS = (
 
 @dataclass(frozen=True)
 class Key:
-    """A public key that an account's own file names. `comment` is what a person calls it."""
+    """A public key in an account's own file, with its comment."""
 
     account: str
     fingerprint: str
@@ -41,8 +41,8 @@ class Key:
 
 @dataclass
 class Logins:
-    """`members` are those of a group that are named in it, `passwords` says `set` or `empty` of
-    the accounts that have one."""
+    """`members` are those listed in a group; `passwords` says `set` or `empty` for accounts with
+    one."""
 
     accounts: dict[str, Account] = field(default_factory=dict)
     members: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Logins:
 
 
 def parse_logins(lines: Iterable[str]) -> Logins:
-    """Reads the tab-separated lines that `LoginsFact.command` prints."""
+    """Reads tab-separated lines."""
     found = Logins()
     for line in lines:
         kind, _, rest = line.partition("\t")
@@ -72,7 +72,7 @@ def parse_logins(lines: Iterable[str]) -> Logins:
 
 
 def public_key(account: str, line: str) -> Key | None:
-    """None for a line without one: a site can make its file a link to anything."""
+    """None for a line without a key: a site can make its file a link to anything."""
     match = PUBLIC_KEY.search(line)
     if match is None:
         return None
@@ -86,8 +86,6 @@ def public_key(account: str, line: str) -> Key | None:
 
 
 class LoginsFact(Fact[Logins]):
-    """The `Logins`."""
-
     parse = staticmethod(parse_logins)
 
     def command(self) -> str:

@@ -1,4 +1,4 @@
-"""What the machine is: its Debian, architecture, memory, and the versions templates depend on."""
+"""The machine's Debian, architecture, memory, and the versions that templates depend on."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ DISTRIBUTION_VERSIONS: dict[str, dict[str, str]] = {
     "12": {"codename": "bookworm", "php": "8.2", "nginx": "1.22", "openssl": "3.0"},
     "13": {"codename": "trixie", "php": "8.4", "nginx": "1.26", "openssl": "3.5"},
 }
-"""What each Debian ships, by its VERSION_ID; `apt-cache policy` on both, 2026-11."""
+"""The versions in each Debian, by VERSION_ID; from `apt-cache policy` on both, 2026-11."""
 
 MEMORY_STEP_MB = 256
-"""Memory is rounded down to this: what a kernel update reserves must not change a pool's size."""
+"""Memory is rounded down to this, so that a kernel update that reserves more does not resize
+pools."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A Debian server. `memory_mb` is rounded down to `MEMORY_STEP_MB`; `resolvers` are the
-    addresses of its name servers, sorted."""
+    """A Debian server. `memory_mb` is rounded down to `MEMORY_STEP_MB`; `resolvers` are the sorted
+    addresses of its name servers."""
 
     uid: int
     distribution: str
@@ -39,12 +40,12 @@ class Machine:
 
     @property
     def php(self) -> str:
-        """The PHP version this Debian ships, such as `8.4`."""
+        """This Debian's PHP version, such as `8.4`."""
         return DISTRIBUTION_VERSIONS[self.version]["php"]
 
     @property
     def codename(self) -> str:
-        """The name of this Debian's suite, such as `trixie`."""
+        """This Debian's suite, such as `trixie`."""
         return DISTRIBUTION_VERSIONS[self.version]["codename"]
 
     @property
@@ -52,18 +53,16 @@ class Machine:
         return self.distribution == "debian" and self.version in DISTRIBUTION_VERSIONS
 
     def megabytes(self, percent: int) -> int:
-        """That share of the machine's memory."""
         return self.memory_mb * percent // 100
 
 
 def version_tuple(text: str) -> tuple[int, ...]:
-    """`1.26.3-3+deb13u1` → (1, 26, 3)."""
     match = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", text)
     return tuple(int(part) for part in match[1].split(".")) if match else ()
 
 
 def parse_machine(lines: list[str]) -> Machine:
-    """Reads the `KEY=value` lines that `MachineFact.command` prints."""
+    """Reads `KEY=value` lines."""
     values = dict(line.split("=", 1) for line in lines if "=" in line)
     version = values.get("VERSION_ID", "").strip('"')
     shipped = DISTRIBUTION_VERSIONS.get(version, {})
@@ -82,7 +81,7 @@ def parse_machine(lines: list[str]) -> Machine:
 
 
 def resolvers(lines: list[str]) -> Iterator[str]:
-    """Their addresses, without a zone. Lines that name no address are skipped."""
+    """Their addresses, without a zone. Skips lines without an address."""
     for line in lines:
         key, _, address = line.partition("=")
         if key == "resolver":
@@ -91,7 +90,7 @@ def resolvers(lines: list[str]) -> Iterator[str]:
 
 
 class MachineFact(Fact[Machine | None]):
-    """The `Machine`; versions of packages not installed yet are those this Debian ships."""
+    """For packages that are not installed yet, it has the versions in this Debian."""
 
     def command(self) -> str:
         return (

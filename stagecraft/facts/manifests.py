@@ -1,4 +1,4 @@
-"""What runs have recorded on the server: the manifest of each environment."""
+"""The manifest of each environment on the server."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from stagecraft.paths import MANIFESTS
 
 
 class ManifestsFact(Fact[dict[str, Records]]):
-    """The records of each environment that has been applied on this server. Neither a name nor a
-    line, cut off or forged, can pass for the beginning of another environment's."""
+    """The records of each environment applied here. No name and no truncated or forged line can
+    pass for the beginning of another environment's records."""
 
     parse = staticmethod(parse_manifests)
 

@@ -1,4 +1,4 @@
-"""What others have on the server: ports, database servers, vhosts, users, files."""
+"""What others run and keep on the server: ports, database servers, vhosts, users, files."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ OPENS_SOCKETS = (
 
 @dataclass
 class Listener:
-    """Something that accepts connections at `address`, a host with a port or a socket's path:
-    `process` with its pid, of a systemd unit. All three are empty where the kernel does not tell.
-    """
+    """A process that accepts connections at `address` (host and port, or a socket's path), with its
+    pid and systemd unit. All three are empty if the kernel does not tell."""
 
     address: str
     process: str = ""
@@ -34,7 +33,7 @@ class Listener:
 
     @property
     def local(self) -> bool:
-        """Whether nobody reaches it from outside."""
+        """Whether it is unreachable from outside."""
         return self.address.startswith("/") or self.host in LOCALHOST
 
     @property
@@ -44,7 +43,8 @@ class Listener:
 
 @dataclass(frozen=True)
 class Group:
-    """A Unix group; `members` are those whose primary group it is, too, but not its namesake."""
+    """A Unix group; `members` includes users with it as primary group, except the user of the same
+    name."""
 
     gid: int
     members: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Home:
-    """What stands where a site's home shall be; `owner` is user:group."""
+    """What exists at the path of a site's home; `owner` is user:group."""
 
     kind: str
     owner: str
@@ -62,7 +62,7 @@ class Home:
 @dataclass
 class Vhost:
     """A file that nginx loads and that is not ours, with the arguments of its `listen` and
-    `server_name` directives."""
+    `server_name`."""
 
     path: str
     sha256: str = ""
@@ -71,17 +71,17 @@ class Vhost:
 
     @property
     def addresses(self) -> list[str]:
-        """Where it listens, each with its port. A server that says nothing of it has port 80."""
+        """Its addresses with ports. The default of a server without `listen` is port 80."""
         said = self.listens or ["80"]
         return [with_port(address) for address in said if not address.startswith("unix:")]
 
 
 @dataclass
 class Neighbours:
-    """`packages` are those of database servers, `users` the homes of the users with a site's
-    name. `files` says of each given path where a file stands whether it bears our mark.
-    `lineages` are certbot's with a site's name, and their webroot: empty for other plugins.
-    `as_nginx` is what else runs as www-data, each with its unit. `names_hash_bucket` is nginx's
+    """`packages` are database servers' packages; `users` maps users with a site's name to their
+    homes. `files` says for each given path with a file whether it has our mark. `lineages` are
+    certbot's with a site's name, with their webroot (empty for other plugins). `as_nginx` lists
+    other processes of www-data, with their units. `names_hash_bucket` is nginx's
     `server_names_hash_bucket_size`."""
 
     listeners: list[Listener] = field(default_factory=list)
@@ -97,14 +97,14 @@ class Neighbours:
 
 
 def with_port(address: str) -> str:
-    """The address of a `listen` in full: `443` → `*:443`, `[::]` → `[::]:80`."""
+    """Completes the address of a `listen`: `443` → `*:443`, `[::]` → `[::]:80`."""
     if address.isdigit():
         return f"*:{address}"
     return address if ":" in address.rpartition("]")[2] else f"{address}:80"
 
 
 def parse_neighbours(lines: Iterable[str]) -> Neighbours:
-    """Reads the tab-separated lines of `neighbours.sh`."""
+    """Reads tab-separated lines."""
     found = Neighbours()
     sums: dict[str, str] = {}
     for line in lines:
@@ -126,7 +126,6 @@ def parse_neighbours(lines: Iterable[str]) -> Neighbours:
 
 
 def add(found: Neighbours, kind: str, words: list[str]) -> None:
-    """One line that stands for itself."""
     if kind == "listener":
         found.listeners.append(Listener(words[0].removeprefix("/var"), *words[1:]))
     elif kind == "unit":
@@ -150,7 +149,7 @@ def add(found: Neighbours, kind: str, words: list[str]) -> None:
 
 
 class NeighboursFact(Fact[Neighbours]):
-    """The `Neighbours` of sites with these names, homes and files, and of this database engine."""
+    """For sites with these names, homes and files, and for this database engine."""
 
     parse = staticmethod(parse_neighbours)
 

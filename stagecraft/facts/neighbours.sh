@@ -1,17 +1,17 @@
-# Prints what others have on this server, and what stands where a site's own shall stand: a line for
-# each, its words apart by tabs. $names, $homes and $files are the sites', $database_socket,
-# $database_ports and $database_packages its engine's; words without spaces.
+# Prints what others have on this server, and what exists at the names and paths of our sites;
+# tab-separated. $names, $homes and $files belong to the sites, $database_socket, $database_ports and
+# $database_packages to their engine; no word contains a space.
 mark='Managed by Stagecraft'
 tab=$(printf '\t')
 
-# A process can bind a socket by the database's path in a mount namespace of its own: only the file
-# counts that stands there for root. ss says its device as the kernel has it, split as libc would.
+# A process can bind a socket with the database's path in its own mount namespace, so only the inode that
+# root sees there counts. ss prints the kernel's device number, split as libc would.
 database=$(stat -c '%i %Hd %Ld' "$database_socket" 2>/dev/null | while read -r inode major minor; do
     device=$((major << 20 | minor))
     echo "ino:$inode dev:$((device >> 8 & 4095))/$((device & 255 | device >> 12 & ~255))"
 done)
 
-# ss would print the name of a process as it is, with line ends in it: it is asked for the sockets alone.
+# Process names could contain line ends, which ss prints as they are; so it only lists sockets.
 sockets=$({
     ss -Hltne "( sport = :80 or sport = :443$(printf ' or sport = :%s' $database_ports) )" |
         sed -nE 's/^\S+ +\S+ +\S+ +(\S+) .* ino:([0-9]+) .*/\2 \1/p'
@@ -36,8 +36,8 @@ for pid in $(printf '%s\n' "$listeners" | cut -f 4 | sort -u); do
     grep -oE '[^/]+\.(service|scope)$' "/proc/$pid/cgroup" | tail -n 1 | grep . || echo
 done
 
-# What is in nginx's own unit is nginx: a title is anybody's to choose. A unit that ps does not know is
-# `-`; it replaces control characters itself.
+# A process in nginx's unit is nginx; titles prove nothing, because every process chooses its own. ps
+# prints `-` for an unknown unit, and replaces control characters.
 ps -u www-data -o unit:256=,args:80= | sed -nE '/^nginx\.service /d
     s/^(\S+) +php-fpm: pool (\S+)$/as-nginx\tthe PHP-FPM pool \2\t\1/p; t
     s/^(\S+) +(\S+).*/as-nginx\t\2\t\1/p' | sort -u
@@ -79,7 +79,7 @@ for file in /etc/nginx/nginx.conf /etc/nginx/conf.d/*.conf /etc/nginx/sites-enab
     [ ! -f "$file" ] || set -- "$@" "$file"
 done
 [ $# != 0 ] || exit 0
-# A name may have any byte in it, and so may what is written in a file: a row is a line of UTF-8.
+# Names and file contents may have any bytes; the output must be lines of UTF-8.
 {
     sha256sum --zero -- "$@" | tr '\001-\037\177' '?' | tr '\0' '\n' | sed -E 's/^(\S+)  /sum\t\1\t/'
     LC_ALL=C awk -v mark="$mark" '

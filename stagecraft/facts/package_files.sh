@@ -1,6 +1,5 @@
-# Prints each file that is not as its package has brought it: `changed`, `missing` or `directory`, which
-# is in its place, its path and, of what ucf looks after, the file in a package that it is a copy of;
-# words apart by tabs.
+# Prints each file that differs from its package: `changed`, `missing` or `directory` (in its place), its
+# path, and for files managed by ucf the packaged original; tab-separated.
 export LC_ALL=C
 cd / || exit
 odd='*[[:cntrl:]]*' # a name that could pass for other lines, and is no package's
@@ -15,7 +14,7 @@ copied_from() { # what ucf has put at path $1; nothing for other files
     [ -z "$sum" ] || sed -n "s|^$sum  |/|p" var/lib/dpkg/info/*.md5sums | head -n 1
 }
 
-# Configuration: dpkg's conffiles, and what ucf looks after.
+# Configuration: dpkg's conffiles, and files managed by ucf.
 configuration() {
     awk '/^Conffiles:/ { listed = 1; next }
          /^[^ ]/ { listed = 0 }
@@ -23,9 +22,9 @@ configuration() {
     cat /var/lib/ucf/hashfile
 }
 
-# All else, as `dpkg --verify`, which reads every file and takes more than a second for that. Here
-# only those are read whose inode has changed since dpkg wrote down what is in the package (ctime,
-# which nobody sets back without setting the clock). After a copy of the disk that is all of them.
+# Everything else, like `dpkg --verify`, which takes over a second because it reads every file. This only
+# reads files with an inode changed since dpkg recorded the package's contents (ctime, which cannot be
+# set back without setting the clock). After a copy of the disk, that is all files.
 all_else() {
     {
         find var/lib/dpkg/info -name '*.list' ! -name "$odd" -printf 'package\t%C@\t%f\n'

@@ -10,9 +10,8 @@ from stagecraft.facts.reading import Fact
 
 @dataclass(frozen=True)
 class Package:
-    """An installed package. `manual` is one that somebody asked for, not another package;
-    `essential` is one that Debian counts to every system (its priority); `held` gets no
-    upgrades."""
+    """An installed package. `manual`: not installed only as a dependency. `essential`: part of
+    every Debian by its priority. `held`: excluded from upgrades."""
 
     manual: bool = False
     essential: bool = False
@@ -20,7 +19,7 @@ class Package:
 
 
 def parse_packages(lines: Iterable[str]) -> dict[str, Package]:
-    """Reads what `PackagesFact.command` prints: dpkg's lines, then apt's."""
+    """Reads dpkg's lines, then apt's."""
     rows = [line.split("\t") for line in lines]
     automatic = {row[1] for row in rows if row[0] == "automatic"}
     return {
@@ -35,7 +34,7 @@ def parse_packages(lines: Iterable[str]) -> dict[str, Package]:
 
 
 class PackagesFact(Fact[dict[str, Package]]):
-    """Each installed `Package` by its name."""
+    """Every installed `Package` by name."""
 
     parse = staticmethod(parse_packages)
 

@@ -1,4 +1,4 @@
-"""What the kernel does with packets: every table of rules, whoever made it."""
+"""All tables of packet filters in the kernel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from stagecraft.facts.reading import Fact
 
 LEGACY = {"legacy": "iptables-legacy", "legacy6": "ip6tables-legacy"}
-"""Families of the old iptables, and the program of each."""
+"""Families of legacy iptables, and the program of each."""
 
 LIST_LEGACY = r"""
 legacy() { # family $1, its program $2; the kernel tells in the file $3 which tables there are
@@ -27,15 +27,14 @@ legacy legacy6 ip6tables-legacy /proc/net/ip6_tables_names
 """
 
 KEEPING_OUT = {"match", "xt", "counter", "jump", "return", "drop", "reject"}
-"""What fail2ban's rules consist of."""
+"""The elements of fail2ban's rules."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of nft or, of a `LEGACY` family, of the old iptables. `rules` counts those in it, one
-    where nothing is there to count them; `drops` are its chains that let nothing through by
-    themselves; `fail2ban` says that every rule is in a chain of its, or leads there, and
-    does no more than keep somebody out."""
+    """An nft table or, of a `LEGACY` family, one of legacy iptables. `rules` counts its rules, 1 if
+    they cannot be counted; `drops` are the chains with a drop policy; `fail2ban` means that every
+    rule is in or jumps to one of its chains, and can only block."""
 
     family: str
     name: str
@@ -45,12 +44,12 @@ class Table:
 
     @property
     def idle(self) -> bool:
-        """Whether it changes nothing, as what is left of iptables when its rules are gone."""
+        """Whether it has no effect, like the empty tables that iptables leaves."""
         return not self.rules and not self.drops
 
 
 def parse_filters(lines: Iterable[str]) -> list[Table]:
-    """Reads `nft --json list ruleset`, and the names of old tables after it."""
+    """Reads `nft --json list ruleset`, then names of legacy tables."""
     tables: dict[tuple[str, str], Table] = {}
     for line in lines:
         if line.startswith("{"):
@@ -91,18 +90,18 @@ def nft_table(table: dict[str, Any], objects: Iterable[dict[str, Any]]) -> Table
 
 
 def turns_away(rule: dict[str, Any]) -> bool:
-    """Whether all that it can do is to keep somebody out, whatever its chain is called."""
+    """Whether the rule can only block, whatever its chain is called."""
     return all(part.keys() <= KEEPING_OUT for part in rule["expr"])
 
 
 def of_fail2ban(rule: dict[str, Any]) -> bool:
-    """Whether it stands in one of its chains, or jumps to one, as with its iptables actions."""
+    """Whether it is in or jumps to a fail2ban chain, as with its iptables actions."""
     jumps = [part["jump"]["target"] for part in rule["expr"] if "jump" in part]
     return any(chain.startswith("f2b-") for chain in [rule["chain"], *jumps])
 
 
 class FiltersFact(Fact[list[Table]]):
-    """All `Table`s with their rules; sets' elements, which are many, left out."""
+    """Leaves out the elements of sets, which can be many."""
 
     parse = staticmethod(parse_filters)
 

@@ -1,4 +1,4 @@
-"""When services loaded their configuration, and which code they run that is not the installed."""
+"""When services loaded their configuration, and which code they run that is not installed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from stagecraft.facts.reading import Fact
 @dataclass(frozen=True)
 class Processes:
     """`loaded` is when the masters of nginx and PHP-FPM read their configuration, by unit, in
-    seconds since the epoch; systemd knows nothing of a signal that somebody sends them, and their
-    workers are replaced without a reload. `deleted` are the programs and libraries that units run
-    and an upgrade has replaced, `foreign` those that services run and no package has brought.
-    `variables` name such code, as `NAME=value`: services run with them, and neither the unit nor
-    systemd sets them now."""
+    seconds since the epoch; systemd does not see signals from others, and workers are replaced
+    without a reload. `deleted` are programs and libraries in use that an upgrade replaced;
+    `foreign` are those of no package. `variables` (`NAME=value`) name such code in services'
+    environments, but are not set by the unit or systemd now."""
 
     loaded: dict[str, float] = field(default_factory=dict)
     deleted: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -25,7 +24,6 @@ class Processes:
 
 
 def parse_processes(output: Sequence[str]) -> Processes:
-    """Reads what `processes.sh` prints."""
     found: dict[str, dict[str, set[str]]] = {}
     for kind, unit, value in rows(output, 3):
         found.setdefault(kind, {}).setdefault(unit, set()).add(value)
@@ -43,6 +41,4 @@ def frozen(values: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:
 
 
 class ProcessesFact(Fact[Processes]):
-    """The `Processes` of the machine."""
-
     parse = staticmethod(parse_processes)

@@ -1,16 +1,15 @@
-# Prints what runs on other files than those on disk could tell: when nginx and PHP-FPM loaded their
-# configuration, which units run files that are gone, which have loaded code that no package has
-# brought, and which run with variables that name such code and that their units do not set. Kind,
-# unit and value, a NUL after each, as base64.
+# Prints processes that do not match the files on disk: when nginx and PHP-FPM loaded their
+# configuration, and which units run deleted files, run code of no package, or have variables that name
+# such code and that their units do not set. Kind, unit and value, NUL-terminated, as base64.
 tab=$(printf '\t')
 processes=$(ps -eo pid=,unit:256=,args:40= --sort=start_time,pid) || exit
 processes=$(printf '%s\n' "$processes" | sed -E 's/^ +//; s/ +/\t/; s/ +/\t/')
-# A unit is what its oldest process runs: what that starts, an app's or a cron job's, is another's code,
-# and may call itself what it likes.
+# A unit is judged by its oldest process: its children, such as an app's or a cron job's, run other code
+# and choose their own names.
 oldest=$(printf '%s\n' "$processes" | awk -F '\t' '!told[$2]++')
 
-# A master that loads its configuration makes new shared memory: PHP-FPM all of it, nginx the zone
-# stagecraft_loaded. Without a reload nothing makes any, nor changes when it was made (%W).
+# A master that loads its configuration creates new shared memory: PHP-FPM all of it, nginx the zone
+# stagecraft_loaded. Only a reload does that, so its creation time (%W) is that of the last load.
 find_loaded() {
     printf '%s\n' "$oldest" | sed -nE 's/^([0-9]+\t[^\t]+)\t(nginx|php-fpm): master process .*/\1/p' |
         while read -r pid unit; do
@@ -19,13 +18,13 @@ find_loaded() {
         done
 }
 
-# Deleted files count where a package replaces them, in all processes; not what programs make up
-# themselves, in memory or /tmp. A program that a sandbox has mounted by itself (ExecPaths=) is called
-# `/` there. What a sandbox has mounted over a path is another inode than the one on disk.
+# Counts deleted files of packages in all processes; ignores files created in memory or /tmp. A program
+# that a sandbox mounts by itself (ExecPaths=) is called `/` there. A path over which a sandbox has
+# mounted something has another inode than on disk.
 find_code() {
-    # Of what a process has mapped as often or under as long a name as it likes, the first part: this
-    # is held in memory. To read it takes seconds then, so of PHP-FPM it is the master alone that is asked.
-    # PHP's compiled code is in /dev/zero.
+    # Limits the number and length of lines, which are held in memory: a process can map many files with
+    # long names, which takes seconds to read. So only the master of PHP-FPM is read. PHP's compiled code
+    # is in /dev/zero.
     maps=$(
         { printf '%s\n' "$oldest"; printf '%s\n' "$processes" | grep -v "^[0-9]*${tab}php-fpm@"; } |
             sed -nE 's|^([0-9]+)\t.*|/proc/\1/maps|p' | sort -u |
@@ -73,12 +72,13 @@ find_code() {
                 for (n = 1; n < count; n++) print "foreign", units[n], path
             }
         }' | sort -u | awk -F '\t' -v OFS='\t' '
-        # What a site has its processes load is no reason for a report of thousands of lines.
+        # Limits what a site can add to a report by loading many files.
         ++told[$1 OFS $2] <= 20
         told[$1 OFS $2] == 21 { print $1, $2, "more than 20 of them" }'
 }
 
-# Only of programs that do not write their titles over them, as nginx, PHP-FPM, Redis and sshd do.
+# Only programs that do not overwrite their environment with titles, as nginx, PHP-FPM, Redis and sshd
+# do.
 names_code='^(LD_[A-Z_]+|GCONV_PATH|PYTHON(PATH|HOME)|PERL5(LIB|OPT)|RUBY(LIB|OPT)|NODE_(PATH|OPTIONS)|PHPRC|PHP_INI_SCAN_DIR|BASH_ENV|JAVA_TOOL_OPTIONS|OPENSSL_(CONF|MODULES|ENGINES)|PATH)='
 common_path=':PATH=((/usr(/local)?)?/s?bin:?)+$'
 find_variables() {

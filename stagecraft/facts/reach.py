@@ -1,4 +1,4 @@
-"""Whether the kernel limits what a site connects to, as the site's file says."""
+"""Whether the kernel limits a site's connections as its file declares."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ OTHERWISE = "other rules than in its file"
 
 
 class ReachFact(Fact[str]):
-    """`IN_FORCE`, `OTHERWISE`, or nothing where the table is not loaded. The file is loaded in a
-    network of its own, so that nft itself says how it reads it, and which id the user has now."""
+    """`IN_FORCE`, `OTHERWISE`, or empty if the table is not loaded. Loads the file in a separate
+    network namespace, so that nft itself normalizes it with the user's present id."""
 
     def command(self, table: str, rules: str) -> str:
         listed = f"nft --stateless list table inet {shlex.quote(table)}"

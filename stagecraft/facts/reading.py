@@ -1,4 +1,4 @@
-"""Facts, whose commands only read: each may be asked early, or twice."""
+"""Facts whose commands only read, so that they can be prefetched and repeated."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Reading(str):
 
 
 class Fact(FactBase[T]):
-    """What `parse` reads in the output of `command`, or in none where there is no answer.
+    """Parses the output of `command`, which is empty if there is no answer.
 
-    The command is a `Reading`, by default of the script beside the fact's module (`units.sh` of
-    `units.py`). Its arguments must be plain data: they are remembered for the next run.
+    The command is a `Reading`, by default of the script next to the fact's module (`units.sh` for
+    `units.py`). Arguments must be plain data: they are saved for the next run.
     """
 
     parse: Callable[[list[str]], T]
@@ -36,7 +36,7 @@ class Fact(FactBase[T]):
         cls.command = reading(getattr(cls, "command", Fact.script))
 
     def script(self, **given: str) -> str:
-        """The script beside the fact's module, after the values of its variables."""
+        """The script next to the fact's module, after assignments of its variables."""
         path = Path(str(sys.modules[self.__module__].__file__)).with_suffix(".sh")
         values = (f"{name}={shlex.quote(value)}\n" for name, value in given.items())
         return "".join(values) + path.read_text()
@@ -50,7 +50,7 @@ class Fact(FactBase[T]):
 
 
 def reading(command: Callable[..., Any]) -> Callable[..., Reading]:
-    """A fact's method that returns its command as a `Reading`."""
+    """Decorates a fact's method to return its command as a `Reading`."""
     signature = inspect.signature(command)
 
     @functools.wraps(command)
@@ -61,6 +61,6 @@ def reading(command: Callable[..., Any]) -> Callable[..., Reading]:
         text.fact, text.arguments = type(self), bound
         return text
 
-    # pyinfra asks getfullargspec(), which takes a wrapper's own signature unless told otherwise.
+    # pyinfra calls getfullargspec(), which would see the wrapper's signature.
     marked.__signature__ = signature  # type: ignore[attr-defined]
     return marked

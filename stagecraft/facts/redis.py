@@ -1,4 +1,4 @@
-"""How Redis instances run, and what their files say."""
+"""The running settings of Redis instances, and their files."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from stagecraft.services import Redis
 
 @dataclass
 class Instance:
-    """One site's. `settings` are its effective ones and `users` its ACL, the rules of each by name;
-    `declared_…` are those of its files, and `categories` the commands in those that they mention.
-    `answers` says that it lets us look, `refuses` that it does not know us."""
+    """A site's instance. `settings` are the effective ones; `users` has the ACL rules by name;
+    `declared_…` are from its files; `categories` are the commands in the categories that they
+    mention. `answers`: we may read; `refuses`: it does not accept our login."""
 
     answers: bool = False
     refuses: bool = False
@@ -25,7 +25,7 @@ class Instance:
 
 
 def parse_instances(lines: list[str]) -> dict[str, Instance]:
-    """Reads the tab-separated lines of `redis.sh`."""
+    """Reads tab-separated lines."""
     instances: dict[str, Instance] = {}
     for line in lines:
         kind, site, *words = line.split("\t")
@@ -48,7 +48,7 @@ def parse_instances(lines: list[str]) -> dict[str, Instance]:
 
 
 class RedisFact(Fact[dict[str, Instance]]):
-    """The `Instance` of each of these sites that has one and runs."""
+    """The running instances of the given sites."""
 
     parse = staticmethod(parse_instances)
 

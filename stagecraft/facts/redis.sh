@@ -1,5 +1,5 @@
-# Prints how the Redis instance of each site in $sites runs, and its files beside that, whose `paths`
-# are given; words apart by tabs. Password hashes become numbers, the same number for the same hash.
+# Prints the running settings of the Redis instance of each site in $sites, then its files, given as
+# `paths`; tab-separated. Replaces password hashes by numbers, equal hashes by equal numbers.
 ask() {
     printf 'AUTH stagecraft -\n%s\n' "$1" | redis-cli -s "$socket" 2>/dev/null
 }

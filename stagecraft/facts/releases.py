@@ -1,4 +1,4 @@
-"""Releases that the site's user could change, or whose links lead nginx elsewhere."""
+"""Releases that the site's user could change, or with links that lead out."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ LEADING_OUT = Path(__file__).with_name("leading_out.sh").read_text()
 
 
 class ReleasesFact(Fact[list[str]]):
-    """What below `home`'s releases is not as root left it: a release, or the public/ in it, that
-    is not root's, and a link in a public/ that leads out of its release, but for those in the place
-    of the `shared` directories."""
+    """What differs below `home`'s releases from what root left: a release, or its public/, with
+    another owner, and links in public/ that lead out of the release, except those in the place of
+    `shared` directories."""
 
     def command(self, home: str, shared: list[str]) -> str:
         return LEADING_OUT + self.script(home=home, shared=" ".join(shared))

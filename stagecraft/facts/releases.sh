@@ -1,5 +1,5 @@
-# Prints what below $home's releases is not as root left it, a NUL after each path, as base64. A sticky
-# release is one that a killed run was handing over.
+# Prints what differs below $home's releases from what root left, NUL-terminated, as base64. The sticky
+# bit marks a release that a killed run was handing over.
 cd "$home/releases" 2>/dev/null || exit 0
 the_site_s() { find "$1/public" \( ! -user root -o ! -type l -perm /022 \) -prune -print0 2>/dev/null; }
 {

@@ -1,4 +1,4 @@
-"""What systemd says of a unit, and whether its files changed since it last read them."""
+"""A systemd unit's state, and whether its files changed since systemd last read them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ PROPERTIES = (
 
 @dataclass(frozen=True)
 class Unit:
-    """A systemd unit. `outdated` means that systemd has not read our files of the unit since they
-    changed, `restart_due` that the unit has not started since; `newer` is a watched file that
-    changed after it last started or reloaded, or empty. `refreshed` is when systemd last started
-    or reloaded it, in seconds since the epoch. `unneeded` is one that systemd was asked to start
-    and that has no place here, a clock's in a container for instance."""
+    """A systemd unit. `outdated`: our unit files changed since systemd read them. `restart_due`:
+    they changed since the unit started. `newer` is a watched file that changed since the unit last
+    started or reloaded, else empty. `refreshed` is that start or reload, in seconds since the
+    epoch. `unneeded`: its conditions kept it from starting, as those of a clock's unit in a
+    container."""
 
     load: str = "not-found"
     active: str = "inactive"
@@ -37,12 +37,12 @@ class Unit:
 
     @property
     def masked(self) -> bool:
-        """Forbidden to start by whatever."""
         return self.load == "masked"
 
     @property
     def at_rest(self) -> bool:
-        """Whether it neither runs nor starts by itself; a static one only others start."""
+        """Whether it is stopped and does not start by itself; static units are only started by
+        others."""
         return self.active == "inactive" and (self.enabled == "static" or not self.starts_at_boot)
 
     @property
@@ -51,7 +51,8 @@ class Unit:
 
 
 def parse_timestamp(text: str) -> float:
-    """`Sat 2026-11-21 02:59:00.123456 UTC` (systemd's `us+utc`) → seconds since the epoch."""
+    """Converts systemd's `Sat 2026-11-21 02:59:00.123456 UTC` (`us+utc`) to seconds since the
+    epoch."""
     if not text or text == "n/a":
         return 0.0
     moment = datetime.strptime(text, "%a %Y-%m-%d %H:%M:%S.%f UTC")
@@ -59,7 +60,7 @@ def parse_timestamp(text: str) -> float:
 
 
 def parse_unit(lines: list[str]) -> Unit:
-    """Reads what `UnitFact.command` prints: properties, and the newest change of each kind."""
+    """Reads properties, and the newest change of each kind."""
     values = dict(line.split("=", 1) for line in lines if "=" in line and line[0].isupper())
     unit_file = newest_change("unit-file", lines)
     watched = newest_change("watched", lines)
@@ -68,7 +69,7 @@ def parse_unit(lines: list[str]) -> Unit:
         for moment in ("UnitsLoadFinish", "UnitsLoad", "ActiveEnter", "StateChange")
     )
     if values.get("ReloadResult") not in ("success", None):
-        refreshed = 0.0  # systemd counts a failed reload as a change of state
+        refreshed = 0.0  # systemd counts a failed reload as a state change
     return Unit(
         load=values.get("LoadState", "not-found"),
         active=values.get("ActiveState", "inactive"),
@@ -83,7 +84,7 @@ def parse_unit(lines: list[str]) -> Unit:
 
 
 def newest_change(kind: str, lines: list[str]) -> tuple[float, str]:
-    """Epoch seconds and path of the `<kind> <epoch> <path>` line, (0, "") without one."""
+    """Seconds since the epoch and path of the `<kind> <epoch> <path>` line; (0, "") without one."""
     for line in lines:
         if line.startswith(f"{kind} "):
             _, moment, path = line.split(" ", 2)
@@ -92,8 +93,8 @@ def newest_change(kind: str, lines: list[str]) -> tuple[float, str]:
 
 
 class UnitFact(Fact[Unit]):
-    """The state of `unit`, compared with the newest change (ctime: a rename keeps mtime) below
-    our unit files, and below the watched paths.
+    """The state of `unit`, compared with the newest change (ctime, because a rename keeps mtime)
+    below our unit files and below the watched paths.
 
     systemd's own NeedDaemonReload misses a unit's first drop-in directory (tried on 252 and 257).
     """
@@ -115,7 +116,7 @@ class UnitFact(Fact[Unit]):
 
 
 def newest(kind: str, paths: list[str]) -> list[str]:
-    """The command that prints the newest change at or below the paths; none without paths."""
+    """The command that prints the newest change at or below the paths; empty without paths."""
     if not paths:
         return []
     quoted = " ".join(shlex.quote(path) for path in paths)

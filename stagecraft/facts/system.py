@@ -1,4 +1,4 @@
-"""What the kernel and systemd say of the machine as a whole."""
+"""System-wide state of the kernel and systemd."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from stagecraft.facts.reading import Fact
 
 @dataclass(frozen=True)
 class System:
-    """A machine as it runs. `hosts` are the names in /etc/hosts; `swap` says that there is some,
-    `core_limit` is systemd's for services."""
+    """`hosts` are the names in /etc/hosts; `swap` says whether there is any; `core_limit` is
+    systemd's for services."""
 
     hostname: str = ""
     hosts: frozenset[str] = frozenset()
@@ -23,7 +23,7 @@ class System:
 
 
 def parse_system(lines: list[str]) -> System:
-    """Reads what `SystemFact.command` prints: a kind, then its value."""
+    """Reads lines of a kind and its value."""
     found: dict[str, list[str]] = {}
     for line in lines:
         kind, _, value = line.partition(" ")
@@ -39,8 +39,6 @@ def parse_system(lines: list[str]) -> System:
 
 
 class SystemFact(Fact[System]):
-    """The `System`."""
-
     parse = staticmethod(parse_system)
 
     def command(self) -> str:
@@ -55,14 +53,14 @@ class SystemFact(Fact[System]):
 
 
 def parse_sysctl(lines: list[str]) -> dict[str, str]:
-    """`/proc/sys/<key>:<value>` → the value by the key as sysctl writes it."""
+    """Reads lines of `/proc/sys/<key>:<value>`; the keys are as sysctl writes them."""
     pairs = (line.removeprefix("/proc/sys/").split(":", 1) for line in lines)
     return {path.replace("/", "."): " ".join(value.split()) for path, value in pairs}
 
 
 class SysctlFact(Fact[dict[str, str]]):
-    """The given kernel settings as they are. What a container shares with its machine cannot be
-    set from within: it is left out."""
+    """The live values of the given kernel settings. Leaves out those that a container shares with
+    its host and cannot set."""
 
     parse = staticmethod(parse_sysctl)
 
@@ -70,6 +68,6 @@ class SysctlFact(Fact[dict[str, str]]):
         paths = " ".join(shlex.quote(f"/proc/sys/{key.replace('.', '/')}") for key in keys)
         return (
             f'set --; for path in {paths}; do [ ! -w "$path" ] || set -- "$@" "$path"; done;'
-            # Not the shell's read, byte by byte: the kernel gives a value only whole.
+            # Not the shell's read, which reads byte by byte: the kernel only returns a value whole.
             ' [ $# = 0 ] || grep -H "" -- "$@"'
         )

@@ -1,4 +1,4 @@
-"""When things last changed, and who was there: what the journal and apt's history tell."""
+"""When things last changed and who was root, from the journal and apt's history."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ COMMAND = re.compile(
     r"COMMAND=(?P<line>.*)",
     re.DOTALL,
 )
-"""What sudo says of a command that it has run as root. Of one that it refused, the reason comes
-first."""
+"""sudo's message about a command that it ran as root. For a refused one, the reason comes first."""
 
 LOGIN = re.compile(r"Accepted publickey for (?P<user>[^ ]+) from .* (?P<fingerprint>SHA256:[^ ]+)")
 
 
 @dataclass(frozen=True)
 class Sudo:
-    """A command that somebody ran as root. Its line may hold a secret."""
+    """A command that an account ran as root. Its line may contain a secret."""
 
     moment: float
     user: str
@@ -41,7 +40,7 @@ class KeyLogin:
 
 @dataclass(frozen=True)
 class Apt:
-    """A change of packages: by which command, and at whose request where apt knows."""
+    """A change of packages: the command, and the requesting user if apt knows."""
 
     moment: float
     command: str
@@ -51,7 +50,7 @@ class Apt:
 
 @dataclass(frozen=True)
 class Trail:
-    """Moments are seconds since the epoch. `paths` and `units` are when each last changed."""
+    """Times are in seconds since the epoch. `paths` and `units` have the last change of each."""
 
     paths: dict[str, float] = field(default_factory=dict)
     units: dict[str, float] = field(default_factory=dict)
@@ -61,7 +60,7 @@ class Trail:
 
 
 def parse_trail(lines: list[str]) -> Trail:
-    """Reads the tab-separated lines of trail.sh."""
+    """Reads tab-separated lines."""
     rows: dict[str, list[list[str]]] = {}
     for line in lines:
         kind, *row = line.split("\t")
@@ -81,10 +80,10 @@ def parse_trail(lines: list[str]) -> Trail:
 
 
 def witness(entry: dict[str, Any], accounts: Mapping[str, str]) -> Sudo | KeyLogin | None:
-    """What a line of the journal says and its sender can know: sudo only what the account did that
-    has called it."""
+    """The event in a journal entry, if its sender can be trusted with it: sudo's only from the
+    account that called it."""
     message, uid = entry.get("MESSAGE"), entry.get("_UID")
-    if not isinstance(message, str):  # bytes that are no text are none of theirs
+    if not isinstance(message, str):  # sudo and sshd only write text
         return None
     moment = int(entry["__REALTIME_TIMESTAMP"]) / 1e6
     if entry.get("SYSLOG_IDENTIFIER") == "sudo":
@@ -97,7 +96,7 @@ def witness(entry: dict[str, Any], accounts: Mapping[str, str]) -> Sudo | KeyLog
 
 
 class TrailFact(Fact[Trail]):
-    """The `Trail` of these paths and units."""
+    """For the given paths and units."""
 
     parse = staticmethod(parse_trail)
 

@@ -1,5 +1,5 @@
-# When $paths and $units, a line each, last changed, and who has been root. Prints tab-separated
-# lines: a kind, seconds since the epoch, then what it is.
+# Prints when $paths and $units (one per line) last changed, and who was root: tab-separated lines of a
+# kind, seconds since the epoch, and the event.
 export LC_ALL=C
 
 printf '%s\n' "$paths" | tr '\n' '\0' | xargs -0 -r stat --printf 'path\t%.Z\t%n\n' -- 2>/dev/null
@@ -8,10 +8,10 @@ printf '%s\n' "$paths" | tr '\n' '\0' | xargs -0 -r stat --printf 'path\t%.Z\t%n
         --property=Id,StateChangeTimestamp -- 2>/dev/null |
     awk -F = -v OFS='\t' '/^Id=/ { unit = $2 } /^StateChangeTimestamp=@/ { print "unit", substr($2, 2), unit }'
 
-# sudo tells every command and sshd every login: the last thousand of 30 days, without what pyinfra
-# runs, which would be most of it. What a message calls itself is anybody's to choose: syslog() is all
-# that PHP needs for it. The kernel says who has sent it: sshd is root, and sudo is of root's group as
-# soon as it opens the session for a command, which it names just before.
+# The last thousand commands of sudo and logins of sshd within 30 days, without pyinfra's own, which
+# would be most of them. Any process can claim any identifier with syslog(), PHP too, so the sender is
+# taken from the kernel's fields: sshd is root; sudo has root's group once it opens the session, right
+# after it logs the command.
 getent passwd | sed -nE 's/^([^:]+):[^:]*:([0-9]+):.*/account\t\2\t\1/p'
 journalctl --quiet --no-pager --since='-30 days' --output=json \
     --output-fields=MESSAGE,SYSLOG_IDENTIFIER,_PID,_UID,_GID _TRANSPORT=syslog \

@@ -1,4 +1,4 @@
-"""What is odd about systemd's units."""
+"""Anomalies of systemd units."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from stagecraft.facts.services import parse_timestamp
 
 @dataclass(frozen=True)
 class Failure:
-    """A unit that has failed: how, in systemd's word, and when in seconds since the epoch. Its
-    `file` is empty where it has none any more."""
+    """A failed unit: systemd's result, and the time in seconds since the epoch. `file` is empty if
+    the unit file is gone."""
 
     unit: str
     result: str
@@ -21,11 +21,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Units:
-    """`unread` are unit files and drop-ins that changed since systemd last read them all, and
-    `until_boot` those in /run that override a unit, with the moment of the change. `gone` are the
-    files of units that run, which systemd has loaded and which are not there any more; empty where
-    systemd has forgotten, too, which one it was. `environment` are the variables that somebody has
-    systemd give to all that it starts, without their values."""
+    """`unread` are unit files and drop-ins changed since systemd last read them all; `until_boot`
+    are those in /run that override a unit, with the time of the change. `gone` are missing files of
+    running units, empty if systemd no longer knows the path. `environment` are the names of
+    variables that systemd was told to pass to everything it starts."""
 
     failed: tuple[Failure, ...] = ()
     unread: dict[str, float] = field(default_factory=dict)
@@ -35,7 +34,7 @@ class Units:
 
 
 def parse_units(lines: list[str]) -> Units:
-    """Reads the tab-separated lines of `units.sh`."""
+    """Reads tab-separated lines."""
     read = 0.0
     failed: list[dict[str, str]] = []
     changed: dict[str, dict[str, float]] = {"changed": {}, "until-boot": {}}
@@ -46,7 +45,7 @@ def parse_units(lines: list[str]) -> Units:
         if kind == "read":
             read = max(read, parse_timestamp(words[1]))
         elif kind == "failed" and len(words) == 2:
-            # An empty line divides the units.
+            # An empty line separates units.
             failed = failed or [{}]
             failed[-1][words[0]] = words[1]
         elif kind == "failed":
@@ -76,6 +75,4 @@ def parse_units(lines: list[str]) -> Units:
 
 
 class UnitsFact(Fact[Units]):
-    """The `Units` that are odd."""
-
     parse = staticmethod(parse_units)

@@ -1,7 +1,6 @@
-# Prints what is odd about units: which have failed, which run by a file that is gone, what files
-# changed since systemd last read them all, what was put into /run to change them until the next boot,
-# and which variables systemd gives to all that it starts; words apart by tabs. Names that could pass
-# for other words are left out: unpackaged.sh tells of them.
+# Prints anomalies of units: failed ones, running ones without a file, files changed since systemd last
+# read them all, overrides in /run until the next boot, and variables that systemd passes to everything;
+# tab-separated. Leaves out names that could pass for other words; unpackaged.sh reports those.
 tab=$(printf '\t')
 moments=$(systemctl show --timestamp=us+utc --property=UnitsLoadFinishTimestamp,UnitsLoadTimestamp) || exit
 printf '%s\n' "$moments" | sed 's/^/read\t/; s/=/\t/'

@@ -1,4 +1,4 @@
-"""Files that no Debian package has brought, where a file alone changes what the machine does."""
+"""Files of no Debian package, in places where a file alone changes the machine's behaviour."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ TYPES = {"f": "file", "d": "directory", "l": "link"}
 
 @dataclass(frozen=True)
 class UnpackagedFile:
-    """A path that is not a package's. `mode` is octal text, `owner` is user:group; `since` is when
-    it last changed in any way (ctime), in seconds since the epoch."""
+    """A path of no package. `mode` is octal text, `owner` is user:group; `since` is its ctime in
+    seconds since the epoch."""
 
     path: str
     kind: str = "file"
@@ -30,18 +30,18 @@ class UnpackagedFile:
 
     @property
     def printable(self) -> bool:
-        """Whether people can read its name. Only somebody who hides needs one with a line end, with
-        bytes that are no text, or with characters that hide or reverse others."""
+        """Whether its name is readable: without line ends, invalid UTF-8, and characters that hide
+        or reverse others, which only serve to hide a file."""
         return self.path.isprintable()
 
     @property
     def setuid(self) -> bool:
-        """Whether whoever runs it becomes its owner, or of its group."""
+        """Whether its program runs with the rights of its owner or group."""
         return self.kind == "file" and int(self.mode, 8) & 0o6000 != 0
 
 
 def parse_unpackaged(output: Sequence[str]) -> list[UnpackagedFile]:
-    """Reads what `unpackaged.sh` prints, each path once, in the paths' order."""
+    """Reads what `unpackaged.sh` prints, each path once, in order of paths."""
     found: dict[str, UnpackagedFile] = {}
     for letter, mode, owner, changed, path, target in rows(output, 6):
         found[path] = UnpackagedFile(
@@ -51,7 +51,7 @@ def parse_unpackaged(output: Sequence[str]) -> list[UnpackagedFile]:
 
 
 class UnpackagedFilesFact(Fact[list[UnpackagedFile]]):
-    """The `UnpackagedFile`s, those that runs have installed among them."""
+    """Includes the files that runs installed."""
 
     parse = staticmethod(parse_unpackaged)
 

@@ -1,19 +1,18 @@
-# Prints the files that no Debian package has brought, in the places where a file alone changes what
-# the machine does: type, mode, owner, ctime, path and a link's target, a NUL after each, as base64.
-# $apps is where the sites are.
+# Prints the files of no Debian package, in places where a file alone changes the machine's behaviour:
+# type, mode, owner, ctime, path and link target, NUL-terminated, as base64. $apps is the sites' parent.
 as='%y\0%m\0%u:%g\0%C@\0%p\0%l\0'
 {
     {
         cat /var/lib/dpkg/info/*.list
-        # A package's files that somebody has diverted, its links to alternatives, and its
-        # configuration of which ucf keeps the sum; a sum of nothing in a package is not its.
+        # Diverted files of packages, their links to alternatives, and configuration that ucf lists
+        # with the checksum of a packaged file.
         sed -n '2~3p' /var/lib/dpkg/diversions
         sed -s '/^$/,$d; /^\//!d' /var/lib/dpkg/alternatives/*
         cat /var/lib/dpkg/info/*.md5sums /var/lib/ucf/hashfile | awk '
             !/  \// { packaged[$1]; next }
             $1 in packaged { print substr($0, 35) }'
     } | tr '\n' '\0'
-    # The links that a package made when it enabled its units, and those that alternatives are.
+    # Links that packages create when they enable units, and links of alternatives.
     printf '= links\0'
     find /var/lib/systemd/deb-systemd-helper-enabled -type f -printf '/etc/systemd/system/%P\0'
     find /var/lib/systemd/deb-systemd-user-helper-enabled -type f -printf '/etc/systemd/user/%P\0'
@@ -41,7 +40,7 @@ as='%y\0%m\0%u:%g\0%C@\0%p\0%l\0'
     { field[(NR - listed - 1) % 6] = $0 }
     (NR - listed) % 6 || field[4] in owned { next }
     field[4] in links && field[0] == "l" && packaged(field[5]) { next }
-    # A site can make thousands of setuid files: of each owner the first ones tell.
+    # A site can create thousands of setuid files, so only the first ones of each owner are printed.
     length(field[1]) == 4 && ++of_owner[field[2]] > 20 { next }
     {
         for (n = 0; n < 6; n++) printf "%s%c", field[n], 0

@@ -1,4 +1,4 @@
-"""How far security updates have come on a machine."""
+"""The state of security updates."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from stagecraft.facts.reading import Fact
 
 @dataclass(frozen=True)
 class Updates:
-    """`waiting` are the packages with a newer version in Debian's security archive, as far as apt
-    knows. Moments are seconds since the epoch, 0 where it has not happened: when apt last asked
-    for its lists, when the security archive's last changed here, when unattended-upgrades last
-    succeeded, when it was told to, and when a reboot became due, for the packages `reboot_for`."""
+    """`waiting` are packages with a newer version in Debian's security archive, according to apt's
+    lists. The times, in seconds since the epoch or 0 for never: apt last fetched its lists; the
+    security archive's list last changed here; unattended-upgrades last succeeded; it was
+    configured; a reboot became due, for the packages `reboot_for`."""
 
     waiting: frozenset[str] = frozenset()
     lists: float = 0
@@ -24,7 +24,7 @@ class Updates:
 
 
 def parse_updates(lines: list[str]) -> Updates:
-    """Reads the tab-separated lines of `updates.sh`."""
+    """Reads tab-separated lines."""
     found: dict[str, list[str]] = {}
     for line in lines:
         kind, value = line.split("\t")
@@ -45,6 +45,4 @@ def parse_updates(lines: list[str]) -> Updates:
 
 
 class UpdatesFact(Fact[Updates]):
-    """The machine's `Updates`."""
-
     parse = staticmethod(parse_updates)

@@ -1,5 +1,5 @@
-# Prints how far security updates have come; words apart by tabs. apt itself would take a second, and
-# write its cache.
+# Prints the state of security updates; tab-separated. Avoids apt, which would take a second and write
+# its cache.
 lists=/var/lib/apt/lists
 moment() { # the earlier of mtime and ctime: nobody makes it later than the last change
     stat -c '%Y %Z' "$2" 2>/dev/null | awk -v kind="$1" -v OFS='\t' '{ print kind, $1 < $2 ? $1 : $2 }'

@@ -1,4 +1,4 @@
-"""Which variables of the database server somebody has set since it started."""
+"""Variables of the database server that were set since it started."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from stagecraft.facts.reading import Fact
 HIDDEN = "(hidden)"
 
 SECRETS = "password|secret|auth|init_connect|init_slave|init_replica|_key$"
-"""Variables whose value may be a secret, or hold one."""
+"""Variables whose value may be or contain a secret."""
 
 
 @dataclass(frozen=True)
 class Variable:
-    """A global variable that was set while the server runs. `configured` is what its options
-    say, None where nothing; `default` is None where the server does not tell. `who` and `since`
-    (seconds since the epoch) are empty where the engine does not tell."""
+    """A global variable that was set at runtime. `configured` is the value from its options, or
+    None; `default` is None if the server does not tell. `who` and `since` (seconds since the epoch)
+    are empty if the engine does not tell."""
 
     name: str
     value: str
@@ -30,7 +30,7 @@ class Variable:
 
 
 def parse_variables(lines: list[str]) -> list[Variable]:
-    """Reads the rows of the query, and after them the server's options, one a line."""
+    """Reads the rows of the query, then the server's options, one per line."""
     configured: dict[str, str] = {}
     rows = []
     for line in lines:
@@ -54,8 +54,7 @@ def parse_variables(lines: list[str]) -> list[Variable]:
 
 
 class VariablesFact(Fact[list[Variable]]):
-    """The `Variable`s that were set on the running server; none where it does not run. What the
-    option files say of them is only asked for where there are any."""
+    """Empty if the server does not run. Reads option files only if a variable was set."""
 
     parse = staticmethod(parse_variables)
 

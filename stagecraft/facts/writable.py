@@ -15,9 +15,9 @@ READ_WRITABLE = (Path(__file__).parent / "on_server/writable.py").read_text()
 
 @dataclass(frozen=True)
 class Writable:
-    """A path that somebody besides root owns or may write to: `within` the directory, `above` it,
-    or `beyond` it, where `link` leads: a link, or a file by which Python imports from there.
-    `shared` means that new files in it will be writable."""
+    """A path that others than root own or can write to: `within` the directory, `above` it, or
+    `beyond` it, reached by `link` (a link, or a file by which Python imports from there). `shared`
+    means that new files in it will be writable."""
 
     where: str
     path: str
@@ -31,13 +31,11 @@ class Writable:
 
 
 def parse_writable(output: Sequence[str]) -> list[Writable]:
-    """Reads what `on_server/writable.py` prints."""
     return [Writable(*row) for row in rows(output, 5)]
 
 
 class WritableFact(Fact[list[Writable]]):
-    """What of a directory is `Writable`. Throwaway servers in its `.stagecraft` are none of its
-    programs."""
+    """Excludes throwaway servers in the directory's `.stagecraft`."""
 
     parse = staticmethod(parse_writable)
 

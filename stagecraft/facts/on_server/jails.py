@@ -1,6 +1,6 @@
-"""Prints what fail2ban runs with otherwise than its files say: jail, setting, and its value by the
-files and in the running server, a NUL after each, as base64. Runs on the server with fail2ban's
-modules: a server that is never started takes up the files, and both answer the same questions."""
+"""Prints the fail2ban settings whose running values differ from the files: jail, setting, declared
+and running value, NUL-terminated, as base64. Runs on the server with fail2ban's modules: a server
+object that is never started loads the files, and answers the same questions as the running one."""
 
 import logging
 import sys
@@ -21,10 +21,10 @@ SETTINGS = [
 ]
 
 COUNTED = "banEpoch"
-"""What an action changes while it runs."""
+"""Settings that an action changes at runtime."""
 
 PATIENCE = 20
-"""Tenths of a second in which a server that has just started opens its socket and has jails."""
+"""The tenths of a second that a starting server takes to open its socket and have jails."""
 
 
 def ask_files(command: list[str]) -> Any:
@@ -36,7 +36,7 @@ def ask_server(command: list[str]) -> Any:
 
 
 def declared_jails() -> set[str]:
-    """Those of the files, which `files` takes up."""
+    """The jails in the files."""
     configurator = Configurator()
     configurator.setBaseDir("/etc/fail2ban")
     configurator.readAll()

@@ -1,6 +1,6 @@
-"""Prints what of a checkout, and of what it runs elsewhere, somebody besides root owns or may write
-to: where it is, path, owner, mode and what leads there, a NUL after each, as base64. Runs on the
-machine that has the checkout, by another Python than the checkout's, which is in question."""
+"""Prints what others than root own or can write to, in a checkout and in what it runs elsewhere:
+kind of place, path, owner, mode and what leads there, NUL-terminated, as base64. Runs on the
+machine with the checkout, with another Python than the checkout's, which cannot be trusted."""
 
 import os
 import re
@@ -12,14 +12,14 @@ from pathlib import Path
 from pwd import getpwuid
 
 HOPS = 40
-"""Links after which the kernel, too, gives up."""
+"""The kernel gives up after as many links."""
 
 OTHERS = (2, 4, 8, 32)
-"""Of an ACL's entries those of users, of groups and of everybody."""
+"""ACL entries of users, of groups and of others."""
 
 
 def tree(where: str, top: str, leads: str = "") -> None:
-    """What is at and below the directory, and what its links lead to."""
+    """Looks at the directory, everything below it, and the targets of links."""
     look(where, top, leads)
     for directory, names, files in os.walk(top):
         names[:] = [name for name in names if is_ours(directory, name)]
@@ -30,7 +30,7 @@ def tree(where: str, top: str, leads: str = "") -> None:
 
 
 def is_ours(directory: str, name: str) -> bool:
-    """Neither a throwaway server, nor modules that the interpreter has for other programs."""
+    """Excludes throwaway servers, and the interpreter's modules for other programs."""
     if within(directory):
         return not (within(directory, ".stagecraft") and name.endswith("servers"))
     return name not in ("site-packages", "dist-packages")
@@ -41,7 +41,7 @@ def within(path: str, *below: str) -> bool:
 
 
 def follow(leads: str, target: str) -> None:
-    """Every step to the target that the file `leads` names, as far as it is outside."""
+    """Looks at every step outside the checkout to the target that the file `leads` names."""
     path = str(Path(leads).parent / target)
     for step in steps(path):
         if not within(step):
@@ -53,8 +53,8 @@ def follow(leads: str, target: str) -> None:
 
 
 def steps(path: str) -> Iterator[str]:
-    """The directories and links that lead to the absolute path, and what is there. Of what is
-    missing, the directory in which somebody could make it comes last."""
+    """The directories and links on the way to the absolute path, and the path itself. If it is
+    missing, the last step is the directory in which it could be created."""
     at, left, hops = "/", path.split("/")[::-1], 0
     yield at
     while left and hops < HOPS and os.path.lexists(at):
@@ -68,7 +68,7 @@ def steps(path: str) -> Iterator[str]:
 
 
 def look(where: str, path: str, leads: str = "") -> None:
-    """Notes the path, once, if others could change it."""
+    """Records the path, once, if others could change it."""
     try:
         status = os.lstat(path)
     except FileNotFoundError:
@@ -88,8 +88,7 @@ def owner(uid: int) -> str:
 
 
 def hands_on(directory: str) -> bool:
-    """Whether new files in it can be written by others, by an ACL; that files can be, their group's
-    bits show."""
+    """Whether its default ACL makes new files writable for others."""
     try:
         acl = os.getxattr(directory, "system.posix_acl_default")
     except OSError:
@@ -99,7 +98,8 @@ def hands_on(directory: str) -> bool:
 
 
 def imported(environment: Path) -> Iterator[tuple[str, str]]:
-    """The files of a Python environment that name what it imports from elsewhere, and that."""
+    """The files of a Python environment that import from elsewhere, with the paths that they
+    name."""
     for path in environment.glob("lib/python*/site-packages/*.pth"):
         for line in map(str.strip, read(path).splitlines()):
             if line and not line.startswith(("#", "import ", "import\t")):
