@@ -1,1 +1,1 @@
-"""Operations that stock pyinfra has not, or not with our guarantees: checked and atomic."""
+"""Operations that pyinfra lacks, or that need our guarantees: checked and atomic."""

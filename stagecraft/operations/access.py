@@ -1,7 +1,7 @@
 """Changes to sshd, its keys and the firewall that cannot lock everybody out.
 
-A change undoes itself unless it is confirmed, and only a new connection as the account that the
-next run uses confirms it. While a new way in is tried, the old one stays open.
+A change reverts itself unless a new connection, as the account of the next run, confirms it. The
+old login keeps working while the new one is tested.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from stagecraft.seen import Place, Seen, State
 TREE = "access"
 
 SSHD_CONFIGURATION = "/etc/ssh/sshd_config"
-"""What the paths of all its files start with."""
+"""The common prefix of the paths of sshd's configuration."""
 
 REVERT_AFTER = 60
-"""Seconds from each step to the next: several times what one takes over a slow connection."""
+"""The seconds allowed between steps: several times what one takes over a slow connection."""
 
 
 ARM, REVERT, HOLD = map(script, ("arm_revert", "revert_access", "hold_revert"))
@@ -39,11 +39,11 @@ CONFIRM = HOLD + script("confirm_access")
 
 @dataclass(frozen=True)
 class Access:
-    """Who gets in, and by which way.
+    """Who can log in, and how.
 
-    `settings` are those that sshd shall end up with, by name in lower case. `transition` gives
-    what stands at the same paths, judged by its own check, while `login` is tried beside the
-    present ways in; nothing where that is no new way. `firewall` says whether ours is declared.
+    `settings` are sshd's declared ones, with lower-case names. `transition` returns the nodes to
+    install while `login` is tested, with the present logins still working, and `transition_check`
+    checks them; empty if the login is not new. `firewall` says whether ours is declared.
     """
 
     nodes: Sequence[Node]
@@ -59,7 +59,7 @@ class Access:
         return [node.path for node in self.nodes]
 
     def stands(self, ways: Ways, entries: dict[str, Entry]) -> bool:
-        """Whether all of it is there, in force and confirmed."""
+        """Whether everything is installed, in force and confirmed."""
         return (
             not ways.armed
             and not differing(self.nodes, entries)
@@ -69,8 +69,8 @@ class Access:
         )
 
     def seen(self, ways: Ways, entries: dict[str, Entry]) -> list[Seen]:
-        """Files, and what sshd makes of them: where a file differs, that follows. Whether the
-        kernel filters as its file says, the drift check looks at rule by rule."""
+        """The files that differ, and sshd's settings unless its files already explain them. The
+        drift check compares the kernel's rules with the firewall's file."""
         changes = differing(self.nodes, entries)
         seen: list[Seen] = [Place(TREE, node, entries.get(node.path), "root") for node in changes]
         changed = {node.path for node in changes}
@@ -87,11 +87,11 @@ def in_words(values: Sequence[str]) -> str:
 
 
 ALONE = ("port", "allowusers", "hostkey")
-"""Settings of which sshd takes several, and none may be there but ours."""
+"""Settings that sshd accepts several times; no values but ours may exist."""
 
 
 def unlike(declared: dict[str, list[str]], found: dict[str, list[str]]) -> list[str]:
-    """Names of the settings that sshd would not end up with as declared."""
+    """The settings that sshd would not have as declared."""
     return [
         name
         for name, values in declared.items()
@@ -102,11 +102,11 @@ def unlike(declared: dict[str, list[str]], found: dict[str, list[str]]) -> list[
 
 @operation()
 def guarded(access: Access) -> Generator[StringCommand | FunctionCommand]:
-    """Ensures the access as declared, proven by a new connection before the old way in closes.
+    """Ensures the access as declared, proven by a new connection before the old login stops
+    working.
 
-    The server undoes what is not confirmed: at once when the proof fails, after REVERT_AFTER
-    seconds when this program dies or sleeps, at boot when the server restarts meanwhile. A step
-    that comes after that is refused.
+    The server reverts an unconfirmed change: at once if the proof fails, after REVERT_AFTER seconds
+    if this program dies or sleeps, at boot if the server restarts. Later steps are then refused.
     """
     ways, entries = look(access)
     saw(*access.seen(ways, entries))
@@ -114,7 +114,7 @@ def guarded(access: Access) -> Generator[StringCommand | FunctionCommand]:
         return
     show(differing(access.nodes, entries), entries, "root")
     yield arm(access)
-    ways, entries = look(access)  # a run that died may have been undone until now
+    ways, entries = look(access)  # until now, the server may have reverted a dead run's change
     proof = FunctionCommand(proven, (access.login, ways.host_key), {})
     records = this_run().manifest.ahead(TREE, access.nodes)
     if transition := access.transition(ways):
@@ -140,7 +140,7 @@ def arm(access: Access) -> StringCommand:
 
 
 def apply(changes: Sequence[Node], check: Checker, records: str) -> StringCommand:
-    """Installs what the checker accepts and puts it in force; undoes it all when that fails.
+    """Installs what the checker accepts and puts it in force; reverts all of it on failure.
     `records` are lines for the manifest."""
     manifest = this_run().manifest.path
     arguments = [TREE, manifest, check.unit, check.name, check.command, *check.directories]

@@ -1,4 +1,4 @@
-"""Unix accounts that services run as."""
+"""Unix accounts of services."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class Identity(Standing):
 
 @operation()
 def system_account(account: str, home: str) -> Generator[str]:
-    """Ensures a system user that nobody can log in as, in a system group of its own name.
+    """Ensures a system user without a login, in a system group of the same name.
 
     Args:
-        home: the path alone; who makes the directory decides on its owner and mode.
+        home: only the path; the operation that creates the directory sets owner and mode.
     """
     found: Accounts = host.get_fact(AccountsFact, group=account)
     wanted, present = Identity(account, home, NO_LOGIN), identity(account, found)
@@ -58,14 +58,14 @@ def identity(account: str, found: Accounts) -> Identity | None:
 
 
 def options(wanted: Identity) -> str:
-    """useradd and usermod share the short ones."""
+    """The short options that useradd and usermod share."""
     return shlex.join(["-g", wanted.group, "-d", wanted.home, "-s", wanted.shell])
 
 
 def idle(*, name: str, account: str, home: str, besides: str, limits: str) -> OperationMeta:
-    """Ensures that nothing runs as the account but what the unit `besides` runs, and that nothing
-    starts as it by itself, before its `limits`, a unit, are lifted. The plan says what ends. Its
-    crontab stays, in `home`."""
+    """Ensures that the account runs nothing outside the unit `besides`, and that nothing starts as
+    it by itself, before its `limits` (a unit) are lifted. The plan lists what will end. The crontab
+    is kept in `home`."""
     found = activity(account, besides, limits)
     return ended(
         name=f"{name}: {found}" if found else name,
@@ -77,7 +77,7 @@ def idle(*, name: str, account: str, home: str, besides: str, limits: str) -> Op
 
 
 def activity(account: str, besides: str, limits: str) -> str:
-    """In words, which are of the account's making."""
+    """As text; the account controls its contents."""
     found: list[str] = host.get_fact(ActivityFact, account=account, unit=besides, limits=limits)
     return "".join(bounded([harmless(", ".join(found))]))
 

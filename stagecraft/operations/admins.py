@@ -1,4 +1,4 @@
-"""Accounts of people and of automation: they log in with keys and have no password."""
+"""Accounts of people and of automation, with SSH keys and without passwords."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHELL = "/bin/bash"
 
 @dataclass(frozen=True)
 class Admission(Standing):
-    """What keeps an account out: the group that it is not in, or a shell that nobody gets."""
+    """What keeps an account out: a group that it is not in, or a shell that allows no login."""
 
     missing_group: str = ""
     shell: str = ""
@@ -35,13 +35,13 @@ ADMITTED = Admission()
 
 @operation()
 def present(account: str, group: str) -> Generator[StringCommand]:
-    """Ensures the account with a home of its own and a shell, in the group, which is made."""
+    """Ensures the account with a home and a shell, in the group, which is created if missing."""
     found: Accounts = host.get_fact(AccountsFact, group=group)
     known, name = found.by_name.get(account), shlex.quote(account)
     saw(State("account", account, ADMITTED, standing(account, group, found)))
     if known and known.lets_in and account in (found.members or ()):
         return
-    # All of it at once: a run that is killed here has made no account without its rights.
+    # In one command, so that a killed run leaves no account without its rights.
     commands = [f"groupadd --force --system {group}"]
     if known is None:
         commands.append(
@@ -56,7 +56,7 @@ def present(account: str, group: str) -> Generator[StringCommand]:
 
 
 def standing(account: str, group: str, found: Accounts) -> Value:
-    """The same as `ADMITTED` where nothing is wanting."""
+    """Equals `ADMITTED` if nothing is missing."""
     known = found.by_name.get(account)
     if known is None:
         return ""
@@ -67,17 +67,17 @@ def standing(account: str, group: str, found: Accounts) -> Value:
 
 @operation()
 def released(account: str, group: str) -> Generator[StringCommand]:
-    """Ensures that the account, which no run has made, is not in the group. It keeps what it had
-    before."""
+    """Ensures that the account, which no run created, is not in the group. Its earlier rights
+    stay."""
     saw(State("account", account, "", ADMITTED))
     yield StringCommand(f"gpasswd --delete {shlex.quote(account)} {group}")
 
 
 @operation()
 def absent(account: str, home: str) -> Generator[StringCommand]:
-    """Ensures that the account is gone, and what it ran. What it owns in its home stays, as root's:
-    a later account with the same user id would inherit it. A home that somebody has moved to where
-    others' files are leaves those as they are."""
+    """Ensures that the account and its processes are gone. Files in its home stay but become
+    root's, because a later account with the same user id would inherit them. If the home was moved
+    to a place with files of others, those stay unchanged."""
     saw(State("account", account, "", ADMITTED))
     name, path = shlex.quote(account), shlex.quote(home)
     its_own = f"-xdev -user {name} -exec"

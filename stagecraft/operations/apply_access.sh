@@ -1,5 +1,5 @@
-# Installs a tree of sshd's and the firewall's files with the script $1 and its arguments, and puts
-# it in force, as a step that $2 begins. When anything fails, all is what it was before, at once.
+# Installs a tree of sshd's and the firewall's files with the script $1 and its arguments, and puts it in
+# force, as a step that $2 begins. If anything fails, it restores the previous state at once.
 install=$1 begin_step=$2
 shift 2
 payload=$(cat) # all of it, before anything waits for this step to end

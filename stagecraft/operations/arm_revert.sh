@@ -1,19 +1,19 @@
-# Makes a change to the ways into this server undo itself: $1 seconds after its last step, unless it
-# is confirmed, and at the next boot. $2 is the script that undoes it, the rest are the paths that
-# the change may touch. Where a run that died has armed it already, what that run had put aside
-# stays: nobody has confirmed what stands there now.
+# Arms the revert of a change to sshd, its keys and the firewall: it runs $1 seconds after the last step
+# unless the change is confirmed, and at the next boot. $2 is the script that reverts, the rest are the
+# paths that the change may touch. If a dead run has armed it already, that run's copies stay, because
+# its changes were never confirmed.
 set -eu
 seconds=$1 script=$2
 shift 2
 revert=/var/lib/stagecraft/revert
 umask 022
 mkdir -p /var/lib/stagecraft /run/stagecraft
-# Whoever can open a lock, be it to read, can hold it for good.
+# Whoever can open a lock file, even read-only, can hold the lock forever.
 umask 077
 exec 9>/run/stagecraft/revert.lock
 umask 022
 flock 9
-# What undoes it is there before the change is armed, so that no moment is without it.
+# Installed before the change is armed, so that an armed change can always be reverted.
 cat >/etc/systemd/system/stagecraft-revert.service <<END
 [Unit]
 Description=Undo a change to sshd or the firewall that no run of Stagecraft confirmed
@@ -32,7 +32,7 @@ ExecStart=/bin/sh -c 'umask 077; exec 9>/run/stagecraft/revert.lock; umask 022; 
 Restart=on-failure
 RestartSec=30
 END
-# Not by systemctl, which does not disable it again while the server shuts down.
+# Not with systemctl, which would not disable it during a shutdown.
 mkdir -p /etc/systemd/system/sysinit.target.wants
 ln -sfn ../stagecraft-revert.service /etc/systemd/system/sysinit.target.wants/
 mkdir -p /run/systemd/system

@@ -1,4 +1,4 @@
-"""What a server had before anything was declared for it, written down once."""
+"""The server's state before anything was declared for it, recorded once."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from stagecraft.paths import AS_FOUND
 
 @operation()
 def remembered(known: KnownRecords) -> Generator[StringCommand | FunctionCommand]:
-    """Ensures that the server says what was on it when this was first asked for, so that the drift
-    check can tell a provider's image from what people have done since; and that the project knows
-    the sum of that, so that nobody adds to it later."""
+    """Ensures that the server has a record of its state at first contact, by which the drift check
+    distinguishes a provider's image from later changes, and that the project has the record's
+    checksum, so that later additions to it are noticed."""
     found = host.get_fact(AsFoundFact)
     if found is None:
         files, packages = host.get_fact(UnpackagedFilesFact), host.get_fact(PackagesFact)
@@ -38,7 +38,7 @@ def remembered(known: KnownRecords) -> Generator[StringCommand | FunctionCommand
 
 
 def noted(state: Any, host: Any, known: KnownRecords, text: str) -> bool:
-    """pyinfra passes `state` and `host` by these names."""
+    """pyinfra passes `state` and `host` by name."""
     known.note(RECORD, text)
     if known.lasting:
         logger.info(

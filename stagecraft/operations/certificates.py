@@ -22,7 +22,7 @@ from stagecraft.run import saw
 from stagecraft.seen import Standing, State, Value
 
 SELF_SIGNED_DAYS = 365
-"""Mozilla's guideline 6.0 allows less than 366."""
+"""In days; Mozilla's guideline 6.0 allows less than 366."""
 
 PROBE = "stagecraft-probe"
 
@@ -31,8 +31,8 @@ PROBE = "stagecraft-probe"
 class Lineage:
     """A site's certificate: certbot's name for it, its domains, and the paths of its files.
 
-    `directory` is the ACME directory URL, empty for a site that stays self-signed; `private_ca`
-    says that its CA is one of those below `ACME_CA_DIRECTORY`.
+    `directory` is the ACME directory's URL, empty for a self-signed site; `private_ca` means that
+    the CA is one of those in `ACME_CA_DIRECTORY`.
     """
 
     name: str
@@ -68,8 +68,8 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Issued(Standing):
-    """A certificate without its age, which the drift check examines separately. `by` is the ACME
-    directory, empty for a self-signed one."""
+    """A certificate without its lifetime, which the drift check examines separately. `by` is the
+    ACME directory, empty for a self-signed one."""
 
     names: frozenset[str]
     by: str = ""
@@ -90,7 +90,7 @@ def served(lineage: Lineage) -> Generator[StringCommand]:
     present = lineage.read()
     target = lineage.live if lineage.directory and present.certbot else lineage.self_signed
     lasting = State("link", lineage.link, target, present.served)
-    # What stands in for a CA's certificate until there is one is not declared: `issued` tells.
+    # For a site with a CA, the self-signed one is temporary and not declared; `issued` reports.
     saw(*([] if lineage.directory else [lineage.self_signed_state(present), lasting]))
     if target == lineage.self_signed and not good_self_signed(lineage, present.self_signed):
         yield make_self_signed(lineage)
@@ -103,7 +103,7 @@ def good_self_signed(lineage: Lineage, certificate: Certificate | None) -> bool:
 
 
 def make_self_signed(lineage: Lineage) -> StringCommand:
-    """Creates it in a new directory and switches a link, so that key and certificate always
+    """Creates it in a new directory, then switches a link, so that key and certificate always
     match."""
     names = ",".join(f"DNS:{domain}" for domain in lineage.domains)
     link = shlex.quote(lineage.self_signed)
@@ -130,8 +130,8 @@ def issued(lineage: Lineage) -> Generator[StringCommand | FunctionCommand]:
     """Ensures that certbot has and renews a certificate of the declared ACME directory for exactly
     the site's names, and that nginx uses it.
 
-    Each name is first probed from here as the CA would do, because Let's Encrypt allows only five
-    failed validations an hour. If that or the CA's check fails, the site keeps its certificate.
+    First probes each name from here as the CA would, because Let's Encrypt allows only five failed
+    validations an hour. If the probe or the CA's validation fails, the site keeps its certificate.
     """
     present = lineage.read()
     current = present.certbot
@@ -145,7 +145,7 @@ def issued(lineage: Lineage) -> Generator[StringCommand | FunctionCommand]:
 
 
 def good(lineage: Lineage, certificate: Certificate | None) -> bool:
-    """Whether it is from the declared CA, for the site's names, and not about to expire."""
+    """Whether it is from the declared CA, for exactly the site's names, and not about to expire."""
     return (
         certificate is not None
         and lineage.covers(certificate)
@@ -157,7 +157,7 @@ def good(lineage: Lineage, certificate: Certificate | None) -> bool:
 @operation()
 def given_up(lineage: Lineage) -> Generator[StringCommand]:
     """Ensures that certbot no longer renews the certificate of a site that is now self-signed: the
-    renewal would fail one day, and hide failures of others."""
+    renewal would eventually fail, and hide other failures."""
     present = lineage.read()
     saw(State("certificate", lineage.live, "", found_of(present.certbot)))
     if present.certbot:
@@ -192,8 +192,8 @@ def place_probe(lineage: Lineage) -> str:
 
 
 def challenges_reachable(state: Any, host: Any, domains: Sequence[str], name: str) -> bool:
-    """Whether every name answers the probe over HTTP from here; logs those that do not.
-    pyinfra passes `state` and `host` by these names."""
+    """Whether every name answers the probe over HTTP from here; logs those that do not. pyinfra
+    passes `state` and `host` by name."""
     problems = [text for domain in domains if (text := probe_problem(domain, name))]
     for problem in problems:
         logger.error(f"{host.print_prefix}{problem}")
@@ -217,7 +217,7 @@ def probe_problem(domain: str, name: str) -> str:
 
 
 def certbot_command(lineage: Lineage, current: Certificate | None) -> str:
-    """`certonly --webroot`: never the nginx plugin, which edits files that we manage."""
+    """Uses `certonly --webroot`: the nginx plugin would edit files that we manage."""
     arguments = [
         "certbot", "certonly", "--non-interactive", "--agree-tos", "--quiet",
         "--webroot", "--webroot-path", ACME_WEBROOT,
@@ -243,13 +243,14 @@ def explained(command: str, lineage: Lineage, current: Certificate | None) -> st
 
 
 def forced(lineage: Lineage, current: Certificate | None) -> bool:
-    """Whether certbot needs --force-renewal: although the names are the same, the certificate is
-    from another CA, or has expired."""
+    """Whether certbot needs --force-renewal: with unchanged names, if the certificate is from
+    another CA or has expired."""
     return current is not None and (current.server != lineage.directory or current.expiring)
 
 
 def trusting_private_cas() -> str:
-    """Sets REQUESTS_CA_BUNDLE, a single file: the system's CAs and ours, joined for each use."""
+    """Sets REQUESTS_CA_BUNDLE, which must be a single file: the system's CAs and ours, joined for
+    each use."""
     bundle = "/run/stagecraft/acme-ca.pem"
     return (
         "mkdir -p /run/stagecraft &&"

@@ -1,6 +1,6 @@
-# Judges sshd's configuration: it is valid, and no other file says otherwise than ours. $effective
-# are the settings that sshd shall end up with, as `sshd -T` prints them, a line each, sorted;
-# $alone are those of which there may be no others, several times though sshd accepts them.
+# Checks sshd's configuration: it is valid, and no other file overrides ours. $effective are the declared
+# settings as `sshd -T` prints them, one per line, sorted. $alone are those that sshd accepts several
+# times but that may have only our values.
 sshd -t || exit 1
 export LC_ALL=C
 found=$(mktemp)

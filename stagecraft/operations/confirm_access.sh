@@ -1,4 +1,4 @@
-# Confirms the change to the ways into this server, as the last step; nothing undoes it any more.
+# Confirms the change to sshd and the firewall as the last step; it is no longer reverted.
 mv $revert $revert.confirmed
 systemctl stop stagecraft-revert.timer
 rm -f /etc/systemd/system/sysinit.target.wants/stagecraft-revert.service

@@ -1,7 +1,7 @@
-"""One schema with its app account and its migrator account.
+"""A schema with its app account and its migrator account.
 
-Stock `mysql.*` puts SQL and passwords into argv and never notices a changed password or
-collation; here SQL travels over stdin and a login is tried with the declared password.
+pyinfra's `mysql.*` puts SQL and passwords into argv, and never notices a changed password or
+collation; here SQL travels over stdin, and a login is tested with the declared password.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MIGRATOR_PRIVILEGES = APP_PRIVILEGES | {
 }  # fmt: skip
 
 UNLOGGED = "SET SESSION sql_log_off = ON, SESSION long_query_time = 3600"
-"""The general and the slow query log may show a password as it is sent."""
+"""The general and the slow query log may contain passwords as sent."""
 
 
 @dataclass(frozen=True)
@@ -50,25 +50,25 @@ class DatabaseLogin:
 
     @property
     def option_file(self) -> str:
-        """Where the server keeps the password for clients."""
+        """The file on the server with the password for clients."""
         return database_login(self.user)
 
 
 def literal(text: str) -> str:
-    """A string literal; right in every sql_mode that keeps backslash escapes, the default."""
+    """A string literal; valid in every sql_mode with backslash escapes, which is the default."""
     escaped = text.replace("\\", "\\\\").replace("'", "''")
     return f"'{escaped}'"
 
 
 def pattern(schema: str) -> str:
-    """A schema's name in a GRANT, where `_` and `%` would match any character."""
+    """A schema's name in a GRANT, where `_` and `%` are wildcards."""
     return schema.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
 
 
 def schema_statements(
     name: str, charset: str, collation: str, database: DatabaseState
 ) -> list[str]:
-    """The SQL that makes the schema or corrects its defaults; none when it stands."""
+    """The SQL that creates the schema or corrects its defaults; empty if nothing differs."""
     present = database.schemas.get(name)
     if present == (charset, collation):
         return []
@@ -79,8 +79,8 @@ def schema_statements(
 def account_statements(
     login: DatabaseLogin, schema: str, present: DatabaseAccount | None
 ) -> list[str]:
-    """The SQL that makes or corrects one account; only what differs, never a moment without the
-    rights it keeps."""
+    """The SQL that creates or corrects one account. It changes only what differs, and never revokes
+    rights that the account keeps."""
     account = f"{literal(login.user)}@'localhost'"
     statements = []
     if present is None:
@@ -111,8 +111,9 @@ def privilege_statements(
 
 
 def in_order(surplus: set[str]) -> list[str]:
-    """Privileges in the order in which they can be revoked: one by one, since a list of all of them
-    takes away those on other levels, too; and GRANT OPTION last, or dynamic ones stay."""
+    """Privileges in the order of revocation: one by one, because a list of all privileges would
+    also revoke those on other levels; GRANT OPTION last, because dynamic privileges would stay
+    otherwise."""
     return sorted(surplus, key=lambda name: (name == "GRANT OPTION", name))
 
 
@@ -123,7 +124,7 @@ def states(
     logins: Sequence[DatabaseLogin],
     present: DatabaseState,
 ) -> list[State]:
-    """The schema and its accounts; of a server that does not answer, that alone."""
+    """The states of the schema and its accounts; if the server does not answer, only that."""
     if not present.reachable:
         return [State("database server", engine.name, "answers root", "", through=engine.unit)]
     found = present.schemas.get(schema)
@@ -157,7 +158,7 @@ def schema(
     after: Sequence[Written] = (),
 ) -> Generator[StringCommand]:
     """Ensures the schema with its charset and collation, and exactly the declared accounts'
-    passwords, limits and privileges. What other accounts hold is not touched.
+    passwords, limits and privileges. Does not touch other accounts.
 
     Args:
         after: what writes the option files; a changed password shows in the plan.
@@ -174,8 +175,8 @@ def schema(
 
 @operation()
 def locked(engine: Engine, users: Sequence[str]) -> Generator[StringCommand]:
-    """Ensures that nobody logs in by these accounts. They stay, with their rights: views and
-    triggers that they defined go on. An account that is declared again is unlocked."""
+    """Ensures that these accounts cannot log in. They keep their rights, because views and triggers
+    that they defined depend on them. An account that is declared again is unlocked."""
     present: DatabaseState = host.get_fact(DatabaseFact, engine=engine.name, logins={})
     there = [user for user in users if user in present.accounts]
     saw(*(State("database user", f"{user}@localhost", "", "may log in") for user in there))
@@ -186,9 +187,9 @@ def locked(engine: Engine, users: Sequence[str]) -> Generator[StringCommand]:
 
 @operation()
 def dropped(engine: Engine, database: str, needed: Sequence[str]) -> Generator[StringCommand]:
-    """Ensures that the schema is gone, and with it the accounts that we made for it alone, but for
-    those that are `needed` still. Does nothing in a run in which something failed: the data may
-    be in use by what was not changed."""
+    """Ensures that the schema is gone, with the accounts that we created for it alone, except those
+    still `needed`. Does nothing after a failure in this run: whatever was not changed may still use
+    the data."""
     present: DatabaseState = host.get_fact(DatabaseFact, engine=engine.name, logins={})
     saw(State("database", database, "", "there" if database in present.schemas else ""))
     if database not in present.schemas or (state.is_executing and failed()):
@@ -205,7 +206,7 @@ def executed(statements: Iterable[str], command: str) -> StringCommand:
 
 
 def accounts_of(schema: str, database: DatabaseState) -> list[str]:
-    """The accounts that Stagecraft made and that hold rights on this schema and nothing else."""
+    """The accounts that Stagecraft created and that have rights on this schema only."""
     own = {grant_level(pattern(schema))}
     return sorted(
         user

@@ -1,4 +1,4 @@
-"""What `--diff` shows of a tree's changes: text by its lines, secrets by their keys' names."""
+"""What `--diff` shows of a tree's changes: text line by line, secrets by the names of keys."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant
 from stagecraft.secrets.read import STAND_IN
 
 Keys = Mapping[str, str]
-"""Of a file with a key on each line: the sum of each line, by its key."""
+"""For a file with a key on each line: the checksum of each line by its key."""
 
 Texts = Mapping[str, str | Keys]
-"""What stands in the files that could be read, by path; of one with secrets, its `Keys`."""
+"""The contents of readable files by path; for a file with secrets, its `Keys`."""
 
 UNNAMED = "a line without a name"
 
 
 def show(changes: Sequence[Node], entries: dict[str, Entry], user: str) -> None:
-    """With `--diff`, prints each change to stderr, as pyinfra does for its own operations: in the
-    plan; where there is none, as with -y, before the change is made."""
+    """With `--diff`, prints each change to stderr, as pyinfra's operations do: in the plan, or with
+    -y before the change is made."""
     if not state.config.DIFF or state.is_executing == state.check_for_changes:
         return
     files = [node for node in changes if isinstance(node, File) and node.path in entries]
@@ -92,14 +92,14 @@ def headline(node: Node, entry: Entry | None) -> str:
 
 
 def ownership(node: Node) -> str:
-    """Owner, group and mode where the node declares them: a link has none of its own."""
+    """Owner, group and mode if the node declares them; links have none."""
     mode = getattr(node, "mode", None)
     return f" ({getattr(node, 'user', '')}:{getattr(node, 'group', '')} {mode})" if mode else ""
 
 
 def redacted(file: File, present: Keys) -> Iterator[str]:
-    """Which keys come, go or differ. A declared value is shown where it is public, and none that
-    the server has: nobody knows what it is."""
+    """The keys that are added, removed or changed. Shows declared values only if they are public,
+    and never the server's, which may be secrets."""
     declared, hidden = lines_by_key(file.content), hidden_keys(file)
     differs = False
     for key in sorted({*declared, *present}):
@@ -122,8 +122,8 @@ def redacted(file: File, present: Keys) -> Iterator[str]:
 
 
 def hidden_keys(file: File) -> set[str]:
-    """Of a file that nobody has opened, the keys of which one cannot tell whether they differ:
-    those with a stand-in for a value, or all where it is hashed."""
+    """For a file built without secrets: keys that cannot be compared, because their values are
+    stand-ins; all keys if the file is hashed."""
     if not isinstance(file, Sealed):
         return set()
     lines = [line for line in file.content.splitlines() if STAND_IN in line]
@@ -131,7 +131,7 @@ def hidden_keys(file: File) -> set[str]:
 
 
 def fingerprints(text: str) -> dict[str, str]:
-    """The `Keys` of a text, as the fact `FingerprintsFact` reads them of a file."""
+    """The `Keys` of a text, computed as in the fact `FingerprintsFact`."""
     return {key: sum_of(line) for key, line in lines_by_key(text).items()}
 
 

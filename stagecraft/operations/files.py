@@ -1,5 +1,5 @@
-"""A tree of files installed as one unit: compared with one fact, judged by the service's own
-checker, put in place by atomic renames."""
+"""A tree of files installed as one unit: compared with one fact, checked by the service's own
+checker, installed with atomic renames."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ INSTALL_TREE = script("install_tree")
 
 @dataclass(frozen=True)
 class Checker:
-    """A service's own checker: its name for messages, its shell command, and the directories it
-    shall see as they would be, which must exist when it runs. `unit` is the one that reads the
-    tree: what it runs on can be put back."""
+    """A service's own checker: its name for messages, its shell command, and the directories that
+    it sees as if the tree were installed; they must exist when it runs. If the `unit` that reads
+    the tree rejects the new files, the old ones are restored."""
 
     name: str
     command: str
@@ -40,14 +40,14 @@ class Checker:
 
 @dataclass(frozen=True)
 class Written:
-    """A tree, and pyinfra's word on whether it changes."""
+    """A tree and its pyinfra operation."""
 
     tree: str
     meta: OperationMeta
 
 
 def differing(nodes: Iterable[Node], entries: dict[str, Entry]) -> list[Node]:
-    """The nodes that are not on the server as declared."""
+    """The nodes that differ on the server."""
     return [node for node in nodes if not stands(node, entries.get(node.path))]
 
 
@@ -58,8 +58,8 @@ def stands(node: Node, entry: Entry | None) -> bool:
 
 
 def payload(nodes: Iterable[Node], records: str = "") -> str:
-    """What `install_tree.sh` reads on stdin: base64 of a tar with the index, the lines for the
-    manifest and the contents."""
+    """The stdin of `install_tree.sh`: a tar in base64 with the index, the lines for the manifest
+    and the contents."""
     buffer = io.BytesIO()
     index = "".join("\t".join(node.index_line()) + "\n" for node in nodes)
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -88,18 +88,17 @@ def tree(
     user: str = "root",
     needs: Sequence[Written | OperationMeta] = (),
 ) -> Written:
-    """Ensures that all nodes of the tree stand as declared, and that nothing is left of what the
-    environment's last runs have put into it; or, when the checker refuses them, that none of them
-    changed.
+    """Ensures that all nodes of the tree are as declared, and that nothing remains of what the
+    environment's last runs installed in it; if the checker refuses them, that none has changed.
 
     Args:
-        tree: its name, such as `nginx`; the manifest's word for what belongs together.
+        tree: its name, such as `nginx`, by which the manifest groups paths.
         nodes: parents before children.
-        site: whose it is; it goes when the site is not declared any more.
-        check: run before anything is put in place, against the tree as it would be.
-        needs: operations of the run; when one of them fails, the tree stays as it is.
+        site: its owner; the tree is removed once the site is no longer declared.
+        check: runs before installation, and sees the tree as if it were installed.
+        needs: operations of this run; if one fails, the tree is not changed.
         user: who reads and writes. Below directories that another user can write to, it must be
-            that one: root would follow the links they put in its way.
+            that user: root would follow links that the user creates.
     """
     tree, manifest = f"{tree}-{site}" if site else tree, this_run().manifest
     if this_run().checks:
@@ -120,7 +119,6 @@ def is_overridden(node: Node) -> TypeGuard[File]:
 
 
 def went_wrong(earlier: Written | OperationMeta) -> bool:
-    """Whether an operation of this run has failed."""
     meta = earlier.meta if isinstance(earlier, Written) else earlier
     return meta.is_complete() and meta.did_error()
 
@@ -133,8 +131,8 @@ def install(
     user: str,
     needs: Sequence[Written | OperationMeta],
 ) -> Generator[StringCommand]:
-    """What `tree` ensures. New paths are recorded in the manifest before they are made, so that an
-    interrupted run leaves nothing behind that no later one knows."""
+    """What `tree` ensures. New paths are recorded in the manifest before they are created, so that
+    an interrupted run leaves nothing unrecorded."""
     if not nodes:
         return
     manifest = this_run().manifest
@@ -149,7 +147,7 @@ def install(
     arguments = [tree, manifest.path]
     if check:
         arguments += [check.unit, check.name, check.command, *check.directories]
-    # Below a site's own directories all is kept, and its user may not write the manifest.
+    # In a site's own directories nothing is ever removed, and its user cannot write the manifest.
     records = manifest.ahead(tree, changes) if user == "root" else ""
     yield run_script(
         INSTALL_TREE,

@@ -1,6 +1,6 @@
-# Hands the releases of the site $2 over to root; $1 is its home. Its user may be at work in them
-# meanwhile, so this goes from above: what stands in a directory that root has closed, nobody else can
-# exchange for a link.
+# Makes root the owner of the site $2's releases; $1 is its home. The site's user may be writing
+# meanwhile, so this works from the top down: once root has closed a directory, nobody else can replace
+# its contents with a link.
 set -eu
 home=$1 site=$2
 roots=u::rwX,g::rX,o::- nginx=u:www-data
@@ -26,8 +26,8 @@ renew() ( # all files below the working directory
     release=$PWD
     rm -rf "$copy"
     mkdir -m 700 "$copy" "$copy/release"
-    # A process can have a lease on a file: cp would wait 45 seconds for each of them, tar fails. Its 1
-    # is a file that has just changed.
+    # A process can hold a lease on a file: cp would wait 45 seconds for each one, tar fails. tar exits
+    # with 1 if a file changed while it was read.
     { tar -cSf - . || [ $? = 1 ] || : >"$copy/incomplete"; } | tar -xpf - -C "$copy/release"
     ! [ -e "$copy/incomplete" ] || {
         echo "$release cannot be copied while processes of $site hold its files; end them: pkill -KILL -u $site" >&2
@@ -51,8 +51,8 @@ take() ( # the release $1
     chmod +t .
     close_below "$roots" . -mindepth 1 -path ./public -prune -o
     ! is_directory public || close_below "$roots,$nginx:rX" public
-    # Names stay what they are from here on. What a file is, still changes: the site may have it open
-    # for writing, or by another name.
+    # From here on, names are fixed. Contents can still change, because the site may have a file open for
+    # writing, or have another hard link to it.
     renew
     roots_all
 )

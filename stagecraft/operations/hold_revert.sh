@@ -1,5 +1,5 @@
-# A step of an armed change begins: nothing undoes the change during this step, and the time until
-# something does starts anew. Refuses the step where the server has begun to undo the change.
+# Begins a step of an armed change: delays the revert until the step ends, and restarts its timer.
+# Refuses the step if the server has begun to revert.
 set -eu
 revert=/var/lib/stagecraft/revert
 umask 077

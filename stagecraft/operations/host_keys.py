@@ -1,4 +1,4 @@
-"""The keys by which clients recognise the server, and the groups that some exchange keys in."""
+"""sshd's host keys, and the groups for Diffie-Hellman key exchange."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from stagecraft.seen import State
 MODULI = "/etc/ssh/moduli"
 
 STRONG_BITS = 3071
-"""What ssh-audit's hardening guide keeps: 3072 bits and more, as the file counts them."""
+"""The minimum in ssh-audit's hardening guide: 3072 bits, as moduli(5) counts them."""
 
 
 @operation()
 def generated(keys: Sequence[str], moduli: bool) -> Generator[StringCommand]:
-    """Ensures host keys at these paths, ed25519 or, where the name says so, RSA with 4096 bits;
-    what is there is kept for ever. With `moduli`, no weak groups in sshd's list of them."""
+    """Ensures host keys at these paths, ed25519 or, if the name says so, RSA with 4096 bits;
+    existing ones are never replaced. With `moduli`, ensures that sshd's list has no weak groups."""
     found: HostKeys = host.get_fact(HostKeysFact, keys=list(keys), bits=STRONG_BITS)
     states = [State("host key", key, "there", "there" if key in found.keys else "") for key in keys]
     if moduli:
@@ -35,7 +35,7 @@ def generated(keys: Sequence[str], moduli: bool) -> Generator[StringCommand]:
         if key not in found.keys:
             kind = "-t rsa -b 4096" if "_rsa_" in key else "-t ed25519"
             path = shlex.quote(key)
-            # Renamed into place: a key that a power cut left half written would be kept, too.
+            # Renamed into place, because a half-written key would be kept, too.
             yield StringCommand(
                 f"rm -f {path}.new {path}.new.pub"
                 f" && ssh-keygen -q {kind} -N '' -C '' -f {path}.new"

@@ -1,19 +1,19 @@
-# Installs a tree of files as one unit. Run as root, or as the user whose directories these are;
-# the payload comes on stdin (base64 of a tar):
+# Installs a tree of files as one unit. Runs as root, or as the user who owns the directories; the
+# payload is on stdin (base64 of a tar):
 #   index    a line for each path: kind, path, user, group, mode, acl or link target, origin
 #   records  lines to add to the manifest
 #   files/   the new contents
-# $1 names the tree, $2 is the environment's manifest. $3 is the unit that reads the tree, if there
-# is one: what it runs on stays in /run until it has taken up the new files (take_up.sh). $4 names
-# the checker, if there is one, $5 is its shell command, and the rest are the directories that it
-# sees as they would be, in a mount namespace of its own.
+# $1 names the tree; $2 is the environment's manifest; $3 is the unit that reads the tree, if any: the
+# old files stay in /run until it has taken up the new ones (take_up.sh). $4 names the checker, if any;
+# $5 is its shell command, and the rest are the directories that it sees as if the tree were installed,
+# in a separate mount namespace.
 set -eu
 umask 077
 tree=$1 manifest=$2 unit=${3-} checker=${4-} check=${5-} patience=60
 [ $# -lt 5 ] || shift 5
 
 if [ "$(id -u)" = 0 ]; then
-    # In memory, so that no secret ever rests in a temporary file on a disk.
+    # In memory, so that no secret is ever in a temporary file on disk.
     stage=/run/stagecraft/$tree
     mkdir -p /run/stagecraft
     exec 9>"$stage.lock"
@@ -27,7 +27,7 @@ trap clean_up EXIT
 base64 -d | tar -x -C "$stage"
 tab=$(printf '\t')
 
-# Calls $1 with every line of the index whose kind is $2.
+# Calls $1 with every line of the index of kind $2.
 each() {
     while IFS=$tab read -r kind path user group mode extra origin; do
         [ "$kind" != "$2" ] || "$1"
@@ -59,13 +59,13 @@ refuse_immutable() { # what root cannot replace either
 }
 
 make_directory() {
-    # Its parent may have been somebody else's until a moment ago.
+    # Until a moment ago, others may have owned its parent.
     [ ! -L "$root$path" ] || { echo "$path has become a symbolic link" >&2; exit 1; }
     [ -d "$root$path" ] || mkdir -p "$root$path"
     own "$root$path"
 }
 
-# Beside its target under a hidden name, where no `include *` finds it; then renamed over it.
+# Written next to its target with a hidden name, which no `include *` matches, then renamed.
 prepare_file() {
     cp --remove-destination "$stage/files$path" "$root${path%/*}/.${path##*/}.stagecraft"
     own "$root${path%/*}/.${path##*/}.stagecraft"
@@ -115,7 +115,7 @@ taken_up_since() { # whether somebody else had the unit take up what was install
         [ "$(stat -c %Y "$previous/index")" -lt "$(date -d "$moment" +%s)" ]
 }
 
-# The oldest of several: nothing since then has been taken up.
+# Keeps the oldest of several versions: the unit has not taken up any later one.
 keep() {
     grep -qxF "$path" "$previous/index" 2>/dev/null && return
     if [ -e "$path" ] || [ -L "$path" ]; then
@@ -137,7 +137,7 @@ if [ -n "$check" ]; then
     each make_parents link
     place "$stage/live"
     code=0
-    # What a site's user runs, or has put there, may never come to its end.
+    # The checker may run the site's code, which may never end.
     unshare --mount timeout --signal=KILL "$patience" sh -euc '
         stage=$1 check=$2
         shift 2

@@ -1,4 +1,4 @@
-"""The end of a run: what it has applied is recorded, or what failed is said."""
+"""The end of a run: records what was applied, or reports what failed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from stagecraft.seen import Standing, State
 
 @dataclass(frozen=True)
 class MadeOf(Standing):
-    """What a site's files with secrets are made of: sums of its settings and of the values."""
+    """The sources of a site's files with secrets: checksums of its settings and of the secret
+    values."""
 
     settings: str
     values: str
@@ -32,12 +33,12 @@ class MadeOf(Standing):
 
 @operation()
 def recorded(secrets: Mapping[str, tuple[str, str]]) -> Generator[StringCommand | FunctionCommand]:
-    """Ensures that the manifest says what is declared, once all of it stands. Fails with the names
-    of the operations that failed before: each spoiled one site and left the others alone.
+    """Ensures that the manifest has what is declared, if all of it was applied. Otherwise fails
+    with the names of the failed operations; a failure affects only one site.
 
     Args:
-        secrets: for each site, sums of what its files with secrets are made of; the manifest keeps
-            them, since nobody can tell from those files whether they are still to be applied.
+        secrets: for each site, checksums of the sources of its files with secrets. The manifest
+            keeps them, because the files themselves do not show whether they are up to date.
     """
     manifest = this_run().manifest
     records = host.get_fact(ManifestsFact).get(manifest.environment, Records())
@@ -51,17 +52,17 @@ def recorded(secrets: Mapping[str, tuple[str, str]]) -> Generator[StringCommand 
 
 
 def made(secrets: Mapping[str, tuple[str, str]], records: Records) -> Iterator[State]:
-    """What files with secrets are made of, now and when they were applied."""
+    """The sources of files with secrets, now and when they were applied."""
     for site, (settings, values) in secrets.items():
         applied = records.states.get(f"secrets {site}")
         before = MadeOf(**applied) if applied else None
-        # Unreadable here, they count as unchanged.
+        # Without the secrets, the values count as unchanged.
         declared = MadeOf(settings, values or (before.values if before else ""))
         yield State("secrets", site, declared, before or declared)
 
 
 def written(path: str, text: str) -> str:
-    """The command that writes all of the text, or nothing when the connection ends before."""
+    """The command that writes the whole text, or nothing if the connection ends before."""
     target, new = shlex.quote(path), shlex.quote(hidden(path))
     digest = hashlib.sha256(text.encode()).hexdigest()
     return (
@@ -71,7 +72,7 @@ def written(path: str, text: str) -> str:
 
 
 def hidden(path: str) -> str:
-    """Beside it, where nobody takes it for the manifest of another environment."""
+    """A temporary path next to it that cannot pass for another environment's manifest."""
     directory, _, name = path.rpartition("/")
     return f"{directory}/.{name}"
 
@@ -86,7 +87,7 @@ def failed() -> list[str]:
 
 
 def say_failed(state: Any, host: Any, names: list[str]) -> bool:
-    """pyinfra passes `state` and `host` by these names."""
+    """pyinfra passes `state` and `host` by name."""
     for name in names:
         logger.error(f"{host.print_prefix}failed, see above: {name}")
     return False

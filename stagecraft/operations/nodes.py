@@ -1,4 +1,4 @@
-"""What can be declared of a path: a file, a directory, a link, or that nothing stands there."""
+"""What can be declared for a path: a file, a directory, a link, or its absence."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from stagecraft.facts.files import Entry
 
 @dataclass(frozen=True)
 class File:
-    """A regular file. `mode` is octal text; `secret` keeps its text out of every diff, but for the
-    lines of the `public` keys; `origin` is the template it was rendered from, for messages."""
+    """A regular file. `mode` is octal text; `secret` keeps its contents out of every diff, except
+    for the lines of the `public` keys; `origin` is its template, for messages."""
 
     path: str
     content: str = field(repr=False)
@@ -45,8 +45,8 @@ class File:
 
 @dataclass(frozen=True)
 class Sealed(File):
-    """A file with secrets that nobody has opened: it is told by the sum that the last run has
-    recorded, which is empty where none has. Its content is made of stand-ins."""
+    """A file with secrets, built without them. It is compared by the checksum that the last run
+    recorded (empty if none did); its content has stand-ins."""
 
     recorded: str = ""
 
@@ -57,7 +57,7 @@ class Sealed(File):
 
 @dataclass(frozen=True)
 class Directory:
-    """A directory. `acl` are entries as `setfacl -m` takes them, such as `user:www-data:--x`."""
+    """A directory. `acl` are entries in setfacl's format, such as `user:www-data:--x`."""
 
     path: str
     user: str = "root"
@@ -79,8 +79,8 @@ class Directory:
 
 @dataclass(frozen=True)
 class Link:
-    """A symbolic link. An `initial` one is made where nothing stands and then left to its owner:
-    the first release of an app's `current`."""
+    """A symbolic link. An `initial` one is only created if nothing exists there, and then belongs
+    to its owner, like `current`, which an app's releases change."""
 
     path: str
     target: str
@@ -95,8 +95,8 @@ class Link:
 
 @dataclass(frozen=True)
 class Absent:
-    """Nothing stands at `path`; with `sha256`, nothing of that text: anything else that stands
-    there is somebody's and stays."""
+    """Nothing exists at `path`. With `sha256`, this only removes contents with that checksum;
+    anything else belongs to somebody and stays."""
 
     path: str
     sha256: str = ""
@@ -110,7 +110,7 @@ class Absent:
 
 @dataclass(frozen=True)
 class Vacant:
-    """No directory at `path`, unless something is in it that others put there."""
+    """No directory at `path`, unless others put something in it."""
 
     path: str
 

@@ -23,21 +23,22 @@ from stagecraft.seen import State
 INSTALL_PACKAGES = script("install_packages")
 
 UPGRADE = "upgrade"
-"""`--data upgrade=true` allows a run to upgrade packages that others on the server use."""
+"""`--data upgrade=true` lets a run upgrade packages that others on the server use."""
 
 UNBROKEN = "\u00a0"
-"""What keeps a package and its version on one line."""
+"""A no-break space, to keep a package and its version on one line."""
 
 
 @dataclass(frozen=True)
 class Installed:
-    """What was not there, and pyinfra's word on what installs it."""
+    """The packages that were missing, and the operation that installs them."""
 
     missing: Sequence[str]
     meta: OperationMeta
 
     def extends(self, php: str) -> list[OperationMeta]:
-        """What installs something of this version of PHP: all its servers can load it."""
+        """The operation, if it installs something for this PHP version, which all its servers can
+        load."""
         new = any(package.startswith(f"php{php}-") for package in self.missing)
         return [self.meta] if new else []
 
@@ -51,23 +52,22 @@ def installed(
     after: Sequence[Written] = (),
 ) -> Installed:
     """Ensures that the packages are installed; never removes or replaces another package, and
-    starts, stops and restarts nothing. The plan says of each package which version comes, and
-    which it replaces. Raises ServerError for a package that the server's archives do not have, and
-    for an upgrade that others would notice and nobody has asked for.
+    starts, stops and restarts nothing. The plan lists the new version of each package, and the one
+    that it replaces. Raises ServerError for a package that the server's archives do not have, and
+    for an upgrade that affects others without --data upgrade=true.
 
     Args:
         packages: Debian package names.
-        never_started: units that these packages bring and that shall not run, because each
-            environment has an instance of its own. A unit that is already on the server belongs
-            to somebody and is left alone.
-        users: those on the server, besides the environment, who use what is installed there.
-        after: what writes the archives' list; until it has run, nobody knows their versions.
+        never_started: units of these packages that must not run, because each environment has its
+            own instance. A unit that already exists belongs to somebody and is not touched.
+        users: those on the server, besides the environment, who use the installed packages.
+        after: what writes the archives' list; until it has run, versions are unknown.
     """
     wanted = sorted(packages)
     found: Installation = host.get_fact(InstallationFact, packages=wanted)
     missing = [package for package in wanted if package not in found.installed]
     unasked = [] if asked_to_upgrade() else list(users)
-    if missing and not this_run().checks:  # the check tells what is missing, and installs nothing
+    if missing and not this_run().checks:  # the check reports these by itself
         if pending(after) or (found.problems and not found.fresh):
             announce("install, in the versions that the archives have at that time", missing)
         else:
@@ -84,7 +84,6 @@ def foresee(found: Installation, users: Sequence[str]) -> None:
 
 
 def asked_to_upgrade() -> bool:
-    """Raises ServerError for values other than true and false."""
     word = host.data.get(UPGRADE, False)
     if not isinstance(word, bool):
         raise ServerError(f"--data {UPGRADE}={harmless(str(word))}: must be true or false")
@@ -122,7 +121,7 @@ def refuse_upgrades(found: Installation, users: Sequence[str]) -> None:
 def install(
     packages: Sequence[str], never_started: Sequence[str], may_upgrade: bool
 ) -> Generator[StringCommand]:
-    """What `installed` ensures. The manifest records the packages that were not there."""
+    """What `installed` ensures. The manifest records the packages that were missing."""
     found: Installation = host.get_fact(InstallationFact, packages=list(packages))
     standing = dict.fromkeys(found.installed, "installed")
     saw(*(State("package", name, "installed", standing.get(name, "")) for name in packages))

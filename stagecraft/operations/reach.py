@@ -1,4 +1,4 @@
-"""Limits to what a site connects to, in the kernel."""
+"""The kernel's limits on a site's connections."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from stagecraft.services import Reach
 
 @operation()
 def in_force(site: str, after: Sequence[Written | OperationMeta]) -> Generator[str]:
-    """Ensures that the kernel has the rules of the site's file. Its unit stands as active when
-    somebody has flushed them since, or has made the site's user anew, with another id. `after` is
-    what writes the file and runs the unit."""
+    """Ensures that the kernel has the rules of the site's file. The unit stays active when somebody
+    flushes them, or recreates the site's user with another id. `after` is what writes the file and
+    runs the unit."""
     reach = Reach(site)
     found: str = host.get_fact(ReachFact, table=reach.table, rules=reach.rules)
     follows = pending(after)

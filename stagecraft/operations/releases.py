@@ -1,5 +1,5 @@
-"""An app's releases: root's once they are there, so that the running app cannot change what nginx
-and PHP follow."""
+"""An app's releases belong to root once they exist, so that the running app cannot change what
+nginx and PHP serve."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ ROOTS = "root's, without links that lead out of them"
 
 
 def root_owns_releases(*, name: str, site: Site) -> OperationMeta:
-    """Ensures that the site's releases are root's, and that no link in their public/ leads out of
-    them. The plan says which are not, and which links go."""
+    """Ensures that root owns the site's releases, and that no link in their public/ leads out of
+    them. The plan lists the releases to change and the links to remove."""
     found = not_root_s(site)
     return handed_over(name=f"{name}: {found}" if found else name, site=site)
 
 
 def not_root_s(site: Site) -> str:
-    """The paths, which are of the site's making, as many as a person reads."""
+    """The paths, limited in number and escaped, because the site chooses them."""
     paths: list[str] = host.get_fact(ReleasesFact, home=site.home, shared=site.shared)
     return "".join(bounded([harmless(", ".join(paths))]))
 

@@ -1,6 +1,6 @@
-# Reloads the nginx unit $1, and returns when no old worker accepts connections any more. A plain
-# reload returns while they still answer, and says nothing of a configuration that the master then
-# cannot use, because of a port that is taken for instance.
+# Reloads the nginx unit $1, and returns once no old worker accepts connections. A plain reload returns
+# earlier, and does not report a configuration that the master cannot apply, for instance because of a
+# port in use.
 master=$(systemctl show --property=MainPID --value "$1")
 serving() { # the master's workers, but for those that are shutting down
     for status in $(grep -lx "PPid:.$master" /proc/[0-9]*/status 2>/dev/null); do

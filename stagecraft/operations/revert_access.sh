@@ -1,7 +1,6 @@
-# Puts sshd, its keys and the firewall back to what they were before a change that was not
-# confirmed. Only stagecraft-revert.service runs it, which holds the lock: for its timer, at boot,
-# or for the run that saw the change fail. It puts back all it can; while something is missing, the
-# copies stay, and the unit tries again.
+# Reverts an unconfirmed change to sshd, its keys and the firewall. Only stagecraft-revert.service runs
+# this, and holds the lock: for its timer, at boot, or for the run that saw the change fail. It restores
+# as much as it can; if something fails, the copies stay and the unit tries again.
 cd /var/lib/stagecraft/revert 2>/dev/null || exit 0
 rm -f whole
 missing=
@@ -12,8 +11,8 @@ put_back() { # the path $1
         mkdir -p "$1" && chown --reference="$kept" "$1" && chmod --reference="$kept" "$1"
     elif [ -e "$kept" ] || [ -L "$kept" ]; then
         is_back "$1" && return
-        # A hard link needs no space on a full disk; but when the copy goes, its file counts as changed
-        # since sshd has read it.
+        # A hard link needs no space on a full disk. But removing the copy changes the file's ctime, and
+        # the file then looks newer than sshd's last reload.
         mkdir -p "${1%/*}" &&
             { cp -a --remove-destination "$kept" "$new" 2>/dev/null || ln -fP "$kept" "$new"; } &&
             mv -fT "$new" "$1"
@@ -23,7 +22,7 @@ put_back() { # the path $1
 }
 is_back() { [ "$(stat -c %d:%i "$1" 2>/dev/null)" = "$(stat -c %d:%i "files$1")" ]; }
 
-# At boot sshd starts only after this; later its reload would wait for that order, too.
+# sshd is ordered after this unit at boot; a later reload would wait for that, too.
 take_up() {
     if systemctl is-active --quiet ssh.service; then
         systemctl --job-mode=ignore-dependencies reload ssh.service

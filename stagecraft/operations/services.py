@@ -1,4 +1,4 @@
-"""systemd units: running, started at boot, and running what their files say now."""
+"""systemd units: running, started at boot, and up to date with their files."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from stagecraft.seen import Service, Standing, State, Value
 RESTART = "systemctl restart"
 
 RELOAD_NGINX = f"sh -c {shlex.quote(script('reload_nginx'))} reload-nginx"
-"""Returns when nginx serves the change. Like `RESTART`, it is followed by the unit."""
+"""Returns once nginx serves the change. Like `RESTART`, it is followed by the unit."""
 
 TAKE_UP = script("take_up")
 
 
 @dataclass(frozen=True)
 class Condition(Standing):
-    """`active` is systemd's word for what the unit does now."""
+    """`active` is systemd's ActiveState."""
 
     active: str
     at_boot: bool
@@ -44,8 +44,8 @@ RUNNING = Condition("active", at_boot=True)
 
 
 def pending(changes: Sequence[Written | OperationMeta]) -> bool:
-    """Whether one of these operations is going to change something; while the run executes, the
-    server's state tells, so that an interrupted run heals at the next."""
+    """Whether one of these operations will change something. False during execution: then the
+    server's state decides, so that the next run completes an interrupted one."""
     if state.is_executing:
         return False
     metas = [change.meta if isinstance(change, Written) else change for change in changes]
@@ -62,22 +62,21 @@ def running(
     refresh: str = "systemctl reload",
     shared: bool = False,
 ) -> OperationMeta:
-    """Ensures that the unit runs, starts at boot and has read its files since they last changed;
-    when it cannot take up what trees have changed, the old files are put back. The plan says what
-    becomes of the unit.
+    """Ensures that the unit runs, starts at boot and has read its files since they last changed; if
+    it cannot take up changes of trees, the old files are restored. The plan shows its next step.
 
     Args:
         unit: canonical name; an alias such as `mysql.service` would always look disabled.
         watched: files and directories that the unit reads.
-        unit_files: unit files and drop-ins that we write. When they change the unit is restarted:
-            a reload takes up no new command, limit or sandbox.
-        after: what writes those files, so that the plan shows what follows from it.
-        refresh: the command by which the unit, its last word, takes up changed watched files.
+        unit_files: unit files and drop-ins that we write. Their changes cause a restart, because a
+            reload takes up no new command, limit or sandbox.
+        after: what writes those files, so that the plan shows the consequences.
+        refresh: the command that makes the unit, its last argument, read changed watched files.
         shared: whether every environment on the server uses it.
     """
     files = {"unit_files": list(unit_files), "watched": list(watched)}
     present: Unit = host.get_fact(UnitFact, unit=unit, **files)
-    follows = pending(after)  # with -y, nobody has asked before, and `displaced` knows nothing yet
+    follows = pending(after)  # with -y there was no plan, and `displaced` is still empty
     planned = RESTART if any(changes_below(path) for path in unit_files) else refresh
     step = due(present, planned, changing=follows)
     service = Service(unit, present, step, follows)
@@ -93,7 +92,7 @@ def running(
 
 
 def in_words(service: Service, *, shared: bool) -> str:
-    """Its step, with whom that interrupts or why it is due."""
+    """The step, with whom it interrupts or why it is due."""
     step, present = service.step, service.present
     if step == "restart" and shared:
         return f"{step}, which interrupts {' and '.join(this_run().manifest.environments)}"
@@ -105,12 +104,12 @@ def in_words(service: Service, *, shared: bool) -> str:
 
 
 def changes_below(path: str) -> bool:
-    """Whether the plan changes something there."""
+    """Whether the plan changes something at or below the path."""
     return any(f"{changed}/".startswith(f"{path}/") for changed in this_run().displaced())
 
 
 def due(unit: Unit, refresh: str, *, changing: bool) -> str:
-    """What the unit needs to run what its files say: `start`, `restart`, `reload` or nothing."""
+    """The unit's next step to match its files: `start`, `restart`, `reload` or nothing."""
     if not unit.running:
         return "" if unit.unneeded else "start"
     if unit.restart_due:
@@ -121,7 +120,7 @@ def due(unit: Unit, refresh: str, *, changing: bool) -> str:
 
 
 def condition(unit: Unit) -> Value:
-    """The same as `RUNNING` where nothing is wanting."""
+    """Equals `RUNNING` if nothing is missing."""
     if unit.load == "not-found":
         return ""
     active = "active" if unit.running or unit.unneeded else unit.active
@@ -136,14 +135,14 @@ def run(
     trees: Sequence[str],
     refresh: str,
 ) -> Generator[str | StringCommand]:
-    """What `running` ensures. `files` are the unit's `watched` and `unit_files`, `trees` those
-    that can be put back."""
+    """What `running` ensures. `files` are the unit's `watched` and `unit_files`; `trees` can be
+    restored."""
     current: Unit = host.get_fact(UnitFact, unit=unit, **files)
     saw(State("service", unit, RUNNING, condition(current)))
     if current.masked:
         yield f"systemctl unmask --quiet {shlex.quote(unit)}"
     if not current.starts_at_boot:
-        yield f"systemctl enable --quiet {shlex.quote(unit)}"  # has systemd reload its units, too
+        yield f"systemctl enable --quiet {shlex.quote(unit)}"  # also reloads unit files
     elif current.outdated:
         yield "systemctl daemon-reload"
     step = due(current, refresh, changing=pending(after))
@@ -156,8 +155,8 @@ def run(
 def reloaded(
     unit: str, watched: Sequence[str], after: Sequence[OperationMeta], refresh: str
 ) -> Generator[str]:
-    """Ensures that a running unit has read what the operations in `after` have changed since the
-    run had it read its files."""
+    """Ensures that a running unit has read the changes of the operations in `after` since the run
+    last made it read its files."""
     current: Unit = host.get_fact(UnitFact, unit=unit, unit_files=[], watched=list(watched))
     saw()
     if pending(after) or (state.is_executing and current.running and current.newer):
@@ -177,8 +176,8 @@ def stopped(unit: str) -> Generator[str]:
 
 @operation()
 def known(unit: str, unit_files: Sequence[str], after: Sequence[Written] = ()) -> Generator[str]:
-    """Ensures that systemd has read our files of a unit that something else starts, a timer for
-    instance. `after` is what writes them."""
+    """Ensures that systemd has read our files of a unit that something else starts, such as a
+    timer. `after` is what writes them."""
     current: Unit = host.get_fact(UnitFact, unit=unit, unit_files=list(unit_files), watched=[])
     saw()
     if current.outdated or pending(after):

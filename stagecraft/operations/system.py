@@ -1,4 +1,4 @@
-"""What the kernel and systemd take up only when they are told to."""
+"""Settings that the kernel and systemd only apply on request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from stagecraft.seen import State
 
 @operation()
 def called(hostname: str) -> Generator[StringCommand]:
-    """Ensures the host name, now and after a reboot, and that it resolves: sudo asks for it."""
+    """Ensures the host name, now and after a reboot, and that it resolves, because sudo looks it
+    up."""
     found: System = host.get_fact(SystemFact)
     name = shlex.quote(hostname)
     saw(
@@ -36,8 +37,8 @@ def called(hostname: str) -> Generator[StringCommand]:
 
 @operation()
 def generated_locale(locale: str) -> Generator[StringCommand]:
-    """Ensures that the locale is there; C.UTF-8 always is. Fails for one that Debian does not have,
-    which locale-gen would pass over in silence."""
+    """Ensures that the locale exists; C.UTF-8 always does. Fails for one that Debian does not have,
+    which locale-gen would ignore without an error."""
     found: System = host.get_fact(SystemFact)
     missing = locale.lower().replace("-", "") not in found.locales
     saw(State("locale", locale, "there", "" if missing else "there"))
@@ -58,8 +59,8 @@ def generated_locale(locale: str) -> Generator[StringCommand]:
 
 @operation()
 def kernel_settings(settings: Mapping[str, str]) -> Generator[StringCommand]:
-    """Ensures that the running kernel has the settings, as far as they are this machine's. What
-    runs and is not what the files say, the drift check looks at by itself."""
+    """Ensures that the running kernel has the settings, unless a container shares them with its
+    host. The drift check compares running settings with the files."""
     found: dict[str, str] = host.get_fact(SysctlFact, keys=list(settings))
     saw()
     wrong = {key: settings[key] for key in found if found[key] != settings[key]}
@@ -70,8 +71,8 @@ def kernel_settings(settings: Mapping[str, str]) -> Generator[StringCommand]:
 
 @operation()
 def no_core_dumps(after: Sequence[Written]) -> Generator[StringCommand]:
-    """Ensures that systemd has read the limit that `after` writes; services that run already have
-    it from their next start on."""
+    """Ensures that systemd has read the limit that `after` writes; running services have it from
+    their next start."""
     found: System = host.get_fact(SystemFact)
     limit = "0" if pending(after) else found.core_limit
     saw(State("core dumps", "systemd", "0", limit))
@@ -81,7 +82,7 @@ def no_core_dumps(after: Sequence[Written]) -> Generator[StringCommand]:
 
 @operation()
 def swap_file(path: str, megabytes: int) -> Generator[StringCommand]:
-    """Ensures a swap file, whole or not at all, for a unit to use; not where there is swap."""
+    """Ensures a complete swap file or none, for a unit to use; does nothing if there is swap."""
     found: System = host.get_fact(SystemFact)
     saw(State("swap", path, "there", "there" if found.swap else ""))
     if found.swap:

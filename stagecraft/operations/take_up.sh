@@ -1,11 +1,11 @@
-# Has the unit $1 take up its changed files by the shell command $2. When one that runs does not,
-# what the trees $3... have replaced is put back, and it runs on.
+# Makes the unit $1 take up its changed files with the shell command $2. If a running unit fails to,
+# restores the files replaced in the trees $3..., so that it keeps running.
 unit=$1 command=$2
 shift 2
 previous=/run/stagecraft/previous
 before=$(systemctl is-active "$unit")
 since=$(date +%s)
-# One that has failed too often would not be started any more.
+# systemd does not start a unit that has failed too often.
 [ "$before" = active ] || systemctl reset-failed "$unit" 2>/dev/null
 
 # PHP-FPM's reload returns before the new master has opened its sockets.
@@ -47,7 +47,7 @@ restarted() { # although it may have failed too often already
     systemctl reset-failed "$unit" 2>/dev/null
     systemctl start "$unit"
 }
-# One that refused a reload runs on as before; a restart now could only end that.
+# After a refused reload it runs as before; a restart could only stop it.
 if systemctl is-active --quiet "$unit" || restarted; then
     echo "$unit does not work with its new files; the old ones are restored, and it runs with them" >&2
 else

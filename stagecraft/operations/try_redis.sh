@@ -1,4 +1,4 @@
-# Redis has no checker: it starts with $configuration on a scratch socket, over an empty directory.
+# Redis has no checker, so this starts it with $configuration on a scratch socket and an empty directory.
 scratch=$(mktemp -d)
 sed '/^dir /d' "$configuration" | redis-server - --dir "$scratch" --unixsocket "$scratch/socket" \
     --pidfile "$scratch/pid" --daemonize no --supervised no --appendonly no >"$scratch/log" 2>&1 &
