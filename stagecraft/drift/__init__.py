@@ -1,14 +1,14 @@
-"""The nightly check: what on a server is not, or no longer, what the files say.
+"""The nightly check: how a server differs from what is declared for it.
 
-`command.py` starts a pyinfra for each inventory, which runs `check.py`, the list of all areas that
-are looked at. What it finds goes through three rooms:
+`command.py` starts a pyinfra for each inventory, which runs `check.py`, the list of all areas to
+check. Results pass through three packages:
 
-- `looking/` asks: the inventories, the plan of deploy.py, the server.
-- `judging/` makes findings of the answers: kind, severity, cause, since when, remedy, waiver. A new
+- `looking/` reads: the inventories, the plan of deploy.py, the server.
+- `judging/` turns answers into findings: kind, severity, cause, since when, remedy, waiver. A new
   check is a `Kind` and a function there, and a line in `check.py`.
-- `telling/` says it: as text, to those who are to be notified, and in the history.
+- `telling/` reports them: as text, as notifications, and in the history.
 
-`findings.py` is what they pass to each other.
+`findings.py` has the types that they share.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """What pyinfra runs on each server for `stagecraft drift`, always with --dry: the plan of
-deploy.py, then a look at all that a plan does not show. Writes a Report as JSON to the file that
-`--data report=` names."""
+deploy.py, then checks of everything that a plan does not show. Writes a Report as JSON to the file
+named by `--data report=`."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from stagecraft.drift.looking.server import declared_here
 
 _AREAS: dict[str, Area] = {
     "managed": managed,
-    # Nobody declared it.
+    # Undeclared.
     "vhosts": files_of("vhosts"),
     "FPM pools": files_of("FPM pools"),
     "Redis instances": files_of("Redis instances"),
@@ -37,7 +37,7 @@ _AREAS: dict[str, Area] = {
     "package files": packages.package_files,
     "other files": files_of("other files"),
     "records": records.records,
-    # What runs is not what is on disk.
+    # Running state that differs from the disk.
     "services": services.services,
     "replaced files": services.replaced_files,
     "loaded code": services.loaded_code,
@@ -49,7 +49,7 @@ _AREAS: dict[str, Area] = {
     "kernel": kernel.kernel,
     "mounts": kernel.mounts,
     "loaded units": units.loaded_units,
-    # It is going to fail by itself.
+    # Going to fail without a change.
     "certificate lifetimes": certificates.certificate_lifetimes,
     "failed units": wearing.failed_units,
     "updates": wearing.updates,

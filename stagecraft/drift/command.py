@@ -1,4 +1,4 @@
-"""`stagecraft drift`: what differs between servers and the files."""
+"""`stagecraft drift`: how servers differ from the files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def drift(environments: tuple[str, ...], as_json: bool, history: Path) -> int:
     refuse_missing(inventories)
     at = datetime.now(UTC).replace(microsecond=0)
     with Progress() as progress, Checks(inventories) as checks:
-        # Imported meanwhile: they bring pyinfra with them, which takes half as long as a check.
+        # Imported while the checks run: pyinfra's import takes half as long as a check.
         with uninterrupted():
             from stagecraft.drift.judging.waivers import read_waivers
             from stagecraft.drift.telling.conclusion import conclude

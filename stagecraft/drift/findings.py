@@ -1,4 +1,4 @@
-"""What a check finds: plain data, so that a terminal, a notifier and a page can each show it."""
+"""What a check finds, as plain data for the terminal, notifications and JSON."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from stagecraft.harmless import harmless, harmless_lines
 
 THEN = ", then "
-"""In a remedy, between a command for the server and a run of deploy.py."""
+"""In a remedy, between a command on the server and a run of deploy.py."""
 
 Text = Annotated[str, AfterValidator(harmless)]
-"""On one line, and nothing in it that a terminal would obey."""
+"""One line, without terminal control characters."""
 
 Moment = Annotated[datetime | None, BeforeValidator(lambda moment: moment or None)]
-"""Also given as seconds since the epoch; 0 is unknown."""
+"""May also be given in seconds since the epoch; 0 means unknown."""
 
 
 class Class(StrEnum):
-    """Where a difference shows."""
+    """Where a difference is."""
 
     MANAGED = "managed"
-    """A run would change it: the server is not as declared."""
+    """A run would change it."""
     UNMANAGED = "unmanaged"
-    """Nobody declared it."""
+    """It is undeclared."""
     RUNNING = "running"
-    """What runs is not what is on disk."""
+    """The running state differs from the disk."""
     WEARING = "wearing out"
-    """It is going to fail by itself."""
+    """It is going to fail without a change."""
     WAIVER = "waiver"
-    """waivers.yml itself."""
+    """It is in waivers.yml."""
 
 
 class Severity(StrEnum):
-    """How soon somebody must look, the soonest first."""
+    """How urgent a finding is, most urgent first."""
 
     CRITICAL = "critical"
-    """Now: somebody may get in, or the sites are down or about to be."""
+    """Now: somebody may get in, or sites are down or about to be."""
     HIGH = "high"
     """Today."""
     LOW = "low"
@@ -49,12 +49,12 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 for the worst."""
+        """0 is the most urgent."""
         return list(Severity).index(self)
 
 
 class Cause(StrEnum):
-    """Whose change it is, of a managed difference."""
+    """Who caused a managed difference."""
 
     SERVER = "the server changed"
     FILES = "the files moved on"
@@ -65,12 +65,12 @@ class Plain(BaseModel):
 
 
 class Finding(Plain):
-    """One difference. It never holds a secret, nor anything that a terminal would obey, whatever
-    names somebody has made on the server.
+    """One difference. It contains no secret and no terminal control characters, whatever names
+    exist on the server.
 
-    `kind` and `thing` name it, in words that stay the same from check to check: `database user`
-    and `evil@%`. `environment` is empty for what belongs to the whole machine. `since` and `who`
-    are what the server itself knows; when a check first saw it, the history knows.
+    `kind` and `thing` name it in words that stay the same from check to check, such as `database
+    user` and `evil@%`. `environment` is empty for the machine as a whole. `since` and `who` are
+    from the server; the history knows when a check first saw it.
     """
 
     class_: Class = Field(alias="class")
@@ -82,10 +82,10 @@ class Finding(Plain):
     expected: Text
     found: Text
     remedy: Text
-    """The command that would put it right, as an operator types it."""
+    """The command that fixes it, as an operator types it."""
     refresh: Text = ""
-    """Of a file that a service loads, the command that has it loaded again. It must wait until
-    all such files are put right."""
+    """For a file that a service loads, the command that reloads it, which must wait until all such
+    files are fixed."""
     cause: Cause | None = None
     diff: tuple[Text, ...] = ()
     since: Moment = None
@@ -94,23 +94,23 @@ class Finding(Plain):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def id(self) -> str:
-        """Stable from check to check: what waivers and the history go by. Without a colon after
-        the server, so that it can be copied into YAML as it is."""
+        """Stable between checks, for waivers and the history. It has no colon after the server, so
+        that it can be copied into YAML unquoted."""
         place = "/".join(part for part in (self.server, self.environment) if part)
         return f"{place} {self.class_} {self.kind} {self.thing}"
 
 
 class Unconfirmed(Finding):
-    """One that is none if what neighbours' runs have recorded on the server is true: the checks of
-    these environments say."""
+    """Dropped if the checks of the environments in `recorded_by`, whose runs recorded the paths on
+    the server, confirm that they declare them."""
 
     recorded_by: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a check looks for: what is expected of every such thing, and how bad it is otherwise,
-    unless a finding says so itself."""
+    """A kind of finding: what is expected of every such thing, and the severity unless a finding
+    sets its own."""
 
     class_: Class
     name: str
@@ -130,7 +130,7 @@ class Kind:
         since: float = 0,
         who: str = "",
     ) -> Finding:
-        """`since` is in seconds since the epoch, where the server knows it."""
+        """`since` is in seconds since the epoch, if the server knows it."""
         return Finding(
             class_=self.class_,
             severity=severity or self.severity,
@@ -151,7 +151,7 @@ PACKAGE_FILE = Kind(Class.UNMANAGED, "package file", "as in its package")
 
 
 class Unchecked(Plain):
-    """What could not be looked at, and why."""
+    """What could not be checked, and why."""
 
     server: str
     environment: str = ""
@@ -160,7 +160,7 @@ class Unchecked(Plain):
 
 
 class Coverage(Plain):
-    """How much of what exists of a kind is declared."""
+    """How many of the existing things of a kind are declared."""
 
     server: str = ""
     kind: str = ""
@@ -169,7 +169,7 @@ class Coverage(Plain):
 
 
 class Report(Plain):
-    """What one check of one inventory has found; without a server, of one that gave no answer."""
+    """The result of checking one inventory; without a server if there was no answer."""
 
     server: str = ""
     environment: str = ""

@@ -1,1 +1,1 @@
-"""What is a finding, how bad it is, whose change it is, since when, and what puts it right."""
+"""Turns answers into findings: severity, cause, since when, and remedy."""

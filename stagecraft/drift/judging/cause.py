@@ -1,4 +1,4 @@
-"""Who moved: the server, or the files. What runs have recorded there tells."""
+"""Whether the server or the files changed, according to the records of runs."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from stagecraft.seen import Place, Seen, encoded
 
 
 def cause_of(declared: object, found: object, recorded: Collection[object]) -> Cause:
-    """Whose change makes `found` differ from `declared`, by what was `recorded` of it when it was
-    applied: one of them for each environment that did."""
+    """The cause of the difference between `declared` and `found`. `recorded` has the values at the
+    last run of each environment that applied it."""
     if declared in recorded:
         return Cause.SERVER
-    if not declared:  # nobody wants it, and whoever has recorded it once did
+    if not declared:  # undeclared now, but once declared if it was recorded
         return Cause.FILES if found in recorded else Cause.SERVER
     return Cause.FILES if found in recorded or not recorded else Cause.SERVER
 
 
 def cause(seen: Seen, records: Collection[Records]) -> Cause | None:
-    """None where the last run was one that did not record such things yet."""
+    """None if the last run did not record states yet."""
     if isinstance(seen, Place):
         path = seen.node.path
         made = (record for other in records for record in other.paths if record.path == path)
@@ -31,7 +31,7 @@ def cause(seen: Seen, records: Collection[Records]) -> Cause | None:
     if not any(other.states for other in records):
         return None
     states = [other.states[seen.name] for other in records if seen.name in other.states]
-    # As JSON has it; in the words of format 1 where that is how it was recorded.
+    # As JSON, or as text if it was recorded in format 1.
     declared, found = (
         str(value) if str(value) in states else encoded(value)
         for value in (seen.declared, seen.found)
@@ -44,7 +44,7 @@ def declared_at(node: Node) -> tuple[str, ...]:
 
 
 def found_at(entry: Entry | None) -> tuple[str, ...]:
-    """What the manifest would say of a path that stands like this."""
+    """What the manifest would record for the path in this state."""
     if entry is None:
         return ()
     if entry.kind == "link":

@@ -1,4 +1,4 @@
-"""Certificates: whether nginx serves the ones on disk, and how long they last."""
+"""Whether nginx serves the certificates on disk, and how long they remain valid."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ OVERDUE = 0.3
 """certbot renews when a third of the lifetime is left, and tries twice a day."""
 
 SOON = 7 * DAY
-"""Of a self-signed one, which only a run renews."""
+"""For self-signed ones, which only a run renews."""
 
 
 def lifetimes(environment: Environment) -> list[tuple[Site, Lifetime]]:
-    """Of each site that has a certificate."""
+    """Of every site with a certificate."""
     sites = environment.sites
     found = ask(
         LifetimesFact, sites=[[Nginx(site.name).certificate, site.domain] for site in sites]
@@ -35,8 +35,8 @@ def lifetimes(environment: Environment) -> list[tuple[Site, Lifetime]]:
 
 
 def served_certificates(declared: Declared) -> Iterator[Finding]:
-    """Each site's own, asked for on the server itself; not where the site's link leads elsewhere,
-    which is another finding."""
+    """Asks on the server for each site's certificate. Skips sites with a changed link, which is
+    another finding."""
     apart = this_run().displaced()
     for site, lifetime in lifetimes(declared.environment):
         if Nginx(site.name).certificate not in apart:
@@ -62,7 +62,7 @@ def certificate_lifetimes(declared: Declared) -> Iterator[Finding]:
 
 
 def worn(site: Site, lifetime: Lifetime, now: float, *, issued: bool) -> Iterator[Finding]:
-    """`issued` says that a CA has issued it, and certbot renews it."""
+    """`issued` means that it is from a CA and renewed by certbot."""
     seconds = lifetime.ends - now
     if seconds <= 0:
         severity, found = Severity.CRITICAL, f"it expired {days(-seconds)} ago"

@@ -1,4 +1,4 @@
-"""What was known after a check, and what has changed since another one."""
+"""The results of a check as the history keeps them, and how they changed since another check."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stagecraft.drift.findings import Finding, Plain, Report, Severity, Unchecke
 
 
 class Seen(Plain):
-    """A finding as the history knows it: what it is, and nothing of what was found there."""
+    """A finding in the history, without its details."""
 
     id: str
     server: str
@@ -22,7 +22,7 @@ class Seen(Plain):
 
 
 class Unknown(Plain):
-    """What could not be looked at."""
+    """Something that could not be checked."""
 
     server: str
     environment: str
@@ -35,9 +35,9 @@ class Unknown(Plain):
 
 
 class Snapshot(Plain):
-    """What was known after a check. `checked` are the servers and environments that it looked at;
-    of the others, it repeats what the check before knew. `told` says whether the changes have
-    reached those who are to be notified."""
+    """The results of a check. `checked` are the servers and environments that it covered; results
+    of others are copied from the previous check. `told` means that notifications of the changes
+    were sent."""
 
     at: datetime
     checked: tuple[tuple[str, str], ...] = ()
@@ -47,7 +47,7 @@ class Snapshot(Plain):
 
 
 NOTHING = Snapshot(at=datetime.fromtimestamp(0, UTC))
-"""What is known before the first check."""
+"""The results before the first check."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class Scope:
         )
 
     def covers(self, server: str, environment: str) -> bool:
-        """Whether what was not found there is not there. An environment's check looks at the
-        machine, too."""
+        """Whether a missing finding there means that there is none. An environment's check also
+        covers the machine."""
         if (server, "") in self.blind or (server, environment) in self.blind:
             return False
         if environment:
@@ -75,7 +75,7 @@ class Scope:
         return server == "" or any(name == server for name, _ in self.checked)
 
     def asked_for(self, gap: Unknown) -> bool:
-        """Whether this check was to look where the gap is."""
+        """Whether this check was meant to cover the gap's place."""
         asked = self.checked | self.blind
         if gap.environment:
             return (gap.server, gap.environment) in asked
@@ -89,8 +89,8 @@ def snapshot(
     findings: Sequence[tuple[Finding, bool]],
     unchecked: Sequence[Unchecked],
 ) -> Snapshot:
-    """What is known now. `findings` come with whether they are waived. What was there and may
-    still be, since nobody has looked, is kept."""
+    """The present results. `findings` are pairs with whether they are waived. Keeps previous
+    findings where nothing was checked."""
     seen = {old.id: old for old in before.findings}
     gaps = {old.key: old for old in before.unknown}
     now = [Unknown(**gap.model_dump(exclude={"reason"}), since=at) for gap in unchecked]
@@ -123,7 +123,7 @@ def snapshot(
 
 @dataclass(frozen=True)
 class Changes:
-    """What is different for those who know the snapshot before."""
+    """The differences from the previous snapshot."""
 
     new: tuple[Seen, ...]
     worse: tuple[Seen, ...]
@@ -136,7 +136,7 @@ class Changes:
 
 
 def changes(before: Snapshot, now: Snapshot) -> Changes:
-    """A waived finding is none, until its waiver ends: then it is new."""
+    """Waived findings are left out; when a waiver ends, its finding is new."""
     old = {seen.id: seen for seen in before.findings if not seen.waived}
     current = {seen.id: seen for seen in now.findings if not seen.waived}
     waived = {seen.id for seen in now.findings if seen.waived}

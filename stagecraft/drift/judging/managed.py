@@ -27,7 +27,7 @@ from stagecraft.settings import Environment
 OPERATION = Kind(Class.MANAGED, "operation", "nothing to do")
 
 DOORS = frozenset({"access", "account", "firewall", "host key", "reach", "sshd setting"})
-"""Kinds of what decides who gets in, or from one site to its neighbours."""
+"""Kinds that decide who gets in, or from one site to its neighbours."""
 
 DOOR_TREES = frozenset({access.TREE, "firewall", "sudo"})
 
@@ -47,7 +47,7 @@ def managed(declared: Declared) -> Iterator[Finding | Coverage]:
 
 
 def explained(steps: Iterable[Step]) -> list[Seen]:
-    """What differs, each thing once, without what only follows from another."""
+    """The differences, each thing once, without consequences of others."""
     differences = {
         (seen.kind, seen.thing): seen for step in steps if step.changes for seen in step.differences
     }
@@ -55,8 +55,8 @@ def explained(steps: Iterable[Step]) -> list[Seen]:
 
 
 def follows(seen: Seen, differences: Iterable[tuple[str, str]]) -> bool:
-    """Whether it cannot stand because of another difference: of a unit that is down nothing can be
-    told, and one that is not there has lost its package or its file."""
+    """Whether another difference explains it: the state of a stopped unit is unknown, and a missing
+    unit lacks its package or its file."""
     if not isinstance(seen, State):
         return False
     if seen.kind == "service" and not seen.found:
@@ -68,8 +68,8 @@ def follows(seen: Seen, differences: Iterable[tuple[str, str]]) -> bool:
 
 
 def read_texts(differences: Iterable[Seen]) -> Texts:
-    """One question for each user who reads, and none where no file differs. A link in the place of
-    a file is not read: it may lead to a secret."""
+    """Reads once per user, and not at all if no file differs. Does not read links in the place of
+    files, which could lead to secrets."""
     files = [seen for seen in differences if readable(seen)]
     texts: dict[str, str | Keys] = {}
     for (user, secret), places in groupby(sorted(files, key=reader), key=reader):
@@ -114,7 +114,7 @@ def finding(seen: Seen, declared: Declared, texts: Texts) -> Finding:
 
 
 def by_name(step: Step, environment: str) -> Finding:
-    """Of a step that tells nothing but that it would change something."""
+    """For a step that only reports that it would change something."""
     found = "a run would change it"
     return OPERATION.finding(
         step.name, found=found, remedy=run(environment), environment=environment
@@ -122,9 +122,8 @@ def by_name(step: Step, environment: str) -> Finding:
 
 
 def replacement(seen: Seen, run: str) -> str:
-    """The remedy where a run refuses to replace what stands there: it may hold somebody's files,
-    where a link leads may be what was in the directory, and root cannot. Empty where the run does
-    it."""
+    """The remedy if a run refuses to replace what exists: it may contain somebody's files, a link
+    may lead to a moved directory, or the file is immutable. Empty if a run replaces it."""
     if not isinstance(seen, Place) or seen.entry is None:
         return ""
     if seen.entry.attributes:
@@ -142,8 +141,8 @@ def replacement(seen: Seen, run: str) -> str:
 
 
 def severity(seen: Seen, declared: Declared, moved: Cause | None) -> Severity:
-    """That the files moved on, the server's own record says, which is not asked where it matters
-    who gets in."""
+    """Lower if the files moved on. Only the server's own record says so, so whatever decides who
+    gets in stays at least high."""
     if isinstance(seen, Place):
         critical = seen.tree in DOOR_TREES
     elif seen.kind == "service":
@@ -163,7 +162,7 @@ def severity(seen: Seen, declared: Declared, moved: Cause | None) -> Severity:
 
 
 def owner(seen: Seen, environment: Environment) -> str:
-    """The environment, or nothing for what belongs to the whole machine."""
+    """The environment, or empty for the machine as a whole."""
     text = seen.tree if isinstance(seen, Place) else seen.thing
     sites = environment.sites
     logins = {f"{user}@localhost" for s in sites for user in s.database.users}
@@ -189,7 +188,7 @@ def wanted(node: Node) -> str:
 
 
 def found(node: Node, entry: Entry | None) -> str:
-    """What is wrong with what stands there."""
+    """What is wrong with the path's state."""
     if entry is None:
         return "missing"
     if isinstance(node, (Absent, Vacant)) or entry.kind != node.index_line()[0]:
@@ -212,5 +211,5 @@ def wrong(node: File | Directory, entry: Entry) -> Iterator[str]:
 
 
 def diff(seen: Seen, texts: Texts) -> tuple[str, ...]:
-    """The lines that differ, of a secret the names of its keys."""
+    """The lines that differ; for a secret, the names of keys."""
     return tuple(describe(seen.node, seen.entry, texts)) if readable(seen) else ()

@@ -1,6 +1,5 @@
-"""The order in which findings are put right. Followed from top to bottom, no remedy brings to life
-what a later one removes: a reload would load another file that nobody declared, and a run that
-starts a service, too."""
+"""The order of remedies. Followed from top to bottom, none activates what a later one removes: a
+reload, or a run that starts a service, could load another undeclared file."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ RUN, LAST = 2, 3
 def in_order(
     findings: Iterable[Finding], waived: Callable[[Finding], bool] = lambda _: False
 ) -> list[Finding]:
-    """Server by server, those of the worst first, as they are to be put right."""
+    """Grouped by server, the worst server first, and in the order of remedies."""
     by_server = groupby(sorted(findings, key=attrgetter("server")), attrgetter("server"))
     servers = [sorted(group, key=place_in_line) for _, group in by_server]
     servers.sort(key=lambda group: min((f.severity.rank, f.server) for f in group))
@@ -27,8 +26,8 @@ def in_order(
 
 
 def place_in_line(finding: Finding) -> tuple[int, bool, int, bool, str]:
-    """The worst first, but for its step and for what a run needs; and a run before a command that
-    takes up less."""
+    """Sorts by step, prerequisites of a run, then severity; a run comes before a command that
+    applies less."""
     return (
         step(finding),
         THEN not in finding.remedy,
@@ -39,9 +38,9 @@ def place_in_line(finding: Finding) -> tuple[int, bool, int, bool, str]:
 
 
 def step(finding: Finding) -> int:
-    """What services load is put right before anything has them load it: first what is removed,
-    then packages' files, which others may include, then what a run writes and takes up. What is
-    mounted over programs goes first: commands may need them."""
+    """Files that services load are fixed before anything loads them: first removals, then packages'
+    files, which others may include, then what a run writes and applies. Mounts over programs are
+    removed first, because commands may need those programs."""
     if THEN in finding.remedy:
         return RUN
     if finding.kind == MOUNT.name:
@@ -54,8 +53,8 @@ def step(finding: Finding) -> int:
 
 
 def refreshed(findings: list[Finding], waived: Callable[[Finding], bool]) -> Iterator[Finding]:
-    """The findings of a server, and after all that services load the commands that have them load
-    it again. A run takes up only what it has written."""
+    """Adds, after the last finding about loaded files, the commands that reload them. A run only
+    makes services load what it has written."""
     early = [finding for finding in findings if step(finding) < LAST and not waived(finding)]
     commands = [f.refresh.split(" && ") for f in early if step(f) < RUN and f.refresh]
     refreshes = " && ".join(dict.fromkeys(chain(*commands)))

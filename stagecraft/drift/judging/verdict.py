@@ -1,5 +1,5 @@
-"""The result of checking all inventories, as one plain object: what `--json` prints and what
-text and notifications are made of."""
+"""The result of checking all inventories: `--json` prints it; text and notifications are made from
+it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLEAN, UNKNOWN, DRIFT = 0, 1, 2
 
 
 class Status(StrEnum):
-    """How a finding stands to the check before."""
+    """How a finding compares with the previous check."""
 
     NEW = "new"
     WORSE = "worse"
@@ -30,8 +30,8 @@ class Waived(Plain):
 
 
 class Judged(Finding):
-    """A finding, and what the history and the waivers say of it. `keep` is the entry of waivers.yml
-    that lets stay what nobody declared: it may be somebody's all the same."""
+    """A finding with its history and waiver. `keep` is the entry in waivers.yml that would accept
+    an undeclared thing, which may be somebody's."""
 
     status: Status
     first_seen: datetime
@@ -40,9 +40,9 @@ class Judged(Finding):
 
 
 class Verdict(Plain):
-    """`servers` are those that were looked at, `unknown` is what could not be. `believed` are the
-    servers and environments whose records had to do. `problems` are the check's own, a dead
-    notifier for instance; the exit code knows nothing of them."""
+    """`servers` were checked; `unknown` could not be. `believed` are the servers and environments
+    whose records were used without their own check. `problems` are the check's own, such as a dead
+    notifier; they do not affect the exit code."""
 
     checked_at: datetime
     exit_code: int
@@ -56,7 +56,7 @@ class Verdict(Plain):
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:
-    """Each once, though two inventories of one server report what belongs to the machine."""
+    """Each finding once, although two inventories of one server report the same machine."""
     by_id: dict[str, Finding] = {}
     for finding in findings:
         known = by_id.get(finding.id)
@@ -66,7 +66,7 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def contradicted(reports: Sequence[Report]) -> Iterator[Finding]:
-    """What neighbours' runs have recorded and their own checks know nothing of."""
+    """Findings whose paths neighbours' runs recorded, but which their own checks do not declare."""
     unexplained = {
         (report.server, report.environment): {
             finding.id for finding in [*report.findings, *report.unconfirmed]
@@ -81,13 +81,14 @@ def contradicted(reports: Sequence[Report]) -> Iterator[Finding]:
 
 
 def believed(reports: Sequence[Report]) -> tuple[tuple[str, str], ...]:
-    """The servers and environments whose records were believed: their own checks did not run."""
+    """The servers and environments whose records were used although their own checks did not
+    run."""
     told = {(r.server, name) for r in reports for f in r.unconfirmed for name in f.recorded_by}
     return tuple(sorted(told - {(report.server, report.environment) for report in reports}))
 
 
 def covered(reports: Sequence[Report]) -> tuple[Coverage, ...]:
-    """Of each kind on each server once."""
+    """Each kind on each server once."""
     kinds = {(c.server, c.kind): c for report in reports for c in report.coverage}
     return tuple(kinds.values())
 
@@ -95,7 +96,7 @@ def covered(reports: Sequence[Report]) -> tuple[Coverage, ...]:
 def judge(
     reports: Sequence[Report], waivers: Waivers, before: Snapshot, at: datetime
 ) -> tuple[Verdict, Snapshot]:
-    """The verdict, and what the history shall know of it."""
+    """The verdict, and the snapshot for the history."""
     unchecked = tuple(dict.fromkeys(gap for report in reports for gap in report.unchecked))
     scope = Scope.of(reports)
     found = merged([*(f for report in reports for f in report.findings), *contradicted(reports)])
@@ -136,7 +137,7 @@ def judged(
 
 
 def exit_code(findings: Iterable[Judged], unchecked: Sequence[Unchecked]) -> int:
-    """What is unknown may be worse than all that is known."""
+    """What is unknown may be worse than everything known."""
     if unchecked:
         return UNKNOWN
     return DRIFT if any(not finding.waived for finding in findings) else CLEAN

@@ -1,4 +1,4 @@
-"""waivers.yml: differences that somebody answers for, each for a while."""
+"""waivers.yml: accepted differences, each with an owner and an end."""
 
 from __future__ import annotations
 
@@ -33,8 +33,7 @@ def day(value: Any) -> date:
 
 
 class Waiver(Setting):
-    """Holds for the findings with this id, in which `*` stands for anything, through the day
-    `until`."""
+    """Covers findings with this id, where `*` matches anything, through the day `until`."""
 
     id: str
     reason: Text
@@ -49,25 +48,25 @@ class Waiver(Setting):
 
     @property
     def place(self) -> tuple[str, str] | None:
-        """The server and the environment that its id begins with; None where they are open."""
+        """The server and environment at the beginning of its id; None if they contain wildcards."""
         server, _, environment = self.id.split(" ", 1)[0].partition("/")
         return None if "*" in server + environment else (server, environment)
 
 
 @dataclass(frozen=True)
 class Waivers:
-    """All of the file, as of a day."""
+    """The whole file on a given day."""
 
     all: tuple[Waiver, ...]
     today: date
 
     def of(self, finding: Finding) -> Waiver | None:
-        """The one that covers it today."""
+        """The waiver that covers it today."""
         return next((w for w in self.all if w.until >= self.today and w.covers(finding)), None)
 
     def findings(self, findings: Iterable[Finding], scope: Scope) -> Iterator[Finding]:
-        """Those about the waivers themselves. That one is unused is known only where all of its
-        place was looked at."""
+        """Findings about waivers. An unused one is reported only if all of its place was
+        checked."""
         given = list(findings)
         for waiver in self.all:
             looked_at = waiver.place is not None and scope.covers(*waiver.place)
@@ -78,7 +77,7 @@ class Waivers:
 
 
 def entry(finding: Finding, today: date) -> str:
-    """A line for the file that waives the finding for a month, once somebody has filled it in."""
+    """A line for waivers.yml that waives the finding for a month, for somebody to complete."""
     waiver = {"reason": "", "owner": "", "until": today + A_MONTH}
     text = yaml.safe_dump({finding.id: waiver}, default_flow_style=None, sort_keys=False, width=inf)
     return text.rstrip("\n")
@@ -100,7 +99,7 @@ def complaint(waiver: Waiver, kind: str, found: str) -> Finding:
 
 
 def read_waivers(path: Path, today: date) -> Waivers:
-    """The waivers in the file; none without one. Raises SettingsError with all that is wrong."""
+    """The waivers in the file; empty without one. Raises SettingsError with all problems."""
     if not path.exists():
         return Waivers((), today)
     source = read_yaml(path, path.parent)

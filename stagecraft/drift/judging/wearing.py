@@ -1,4 +1,4 @@
-"""What is going to fail by itself: units, updates, disks, backups and the clock."""
+"""What is going to fail without a change: units, updates, disks, backups and the clock."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DAY = 24 * HOUR
 
 
 def days(seconds: float) -> str:
-    """In words: `5 days`, `1 day`, `9 hours`."""
+    """As text: `5 days`, `1 day`, `9 hours`."""
     count, unit = (seconds / DAY, "day") if seconds >= DAY else (seconds / HOUR, "hour")
     return f"{int(count)} {unit}{'' if int(count) == 1 else 's'}"
 
@@ -52,7 +52,7 @@ MEANINGS = {
 
 
 def failed_units(_: Declared) -> Iterator[Finding]:
-    """Not those that a run would start: they are told as not running."""
+    """Excludes those that a run would start, which are reported as not running."""
     started = {service.unit for service in this_run().services if service.step == "start"}
     for failure in ask(UnitsFact).failed:
         if failure.unit not in started:
@@ -60,7 +60,7 @@ def failed_units(_: Declared) -> Iterator[Finding]:
 
 
 def failed(failure: Failure) -> Finding:
-    """What has no file any more, systemd cannot start again: it only remembers."""
+    """systemd cannot restart a unit without a file; it only remembers the failure."""
     meaning = MEANINGS.get(INSTANCE.sub("", failure.unit))
     unit = shlex.quote(failure.unit)
     again = f"journalctl -u {unit}; systemctl restart {unit}"
@@ -75,12 +75,12 @@ def failed(failure: Failure) -> Finding:
 # --- Updates ---
 
 LATE = 3 * DAY
-"""Lists and upgrades come every day; a machine may have been down over a weekend."""
+"""Lists and upgrades are daily; this allows for a machine that is off over a weekend."""
 
 
 def updates(declared: Declared) -> Iterator[Finding]:
     found, settings, now = ask(UpdatesFact), declared.settings.host, time.time()
-    if settings is None:  # nobody promises that upgrades come by themselves
+    if settings is None:  # automatic upgrades are not declared
         yield from waiting(found, Severity.LOW)
         return
     yield from stalled(found, now)
@@ -89,7 +89,7 @@ def updates(declared: Declared) -> Iterator[Finding]:
 
 
 def stalled(updates: Updates, now: float) -> Iterator[Finding]:
-    """What should come every day, and does not. A new machine has its first days."""
+    """Daily jobs that did not run. A new machine gets a few days first."""
     for kind, thing, moment, command in (
         (APT_LISTS, "security", updates.lists, "apt-get update"),
         (UPGRADES, "success", updates.upgraded, "unattended-upgrade -v"),
@@ -100,7 +100,7 @@ def stalled(updates: Updates, now: float) -> Iterator[Finding]:
 
 
 def left_over(updates: Updates) -> Iterator[Finding]:
-    """Those that unattended-upgrades has seen and not installed: held, or with a question."""
+    """Packages that unattended-upgrades did not install: held, or with a question."""
     if updates.upgraded > updates.fetched:
         yield from waiting(updates, Severity.HIGH)
 
@@ -114,8 +114,8 @@ def waiting(updates: Updates, severity: Severity) -> Iterator[Finding]:
 
 
 def reboot_due(updates: Updates, settings: Host, now: float) -> Iterator[Finding]:
-    """Not for a kernel: which one runs is looked at by itself. A machine that reboots by itself
-    has a day for it."""
+    """Excludes kernels, which are checked separately. A machine that reboots by itself gets a
+    day."""
     others = {name for name in updates.reboot_for if not name.startswith("linux-image")}
     by_itself = settings.upgrades.reboot != "never"
     if not updates.reboot or (updates.reboot_for and not others):
@@ -135,7 +135,7 @@ def reboot_due(updates: Updates, settings: Host, now: float) -> Iterator[Finding
 # --- Disks ---
 
 LEVELS = ((97, Severity.CRITICAL), (90, Severity.HIGH), (80, Severity.LOW))
-"""Percent, and how bad as much is."""
+"""The thresholds in percent, with severities."""
 
 SPACE, INODES = (
     Kind(Class.WEARING, name, f"less than {LEVELS[-1][0]} % used")
@@ -163,7 +163,7 @@ def filling(disk: Disk) -> Iterator[Finding]:
 # --- Backups ---
 
 GRACE = 1.25
-"""Of the promised time, since one that takes longer than the last is not missing yet."""
+"""A multiple of the declared interval, because a backup may take longer than the last one."""
 
 
 def backups(declared: Declared) -> Iterator[Finding]:
@@ -192,12 +192,12 @@ def overdue(
 
 
 def clock(_: Declared) -> Iterator[Finding]:
-    """Where systemd-timesyncd keeps it, not in containers and beside other daemons."""
+    """Only if systemd-timesyncd runs: not in containers or with other daemons."""
     yield from unsynchronized(ask(ClockFact), time.time())
 
 
 def unsynchronized(clock: Clock, now: float) -> Iterator[Finding]:
-    """After an hour without an answer; a machine that was just booted has not asked yet."""
+    """After an hour without an answer; a machine that has just booted has not asked yet."""
     if clock.kept and not clock.synchronized and now - clock.since > HOUR:
         yield CLOCK.finding(
             "time servers",

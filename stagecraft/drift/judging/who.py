@@ -1,4 +1,4 @@
-"""Since when something differs, and who did it: as far as the server itself can tell."""
+"""When something changed and who did it, as far as the server knows."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ from stagecraft.settings.public_keys import lines
 UNIT = re.compile(r"[\w@.:\\-]+\.(service|timer|socket|mount|swap|path|target)")
 
 READING = frozenset({"cat", "diff", "file", "grep", "head", "less", "ls", "more", "stat", "tail"})
-"""Programs that have not changed what they name."""
+"""Programs that do not change the things in their arguments."""
 
 DECISIVE = frozenset(
     {"adduser", "chsh", "deluser", "mv", "rm", "rmdir", "unlink", "useradd", "userdel", "usermod"}
 )
-"""Programs that tell also when: of what is gone, and of an account, nothing else does."""
+"""Programs that also show when it happened: for removed paths and for accounts, nothing else
+does."""
 
 NAMED = 12 * 3600.0
-"""Seconds for which an editor may stay open on a file that it was started with."""
+"""Seconds that an editor may be open on a file in its arguments."""
 
 NEAR = 5 * 60.0
-"""Seconds after which somebody else may as well have done it."""
+"""Seconds after which the change may as well be somebody else's."""
 
 LATE = 2.0
-"""Seconds by which a file system's clock and the journal's may differ."""
+"""Seconds by which the clocks of a file system and the journal may differ."""
 
 
 def attributed(report: Report, environment: Environment) -> Report:
-    """The report, with `since` and `who` of its findings where the server tells. Asks it once, and
-    not at all where nothing was found; what it does not answer is missing nobody's finding."""
+    """The report with `since` and `who` of its findings, as far as the server knows. Asks it once,
+    and not at all without findings; no answer is not an error."""
     if not report.findings:
         return report
     untold = {finding.thing for finding in report.findings if not finding.since}
@@ -56,15 +57,15 @@ def attributed(report: Report, environment: Environment) -> Report:
 
 
 def attribute(finding: Finding, trail: Trail, people: Mapping[str, str]) -> Finding:
-    """The finding, with what the trail says of it; what an area has found out itself stays."""
+    """The finding, completed from the trail; what an area found itself stays."""
     since, who = since_and_who(finding, trail, people)
     moment = datetime.fromtimestamp(since, UTC) if since else None
     return finding.model_copy(update={"since": finding.since or moment, "who": finding.who or who})
 
 
 def since_and_who(finding: Finding, trail: Trail, people: Mapping[str, str]) -> tuple[float, str]:
-    """Seconds since the epoch, and a few words; 0 and nothing where nobody knows. Of a command
-    only its program and the thing are named: other arguments may be secrets."""
+    """Seconds since the epoch, and a few words; 0 and empty if unknown. Of a command, only the
+    program and the thing are named, because other arguments may be secrets."""
     if finding.kind == "package":
         change = last(entry for entry in trail.apt if finding.thing in entry.packages)
         return (change.moment, f"{change.user or 'root'} ({change.command})") if change else (0, "")
@@ -78,9 +79,9 @@ def since_and_who(finding: Finding, trail: Trail, people: Mapping[str, str]) -> 
 
 
 def did(command: Sudo, finding: Finding, moment: float) -> bool:
-    """Whether the command names the thing, or its unit as people call it, and may have changed it
-    at that moment; where that is unknown, whether it must have."""
-    words = re.split(r"[\s'\"=;|&<>]+", command.line)  # also those within a `sh -c`
+    """Whether the command names the thing, or a unit's short name, and may have changed it at that
+    moment; if the moment is unknown, whether it certainly did."""
+    words = re.split(r"[\s'\"=;|&<>]+", command.line)  # also inside a `sh -c`
     if called(finding.thing) not in map(called, words):
         return False
     if not moment:
@@ -90,13 +91,13 @@ def did(command: Sudo, finding: Finding, moment: float) -> bool:
 
 
 def called(thing: str) -> str:
-    """A unit as people call it; anything else as it is."""
+    """A unit's short name; anything else unchanged."""
     return thing.removesuffix(".service")
 
 
 def near(moment: float, trail: Trail) -> str:
-    """Who was root minutes before, which does not say that it was them. Runs of Stagecraft come
-    and go every night."""
+    """Who used sudo in the minutes before, which does not prove that it was them. Excludes
+    Stagecraft's own nightly runs."""
     candidates = {
         f"{command.user} ran sudo {program(command)} less than {NEAR / 60:.0f} minutes before"
         for command in trail.sudo
@@ -106,7 +107,7 @@ def near(moment: float, trail: Trail) -> str:
 
 
 def person(command: Sudo, trail: Trail, people: Mapping[str, str]) -> str:
-    """The account, and whose key opened it where that is another's."""
+    """The account, and the key's owner if that is somebody else."""
     login = last(
         login
         for login in trail.logins
@@ -121,13 +122,13 @@ def program(command: Sudo) -> str:
 
 
 def owners_of_keys(environment: Environment) -> dict[str, str]:
-    """The admins, by their keys' fingerprints as sshd logs them."""
+    """Admins by the fingerprints of their keys, as sshd logs them."""
     admins = environment.server.host.admins if environment.server.host else {}
     return {fingerprint(key): admin for admin, keys in admins.items() for key in lines(keys)}
 
 
 def fingerprint(key: str) -> str:
-    """Of a line of authorized_keys."""
+    """The fingerprint of a line of authorized_keys."""
     digest = sha256(b64decode(key.split(" ")[1])).digest()
     return f"SHA256:{b64encode(digest).decode().rstrip('=')}"
 

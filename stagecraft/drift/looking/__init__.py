@@ -1,1 +1,1 @@
-"""Asking: a pyinfra for each inventory, and in it the checkout and the server."""
+"""Reads inventories, the plan and the server, with a pyinfra for each inventory."""

@@ -1,5 +1,4 @@
-"""What is looked at on a server, one area after the other, so that one that fails spoils itself
-alone."""
+"""Checks a server area by area, so that a failure affects only one area."""
 
 from __future__ import annotations
 
@@ -17,15 +16,15 @@ from stagecraft.drift.findings import Class, Coverage, Finding, Report, Unchecke
 from stagecraft.drift.looking.server import Declared
 
 NO_HOSTS = "No hosts remaining!"
-"""pyinfra's last word when its only host has failed."""
+"""pyinfra's last message when its only host has failed."""
 
 Area = Callable[[Declared], Iterable[Finding | Coverage]]
-"""What it has found, and how many of the things that exist there are declared. Raises PyinfraError
-when it cannot look."""
+"""Yields findings, and how many of the existing things are declared. Raises PyinfraError if it
+cannot check."""
 
 
 def look(areas: Mapping[str, Area], declared: Declared) -> Report:
-    """What all areas found, and which could not look, by their names."""
+    """The findings of all areas, and the names of those that failed."""
     findings: list[Finding] = []
     unchecked: list[Unchecked] = []
     coverage: list[Coverage] = []
@@ -33,7 +32,7 @@ def look(areas: Mapping[str, Area], declared: Declared) -> Report:
         with logged() as lines:
             try:
                 found = list(area(declared))
-            except Exception as error:  # a defect of one area, too, spoils it alone
+            except Exception as error:  # a bug in one area must not affect the others
                 why = reason(error, lines)
                 unchecked.append(Unchecked(server=declared.server, area=name, reason=why))
                 continue
@@ -52,8 +51,7 @@ def look(areas: Mapping[str, Area], declared: Declared) -> Report:
 
 
 def placed(finding: Finding, declared: Declared) -> Finding:
-    """The finding with the server, and with the environment whose site runs the unit that it is
-    about."""
+    """The finding with the server, and with the environment whose site runs its unit."""
     place = {"server": declared.server}
     of_a_unit = finding.class_ in (Class.RUNNING, Class.WEARING) and "/" not in finding.thing
     if of_a_unit and not finding.environment:
@@ -64,7 +62,7 @@ def placed(finding: Finding, declared: Declared) -> Finding:
 
 
 def reason(error: Exception, lines: list[str]) -> str:
-    """Why an area could not look. Of a fact that fails, pyinfra says so in its log alone."""
+    """Why an area failed. pyinfra reports a failed fact only in its log."""
     if isinstance(error, PyinfraError):
         return " / ".join(lines) if lines and str(error) == NO_HOSTS else str(error)
     frame = extract_tb(error.__traceback__)[-1]
@@ -74,7 +72,7 @@ def reason(error: Exception, lines: list[str]) -> str:
 
 @contextmanager
 def logged() -> Iterator[list[str]]:
-    """What pyinfra logs as wrong meanwhile, on standard error as well."""
+    """Collects what pyinfra logs as wrong; it is still printed to standard error."""
     lines: list[str] = []
     handler = logging.Handler(logging.WARNING)
     handler.emit = lambda record: lines.append(unstyle(record.getMessage()).strip())  # type: ignore[method-assign]

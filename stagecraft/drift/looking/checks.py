@@ -1,5 +1,5 @@
-"""The checks of several inventories at once. Each is a pyinfra of its own, so that one that hangs
-or dies spoils itself alone."""
+"""The checks of several inventories at once. Each is a separate pyinfra process, so that a hang or
+a crash affects only one."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from stagecraft.program import uninterrupted
 PYINFRA = Path(sys.executable).with_name("pyinfra")
 
 PATIENCE = 120.0
-"""Seconds for the whole check of a server; usually it takes two."""
+"""Seconds for the whole check of a server, which usually takes two."""
 
 AT_ONCE = 8
 """Each takes about 70 MB here."""
 
 NOTIFY = "STAGECRAFT_NOTIFY"
-"""How the variables begin that hold the notifier's URLs."""
+"""The prefix of variables with the notifier's URLs."""
 
 REASONS = {
     r"has another host key than the one pinned": "its host key is not the pinned one: it was"
@@ -45,11 +45,11 @@ REASONS = {
     ),
     r"(?ms)^--> pyinfra error: (?P<what>.*)": "{what}",
 }
-"""Why there is no report, for the one who must act, by what pyinfra said."""
+"""Why there is no report, for the operator, by what pyinfra printed."""
 
 
 class Checks:
-    """All of them, begun on entry; none outlives the `with`."""
+    """All checks, started on entry; none outlives the `with`."""
 
     def __init__(self, inventories: Sequence[Path], patience: float = PATIENCE) -> None:
         self._waiting = list(inventories)
@@ -68,8 +68,8 @@ class Checks:
         self._directory.cleanup()
 
     def wait(self, watch: Callable[[Sequence[Path]], None]) -> list[Report]:
-        """One report for each inventory, in their order. `watch` is told, again and again, which
-        ones are being checked."""
+        """One report per inventory, in order. Calls `watch` repeatedly with the inventories being
+        checked."""
         while running := self._running():
             watch([check.inventory for check in running])
             time.sleep(0.02)
@@ -86,7 +86,7 @@ class Checks:
 
 
 class RunningCheck:
-    """One inventory's check, under way. It may write `<place>.json` and `<place>.txt`."""
+    """The running check of one inventory. It may write `<place>.json` and `<place>.txt`."""
 
     def __init__(self, inventory: Path, place: Path, patience: float) -> None:
         self.inventory = inventory
@@ -102,20 +102,20 @@ class RunningCheck:
                 stdout=said,
                 stderr=said,
                 env=environment(),
-                # Nobody is there to type a password; and Ctrl-C is for us to pass on.
+                # Nobody can type a password, and we pass Ctrl-C on ourselves.
                 start_new_session=True,
             )
 
     def _command(self) -> Iterator[str]:
         yield str(PYINFRA)
         yield "--dry"
-        # A check trusts no host key that is not pinned: first contact is an operator's.
+        # Trusts only pinned host keys: first contact is for an operator.
         yield from ("--data", "ssh_strict_host_key_checking=yes")
         yield from ("--data", f"report={self._report}")
         yield from (str(self.inventory), str(CHECK))
 
     def over(self) -> bool:
-        """Whether it has ended, be it that its time is up."""
+        """Whether it has ended or its time is up."""
         if self._process.poll() is None and time.monotonic() >= self._deadline:
             self._in_time = False
             self.end()
@@ -128,7 +128,7 @@ class RunningCheck:
             self._process.wait()
 
     def report(self) -> Report:
-        """What it found; or, where it did not come so far, why everything is unchecked."""
+        """Its report; if there is none, why everything is unchecked."""
         with suppress(OSError, ValidationError):
             return Report.model_validate_json(self._report.read_text())
         said = self._said.read_text(errors="replace")
@@ -140,14 +140,14 @@ class RunningCheck:
 
 
 def environment() -> dict[str, str]:
-    """This one's, without what only the notifier is to know."""
+    """Our environment variables without the notifier's."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(NOTIFY)}
     return kept | {"PYINFRA_PROGRESS": "off"}
 
 
 def place(inventory: Path) -> tuple[str, str]:
-    """The server and the environment that an inventory stands for, as far as its files say so."""
-    from stagecraft.sources import SettingsError, read_yaml  # pyinfra's, which takes its time
+    """The inventory's server and environment, as far as its files say so."""
+    from stagecraft.sources import SettingsError, read_yaml  # pyinfra's, slow to import
 
     root = inventory.parent.parent
     try:
@@ -158,7 +158,7 @@ def place(inventory: Path) -> tuple[str, str]:
 
 
 def reason(said: str) -> str:
-    """Why there is no report, in what pyinfra said: that ends where the reason is."""
+    """Why there is no report: the end of what pyinfra printed."""
     for pattern, why in REASONS.items():
         if found := re.search(pattern, said):
             return why.format(**found.groupdict()).strip()

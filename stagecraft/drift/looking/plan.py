@@ -1,4 +1,4 @@
-"""The plan of deploy.py, made without secrets and executed by nobody."""
+"""The plan of deploy.py, made without secrets and never executed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from stagecraft.seen import Seen, State
 
 @dataclass(frozen=True)
 class Step:
-    """An operation of the plan: what people call it, whether it would change something, and what
-    it looks after; None where it does not tell."""
+    """An operation of the plan: its name, whether it would change something, and the states that it
+    manages; None if it does not report them."""
 
     name: str
     changes: bool
@@ -26,16 +26,16 @@ class Step:
 
     @property
     def differences(self) -> list[Seen]:
-        """What does not stand as declared."""
+        """The states that are not as declared."""
         return [seen for seen in self.seen or [] if not (isinstance(seen, State) and seen.stands)]
 
 
 UNPLANNED = "deploy.py cannot be planned"
-"""What is said wherever the plan would have told what is declared."""
+"""Said if the plan could not be made."""
 
 
 def refuse_execution() -> None:
-    """Raises ServerError in a run that could execute a plan whose secrets are stand-ins."""
+    """Raises ServerError in a run that could execute a plan with stand-ins for secrets."""
     if not host.data.only_plans:
         raise ServerError(
             f"{host.name}: the check only looks: start it with --dry, or run stagecraft drift"
@@ -43,8 +43,8 @@ def refuse_execution() -> None:
 
 
 def plan() -> list[Step]:
-    """The steps of deploy.py on this server, for no run that could execute them. Raises ServerError
-    where a run would be refused, after what is declared is known."""
+    """The steps of deploy.py on this server; nothing can execute them. Raises ServerError if a run
+    would be refused, once everything is planned."""
     before = set(state.ops[host])
     run = this_run()
     run.checks = True
@@ -59,19 +59,19 @@ def plan() -> list[Step]:
 
 
 def planned() -> frozenset[str] | None:
-    """The paths that the plan declares, or would remove; None as long as there is none."""
+    """The paths that the plan declares or would remove; None without a plan."""
     return this_run().planned if ctx_host.isset() else None  # type: ignore[no-untyped-call]
 
 
 def require_plan() -> None:
-    """Raises ServerError where deploy.py could not be planned."""
+    """Raises ServerError if deploy.py could not be planned."""
     if planned() is None:
         raise ServerError(f"{host.name}: {UNPLANNED}")
 
 
 def unremoved(report: Report) -> Report:
-    """The report. Without a plan nobody knows what is declared: what looks undeclared may be ours,
-    and no finding advises to remove it."""
+    """The report. Without a plan it is unknown what is declared, so remedies for undeclared things,
+    which may be ours, are withheld."""
     if planned() is not None:
         return report
     findings = [
@@ -84,7 +84,7 @@ def unremoved(report: Report) -> Report:
 
 
 def include(verb: str) -> None:
-    """Plans the verb. Raises what goes wrong in it as it is: pyinfra's wrapping has no text."""
+    """Plans the verb. Raises its original exception, because pyinfra's wrapper has no message."""
     try:
         local.include(verb)
     except UnexpectedExternalError as error:
@@ -99,7 +99,7 @@ def step(operation: str) -> Step:
 
 
 def forget(operations: Iterable[str]) -> None:
-    """Takes them out of what pyinfra would execute next."""
+    """Removes them from pyinfra's operations to execute."""
     for operation in operations:
         del state.ops[host][operation]
         del state.op_meta[operation]

@@ -1,5 +1,4 @@
-"""A server: what it answers, and all that anybody has declared for it, in the files and in what
-runs have recorded there."""
+"""A server's answers, and everything declared for it, in the files and in records on the server."""
 
 from __future__ import annotations
 
@@ -26,17 +25,17 @@ T = TypeVar("T")
 
 
 def ask(fact: type[Fact[T]], **arguments: Any) -> T:
-    """What the server that pyinfra talks to answers. Raises PyinfraError where it does not."""
+    """The answer of pyinfra's current host. Raises PyinfraError without one."""
     answer: T = host.get_fact(fact, **arguments)
     return answer
 
 
 @dataclass(frozen=True)
 class Declared:
-    """`environment` is the one that is checked, `environments` all that the files put on this
-    server, it among them. `records` are what runs have installed, by environment: one of another
-    repository stands only there. `as_found` is what the server had before all of them. `known` are
-    the sums of such records that the project vouches for."""
+    """`environment` is the one being checked; `environments` are all on this server, including it.
+    `records` are what runs have installed, by environment; another repository's environments have
+    nothing else here. `as_found` is the server's state before all of them. `known` are checksums of
+    such records that the project vouches for."""
 
     environment: Environment
     environments: tuple[Environment, ...]
@@ -55,18 +54,18 @@ class Declared:
 
     @cached_property
     def sites(self) -> tuple[Site, ...]:
-        """Those of all environments on the server."""
+        """Of all environments on the server."""
         return tuple(site for environment in self.environments for site in environment.sites)
 
     @property
     def image(self) -> AsFound:
-        """What the server had at first, unless somebody has written another one since."""
+        """The server's state at first, unless its record was changed since."""
         known = self.known.get(AS_FOUND)
         return AsFound() if known and known != digest(self.as_found.text) else self.as_found
 
     @cached_property
     def foreign(self) -> dict[str, Records]:
-        """Records that no environment of the files has left: another repository's, or nobody's."""
+        """Records of no environment in the files: another repository's, or forged."""
         ours = {environment.name for environment in self.environments}
         return {name: records for name, records in self.records.items() if name not in ours}
 
@@ -81,23 +80,23 @@ class Declared:
 
     @cached_property
     def site_names(self) -> frozenset[str]:
-        """Those of all sites that anybody has declared, in another repository, too."""
+        """Of all sites, including those of another repository."""
         others = {record.site for records in self.trusted for record in records.paths} - {""}
         return frozenset(others | {site.name for site in self.sites})
 
     @cached_property
     def paths(self) -> frozenset[str]:
-        """Every file, directory and link that is declared: by the plan, not by the record of what
-        earlier runs have installed, which whoever is root there can write. Without a plan, which
-        makes the check unknown, the record has to do."""
+        """Every declared file, directory and link. They come from the plan, because root on the
+        server can write the records of earlier runs. Without a plan the check is unknown, and the
+        record is used."""
         own = planned()
         if own is None:
             own = frozenset(self._recorded(self.environment))
         return own.union(*(records.all_paths for records in self.trusted))
 
     def recorded_by(self, paths: Collection[str]) -> tuple[str, ...]:
-        """The neighbours of the same files whose runs have recorded all of the paths: whether they
-        declare them, their own check says."""
+        """Neighbours in the same files whose runs recorded all of the paths; their own checks
+        decide whether they still declare them."""
         return tuple(
             environment.name
             for environment in self.environments
@@ -110,7 +109,7 @@ class Declared:
 
 
 def declared_here() -> Declared:
-    """What is declared for the server that pyinfra talks to."""
+    """For pyinfra's current host."""
     environment = environment_of(host.data)
     root = Path(host.data.root)
     records = ask(ManifestsFact)
@@ -126,7 +125,7 @@ def declared_here() -> Declared:
 
 
 def neighbours(environment: Environment, root: Path) -> Iterator[Environment]:
-    """The environments of the files on the same server, this one among them."""
+    """The environments in the files on the same server, including this one."""
     for path in sorted((root / "group_data").glob("*.yml")):
         if path.stem != "all":
             source = read_yaml(path, root)

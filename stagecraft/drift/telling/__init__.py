@@ -1,1 +1,1 @@
-"""Saying it: as text, to those who are to be notified, and in the history."""
+"""Reports: as text, as notifications, and in the history."""

@@ -1,5 +1,5 @@
-"""From the reports of the checks to a verdict: compared with the check before, waived where
-somebody answers for it, remembered, and told to those who are to know."""
+"""From the reports of checks to a verdict: compared with the previous check, waived, saved, and
+sent as notifications."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stagecraft.drift.telling.notify import tell
 
 
 def conclude(reports: Sequence[Report], waivers: Waivers, path: Path, at: datetime) -> Verdict:
-    """The verdict, remembered in the history at `path` and told; what of that failed is in its
+    """The verdict, saved in the history at `path` and sent; failures of that are in its
     `problems`."""
     try:
         with history(path) as past:

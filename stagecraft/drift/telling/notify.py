@@ -1,4 +1,4 @@
-"""Tells people what is new, worse or resolved, where they are: by Apprise, to any of its URLs."""
+"""Sends notifications of new, worse and resolved findings by Apprise, to any of its URLs."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from stagecraft.harmless import bounded, harmless
 from stagecraft.secrets import Secret
 
 URLS = "STAGECRAFT_NOTIFY"
-"""Apprise's URLs, one a line; they hold tokens, so they are no argument."""
+"""Apprise's URLs, one per line. They contain tokens, so they are not arguments."""
 
 URLS_FILE = "STAGECRAFT_NOTIFY_FILE"
-"""A file with them instead, such as one of systemd's credentials."""
+"""A file with the URLs instead, such as a systemd credential."""
 
 
 ALIKE = str.maketrans("<>&`|~*", "‹›＆ˋ¦∼∗")  # noqa: RUF001
-"""What services read as markup, and characters that look like it."""
+"""Characters that services read as markup, and lookalikes."""
 
 
 def tell(changes: Changes) -> list[str]:
-    """Sends the changes to everybody, if there are any. What did not arrive, without its URL."""
+    """Sends the changes to all URLs, if there are any. Returns failures without the URLs."""
     if not changes:
         return []
     try:
@@ -38,8 +38,8 @@ def tell(changes: Changes) -> list[str]:
 
 
 def addresses() -> list[Secret]:
-    """The URLs that the environment names; none without them. Raises OSError or
-    UnicodeDecodeError for a file that cannot be read."""
+    """The URLs from the environment variables; empty without them. Raises OSError or
+    UnicodeDecodeError for an unreadable file."""
     path = os.environ.get(URLS_FILE)
     text = Path(path).read_text(encoding="utf-8") if path else os.environ.get(URLS, "")
     lines = (line.strip() for line in text.splitlines())
@@ -47,23 +47,22 @@ def addresses() -> list[Secret]:
 
 
 def send(url: Secret, title: str, text: str) -> str:
-    """What went wrong; nothing if it arrived."""
-    import apprise  # a quarter of a second, only when something has changed
+    """The error message; empty on success."""
+    import apprise  # takes a quarter of a second, so only when something changed
 
     service = apprise.Apprise.instantiate(url.reveal())
     if service is None:
         return "has a URL that Apprise does not understand"
-    # As text: services that send HTML make line breaks of its line ends.
+    # As text: services that send HTML convert its line ends to breaks.
     if service.notify(title=title, body=text, body_format=apprise.NotifyFormat.TEXT):
         return ""
     return f"({service.service_name}) was not accepted"
 
 
 def inert(text: str) -> str:
-    """The text with nothing in it that a chat or a mail acts on: it calls nobody, and is no link,
-    HTML or Markdown. Characters that look alike do that for all services; each would need other
-    escapes, and Apprise brings some. Discord obeys all of a text, and a `<script>` ends Telegram's.
-    """
+    """The text without anything that a chat or mail would act on: mentions, links, HTML or
+    Markdown. Lookalikes work for all services; escapes differ between them, and Apprise adds some.
+    Discord interprets markup anywhere, and a `<script>` ends Telegram's."""
     parted = re.sub(r"(@)(?=\w)|(:)(?=//)|(\])(?=\()", "\\g<0>\u200b", text)
     return parted.translate(ALIKE)
 

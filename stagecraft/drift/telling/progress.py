@@ -1,4 +1,4 @@
-"""What goes on, on a terminal; nothing elsewhere."""
+"""Progress of the checks, only on a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ERASE = "\r\033[K"
 
 
 class Progress:
-    """A line on standard error that is gone when the `with` ends."""
+    """A line on standard error that is removed when the `with` ends."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()

@@ -1,4 +1,4 @@
-"""A verdict as text for a terminal, the worst first."""
+"""A verdict as text for a terminal, the worst findings first."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def lines(verdict: Verdict) -> Iterator[str]:
 
 
 def in_order(verdict: Verdict) -> list[str]:
-    """The servers, those that need somebody the soonest first: the findings are in that order."""
+    """The servers in the order of their findings, most urgent first."""
     blind = [gap.server for gap in verdict.unknown]
     found = [finding.server for finding in verdict.findings if not finding.waived]
     return list(dict.fromkeys([*blind, *found, *verdict.servers]))
@@ -90,7 +90,7 @@ def labelled(label: str, text: str) -> str:
 
 
 def when(finding: Judged) -> str:
-    """When the check first saw it; before that, what the server knows."""
+    """When a check first saw it, or before that, when the server says it changed."""
     known = f"{finding.since:%Y-%m-%d %H:%M}" if finding.since else ""
     known += f" by {finding.who or 'unknown'}" if finding.who or known else ""
     first = f"first seen {day(finding.first_seen)}"
@@ -98,7 +98,7 @@ def when(finding: Judged) -> str:
 
 
 def summary(verdict: Verdict) -> str:
-    """The last line, and the first that somebody reads."""
+    """The last line, and the first that people read."""
     findings = [finding for finding in verdict.findings if not finding.waived]
     if verdict.unknown:
         return style("Unknown: not everything could be checked", fg="red", bold=True)
@@ -116,5 +116,5 @@ def day(moment: object) -> str:
 
 
 def plain(text: str, indent: int = 0) -> str:
-    """The text, harmless, with its lines below each other."""
+    """The text, without control characters, its lines indented."""
     return harmless_lines(text).replace("\n", f"\n{' ' * indent}")

@@ -1,1 +1,1 @@
-"""What runs and is not what is on disk."""
+"""Running state that differs from the disk."""

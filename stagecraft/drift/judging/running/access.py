@@ -1,4 +1,4 @@
-"""sshd, the firewall and fail2ban, as they are in force."""
+"""The running state of sshd, the firewall and fail2ban."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ JAIL = Kind(Class.RUNNING, "jail")
 
 
 LONGEST = 200
-"""Characters of a value: an action is a script."""
+"""The maximum number of characters of a value: an action is a script."""
 
 
 def ways_in(declared: Declared) -> Iterator[Finding]:
-    """Not where their files are not as declared, or not as a package has brought them, which is
-    another finding."""
+    """Skips what is explained by changed files, declared or of packages: those are other
+    findings."""
     if declared.settings.host is None:
         return
     ways = ask(WaysFact)
@@ -54,8 +54,7 @@ def stale_sshd(ways: Ways) -> Iterator[Finding]:
 
 
 def other_rules(rules: Sequence[Rule]) -> Iterator[Finding]:
-    """Each rule by itself; all of them at once where none is in force, or only their order is
-    another one."""
+    """Each differing rule; a single finding if no rule is in force, or only the order differs."""
     remedy = f"nft -f {FIREWALL_RULES}"
     whole = "inet stagecraft"
     differing = [rule for rule in rules if rule.live != rule.declared]
@@ -82,8 +81,8 @@ def compared(rule: Rule) -> tuple[str, str]:
 
 
 def jails(declared: Declared) -> Iterator[Finding]:
-    """`fail2ban-client set`, which the next start forgets; not where its files are not as declared
-    or not as it has loaded them, which is another finding."""
+    """`fail2ban-client set`, which the next start discards. Skips changed or not yet loaded files:
+    those are other findings."""
     service = next((service for service in this_run().services if service.unit == FAIL2BAN), None)
     if service is None or service.follows or not service.present.running:
         return

@@ -1,4 +1,4 @@
-"""Variables of the database server that somebody has set while it runs."""
+"""Variables of the database server that were set at runtime."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from stagecraft.facts.variables import HIDDEN, Variable, VariablesFact
 VARIABLE = Kind(Class.RUNNING, "database variable")
 
 REPLICATION = re.compile(r"gtid_(slave|replica|binlog)_")
-"""Where a replica has got to, which it sets itself."""
+"""A replica's position, which it sets itself."""
 
 UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 WORDS = {"on": "1", "true": "1", "yes": "1", "off": "0", "false": "0", "no": "0"}
 
 
 def database_variables(declared: Declared) -> Iterator[Finding]:
-    """`SET GLOBAL`, which the next start forgets; set back to what it was, it is none."""
+    """`SET GLOBAL`, which the next start discards. A value that was set back is not a finding."""
     engine = declared.settings.engine
     variables = ask(VariablesFact, engine=engine.name)
     return changed(variables, engine)
@@ -32,7 +32,7 @@ def changed(variables: Iterable[Variable], engine: Engine) -> Iterator[Finding]:
         if REPLICATION.match(variable.name) or same(variable.value, expected):
             continue
         if engine.notes_sessions and expected is None and variable.value != HIDDEN:
-            continue  # no option: it was SET SESSION
+            continue  # not an option: it was SET SESSION
         yield VARIABLE.finding(
             variable.name,
             expected=at_start(expected, variable),
@@ -55,7 +55,7 @@ def same(value: str, expected: str | None) -> bool:
 
 
 def plain(value: str) -> str:
-    """`1203M` as the bytes that the server says, ON as 1."""
+    """Converts `1203M` to bytes and ON to 1, as the server prints values."""
     value = value.lower()
     if size := re.fullmatch(r"(\d+)([kmgt])", value):
         return str(int(size[1]) * UNITS[size[2]])
@@ -65,7 +65,8 @@ def plain(value: str) -> str:
 
 
 def remedy(variable: Variable, expected: str | None, engine: Engine) -> str:
-    """Some values no statement sets: a secret, and the name of a log that follows the host's."""
+    """Some values cannot be set by a statement: secrets, and names of logs that follow the
+    host's."""
     if variable.value == HIDDEN or (expected == "" and variable.name.endswith("_file")):
         return f"systemctl restart {engine.unit}"
     if expected is None:

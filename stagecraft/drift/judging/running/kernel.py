@@ -1,5 +1,4 @@
-"""The kernel that runs, its settings, and what it has mounted over what is declared or over what
-packages have brought."""
+"""The running kernel, its settings, and mounts that hide declared or packaged files."""
 
 from __future__ import annotations
 
@@ -18,13 +17,13 @@ SETTING = Kind(Class.RUNNING, "kernel setting")
 KERNEL = Kind(Class.RUNNING, "kernel", "the newest installed kernel runs", Severity.LOW)
 
 A_DAY = 86400
-"""How soon a declared time of day for reboots comes."""
+"""In seconds; the maximum time until the declared time of day for reboots."""
 
 WITHOUT_VOLUMES = ("/etc", "/usr")
-"""Nobody has a reason to mount anything there."""
+"""There is no reason to mount anything in these."""
 
 BY_SYSTEMD = frozenset({"/etc/machine-id"})
-"""Where / cannot be written while the machine boots."""
+"""For machines that boot with a read-only /."""
 
 
 def kernel(declared: Declared) -> Iterator[Finding]:
@@ -35,7 +34,7 @@ def kernel(declared: Declared) -> Iterator[Finding]:
 
 
 def set_by_hand(kernel: Kernel) -> Iterator[Finding]:
-    """`sysctl -w`, which the next boot forgets."""
+    """`sysctl -w`, which the next boot discards."""
     for setting in kernel.settings:
         if number(setting.value) != number(setting.declared):
             yield SETTING.finding(
@@ -47,7 +46,7 @@ def set_by_hand(kernel: Kernel) -> Iterator[Finding]:
 
 
 def number(value: str) -> str:
-    """Files write hexadecimal and tabs, where the kernel says decimal and spaces."""
+    """Normalizes the hexadecimal numbers and tabs of files to the kernel's decimals and spaces."""
     words = value.split()
     return " ".join(
         str(int(word, 0)) if re.fullmatch(r"0[xX][0-9a-fA-F]+|[1-9]\d*|0", word) else word
@@ -56,8 +55,8 @@ def number(value: str) -> str:
 
 
 def outdated(kernel: Kernel, now: float, *, reboots: bool) -> Iterator[Finding]:
-    """A newer kernel of the same flavour that waits for a reboot, longer than it should where the
-    machine reboots by itself."""
+    """A newer kernel of the same flavour that waits for a reboot; on machines that reboot by
+    themselves, only if it waits too long."""
     alike = [image for image in kernel.images if flavour(image) == flavour(kernel.running)]
     newest = max(alike, key=by_version, default="")
     if not newest or by_version(newest) <= by_version(kernel.running):
@@ -96,8 +95,8 @@ def over_what_is_there(mounted: Collection[Mount], declared: Declared) -> Iterat
             quoted = shlex.quote(target)
             remedy = " && ".join([f"umount {quoted}"] * targets.count(target))
             if hides:
-                # What loads the files may run what was mounted: for a run to have them loaded
-                # again, they are marked as changed (their ctime is).
+                # Processes that load these files may run what was mounted. A new ctime marks the
+                # files as changed, so that a run makes services load them again.
                 remedy += f" && find {quoted} -xdev -exec touch -ha {{}} +"
                 remedy += f"{THEN}{run(declared.environment.name)}"
             yield MOUNT.finding(
@@ -110,7 +109,7 @@ def over_what_is_there(mounted: Collection[Mount], declared: Declared) -> Iterat
 
 
 def is_watched(mount: Mount, declared: Declared, *, hides: bool) -> bool:
-    """Not what the machine's own disks are mounted at, such as /boot, /var or /home."""
+    """Excludes the mount points of the machine's own disks, such as /boot, /var or /home."""
     if mount.declared or mount.target in BY_SYSTEMD:
         return False
     if any(lies_at(mount.target, path) for path in (*WITHOUT_VOLUMES, *declared.paths)):
@@ -119,13 +118,12 @@ def is_watched(mount: Mount, declared: Declared, *, hides: bool) -> bool:
 
 
 def lies_at(path: str, place: str) -> bool:
-    """Whether the path is that place or below it."""
+    """Whether the path is the place or below it."""
     return f"{path}/".startswith(f"{place.rstrip('/')}/")
 
 
 def without_what_is_hidden(report: Report) -> Report:
-    """The report without the files that a mount shows in the place of others: what would be done to
-    them would be done to what is mounted."""
+    """The report without files hidden by a mount: their remedies would act on what is mounted."""
     hidden = [found.thing for found in report.findings if found.kind == MOUNT.name]
     findings = [
         found

@@ -1,4 +1,4 @@
-"""Settings and users of Redis instances that are not those of their files."""
+"""Settings and users of Redis instances that differ from their files."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ SETTING = Kind(Class.RUNNING, "Redis setting")
 USER = Kind(Class.RUNNING, "Redis user", "as in its file", Severity.CRITICAL)
 
 BY_DEFAULT = {"replicaof": ""}
-"""What our files leave as it is, and who takes data away by Redis changes."""
+"""Left at its default by our files; attackers who extract data through Redis change it."""
 
 IMPLIED = {"sanitize-payload", "resetchannels"}
-"""What Redis adds to every user's rules."""
+"""Added by Redis to every user's rules."""
 
 UNITS = {"kb": 2**10, "mb": 2**20, "gb": 2**30}
 
 
 def redis_settings(declared: Declared) -> Iterator[Finding]:
-    """`CONFIG SET` and `ACL SETUSER`, which the next start forgets."""
+    """`CONFIG SET` and `ACL SETUSER`, which the next start discards."""
     for findings in differing(declared).values():
         yield from findings
 
 
 def differing(declared: Declared) -> dict[str, list[Finding]]:
-    """By site; not where files are not as declared, which is another finding."""
+    """By site. Skips sites whose files changed, which are other findings."""
     sites = {site.name: site.environment for site in declared.environment.sites}
     following = {service.unit for service in this_run().services if service.follows}
     instances = {
@@ -70,9 +70,9 @@ def differences(site: str, instance: Instance, environment: str) -> Iterator[Fin
 
 
 def rights(rules: Iterable[str], categories: Mapping[str, set[str]]) -> tuple[bool, frozenset[str]]:
-    """What a user's rules come to, however Redis words them (before 7.2 in words of its own):
-    whether all commands are allowed or none, and the commands that are excepted from that, beside
-    the rules that are not about commands."""
+    """The effect of a user's rules in any spelling (Redis before 7.2 prints its own): whether all
+    commands are allowed or none, the exceptions from that, and the rules that are not about
+    commands."""
     everything, excepted, others = False, set[str](), set[str]()
     for rule in rules:
         allowed, name = rule[0] == "+", rule[1:]
@@ -88,6 +88,6 @@ def rights(rules: Iterable[str], categories: Mapping[str, set[str]]) -> tuple[bo
 
 
 def plain(value: str) -> str:
-    """`64mb` as the bytes that Redis says."""
+    """Converts `64mb` to bytes, as Redis prints it."""
     size = re.fullmatch(r"(\d+)(kb|mb|gb)", value.lower())
     return str(int(size[1]) * UNITS[size[2]]) if size else value

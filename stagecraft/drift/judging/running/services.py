@@ -1,4 +1,4 @@
-"""Services that run older files than those on disk, older programs, or code of nobody's."""
+"""Services that run older files or programs than those on disk, or code of no package."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ LOADED_WHOLE = {
     FAIL2BAN: ["/etc/fail2ban"],
     **{engine.unit: [engine.directory] for engine in ENGINES.values()},
 }
-"""What services read when they start, and only then."""
+"""Read only when the service starts."""
 
 
 UNIT_FILE = re.compile(rf"{UNITS}/([^/]+\.service)")
@@ -56,16 +56,16 @@ UNTIL_BOOT = re.compile(
     "|systemd-logind|user@|getty@|serial-getty@|emergency|rescue|rc-local|apt-daily"
     "|unattended-upgrades"
 )
-"""Those that needrestart, too, leaves alone until the machine boots: with them go logins, the
-network or containers. Not a finding, since nobody would do anything about it."""
+"""Not restarted by needrestart either, because that ends logins, the network or containers; they
+wait for a reboot. Not a finding, because nobody would act on it."""
 
 
 # --- Configuration ---
 
 
 def services(declared: Declared) -> Iterator[Finding]:
-    """nginx and PHP-FPM by what their masters tell, the others by what systemd says of them; which
-    there are, the plan knows."""
+    """nginx and PHP-FPM by what their masters loaded, others by systemd's state. The plan lists the
+    services."""
     require_plan()
     loaded = ask(ProcessesFact).loaded
     loads = {service.unit: loaded_by(service.unit, declared) for service in this_run().services}
@@ -76,7 +76,7 @@ def services(declared: Declared) -> Iterator[Finding]:
     others = told_by_others(declared, configuration)
     for service in this_run().services:
         if service.follows or not service.present.running:
-            continue  # a file is not as declared, or it is down: that is what has to be said
+            continue  # it is down or its files differ, which the plan reports
         if service.unit != NGINX and service.step and not reads_others(service, declared):
             path = service.present.newer
             if service.unit not in told and not others.keys() & {path, f"{path}/"}:
@@ -88,7 +88,7 @@ def services(declared: Declared) -> Iterator[Finding]:
 
 
 def reads_others(service: Service, declared: Declared) -> bool:
-    """Whether it is to take up what is not ours: another finding may tell of that."""
+    """Whether it would load files that are not ours, which another finding may report."""
     path = service.present.newer
     loaded = (f"{top}/" for top in loaded_by(service.unit, declared))
     return (
@@ -99,8 +99,8 @@ def reads_others(service: Service, declared: Declared) -> bool:
 
 
 def loaded_by(unit: str, declared: Declared) -> list[str]:
-    """Files and directories that the unit loads and that are not all ours. Of those that are, the
-    plan tells."""
+    """Files and directories that the unit loads and that are not all ours; the plan reports
+    ours."""
     for site in declared.environment.sites:
         if unit == PhpFpm(site.name).unit:
             return php_settings(php_version(site, declared.machine))
@@ -108,8 +108,8 @@ def loaded_by(unit: str, declared: Declared) -> list[str]:
 
 
 def told_by_others(declared: Declared, configuration: Configuration) -> dict[str, float]:
-    """Paths of which other findings tell, and until when a change is theirs: that of a file is
-    also one of its directory, and of what is gone nobody knows when it went."""
+    """Paths that other findings report, with the time until which changes are explained by them. A
+    file's change also changes its directory; the time of a removal is unknown."""
     records = [record for records in declared.records.values() for record in records.paths]
     since = {path: at for paths in configuration.loads.values() for path, at in paths.items()}
     told = told_by_files(declared) | dict.fromkeys(displaced(configuration, records), inf)
@@ -117,13 +117,13 @@ def told_by_others(declared: Declared, configuration: Configuration) -> dict[str
 
 
 def told_by_files(declared: Declared) -> dict[str, float]:
-    """The paths of files that nobody declared, or that are not as a package has brought them."""
+    """The paths of undeclared files, and of files that differ from their packages."""
     changed = [f.thing for f in package_files(declared) if not isinstance(f, Unconfirmed)]
     return unexplained(declared) | dict.fromkeys(changed, inf)
 
 
 def with_directories(paths: Mapping[str, float]) -> dict[str, float]:
-    """The paths, and their directories as of the latest change in each."""
+    """The paths, and their directories with the latest change in each."""
     found = dict(paths)
     for path, moment in paths.items():
         directory = f"{dirname(path)}/"
@@ -134,7 +134,7 @@ def with_directories(paths: Mapping[str, float]) -> dict[str, float]:
 def newer(
     paths: Mapping[str, float], loaded: float, others: Mapping[str, float]
 ) -> dict[str, float]:
-    """Those that changed after they were loaded, by a change that no other finding tells."""
+    """Those that changed after they were loaded, unless another finding explains it."""
     return {
         path: changed
         for path, changed in paths.items()
@@ -143,8 +143,8 @@ def newer(
 
 
 def displaced(configuration: Configuration, records: Iterable[PathRecord]) -> set[str]:
-    """Of the files and links of nginx that runs have installed, whichever environment's, those that
-    it does not load as the runs left them. Of other services the plan tells."""
+    """Files and links in /etc/nginx, recorded by runs of any environment, that nginx does not load
+    as recorded. The plan reports other services."""
     installed = [
         record
         for record in records
@@ -161,7 +161,7 @@ def stands(record: PathRecord, configuration: Configuration) -> bool:
 
 
 def stale_service(service: Service) -> Finding:
-    """One whose files systemd, or the service itself, has not read since they changed."""
+    """A service whose files changed since systemd or the service itself read them."""
     reread = "systemctl daemon-reload && " if service.present.outdated else ""
     remedy = f"{reread}systemctl {service.step} {service.unit}"
     return stale(service.unit, service.present.newer or "its unit", remedy)
@@ -186,7 +186,7 @@ def stale(unit: str, path: str, remedy: str, changed: float = 0) -> Finding:
 
 
 def replaced_files(_: Declared) -> Iterator[Finding]:
-    """Services only: what a person runs in a session ends with it."""
+    """Services only: programs of a session end with it."""
     yield from outdated(ask(ProcessesFact).deleted)
 
 
@@ -204,8 +204,8 @@ def outdated(deleted: Mapping[str, frozenset[str]]) -> Iterator[Finding]:
 
 
 def loaded_code(declared: Declared) -> Iterator[Finding]:
-    """A library that a drop-in had a service load stays in it when the drop-in is gone. Without
-    `host`, other services than ours are somebody else's affair."""
+    """A library that a drop-in loaded stays loaded when the drop-in is gone. Without `host`, only
+    our services are checked."""
     processes, files = ask(ProcessesFact), ask(UnpackagedFilesFact)
     others = units_of_others(files, declared)
     ours = {service.unit for service in this_run().services}
@@ -217,8 +217,8 @@ def loaded_code(declared: Declared) -> Iterator[Finding]:
 def foreign(
     processes: Processes, others: Set[str], environment: Collection[str]
 ) -> Iterator[Finding]:
-    """`others` are units with code of their own, `environment` the variables that somebody has
-    systemd give to all units."""
+    """`others` are units with their own code; `environment` are variables that systemd was told to
+    pass to all units."""
     for unit in sorted(processes.foreign.keys() | processes.variables.keys()):
         name, at, _ = unit.partition("@")
         template = f"{name}@.service" if at else unit
@@ -228,7 +228,7 @@ def foreign(
         variables = sorted(processes.variables.get(unit, ()))
         found = [f"has loaded {path}, which is in no package" for path in code]
         found += [f"runs with {variable}, which its unit does not set" for variable in variables]
-        # Without what systemd would give it again.
+        # Otherwise systemd would pass them again.
         forget = f"systemctl unset-environment {' '.join(sorted(environment))} && "
         restart = "reboot" if UNTIL_BOOT.match(unit) else f"systemctl restart {shlex.quote(unit)}"
         remedy = f"{forget if environment else ''}{restart}"
@@ -236,7 +236,7 @@ def foreign(
 
 
 def units_of_others(files: Collection[UnpackagedFile], declared: Declared) -> set[str]:
-    """The names of the units that no package has brought and we have not declared: they have other
-    findings, or the server had them at first."""
+    """Units of no package that we did not declare: they have other findings, or are the
+    provider's."""
     paths = (file.path for file in files if file.path not in declared.paths)
     return {match[1] for path in paths if (match := UNIT_FILE.fullmatch(path))}

@@ -1,4 +1,4 @@
-"""Units that systemd knows otherwise than the disk says."""
+"""Units for which systemd's state differs from the disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PACKAGED = "/usr/lib/systemd/"
 
 
 def loaded_units(declared: Declared) -> Iterator[Finding]:
-    """Of a unit that is not as declared, the plan tells."""
+    """Units that differ from their declaration are left to the plan."""
     units = ask(UnitsFact)
     told = {
         service.unit
@@ -35,7 +35,7 @@ def loaded_units(declared: Declared) -> Iterator[Finding]:
 
 
 def unread(units: Units, declared: Declared) -> Iterator[Finding]:
-    """Only files that somebody vouches for: of those that nobody does, other findings tell."""
+    """Only files that are declared or packaged; other findings report the rest."""
     for path, changed in units.unread.items():
         if path in declared.paths or path.startswith(PACKAGED):
             yield UNIT.finding(
@@ -58,7 +58,7 @@ def overridden(units: Units) -> Iterator[Finding]:
 
 
 def left_running(units: Units) -> Iterator[Finding]:
-    """A timer that was started goes on without its file, and so does a service."""
+    """A started timer or service keeps running without its file."""
     for unit, path in units.gone.items():
         restarted = f"systemctl daemon-reload && systemctl try-restart {shlex.quote(unit)}"
         stopped = f"systemctl stop {shlex.quote(unit)} && systemctl daemon-reload"
@@ -70,7 +70,7 @@ def left_running(units: Units) -> Iterator[Finding]:
 
 
 def handed_on(units: Units) -> Iterator[Finding]:
-    """`systemctl set-environment`: a library to preload, for instance."""
+    """`systemctl set-environment`, for instance of a library to preload."""
     for name in units.environment:
         yield ENVIRONMENT.finding(
             name,

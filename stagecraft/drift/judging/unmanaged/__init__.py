@@ -1,1 +1,1 @@
-"""What is there and nobody declared."""
+"""What exists but is not declared."""

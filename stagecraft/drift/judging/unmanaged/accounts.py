@@ -1,4 +1,4 @@
-"""Accounts, memberships and keys that nobody declared, and what runs as another service's user."""
+"""Undeclared accounts, memberships and keys, and processes that run as another service's user."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ KEY = Kind(Class.UNMANAGED, "authorized key")
 AS_NGINX = Kind(Class.UNMANAGED, "process as www-data", "only nginx")
 
 AS_GOOD_AS_ROOT = ("sudo", "root", "disk", "shadow", "docker", "lxd", "libvirt", "kmem")
-"""Groups whose members can read or become anything."""
+"""Groups whose members can read everything or become root."""
 
 TELLING = ("adm", "systemd-journal", "www-data", "staff")
-"""Groups whose members see or change what others keep from them."""
+"""Groups whose members can see or change data of others."""
 
 SYNC = "/bin/sync"
-"""The shell of Debian's account `sync`: it lets nobody in."""
+"""The shell of Debian's account `sync`, which allows no login."""
 
 
 def accounts(declared: Declared) -> Iterator[Finding | Coverage]:
@@ -45,8 +45,8 @@ def accounts(declared: Declared) -> Iterator[Finding | Coverage]:
 
 
 def foreign_accounts(logins: Logins, settings: Host, sites: Collection[str]) -> list[str]:
-    """Those that let somebody in and that nobody declared. A site's own is its plan's affair. Who
-    is in our group was declared once, and the next run removes them."""
+    """Undeclared accounts that allow a login. Excludes sites' own, which the plan reports, and
+    members of our group, who were declared once and whom the next run removes."""
     known = {"root", *settings.accounts, *sites, *logins.members.get(GROUP, ())}
     return [
         name
@@ -82,7 +82,7 @@ def memberships(logins: Logins, sites: Collection[str], foreign: list[str]) -> I
 
 
 def passwords(logins: Logins, foreign: list[str]) -> Iterator[Finding]:
-    """Root's own is the provider's, for its console."""
+    """Excludes root's own, which is the provider's, for its console."""
     for name, state in sorted(logins.passwords.items()):
         empty = state == "empty"
         if name not in (*foreign, "root") or empty:
@@ -95,10 +95,10 @@ def passwords(logins: Logins, foreign: list[str]) -> Iterator[Finding]:
 
 
 def keys(logins: Logins, settings: Host, foreign: list[str]) -> Iterator[Finding]:
-    """Those in homes. sshd reads only ours, but whoever brings another configuration lets them
-    in again; the ones that bootstrap.py came by are somebody's who is declared."""
+    """Keys in homes. sshd only reads ours, but another configuration would accept them again. The
+    keys that bootstrap.py used belong to declared people."""
     lines = (line for name in settings.accounts for line in settings.keys(name))
-    known = {" ".join(line.split(" ")[:2]) for line in lines}  # without their comments
+    known = {" ".join(line.split(" ")[:2]) for line in lines}  # without comments
     for key in logins.keys:
         if key.line not in known and key.account not in foreign:
             file = f"{logins.accounts[key.account].home}/.ssh/authorized_keys"
@@ -111,8 +111,8 @@ def keys(logins: Logins, settings: Host, foreign: list[str]) -> Iterator[Finding
 
 
 def processes_as_nginx(declared: Declared) -> Iterator[Finding]:
-    """A pool of Debian's own PHP-FPM, for instance, beside a production that others built: with
-    nginx's user, it has nginx's rights."""
+    """For instance a pool of Debian's own PHP-FPM next to somebody else's production: with nginx's
+    user, it has nginx's rights."""
     require_plan()
     for what in this_run().neighbours.as_nginx:
         yield AS_NGINX.finding(

@@ -1,4 +1,4 @@
-"""Databases, accounts, roles and grants that nobody declared."""
+"""Undeclared databases, accounts, roles and grants."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def databases(declared: Declared) -> Iterator[Finding | Coverage]:
 
 
 def declared_schemas(declared: Declared) -> set[str]:
-    """Those to be dropped among them: a run does that."""
+    """Includes databases to be dropped, which a run does."""
     names = {site.database.name for site in declared.sites}
     names.update(name for env in declared.environments for name in env.dropped_databases)
     return names.union(*(records.databases for records in declared.trusted))
 
 
 def declared_accounts(declared: Declared) -> set[str]:
-    """Those at localhost whose login some environment keeps."""
+    """Accounts at localhost whose login an environment uses."""
     users = {user for s in declared.sites for user in s.database.users}
     logins = (path for path in declared.paths if path.startswith(f"{DATABASE_LOGINS}/"))
     return users | {path.rpartition("/")[2].removesuffix(".cnf") for path in logins}
@@ -104,7 +104,7 @@ def role(holder: Holder, given: bool, engine: Engine) -> Finding:
 
 
 def routines(grants: Grants, known: set[str], engine: Engine) -> Iterator[Finding]:
-    """What the plan of a run does not look at of the declared accounts: single routines."""
+    """Privileges of declared accounts on single routines, which the plan does not check."""
     for holder in grants.holders.values():
         own = holder.user in known and holder.host == "localhost"
         for privilege in sorted(holder.privileges) if own else ():

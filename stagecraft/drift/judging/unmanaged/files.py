@@ -1,4 +1,4 @@
-"""Files that nobody declared and no package has brought: from a vhost to a sudoers file."""
+"""Files that are neither declared nor packaged, from vhosts to sudoers files."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from stagecraft.paths import AS_FOUND, AUTHORIZED_KEYS, CERTIFICATES, MANIFESTS,
 from stagecraft.services import ANY, RUN_BY_US, pattern, replaced
 
 OURS = ("/etc/stagecraft/", "/etc/nginx/stagecraft/", f"{CERTIFICATES}/", "/var/lib/stagecraft/")
-"""Nobody else has a reason to put anything there."""
+"""There is no reason for others to put anything there."""
 
 OWN_STATE = re.compile(
     rf"{MANIFESTS}/.+|{AS_FOUND}|/var/lib/stagecraft/(?:revert[^/]*|acme)(?:/.+)?"
     r"|(?:/etc|/run)/systemd/system/(?:.+/)?stagecraft-revert\.(?:service|timer)"
 )
-"""What runs keep and no manifest lists."""
+"""Files that runs keep and no manifest lists."""
 
 MASK_OF_A_RUN = re.compile(f"{pattern(replaced([ANY]))}|{RUN_BY_US}")
-"""Units that runs mask, and those whose mask a run takes away: the plan tells of it."""
+"""Units that runs mask or unmask; the plan reports those."""
 
 TYPED = frozenset(string.ascii_letters + string.digits + "/._-")
 
 Things = dict[tuple[str, str], tuple[Location, list[UnpackagedFile]]]
-"""The files of each thing, and where they stand, by its kind and name."""
+"""The files of each thing and their location, by its kind and name."""
 
 
 def files_of(area: str) -> Callable[[Declared], Iterator[Finding | Coverage]]:
-    """Looks for the files of the area's kinds, by the one fact that all these areas share."""
+    """Checks for files of the area's kinds, with one fact for all these areas."""
 
     def look(declared: Declared) -> Iterator[Finding | Coverage]:
         files, kinds = ask(UnpackagedFilesFact), kinds_of(area)
@@ -61,14 +61,14 @@ def files_of(area: str) -> Callable[[Declared], Iterator[Finding | Coverage]]:
 
 
 def unexplained(declared: Declared) -> dict[str, float]:
-    """The paths of all findings here, and when each last changed, in seconds since the epoch;
-    without those that a neighbour's runs have recorded."""
+    """The paths of all findings here, with ctimes in seconds since the epoch, except those recorded
+    by neighbours' runs."""
     left = (file for file in ask(UnpackagedFilesFact) if not explained(file, declared))
     return {file.path: file.since for file in left if not declared.recorded_by([file.path])}
 
 
 def undeclared(files: Iterable[UnpackagedFile], declared: Declared) -> Iterator[Finding]:
-    """One finding for each thing, however many files it consists of."""
+    """One finding per thing, however many files it has."""
     left = [file for file in files if not explained(file, declared)]
     pointed_at = {normpath(join(dirname(f.path), f.target)) for f in left if f.kind == "link"}
     things: Things = {}
@@ -82,7 +82,7 @@ def undeclared(files: Iterable[UnpackagedFile], declared: Declared) -> Iterator[
 
 
 def unless_recorded(finding: Finding, paths: Collection[str], declared: Declared) -> Finding:
-    """The finding about these paths, unconfirmed where a neighbour's runs have recorded them."""
+    """The finding, unconfirmed if a neighbour's runs recorded these paths."""
     names = declared.recorded_by(paths)
     if not names:
         return finding
@@ -90,13 +90,13 @@ def unless_recorded(finding: Finding, paths: Collection[str], declared: Declared
 
 
 def installed(files: Iterable[UnpackagedFile]) -> list[str]:
-    """The paths that a run would record: systemd makes the links that enable a unit."""
+    """The paths that a run would record; systemd creates the links that enable a unit."""
     paths = [file.path for file in files]
     return [path for path in paths if ".wants/" not in path] or paths
 
 
 def units_with_their_timers(things: Things) -> Things:
-    """The files of a unit that a timer starts are the timer's: both go with one command."""
+    """Adds the files of a unit started by a timer to the timer: one command removes both."""
     folded = dict(things)
     for (kind, thing), (_, files) in things.items():
         timer = (TIMER.name, f"{thing.removesuffix('.service')}.timer")
@@ -108,7 +108,7 @@ def units_with_their_timers(things: Things) -> Things:
 
 
 def finding(location: Location, thing: str, files: list[UnpackagedFile]) -> Finding:
-    """Links that enable a unit say less of it than its own file does."""
+    """Prefers the unit's own file over links that enable it."""
     first = min(files, key=lambda file: file.kind == "link")
     quoted = shlex.quote(thing)
     return location.kind.finding(
@@ -122,7 +122,7 @@ def finding(location: Location, thing: str, files: list[UnpackagedFile]) -> Find
 
 
 def typed(file: UnpackagedFile) -> str:
-    """The path as a word that people can type, an unprintable one as `printf %b` reads it."""
+    """The path as a shell word; an unprintable one in the form that `printf %b` reads."""
     if file.printable:
         return shlex.quote(file.path)
     path = file.path.encode("utf-8", "surrogateescape")
@@ -136,7 +136,7 @@ def described(file: UnpackagedFile) -> str:
 
 
 def explained(file: UnpackagedFile, declared: Declared) -> bool:
-    """Whether somebody has declared it, Debian made it, or a run manages it."""
+    """Whether it is declared, made by Debian, or managed by runs."""
     location = location_of(file)
     kind, thing = location.kind, location.thing(file.path)
     if kind in (SETUID, UNPRINTABLE):
@@ -156,7 +156,7 @@ def explained(file: UnpackagedFile, declared: Declared) -> bool:
         return (kind, thing) in declared_things(declared)
     if kind == CERTIFICATE:
         return thing in declared.site_names
-    return file.path.startswith(f"{AUTHORIZED_KEYS}/")  # a run takes away whom nobody declares
+    return file.path.startswith(f"{AUTHORIZED_KEYS}/")  # a run removes the undeclared ones
 
 
 def declared_things(declared: Declared) -> set[tuple[FileKind, str | None]]:

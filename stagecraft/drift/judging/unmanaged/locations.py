@@ -1,4 +1,4 @@
-"""What a file is by where it stands, and how bad it is that nobody declared it."""
+"""What kind of file is at a path, and how bad an undeclared one is."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from stagecraft.services import RUN_BY_US
 
 @dataclass(frozen=True)
 class FileKind(Kind):
-    """`area` is where it is looked for. What is `machines` is somebody else's affair where `host`
-    is not declared; what is `images`, a provider may have brought: the way in that it has is worth
-    a look still."""
+    """`area` is the check that reports it. `machines` kinds are not checked if `host` is not
+    declared. `images` kinds are accepted from the provider's image; the others can give access, so
+    they are always reported."""
 
     area: str = ""
     machines: bool = False
@@ -51,7 +51,7 @@ PAM = kind("PAM rules", "rights", machines=True)
 PRELOADED = kind("preloaded library", "rights")
 SETUID = kind("setuid program", "rights")
 UNPRINTABLE = kind("unprintable name", "rights")
-APT_SOURCE = kind("apt source", "")  # apt itself knows more of these than their files say
+APT_SOURCE = kind("apt source", "")  # apt knows more of these than their files
 APT_KEY = kind("apt key", "archives", machines=True)
 APT_PIN = kind("apt pin", "archives", machines=True, images=True)
 PROGRAM = kind("program", "other files", machines=True, images=True)
@@ -61,9 +61,9 @@ FILE = kind("file", "other files", machines=True, images=True)
 
 @dataclass(frozen=True)
 class Location:
-    """Where files of a kind stand: the first group of `pattern` names the thing, or else the path
-    does. `remedy` is for `{path}` and `{thing}`; `refresh`, for `{thing}`, has what loads such
-    files load them again."""
+    """Where files of a kind are. The first group of `pattern`, or else the path, is the thing's
+    name. `remedy` is formatted with `{path}` and `{thing}`; `refresh`, with `{thing}`, makes
+    services reload such files."""
 
     kind: FileKind
     severity: Severity
@@ -72,7 +72,7 @@ class Location:
     refresh: str = ""
 
     def thing(self, path: str) -> str | None:
-        """What is named after the file here; None for a file that stands elsewhere."""
+        """The name of the file's thing; None for a file elsewhere."""
         match = re.fullmatch(self.pattern, path)
         return next((group for group in match.groups() if group), path) if match else None
 
@@ -82,7 +82,7 @@ UNITS = (
 )
 UNIT_NAME = r"[^/]+\.(?:service|socket|path|mount|automount|swap|target|slice)"
 
-# None of them takes anything up by itself, as `systemctl disable` would without --no-reload.
+# Without --no-reload, `systemctl disable` would make systemd load all changed units.
 DISABLE = "systemctl disable --now --no-reload {thing}; rm -f {path}"
 FORGET = "systemctl daemon-reload"
 NGINX = "nginx -t && systemctl reload nginx"
@@ -148,15 +148,14 @@ MASKED = Location(MASK, Severity.LOW, rf"{UNITS}/([^/]+)", "systemctl unmask {th
 
 
 def kinds_of(area: str) -> set[str]:
-    """The names of the kinds that are looked for there."""
+    """The names of the kinds that this check reports."""
     everywhere = (*LOCATIONS, UNPRINTABLE_NAME, SETUID_FILE, MASKED)
     return {location.kind.name for location in everywhere if location.kind.area == area}
 
 
 @cache
 def location_of(file: UnpackagedFile) -> Location:
-    """The first location that fits; a name to hide behind comes before that, and whose rights the
-    file gives away."""
+    """The first location that matches; before that, unprintable names and setuid files."""
     if not file.printable:
         return UNPRINTABLE_NAME
     if file.setuid:
@@ -167,7 +166,7 @@ def location_of(file: UnpackagedFile) -> Location:
 
 
 def refresh_of(path: str) -> str:
-    """What has the file there loaded again; empty where nothing keeps it loaded."""
+    """The command that makes services reload the file; empty if none keeps it loaded."""
     location = location_of(UnpackagedFile(path))
     return location.refresh.format(thing=shlex.quote(location.thing(path) or path))
 
@@ -176,7 +175,7 @@ MADE_BY_PACKAGES = re.compile(
     "|".join(
         (
             *(engine.made_by_packages for engine in ENGINES.values()),
-            # What Debian's packages make themselves, and their tools' spare copies.
+            # Created by Debian's packages themselves, and backups by their tools.
             r"/etc/(?:passwd|group|shadow|gshadow|subuid|subgid)-?",
             r"/etc/(?:\.pwd\.lock|\.updated|ld\.so\.cache|machine-id|mtab|adjtime)",
             r"/etc/(?:shells|environment|fstab|crypttab|inputrc|profile|motd|nsswitch\.conf)",
@@ -193,24 +192,24 @@ MADE_BY_PACKAGES = re.compile(
             r"/etc/letsencrypt/(?:csr|keys|live/README|\.updated-.+)(?:/.+)?",
             r"/etc/letsencrypt/(?:options-ssl-nginx\.conf|ssl-dhparams\.pem)",
             r"/etc/runit/runsvdir/default/.+|/var/www/html|/var/spool/cron/atjobs/\.SEQ",
-            # nginx loads all that stands among the enabled sites, whatever it is called.
+            # nginx loads every file in sites-enabled, whatever its name.
             r"/etc/(?!nginx/sites-enabled/).+\.(?:dpkg|ucf)-(?:old|dist|new|bak|tmp|remove)",
         )
     )
 )
-"""Paths, whoever's, whose files no package lists."""
+"""Paths of files that packages create but do not list."""
 
 SYSTEMD = r"(?:/usr)?/lib/systemd"
 
 ENABLED = re.compile(
     "|".join(
         (
-            # PHP's and nginx's modules, and nginx's welcome page; where that is in the way of our
-            # catch-all, a run takes its link away.
+            # PHP's and nginx's modules, and nginx's welcome page; a run removes its link if it
+            # conflicts with our catch-all.
             r"/etc/php/[^/]+/[^/]+/conf\.d/[^/]+ -> /etc/php/\d[\d.]*/mods-available/[^/]+",
             r"/etc/nginx/modules-enabled/[^/]+ -> /usr/share/nginx/modules-available/[^/]+",
             r"/etc/nginx/sites-enabled/default -> (?:/etc/nginx|\.\.)/sites-available/default",
-            # By systemd itself when it was installed, and for user sessions by presets.
+            # Created by systemd when it was installed, and for user sessions by presets.
             r"/etc/systemd/system/getty\.target\.wants/getty@tty1\.service"
             rf" -> {SYSTEMD}/system/getty@\.service",
             r"/etc/systemd/system/[^/]+\.wants/(?:remote-fs\.target|systemd-[^/]+)"
@@ -220,12 +219,12 @@ ENABLED = re.compile(
         )
     )
 )
-"""Links by which packages enable what they have brought: where they stand, and where they lead to.
-What nobody has brought there is found by itself."""
+"""Links by which packages enable their files: path and target. Targets of no package are reported
+by themselves."""
 
 
 def made_by_packages(file: UnpackagedFile) -> bool:
-    """Whether Debian made it. A link to what a package has brought for that is as good."""
+    """Whether Debian created it, or it is a link to a packaged file for that purpose."""
     return bool(
         MADE_BY_PACKAGES.fullmatch(file.path) or ENABLED.fullmatch(f"{file.path} -> {file.target}")
     )

@@ -1,4 +1,4 @@
-"""Ports that something listens on, and tables of packet filters, that nobody declared."""
+"""Undeclared listening ports and packet filter tables."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ CLIENTS_OF_THE_NETWORK = {
     ("udp", 5355): NAMES,
     ("tcp", 5355): NAMES,
 }
-"""The services of what providers' images have to get an address, the time and names. A process
-calls itself as it likes; root alone decides what its unit is."""
+"""Services by which providers' images get an address, the time and names, identified by unit: only
+root decides on that, while processes choose their own names."""
 
 FIRST_OWN_PORT = 32768
-"""From here on the kernel gives ports to whoever asks out (ip_local_port_range): an open UDP port
-is then a question that waits for its answer."""
+"""The first ephemeral port (ip_local_port_range): an open UDP port above it is a query that waits
+for its answer."""
 
 PAST_THE_FIREWALL = "docker.service"
-"""Docker forwards the packets itself, before a chain for input sees them."""
+"""Docker forwards packets before an input chain sees them."""
 
 WHERE_IT_IS_SET = {
     "nginx": "grep -rn listen /etc/nginx  # take it out, then: systemctl reload nginx",
@@ -50,10 +50,10 @@ WHERE_IT_IS_SET = {
 }
 
 MANY = 16
-"""Ports of one unit that are findings of their own: it can open thousands."""
+"""The number of a unit's ports with findings of their own: it can open thousands."""
 
 OURS = "stagecraft"
-"""Our table. What is not as declared in it and in the sites' tables, other areas tell."""
+"""Our table. Other areas report differences in it and in the sites' tables."""
 
 
 # --- Ports ---
@@ -68,8 +68,8 @@ def ports(declared: Declared) -> Iterator[Finding | Coverage]:
 
 
 def undeclared_ports(sockets: Iterable[Socket], declared: Declared) -> Iterator[Finding]:
-    """One finding for a port, whatever number of addresses and processes have it, and one for all
-    ports of a unit that has many."""
+    """One finding per port, for all its addresses and processes, and one for all ports of a unit
+    with many."""
     by_port: dict[tuple[int, str], list[Socket]] = {}
     by_unit: dict[tuple[str, str], list[Socket]] = {}
     for socket in sockets:
@@ -117,7 +117,7 @@ def explained(socket: Socket, declared: Declared) -> bool:
 
 
 def closed(socket: Socket) -> str:
-    """What is needed for other ports keeps running: only its setting is looked up."""
+    """A service that other ports need keeps running: only its setting is looked up."""
     name = socket.unit.removesuffix(".service")
     if name in WHERE_IT_IS_SET:
         return WHERE_IT_IS_SET[name]
@@ -127,7 +127,7 @@ def closed(socket: Socket) -> str:
 
 
 def reach(sockets: list[Socket], declared: Declared) -> tuple[Severity, str]:
-    """How bad it is, and who reaches it."""
+    """The severity, and who can reach it."""
     if all(socket.local for socket in sockets):
         return Severity.LOW, "reachable from this machine alone"
     if any(socket.unit == PAST_THE_FIREWALL for socket in sockets):
@@ -141,7 +141,7 @@ def reach(sockets: list[Socket], declared: Declared) -> tuple[Severity, str]:
 
 
 def firewall_tables(declared: Declared) -> Iterator[Finding | Coverage]:
-    """Nothing is said of a machine whose firewall is somebody else's."""
+    """Empty for a machine whose firewall is somebody else's."""
     settings = declared.settings.host
     if settings is None or settings.firewall is None:
         return
@@ -153,7 +153,7 @@ def firewall_tables(declared: Declared) -> Iterator[Finding | Coverage]:
 
 
 def undeclared_tables(tables: Iterable[Table], ours: Collection[str]) -> Iterator[Finding]:
-    """`ours` are the names of our tables, all of the family inet."""
+    """`ours` are the names of our tables, all of family inet."""
     for table in tables:
         own = table.family == "inet" and table.name in ours
         if own or table.idle or table.fail2ban:
@@ -168,8 +168,8 @@ def undeclared_tables(tables: Iterable[Table], ours: Collection[str]) -> Iterato
 
 
 def removed(table: Table) -> str:
-    """An old table stays as long as the kernel runs, but empty; what it drops by itself must be let
-    through before its rules go, or nobody gets in any more."""
+    """A legacy table exists as long as the kernel runs, so it is emptied. Its drop policies must
+    change first, or removing the rules would block everybody."""
     if table.family not in LEGACY:
         return f"nft delete table {table.family} {table.name}"
     program = f"{LEGACY[table.family]} --table {table.name}"

@@ -1,5 +1,5 @@
-"""Packages that somebody installed or holds, their files that somebody changed, and the archives
-that apt has packages from, with the keys and pins that go with them."""
+"""Manually installed or held packages, changed files of packages, and apt's archives, with their
+keys and pins."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ HOLD = Kind(Class.UNMANAGED, "package hold", "not held")
 DECISIVE = re.compile(
     r"/etc/(?:ssh|pam\.d|security|sudoers\.d|php|nginx)/.*|/etc/(?:sudoers|login\.defs)"
 )
-"""Who gets in, and what the sites run."""
+"""Files that decide who gets in, or what the sites run."""
 
 GENERATED = re.compile(r"/etc/ssh/moduli|/etc/locale\.gen|/etc/(?:issue|issue\.net|motd)")
-"""Configuration that runs, or a package's own scripts, make anew."""
+"""Configuration that our runs or packages' own scripts regenerate."""
 
 
 def packages(declared: Declared) -> Iterator[Finding | Coverage]:
@@ -53,7 +53,7 @@ def undeclared_packages(
             yield PACKAGE.finding(
                 name,
                 found="somebody installed it",
-                # Not purged at once: what others need goes with them alone.
+                # Not purged directly: autoremove keeps what other packages need.
                 remedy=f"apt-mark auto {quoted} && apt-get autoremove --purge",
             )
         if package.held:
@@ -79,8 +79,8 @@ def changed(files: Mapping[str, PackageFile], declared: Declared) -> Iterator[Fi
 
 
 def package_file(path: str, file: PackageFile) -> Finding:
-    """Configuration is put right without its package's scripts, which would restart a service that
-    has other files to be put right; but a new file gets its owner and mode from them."""
+    """Configuration is fixed without its package's scripts, which would restart a service before
+    its other files are fixed. Missing files need the package, for their owner and mode."""
     refresh = refresh_of(path)
     if file.origin:
         remedy = f"install -m 644 {shlex.quote(file.origin)} {shlex.quote(path)}"
@@ -99,14 +99,14 @@ def package_file(path: str, file: PackageFile) -> Finding:
 
 
 def severity(path: str, state: str) -> Severity:
-    """People edit configuration; nobody but dpkg has a reason to write a package's programs."""
+    """People edit configuration; only dpkg has a reason to write a package's programs."""
     if path.startswith("/etc/"):
         return Severity.HIGH if DECISIVE.fullmatch(path) else Severity.LOW
     return Severity.CRITICAL if state == "changed" else Severity.HIGH
 
 
 def filled_again(path: str) -> str:
-    """Writes what is in the path's package into the file that is there."""
+    """Writes the packaged contents into the existing file."""
     version = f"\"$(dpkg-query -W -f '${{Package}}=${{Version}}' {package_of(path)})\""
     return (
         f'cd "$(mktemp -d)" && apt-get download {version} && dpkg-deb --fsys-tarfile ./*.deb'
@@ -115,7 +115,7 @@ def filled_again(path: str) -> str:
 
 
 def reinstalled(path: str) -> str:
-    """Has apt unpack the path's package once more."""
+    """Makes apt unpack the path's package again."""
     options = " -o Dpkg::Options::=--force-confask,confmiss,confnew"
     configuration = path.startswith("/etc/")
     return f"apt-get install --reinstall{options if configuration else ''} {package_of(path)}"
@@ -143,8 +143,8 @@ def archives(declared: Declared) -> Iterator[Finding | Coverage]:
 
 
 def undeclared_archives(sources: Sources, declared: Declared) -> Iterator[Source]:
-    """What is neither declared nor this Debian's own, as the archive itself says, whose key apt
-    has looked at."""
+    """Archives that are neither declared nor this Debian's own, according to the name that they
+    sign."""
     for source in sources.sources:
         own_suite = source.suite.split("/")[0].startswith(declared.machine.codename)
         own_archive = source.origin == "Debian" or not sources.fetched

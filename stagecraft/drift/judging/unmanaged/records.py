@@ -1,4 +1,4 @@
-"""Records on the server that are not in known_records: whoever is root there can write them."""
+"""Records on the server that are not in known_records: root on the server can write them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def records(declared: Declared) -> Iterator[Finding]:
 
 
 def found_first(declared: Declared) -> Iterator[Finding]:
-    """A server that was bootstrapped before the project kept the sum has still to be looked at."""
+    """Also reports a server that was bootstrapped before the project kept checksums."""
     known, text = declared.known.get(AS_FOUND, ""), declared.as_found.text
     if known == digest(text) or not (known or text):
         return
