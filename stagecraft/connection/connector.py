@@ -1,4 +1,4 @@
-"""pyinfra's SSH connector, with the optimizations of optimizations.py."""
+"""pyinfra's SSH connector with the optimizations of optimizations.py."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ NOT_BOOTSTRAPPED = (
 
 
 class FastSSHConnector(SSHConnector):
-    """Runs everything as pyinfra's own connector does, but for facts that only read, until the
-    first change: those are asked through one shell, and what is prefetched, all at once.
+    """Runs everything as pyinfra's own connector does, except facts that only read, until the first
+    change: those are read through one shell, and prefetched ones all at once.
 
-    An answer was read by this run, on this connection, since the operator was last asked. The
-    first command that may change something closes the shell for good.
+    Every answer was read by this run on this connection, after the operator's last confirmation.
+    The first command that may change something closes the shell.
     """
 
     @override
@@ -69,7 +69,7 @@ class FastSSHConnector(SSHConnector):
         if Optimization.PREFETCH in optimizations() and path:
             self._prefetch = Prefetch(Path(path))
             if self.host.data.only_plans:
-                self.read_anew()  # any other run, when it holds the lock
+                self.read_anew()  # other runs read it once they hold the lock
 
     @override
     def disconnect(self) -> None:
@@ -102,12 +102,12 @@ class FastSSHConnector(SSHConnector):
             lines = self._read(command)
             if lines is not None:
                 return True, CommandOutput([OutputLine("stdout", line) for line in lines])
-        # pyinfra itself gives facts as text, whatever its types say.
+        # pyinfra passes facts as str, despite its type annotations.
         text = cast(StringCommand, command)
         return super().run_shell_command(text, print_output, print_input, **arguments)
 
     def read_anew(self) -> None:
-        """Nothing counts that was read before; what is prefetched is asked again, all at once."""
+        """Discards all earlier answers, and prefetches again."""
         if not self._readings or not self._prefetch:
             return
         try:
@@ -116,8 +116,8 @@ class FastSSHConnector(SSHConnector):
             self._give_up(error)
 
     def _log_in(self) -> None:
-        """As this run was told; where that is a first contact, and the way that it takes is closed
-        by now, as all other runs do. Raises ConnectError."""
+        """With this run's own login. If that is for a first contact and the server refuses it by
+        now, with the login of all other runs. Raises ConnectError."""
         usual = self.host.data.get("usual_login")
         try:
             super().connect()
@@ -152,7 +152,8 @@ class FastSSHConnector(SSHConnector):
         raise ConnectError("; nor ".join(errors))
 
     def _usual_arguments(self) -> ConnectorArguments:
-        """What pyinfra gives with a fact that nothing special is said of: `_sudo` and the like."""
+        """The arguments that pyinfra passes for a fact without any of its own: `_sudo` and the
+        like."""
         arguments, _ = pop_global_arguments(self.state, self.host, {})
         usual = {key: value for key, value in arguments.items() if key in CONNECTOR_ARGUMENT_KEYS}
         return cast(ConnectorArguments, usual)
@@ -171,7 +172,7 @@ class FastSSHConnector(SSHConnector):
             return None
 
     def _read(self, command: Reading) -> list[str] | None:
-        """What the command prints; None where pyinfra had better ask, and say what is wrong."""
+        """What the command prints; None if pyinfra should run it and report the error."""
         if self._prefetch:
             self._prefetch.note(command)
         if self._operator_may_pause and self.state.is_executing:
@@ -190,8 +191,8 @@ class FastSSHConnector(SSHConnector):
         self._stop_reading()
 
     def _doubt(self) -> None:
-        """For all we know a command changes something; while a run is being planned, it is one of
-        pyinfra's facts, or a deploy file's own and no operation."""
+        """The command may change something. During planning it only discards answers: the
+        command is then one of pyinfra's facts, or a deploy file's own outside an operation."""
         if self._readings and not self.state.is_executing:
             self._readings.forget()
         else:

@@ -1,4 +1,4 @@
-"""The server's host key: pinned at first contact, and compared with ever after."""
+"""The server's host key, pinned at first contact and compared on every later one."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ class HostKey:
     fingerprint: str
 
     def __str__(self) -> str:
-        """As it stands in known_hosts."""
+        """In the format of known_hosts."""
         return f"{self.name} {self.base64}"
 
     @property
     def described(self) -> str:
-        """As ssh-keygen -l prints it."""
+        """In the format of ssh-keygen -l."""
         return f"{self.name} {self.fingerprint}"
 
     @property
     def kind(self) -> str:
-        """As sshd's key files are called."""
+        """In the names of sshd's key files."""
         return self.name.removeprefix("ssh-").partition("-")[0]
 
 
 class HostKeyChanged(ConnectError):
-    """Another key than the pinned one was offered, and the connection ended there."""
+    """The server offered another key than the pinned one; the connection was closed."""
 
 
 def changed(name: str, offered: HostKey, pinned: HostKey, pins: Path) -> str:
-    """What there is to know of a host key that is not the pinned one, and to do."""
+    """The error message for a host key that differs from the pinned one."""
     line = line_of(pinned, pins)
     place = f"{pins}, line {line}" if line else str(pins)
     return f"""\

@@ -8,31 +8,31 @@ from enum import Enum
 from stagecraft.errors import CommandLineError
 
 VARIABLE = "STAGECRAFT_FAST"
-"""The optimizations to use, separated by commas; `no` for pyinfra's own connector; default: all."""
+"""Names of optimizations, separated by commas; `no` for pyinfra's own connector. Default: all."""
 
 
 class Optimization(Enum):
     """docs/performance.md says what each saves."""
 
     NODELAY = "nodelay"
-    """TCP_NODELAY, which paramiko does not set: without it, the server's delayed acknowledgements
-    delay every command by 40 ms."""
+    """Sets TCP_NODELAY, which paramiko does not: without it, the server's delayed acknowledgements
+    cost 40 ms per command."""
 
     SHELL = "shell"
-    """One shell for all facts of a run, until the run changes something: a separate channel costs
-    each fact two more round trips."""
+    """Uses one shell for all facts of a run until its first change: a separate channel costs each
+    fact two more round trips."""
 
     PREFETCH = "prefetch"
-    """Prefetches the facts that the last run read, all at once as soon as the connection is open,
-    so that the server works while this machine still loads and renders."""
+    """Prefetches the facts that the last run read, all at once after connecting, so that the server
+    works while this machine loads modules and renders."""
 
     ONCE = "once"
-    """Computes once what pyinfra computes again for each operation, fact and server; see
+    """Computes once what pyinfra recomputes for each operation, fact and server; see
     stagecraft/bookkeeping.py."""
 
 
 def optimizations() -> frozenset[Optimization]:
-    """The optimizations in use. Raises CommandLineError for an unknown one."""
+    """Raises CommandLineError for an unknown one."""
     said = os.environ.get(VARIABLE, "")
     if not said:
         return frozenset(Optimization)

@@ -1,7 +1,7 @@
-"""Which facts the last run asked for, so that this one can ask for all of them at once.
+"""The facts that the last run read, so that this run can prefetch them.
 
-Only the names and arguments of facts are kept, never what a server answered, and no shell
-commands: what is remembered can do nothing but read.
+Saves only names and arguments of facts, never answers or shell commands, so that a saved file can
+only cause reads.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from typing import Any
 from stagecraft.facts.reading import Reading
 
 FACTS = "stagecraft.facts."
-"""Where the facts are that may be remembered."""
+"""The package of facts that may be saved."""
 
 
 class Prefetch:
-    """The facts of the last run, from a file, and those of this run, for the next one."""
+    """The facts of the last run, from a file, and those of this run for the next one."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._remembered = list(_read(path))
-        self._asked: dict[Reading, None] = {}  # each once, in the order of the first time
+        self._asked: dict[Reading, None] = {}  # each once, in order of first use
 
     @property
     def commands(self) -> list[Reading]:
-        """What is going to be asked: what this run asked before, and what the last run did."""
+        """The facts to prefetch: this run's so far, then the last run's."""
         return list(self._asked | dict.fromkeys(self._remembered))
 
     def note(self, command: Reading) -> None:
         self._asked.setdefault(command)
 
     def keep(self) -> None:
-        """Remembers this run, unless it ended early: then it asked only the first of the facts."""
+        """Saves this run's facts, unless it ended early: then it has read only some of them."""
         asked = list(self._asked)
         if asked == self._remembered[: len(asked)]:
             return
         facts = [[_name(command), command.arguments] for command in asked]
-        with suppress(OSError):  # a checkout that cannot be written to is slower, not broken
+        with suppress(OSError):  # a read-only checkout is slower, not broken
             self._path.parent.mkdir(parents=True, exist_ok=True)
             partial = self._path.with_suffix(".partial")
             partial.write_text(json.dumps(facts, indent=0))
@@ -53,7 +53,7 @@ def _name(command: Reading) -> str:
 
 
 def _read(path: Path) -> Iterator[Reading]:
-    """The commands as today's facts make them; a fact that is no more is forgotten."""
+    """The commands by today's facts; skips facts that no longer exist."""
     try:
         facts = json.loads(path.read_text())
     except (OSError, ValueError):

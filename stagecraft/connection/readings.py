@@ -1,4 +1,4 @@
-"""What a server says to facts, asked through one shell."""
+"""A server's answers to facts, read through one shell."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from stagecraft.connection.shell import Answer, Shell
 from stagecraft.facts.reading import Reading
 
 FRESH = 10.0
-"""Seconds a prefetched answer is good for: a slow server keeps the others of its run waiting."""
+"""Seconds for which a prefetched answer is valid: on a slow server, others have to wait."""
 
 
 class Readings:
-    """Answers that are true as long as the run itself changes nothing on the server."""
+    """Answers that stay valid until the run changes something on the server."""
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
         self._prefetched: dict[Reading, Answer] = {}
 
     def prefetch(self, commands: Sequence[Reading]) -> None:
-        """Asks for all of them, and forgets what was prefetched before. Raises ShellEnded."""
+        """Starts all commands, and discards earlier answers. Raises ShellEnded."""
         self._prefetched = dict(zip(commands, self._shell.ask(*commands), strict=True))
 
     def lines(self, command: Reading) -> list[str] | None:
-        """What the command prints, asked now unless it was prefetched; None where it fails, so that
-        pyinfra runs it and says what is wrong. Raises ShellEnded."""
+        """What the command prints, read now unless prefetched; None if it fails, so that pyinfra
+        runs it and reports the error. Raises ShellEnded."""
         answer = self._prefetched.get(command)
         if answer is None or answer.age > FRESH:
             [answer] = self._shell.ask(command)
@@ -32,7 +32,7 @@ class Readings:
         return _lines(answer)
 
     def forget(self) -> None:
-        """What was prefetched counts no more."""
+        """Discards prefetched answers."""
         self._prefetched.clear()
 
     def close(self) -> None:
@@ -42,6 +42,6 @@ class Readings:
 def _lines(answer: Answer) -> list[str] | None:
     if answer.status != 0:
         return None
-    # One name that is no UTF-8 must not take the rest of an answer with it.
+    # One name that is not UTF-8 must not discard the rest of an answer.
     text = answer.stdout.decode(errors="replace")
     return text.removesuffix("\n").split("\n") if text else []

@@ -1,4 +1,4 @@
-"""One shell on a server that answers many commands, over one SSH channel."""
+"""One shell on a server that runs many commands over one SSH channel."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from stagecraft.connection.ssh import Session
 
 LIMIT = 20
-"""Seconds a command may take; then it is ended, and the next one has its turn. A fact that needs
-longer is asked again on a channel of its own, as pyinfra would, where it may take for ever."""
+"""The time limit of a command in seconds; then it is killed, and the next one runs. Slower facts
+run again on a channel of their own without a limit, as in pyinfra."""
 
 
 class ShellEnded(Exception):
-    """The shell is gone: killed, refused by sudo, or the connection is cut."""
+    """The shell has ended: killed, refused by sudo, or disconnected."""
 
 
 @dataclass
 class Answer:
-    """What a command printed and how it ended; `status` is None as long as neither is known."""
+    """A command's output and exit status; `status` is None until it has ended."""
 
     stdout: bytes = b""
     status: int | None = None
@@ -29,25 +29,24 @@ class Answer:
 
     @property
     def age(self) -> float:
-        """Seconds; what it says was true at some moment since."""
+        """In seconds, since the command was sent: its output was true at some time since then."""
         return time.monotonic() - self.asked
 
 
 class Shell:
-    """Each command has a process of its own, no stdin, and nothing of the ones before it. Its
-    standard error is thrown away: a command that fails is for pyinfra to run and to report."""
+    """Each command has a process of its own, without stdin or state from earlier ones. Standard
+    error is discarded: pyinfra runs failing commands again and reports them."""
 
     def __init__(self, session: Session) -> None:
-        """The session's command must end up as a shell that reads commands from stdin."""
+        """The session's command must start a shell that reads commands from stdin."""
         self._session = session
         self._mark = secrets.token_hex(16)
         self._awaited: deque[Answer] = deque()
-        # What the login shell's start files may print ends up in front of this.
+        # Output of the login shell's start files precedes this.
         self.ask("true")
 
     def ask(self, *commands: str) -> list[Answer]:
-        """Has the server run the commands, in this order, and returns at once. Raises
-        ShellEnded."""
+        """Sends the commands, to run in this order, and returns at once. Raises ShellEnded."""
         answers = [Answer() for _ in commands]
         self._awaited.extend(answers)
         try:
@@ -57,7 +56,7 @@ class Shell:
         return answers
 
     def wait(self, answer: Answer) -> None:
-        """Returns when the answer, one of those that `ask` gave, is there. Raises ShellEnded."""
+        """Returns once the answer (one that `ask` returned) is complete. Raises ShellEnded."""
         while answer.status is None:
             self._read(self._awaited.popleft())
 
@@ -65,7 +64,7 @@ class Shell:
         self._session.close()
 
     def _framed(self, command: str) -> str:
-        """The mark begins a line whether the output before it ends with a newline or not."""
+        """The mark begins a new line, even if the output before it does not end with one."""
         return (
             f"timeout {LIMIT} sh -c {shlex.quote(command)} </dev/null 2>/dev/null;"
             f" printf '\\n{self._mark} %s\\n' $?\n"

@@ -1,4 +1,4 @@
-"""SSH, which pyinfra speaks by paramiko: what knows either of them is here, and nowhere else."""
+"""SSH by pyinfra and paramiko; no other module depends on their SSH internals."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from stagecraft.connection.host_key import HostKey, HostKeyChanged, changed
 from stagecraft.connection.optimizations import Optimization, optimizations
 
 SSHError = SSHException
-"""What goes wrong in a connection, or in a file that is to be used for one."""
+"""Errors of a connection, or of a file used for one."""
 
 
 def adopt() -> None:
-    """Has pyinfra connect as the classes here do."""
-    # What goes wrong in a connection, pyinfra says in a line; paramiko's thread adds a traceback.
+    """Makes pyinfra connect with the classes in this module."""
+    # pyinfra reports connection errors in one line; paramiko's thread would add a traceback.
     logging.getLogger("paramiko").addHandler(logging.NullHandler())
     client.ProxyCommand = EndedProxyCommand  # type: ignore[attr-defined]
     ssh.SSHClient = PinningClient  # type: ignore[attr-defined]
 
 
 class EndedProxyCommand(ProxyCommand):
-    """paramiko's, whose thread ends with a traceback where the command has ended by itself."""
+    """paramiko's, without the traceback of its thread when the command exits."""
 
     @override
     def close(self) -> None:
@@ -52,8 +52,8 @@ class EndedProxyCommand(ProxyCommand):
 
 
 class PinningClient(client.SSHClient):
-    """pyinfra's client, but for what is said of another key: pyinfra's advice is for
-    ~/.ssh/known_hosts, whichever file the key is pinned in. Raises HostKeyChanged."""
+    """pyinfra's client with another message for a changed host key: its advice is for
+    ~/.ssh/known_hosts, whichever file has the key. Raises HostKeyChanged."""
 
     @override
     def parse_config(self, hostname: str, *arguments: Any, **options: Any) -> Any:
@@ -84,7 +84,7 @@ class PinningClient(client.SSHClient):
             raise
 
     def _ended_command(self) -> str | None:
-        """What became of the ProxyCommand, where there is one and it runs no more."""
+        """How the ProxyCommand ended, if there is one and it has ended."""
         command = getattr(self, "_ssh_config", {}).get("sock")
         if not isinstance(command, ProxyCommand) or command.process.poll() is None:
             return None
@@ -92,29 +92,30 @@ class PinningClient(client.SSHClient):
 
 
 def without_delay(connection: Any, **options: Any) -> Transport:
-    """paramiko's connection, which sends at once what it has to send."""
-    if isinstance(connection, socket.socket):  # not so through a ProxyCommand or a ProxyJump
+    """paramiko's connection with TCP_NODELAY."""
+    if isinstance(connection, socket.socket):  # not with a ProxyCommand or a ProxyJump
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return Transport(connection, **options)
 
 
 CHUNK = 1 << 16
-"""Bytes. paramiko's readline looks for the end in all that it has, for each 8 KB that come."""
+"""In bytes. For every 8 KB, paramiko's readline searches all that it has for a line end."""
 
 
 class Session:
-    """A command that runs on a server until its end, or until this is closed or forgotten."""
+    """A command that runs on a server until it ends, or until this is closed or
+    garbage-collected."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._received = b""
 
     def send(self, text: bytes) -> None:
-        """Raises OSError where nobody takes it."""
+        """Raises OSError if the command no longer reads."""
         self._channel.sendall(text)
 
     def line(self) -> bytes:
-        """The next one that it prints, without a newline where its output ends. Raises OSError."""
+        """The next line of output; at its end, possibly without a newline. Raises OSError."""
         parts = [self._received]
         while b"\n" not in parts[-1] and (received := self._channel.recv(CHUNK)):
             parts.append(received)
@@ -122,7 +123,7 @@ class Session:
         return b"".join([*parts, last, newline])
 
     def complaint(self) -> str:
-        """All that it says on standard error, when it has ended."""
+        """All of its standard error, after it has ended."""
         return self._channel.makefile_stderr().read().decode().strip()
 
     def status(self) -> int:
@@ -134,8 +135,8 @@ class Session:
 
 
 def begin(connector: object, command: str, patience: float | None = None) -> Session | None:
-    """Has the server run the command; None for a host that pyinfra does not reach by SSH, or no
-    more. `patience` is for the server's answer, in seconds. Raises SSHError where it refuses."""
+    """Starts the command; None if pyinfra is not connected to the host by SSH. `patience` limits
+    the wait for the server's reply, in seconds. Raises SSHError if it refuses."""
     transport = _transport(connector)
     if transport is None:
         return None
@@ -145,19 +146,19 @@ def begin(connector: object, command: str, patience: float | None = None) -> Ses
 
 
 def host_key_of(connector: object) -> HostKey | None:
-    """The key by which the server has proven who it is; None where `begin` gives none."""
+    """The key that the server proved to have; None in the same cases as `begin`."""
     transport = _transport(connector)
     return _host_key(transport.get_remote_server_key()) if transport else None
 
 
 def unlock(state: Any, key: str) -> None:
     """Asks for the passphrase of a private key, for the rest of the run. Raises PyinfraError,
-    SSHError, OSError and EOFError for one that does not open."""
+    SSHError, OSError and EOFError for a key that cannot be unlocked."""
     get_private_key(state, key, "")
 
 
 def usual_keys(connector: SSHConnector) -> list[str]:
-    """What is tried where no key is named."""
+    """The keys to try if none is named."""
     config = client.get_ssh_config(connector.data["ssh_config_file"])
     name = connector.data["ssh_hostname"] or connector.host.name
     files = config.lookup(name).get("identityfile", []) if config else []
@@ -167,7 +168,7 @@ def usual_keys(connector: SSHConnector) -> list[str]:
 
 
 def parsed(ssh_config: str | Path) -> SSHConfig:
-    """Raises SSHError, LookupError, OSError and ValueError for a file that is none."""
+    """Raises SSHError, LookupError, OSError and ValueError for an invalid file."""
     config = SSHConfig()
     with Path(ssh_config).open(encoding="utf-8") as file:
         config.parse(file)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""What an ssh_config(5) file says of a server, and what of it pyinfra cannot use."""
+"""What an ssh_config(5) file sets for a server, and which of it pyinfra cannot use."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NUMBERS = {
     "connecttimeout": "ConnectTimeout",
     "serveraliveinterval": "ServerAliveInterval",
 }
-"""The options that pyinfra takes for whole numbers."""
+"""The options that pyinfra parses as integers."""
 
 UNKNOWN_NONE = "which pyinfra does not know: except this host where the option is set (Host * !…)"
 
 
 def wrong_ssh_config(path: str | Path, name: str) -> str | None:
-    """Why pyinfra cannot use the file on the way to the host `name`; None if it can."""
+    """Why pyinfra cannot use the file to reach the host `name`; None if it can."""
     if wrong := not_text(path):
         return wrong
     try:
@@ -32,7 +32,7 @@ def wrong_ssh_config(path: str | Path, name: str) -> str | None:
 
 
 def _wrong(config: SSHConfig, way: tuple[str, ...]) -> Iterator[str]:
-    """What is wrong for the last host of the way, and for those that it is reached through."""
+    """What is wrong for the last host of the way, and for its jump hosts."""
     options = config.lookup(way[-1])
     for option, written in NUMBERS.items():
         value = options.get(option, "1")
@@ -48,7 +48,7 @@ def _wrong(config: SSHConfig, way: tuple[str, ...]) -> Iterator[str]:
 
 
 def _wrong_command(command: str | None) -> Iterator[str]:
-    if command is None:  # paramiko's for `none`
+    if command is None:  # paramiko's value for `none`
         yield f"ProxyCommand none, {UNKNOWN_NONE}"
         return
     try:
@@ -71,7 +71,7 @@ def _wrong_hop(config: SSHConfig, way: tuple[str, ...], hop: str) -> Iterator[st
 
 
 def _host_and_port(hop: str) -> tuple[str, str]:
-    """As pyinfra understands it: an IPv6 address has no port of its own."""
+    """Splits as pyinfra does: an IPv6 address cannot have a port."""
     host = hop.rpartition("@")[2]
     name, colon, port = host.partition(":")
     return (host, "22") if ":" in port else (name, port if colon else "22")
