@@ -1,5 +1,5 @@
-"""What the prose of `deploy.py` and `tasks/` stands on."""
+"""The library behind `deploy.py` and `tasks/`."""
 
 from stagecraft.program import ready_streams
 
-ready_streams()  # before any package is loaded: pyinfra asks whether they are terminals
+ready_streams()  # before pyinfra is imported, which checks whether they are terminals

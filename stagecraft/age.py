@@ -26,7 +26,7 @@ Identity = Any  # pyrage, written in Rust, declares no types
 
 
 class IdentityError(Exception):
-    """No private key at hand, or none that fits; the text says what to do."""
+    """There is no private key, or none that fits; the message says what to do."""
 
 
 def is_recipient(text: str) -> bool:
@@ -52,7 +52,7 @@ def encrypt(value: str, recipients: Sequence[str]) -> str:
 
 
 def make_identity(path: Path) -> None:
-    """Writes a new age key, readable to its owner alone, whole or not at all."""
+    """Writes a new age key, readable by its owner only, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile("w", dir=path.parent, prefix=".new-", delete=False) as new:
         new.write(f"{pyrage.x25519.Identity.generate()}\n")
@@ -60,7 +60,7 @@ def make_identity(path: Path) -> None:
 
 
 def recipient_of(identity_file: Path) -> str:
-    """The recipient that goes with an age identity file. Raises IdentityError for no such file."""
+    """The recipient of an age identity file. Raises IdentityError for an invalid file."""
     if wrong := not_text(identity_file):
         raise IdentityError(wrong)
     line = _age_line(identity_file.read_text(encoding="utf-8"))
@@ -71,16 +71,14 @@ def recipient_of(identity_file: Path) -> str:
 
 
 def owner(recipient: str) -> str:
-    """A recipient as people know it: the comment of its SSH key, else how it begins."""
+    """A recipient in readable form: the comment of its SSH key, else its beginning."""
     _, _, comment = f"{recipient}  ".split(" ", 2)
     return comment.strip() or f"{recipient[:24]}…"
 
 
 def identity_files() -> list[Path]:
-    """The private keys to try: STAGECRAFT_IDENTITY alone if it is set, else the usual SSH keys.
-
-    Raises IdentityError when there is none.
-    """
+    """The private keys to try: only STAGECRAFT_IDENTITY if it is set, else the usual SSH keys.
+    Raises IdentityError if there is none."""
     chosen = os.environ.get(IDENTITY_VARIABLE)
     paths = [Path(path).expanduser() for path in ([chosen] if chosen else SSH_KEYS)]
     present = [path for path in paths if path.is_file()]
@@ -91,10 +89,10 @@ def identity_files() -> list[Path]:
 
 
 class Keyring:
-    """Private keys that are tried one after another; a passphrase is asked only when needed."""
+    """Private keys to try in order; passphrases are asked for only when needed."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        """Raises IdentityError for a file that is no private key."""
+        """Raises IdentityError for a file that is not a private key."""
         self._open: list[Identity] = []
         self._locked: list[Path] = []
         for path in paths:
@@ -117,7 +115,7 @@ class Keyring:
 
 
 def _opens_without_asking(path: Path) -> Identity | None:
-    """The key in `path`, or None when a passphrase protects it."""
+    """The key in `path`; None if it has a passphrase."""
     text = path.read_bytes()
     try:
         if b"AGE-SECRET-KEY-" in text:
@@ -130,10 +128,8 @@ def _opens_without_asking(path: Path) -> Identity | None:
 
 
 def _opens_by_passphrase(path: Path) -> Identity:
-    """The key in `path`, its passphrase asked at the terminal.
-
-    pyrage cannot read protected SSH keys: `cryptography` (paramiko's) unlocks them in memory.
-    """
+    """The key in `path`, after asking for its passphrase. pyrage cannot read protected SSH keys, so
+    `cryptography` (paramiko's) unlocks them in memory."""
     try:
         passphrase = getpass(f"Passphrase of {path}: ").encode()
         key = load_ssh_private_key(path.read_bytes(), passphrase)

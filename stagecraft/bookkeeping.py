@@ -1,4 +1,4 @@
-"""pyinfra's bookkeeping of operations, facts and hosts, at less cost and with the same results."""
+"""pyinfra's bookkeeping of operations, facts and hosts, made faster with the same results."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from stagecraft.connection.optimizations import Optimization, optimizations
 
 
 def adopt() -> None:
-    """Has pyinfra compute once what stays the same for a whole run, and order operations as
-    `order` does."""
+    """Makes pyinfra compute once what stays the same during a run, and order operations with
+    `order`."""
     if Optimization.ONCE not in optimizations():
         return
     remember("pyinfra.api.arguments", "get_type_hints")  # of the global arguments
     remember("pyinfra.api.connectors", "entry_points")
-    # By name: as an attribute of pyinfra.api, `operation` is that module's decorator.
+    # By module name, because the attribute `operation` of pyinfra.api is a decorator.
     vars(import_module("pyinfra.api.operation"))["get_operation_order_from_stack"] = order
 
 
@@ -31,8 +31,8 @@ def remember(module: str, function: str) -> None:
 
 
 def order(state: State) -> list[int]:
-    """Where an operation stands among all of them: the number of its verb, then the lines that lead
-    to it. pyinfra's own function searches all loaded modules for the source of each of them."""
+    """An operation's position: the number of its verb, then the lines that lead to it. pyinfra's
+    own function searches the source of each one in all loaded modules."""
     calls = [(frame.f_code.co_filename, line) for frame, line in walk_stack(sys._getframe(1))]
     calls.reverse()
     if verb := state.current_deploy_filename:

@@ -1,5 +1,5 @@
 """The `stagecraft` command: everything that an operator does except changing servers, which pyinfra
-does. Each verb is in a module of its own package, which is loaded on demand."""
+does. Each verb is in a module of its own package, loaded on demand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERBS = {
     "init": "stagecraft.init.command",
     "completion": "stagecraft.command",
 }
-"""The module of each verb, in which a function has the verb's name."""
+"""The module of each verb, which has a function of the verb's name."""
 
 SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete}
 
@@ -102,8 +102,7 @@ def completion(shell: str) -> None:
 
 
 def main() -> int:
-    """Returns the exit code. For a wrong command line it is 1, not click's 2, which stands for
-    drift."""
+    """Returns the exit code. A wrong command line returns 1, not click's 2, which means drift."""
     try:
         code: int | None = stagecraft(prog_name="stagecraft", standalone_mode=False)
     except click.Abort:
@@ -115,7 +114,7 @@ def main() -> int:
         )
         shown.show()
         return 1
-    except click.ClickException as error:  # pyinfra's and our own too, whose `show` is pyinfra's
+    except click.ClickException as error:  # includes pyinfra's and ours
         click.echo(f"Error: {error}", err=True)
         return 1
     return code or 0

@@ -1,4 +1,4 @@
-"""The app's `.env`: what is derived from the site's settings, and how its values are quoted."""
+"""The app's `.env`: variables derived from the site's settings, and the quoting of values."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Value = str | int | float | bool | None
 
 
 def variables(site: Site, engine: Engine, secrets: Mapping[str, Secret]) -> dict[str, str]:
-    """Everything in the site's `.env`, quoted, in the order it is written. The site's own `env:`
-    may replace the drivers; what isolates it from its neighbours it cannot set."""
+    """Everything in the site's `.env`, quoted, in order. The site's own `env:` may replace the
+    drivers, but not what isolates it from its neighbours."""
     declared = {key: secrets[key].reveal() for key in site.secrets}
     values = {
         **drivers(),
@@ -30,7 +30,7 @@ def variables(site: Site, engine: Engine, secrets: Mapping[str, Secret]) -> dict
 
 
 def public(site: Site, engine: Engine, secrets: Mapping[str, Secret]) -> frozenset[str]:
-    """The variables that are the same whatever the secrets are."""
+    """The variables that do not depend on secrets."""
     without = variables(site, engine, {key: Secret("") for key in secrets})
     return frozenset(
         key for key, value in variables(site, engine, secrets).items() if value == without[key]
@@ -38,7 +38,7 @@ def public(site: Site, engine: Engine, secrets: Mapping[str, Secret]) -> frozens
 
 
 def drivers() -> dict[str, Value]:
-    """Laravel up to 10 and from 11 name things differently: both get theirs."""
+    """The names of Laravel up to 10, and those from 11 on."""
     return {
         "CACHE_DRIVER": "redis",
         "CACHE_STORE": "redis",
@@ -51,8 +51,8 @@ def drivers() -> dict[str, Value]:
 
 
 def identity(site: Site, engine: Engine, secrets: Mapping[str, Secret]) -> dict[str, Value]:
-    """What is this site's alone. Laravel derives its prefixes and its cookie from APP_NAME: two
-    environments with one name would share them, so all are set."""
+    """Variables that must be unique. Laravel derives prefixes and the cookie from APP_NAME, which
+    two environments may share, so all are set."""
     return {
         "APP_ENV": site.environment,
         "APP_KEY": secrets["APP_KEY"].reveal(),
@@ -72,7 +72,7 @@ def identity(site: Site, engine: Engine, secrets: Mapping[str, Secret]) -> dict[
         "REDIS_USERNAME": site.name,
         "REDIS_PASSWORD": secrets["REDIS_PASSWORD"].reveal(),
         "REDIS_DB": 0,
-        # cache:clear is FLUSHDB: in a database of its own it spares jobs and sessions.
+        # cache:clear runs FLUSHDB: a separate database protects jobs and sessions.
         "REDIS_CACHE_DB": 1,
         "REDIS_PREFIX": site.redis.prefix,
         "CACHE_PREFIX": site.redis.prefix,
@@ -82,7 +82,7 @@ def identity(site: Site, engine: Engine, secrets: Mapping[str, Secret]) -> dict[
 
 
 def quoted(value: Value) -> str:
-    """A value as phpdotenv reads it: bare where that is safe, else in double quotes."""
+    """A value as phpdotenv reads it: unquoted if that is safe, else in double quotes."""
     if value is None:
         return "null"
     if isinstance(value, bool):

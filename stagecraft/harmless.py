@@ -1,4 +1,4 @@
-"""Text from a server as people may see it: a terminal obeys none of it, and nobody misreads it."""
+"""Text from a server, made safe to print: no terminal control characters, nothing to misread."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 KEPT = re.compile(r"(\t|\x1b\[(?:[014]|3[1-7]|9[1-7])m)")
-"""Tabs, and what click.style begins and ends colours with. Nothing of it hides text."""
+"""Tabs, and the colour codes of click.style, which cannot hide text."""
 
 LONGEST_LINE = 500
-"""Characters of a line that a person still reads."""
+"""The maximum length of a line, in characters."""
 
 MOST_LINES = 200
 
 
 def harmless(text: str) -> str:
     """The text with an escape such as `\\x1b` in place of each character that is not printed as
-    itself: control characters, line ends, what reverses or hides text, and bytes that are no UTF-8
-    (which Python calls surrogates)."""
+    itself: control characters, line ends, characters that reverse or hide text, and bytes that are
+    not UTF-8 (surrogates in Python)."""
     return text if text.isprintable() else "".join(map(escaped, text))
 
 
@@ -32,12 +32,12 @@ def escaped(character: str) -> str:
 
 
 def harmless_lines(text: str) -> str:
-    """The same of a text with several lines."""
+    """The same for a text with several lines."""
     return "\n".join(map(harmless, text.split("\n")))
 
 
 def bounded(lines: Iterable[str]) -> Iterator[str]:
-    """No more of the lines, and of each of them, than a person reads; what is left out is said."""
+    """The lines, limited in number and length; says what is left out."""
     for count, line in enumerate(lines):
         if count == MOST_LINES:
             yield f"… and more lines than the {MOST_LINES} that are shown"
@@ -47,21 +47,21 @@ def bounded(lines: Iterable[str]) -> Iterator[str]:
 
 
 def coloured(text: str) -> str:
-    """Harmless text of several lines, which keeps its tabs and the colours of pyinfra's own."""
+    """Like `harmless_lines`, but keeps tabs and the colours of pyinfra's own output."""
     parts = KEPT.split(text)
     plain = map(harmless_lines, parts[::2])
     return "".join(text + colour for text, colour in zip(plain, [*parts[1::2], ""], strict=True))
 
 
 def echo(message: Any = None, **arguments: Any) -> None:
-    """click.echo, for what pyinfra prints of a command's output."""
-    import click  # here alone: throwaway servers boot before anything is installed
+    """Replaces click.echo where pyinfra prints a command's output."""
+    import click  # imported here: throwaway servers boot before anything is installed
 
     click.echo(coloured(message) if isinstance(message, str) else message, **arguments)
 
 
 class Harmless(logging.Filter):
-    """Lets every record pass, with harmless text."""
+    """Accepts every record, and makes its text harmless."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = coloured(record.getMessage()), None

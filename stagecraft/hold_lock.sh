@@ -1,8 +1,8 @@
-# Holds the server's lock for the run named $1 until the connection ends; the kernel frees it,
-# however that happens. Taking it and naming its holder are one step for other runs: a second lock.
+# Holds the server's lock for the run named $1 until the connection ends; the kernel then frees it. A
+# second lock makes taking it and recording its holder one step for other runs.
 umask 022
 mkdir -p /run/stagecraft
-# Whoever can open a lock, be it to read, can hold it for good.
+# Whoever can open a lock file, even read-only, can hold the lock forever.
 umask 077
 exec 8>/run/stagecraft/taking 9<>/run/stagecraft/lock
 chmod 600 /run/stagecraft/taking /run/stagecraft/lock

@@ -1,4 +1,4 @@
-"""Basic auth's password file."""
+"""The password file of basic auth."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from stagecraft.settings import Site
 from stagecraft.settings.models import HTPASSWD_SALT, basic_auth_secret
 
 COST = 6
-"""nginx hashes for every request, in its only thread: about 4 ms here. Each step doubles it."""
+"""bcrypt's cost: about 4 ms per request here, in nginx's only thread. Each step doubles it."""
 
 
 def htpasswd_lines(site: Site, secrets: Mapping[str, Secret]) -> str:
-    """A line for each user, the same in every run: a salt drawn anew would show as a change in
-    every plan."""
+    """A line per user. Salts are derived, because random ones would show as a change in every
+    plan."""
     return "".join(
         f"{user}:{hashed(secrets[basic_auth_secret(user)], salt(user, site, secrets))}\n"
         for user in site.protect.basic_auth
@@ -26,8 +26,8 @@ def htpasswd_lines(site: Site, secrets: Mapping[str, Secret]) -> str:
 
 
 def salt(user: str, site: Site, secrets: Mapping[str, Secret]) -> bytes:
-    """16 bytes that nobody can compute without the site's secret. The password has no part in
-    them: a salt made of it alone would confirm a guess without bcrypt."""
+    """16 bytes derived from the site's secret, which others cannot compute. Not derived from the
+    password: such a salt would confirm guesses without bcrypt."""
     key = secrets[HTPASSWD_SALT].reveal().encode()
     return hmac.digest(key, f"{site.name}\0{user}".encode(), "sha256")[:16]
 
@@ -38,7 +38,7 @@ def hashed(password: Secret, salt: bytes) -> str:
 
 
 def bcrypt_base64(data: bytes) -> bytes:
-    """bcrypt's own alphabet, of which it wants 22 characters for 16 bytes."""
+    """bcrypt's own base64 alphabet, without padding: 22 characters for 16 bytes."""
     standard = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     own = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
     return b64encode(data).translate(bytes.maketrans(standard, own)).rstrip(b"=")

@@ -1,4 +1,4 @@
-"""The machine that a run talks to: a Debian that is supported, as root."""
+"""The machine of a run: a supported Debian, with root's rights."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What an environment has installed on a server, so that its next run can remove what nobody
-declares any more, and no run removes anything else; and the format in which the server keeps it."""
+"""What an environment has installed on a server, by which its next run removes exactly what is no
+longer declared; and the file format of that record."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from stagecraft.seen import State, encoded
 from stagecraft.version import OURS
 
 KEPT = (f"{APPS}/", f"{DATABASE_LOGINS}/", "/var/log/")
-"""Data, and what opens it: it stays when its site goes, until a person deletes it."""
+"""Data, and the logins for it: they stay when their site is removed, until a person deletes
+them."""
 
 
 def is_kept(path: str) -> bool:
@@ -29,9 +30,9 @@ def is_kept(path: str) -> bool:
 
 @dataclass(frozen=True)
 class PathRecord:
-    """A file, directory or link that a run has made, for a `site` or the machine. `value` is a
-    file's SHA-256, a link's target or a directory's ACL; `-` stands for what it does not have, or
-    what the app decides."""
+    """A file, directory or link that a run created, for a `site` or the machine. `value` is a
+    file's SHA-256, a link's target or a directory's ACL; `-` means not applicable, or up to the
+    app."""
 
     site: str
     tree: str
@@ -44,7 +45,7 @@ class PathRecord:
 
     @property
     def standing(self) -> tuple[str, ...]:
-        """What is recorded of it, without the tree and its name."""
+        """The recorded state, without site, tree and path."""
         return (self.kind, self.user, self.group, self.mode, self.value)
 
 
@@ -62,8 +63,8 @@ def path_record(tree: str, node: File | Directory | Link, site: str = "") -> Pat
 
 @dataclass
 class Records:
-    """What the runs of one environment have recorded, the last one of this `version`. `states` are
-    those of what is no path, by `State.name`; `text` is all of it as it stands in the file."""
+    """What the runs of one environment recorded; `version` is that of the last run. `states` are
+    those of things other than paths, by `State.name`; `text` is the contents of the file."""
 
     paths: list[PathRecord] = field(default_factory=list)
     packages: set[str] = field(default_factory=set)
@@ -78,8 +79,8 @@ class Records:
 
 
 def parse_manifests(lines: Iterable[str]) -> dict[str, Records]:
-    """The records of each environment, from the files' lines under `== <environment>`. A line that
-    is not whole is none: a full disk may cut off the last one of a run."""
+    """The records of each environment, from the files' lines below `== <environment>`. Skips
+    truncated lines, which a full disk may cause."""
     manifests: dict[str, Records] = {}
     name = ""
     for line in lines:
@@ -99,7 +100,7 @@ def from_json(line: str) -> Any:
 
 
 def from_tabs(words: list[str]) -> Any:
-    """A line of a version before 0.2: its fields are separated by tabs."""
+    """A line of a version before 0.2, with fields separated by tabs."""
     match words:
         case [_, "package" | "database" as kind, name]:
             return {kind: name}
@@ -117,13 +118,13 @@ def from_tabs(words: list[str]) -> Any:
 OF_A_SITE = re.compile(
     "(?:app|storage|settings|reach|database|redis|logs|logrotate|socket|php-fpm|nginx)-(.*)"
 )
-"""The trees of such lines that are a site's."""
+"""The trees in such lines that belong to a site."""
 
 PATH_FIELDS = [field.name for field in fields(PathRecord)]
 
 
 def added(records: Records, entry: Any) -> bool:
-    """Whether it is a record."""
+    """Adds a record; False if it is invalid."""
     match entry:
         case {"version": str(version)}:
             records.version = version
@@ -141,7 +142,7 @@ def added(records: Records, entry: Any) -> bool:
 
 
 def is_path(entry: Mapping[str, object]) -> bool:
-    """Whether nothing is missing, or forged into something else."""
+    """Whether all fields exist and have the right types; anything else is forged."""
     return [*entry] == PATH_FIELDS and all(isinstance(value, str) for value in entry.values())
 
 
@@ -152,12 +153,12 @@ def lines(entries: Iterable[Mapping[str, Any]]) -> str:
 # --- Declared by a run ---
 
 OWN = "own-"
-"""What the names of trees begin with that a team's own steps (overrides/*.py) install."""
+"""The prefix of trees that a team's own steps (overrides/*.py) install."""
 
 
 @dataclass
 class Manifest:
-    """What is recorded of an environment and of its neighbours, and what this run declares."""
+    """The records of an environment and its neighbours, and what this run declares."""
 
     environment: str
     records: dict[str, Records] = field(default_factory=dict)
@@ -165,7 +166,7 @@ class Manifest:
     """Whether this run declares all of the environment, or a part."""
     declared: dict[str, list[Node]] = field(default_factory=dict)
     sites: dict[str, str] = field(default_factory=dict)
-    """Whose a declared tree is; empty for one of the machine."""
+    """The site of a declared tree; empty for the machine's."""
     databases: set[str] = field(default_factory=set)
     dropped: set[str] = field(default_factory=set)
 
@@ -179,18 +180,17 @@ class Manifest:
 
     @property
     def environments(self) -> list[str]:
-        """Those on this server, this one included."""
+        """Those on this server, including this one."""
         return sorted({*self.records, self.environment})
 
     @property
     def declared_paths(self) -> set[str]:
-        """Those that this run has declared."""
         return {node.path for nodes in self.declared.values() for node in nodes}
 
     def declare(self, tree: str, nodes: Sequence[Node], site: str = "") -> list[Node]:
-        """Notes what the tree shall be; returns what of it once was and is to go, the contents
-        of a directory before it. Raises BrokenOverride for the name of another tree: of two, one
-        would be taken for what is left of the other."""
+        """Declares the tree. Returns nodes that remove its undeclared paths, the contents of a
+        directory first. Raises BrokenOverride if the name is taken, because each tree removes what
+        it does not declare."""
         if tree in self.declared:
             raise BrokenOverride(f"this run has a tree {tree} already: give each a name of its own")
         self.declared[tree] = list(nodes)
@@ -203,7 +203,7 @@ class Manifest:
         ]
 
     def sealed(self, nodes: Iterable[Node]) -> list[Node]:
-        """The same, but for files with secrets only their recorded sums."""
+        """The nodes, with recorded checksums instead of the contents of files with secrets."""
         sums = {record.path: record.value for record in self.own.paths if record.kind == "file"}
         return [
             Sealed(**vars(node), recorded=sums.get(node.path, ""))
@@ -213,7 +213,8 @@ class Manifest:
         ]
 
     def ahead(self, tree: str, changes: Iterable[Node]) -> str:
-        """The lines for what is about to be installed and is not recorded yet."""
+        """The lines for nodes that are not recorded yet, to be written before their
+        installation."""
         known = {(record.tree, record.path) for record in self.own.paths}
         new = (node for node in changes if (tree, node.path) not in known)
         return lines(map(vars, self._path_records(tree, new)))
@@ -222,22 +223,22 @@ class Manifest:
         return sorted({record.site for record in self.own.paths} - {""})
 
     def removed_sites(self) -> list[str]:
-        """The sites that have been installed and are not declared; known when all others are, and
-        never by a run that declares a part."""
+        """Installed sites that are no longer declared. Complete once all sites are declared; empty
+        in a run that declares only a part."""
         if not self.whole:
             return []
         declared = {self.sites[tree] for tree, nodes in self.declared.items() if nodes}
         return [site for site in self.installed_sites() if site not in declared]
 
     def left_trees(self, site: str) -> list[str]:
-        """Those of a site that this run has not declared, the last made first."""
+        """The trees of a site that this run has not declared, newest first."""
         trees = dict.fromkeys(
             record.tree for record in self._left(site) if not is_kept(record.path)
         )
         return [tree.removesuffix(f"-{site}") for tree in reversed(trees)]
 
     def left_units(self, site: str) -> list[str]:
-        """Those in such trees, the last made first, but what starts others before them."""
+        """The units in such trees, newest first, but timers and sockets before their services."""
         paths = [PurePath(record.path) for record in self._left(site)]
         names = [path.relative_to(UNITS).parts[0] for path in paths if path.is_relative_to(UNITS)]
         units = dict.fromkeys(name.removesuffix(".d") for name in reversed(names))
@@ -249,25 +250,25 @@ class Manifest:
         return sorted(trees - self.declared.keys()) if self.whole else []
 
     def logins_of(self, removed: str) -> list[str]:
-        """The database accounts of a removed site that no other site has taken over."""
+        """The database accounts of a removed site, unless another site uses them."""
         logins = (PurePath(record.path) for record in self._left(removed))
         return sorted(path.stem for path in logins if path.parent == PurePath(DATABASE_LOGINS))
 
     def installed(self, package: str) -> bool:
-        """Whether a run has installed this Debian package, not somebody else before it."""
+        """Whether a run installed this Debian package, so that it was not there before."""
         return any(package in records.packages for records in self.records.values())
 
     def made(self, database: str) -> bool:
-        """Whether a run of this environment has made the database."""
+        """Whether a run of this environment created the database."""
         return database in self.own.databases
 
     def owner(self, path: str) -> str:
-        """The other environment that has installed this path, or nobody."""
+        """The other environment that installed this path, or empty."""
         return next((name for name, others in self._others() if path in others.all_paths), "")
 
     def text(self, records: Records, states: Sequence[State] = ()) -> str:
-        """The manifest after this run. Packages and databases among the records stay when nobody
-        declares them any more; after a run that declares a part, so does everything else."""
+        """The manifest after this run. Undeclared packages and databases stay recorded; so does
+        everything else after a run that declares only a part."""
         stated = {state.name: encoded(state.declared) for state in states if state.declared}
         trees = dict.fromkeys(self.declared)
         if not self.whole:
@@ -291,7 +292,6 @@ class Manifest:
         return (record for record in records.paths if record.tree == tree)
 
     def _path_records(self, tree: str, nodes: Iterable[Node]) -> Iterator[PathRecord]:
-        """Of the nodes that stand somewhere."""
         for node in nodes:
             if not isinstance(node, (Absent, Vacant)):
                 yield path_record(tree, node, self.sites.get(tree, ""))
@@ -301,7 +301,7 @@ class Manifest:
         return self._unneeded(trees - self.declared.keys()) if self.whole else []
 
     def _unneeded(self, trees: Collection[str]) -> list[PathRecord]:
-        """What neither this run nor another environment declares any more of these trees."""
+        """Paths in these trees that neither this run nor another environment declares."""
         needed = self.declared_paths.union(*(others.all_paths for _, others in self._others()))
         own = (record for record in self.own.paths if record.path not in needed)
         return [record for record in own if record.tree in trees]

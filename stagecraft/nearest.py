@@ -1,4 +1,4 @@
-"""What somebody may have meant who wrote a word that nobody knows."""
+"""Suggestions for unknown words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:
-    """The end of an error about `word`: the nearest of the known ones, or all of them."""
+    """The end of an error about `word`: the nearest known word, or all of them."""
     nearest = get_close_matches(word, known, n=1)
     if nearest:
         return f"; did you mean {nearest[0]!r}?"

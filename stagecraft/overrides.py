@@ -1,4 +1,4 @@
-"""A team's own steps, functions in overrides/*.py that run before or after a stage of deploy.py."""
+"""A team's own steps: functions in overrides/*.py that run before or after a stage of deploy.py."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ Stage = Callable[..., Any]
 
 
 def extend(verb: MutableMapping[str, Any]) -> None:
-    """Has each stage among the verb's names run with the team's steps: the functions called
-    `before_<stage>` and `after_<stage>`, which are given what the stage is given. Raises
-    BrokenOverride."""
+    """Adds a team's steps to the stages among the verb's names: functions called `before_<stage>`
+    and `after_<stage>`, which get the stage's arguments. Raises BrokenOverride."""
     for file in sorted(OVERRIDES.glob("*.py")):
         stages = {name: value for name, value in verb.items() if is_stage(value)}
         for name, step in steps(file):
@@ -40,12 +39,12 @@ def extend(verb: MutableMapping[str, Any]) -> None:
 
 
 def is_stage(value: object) -> bool:
-    """Whether this is one of pyinfra's deploys, out of tasks/."""
+    """Whether this is a pyinfra deploy from tasks/."""
     return hasattr(value, "_inner") and getattr(value, "__module__", "").startswith("tasks.")
 
 
 def steps(file: Path) -> Iterator[tuple[str, Any]]:
-    """The functions of the file that its name makes a step."""
+    """The functions of the file whose names make them steps."""
     with telling_where(file, 1):
         values = vars(loaded(file))
     for name, value in values.items():
@@ -62,7 +61,7 @@ def loaded(file: Path) -> ModuleType:
 
 
 def one_after_the_other(parts: list[Stage], stage: Stage) -> Stage:
-    """Both parts, called alike; the result is that of the stage."""
+    """Calls both parts with the same arguments, and returns the stage's result."""
 
     @wraps(stage)
     def run(*arguments: Any, **options: Any) -> Any:
@@ -73,7 +72,7 @@ def one_after_the_other(parts: list[Stage], stage: Stage) -> Stage:
 
 
 def checked(step: Stage, file: Path) -> Stage:
-    """The step, whose trees have names by which they are found when it is gone."""
+    """The step, checked to name its trees such that they can be removed when it is gone."""
 
     @wraps(step)
     def run(*arguments: Any) -> None:
@@ -89,8 +88,8 @@ def checked(step: Stage, file: Path) -> Stage:
 
 @contextmanager
 def telling_where(file: Path, first: int) -> Iterator[None]:
-    """Raises BrokenOverride for whatever is raised by what it calls, with the line of the file that
-    called it, or else the first one."""
+    """Converts any exception to BrokenOverride, with the line in the file that caused it, or else
+    its first line."""
     try:
         yield
     except Exception as error:

@@ -22,7 +22,7 @@ OF_THE_MACHINE = [
     "tzdata",
     "unattended-upgrades",
 ]
-"""What the machine itself needs, whatever runs on it."""
+"""Packages for the machine itself."""
 
 BASE = ["acl", "ca-certificates", "logrotate", "nftables", "nginx", "openssl", "redis-server"]
 PHP = [

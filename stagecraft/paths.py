@@ -1,4 +1,4 @@
-"""Where things stand on a server. What is a site's, its services say."""
+"""Paths on a server, except those of sites' services (services.py)."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ def home(site: str) -> str:
 
 
 def database_login(user: str) -> str:
-    """The option file with an account's password, readable by root alone."""
+    """The option file with an account's password, readable by root only."""
     return f"{DATABASE_LOGINS}/{user}.cnf"

@@ -1,7 +1,7 @@
-"""How our programs begin and end: with three streams, and without a traceback when a package is
-missing, output cannot be written, or somebody interrupts them.
+"""The start and end of our programs: with three streams, and without a traceback if a package is
+missing, output cannot be written, or the program is interrupted.
 
-Standard library alone: it has to work where nothing is installed.
+Uses only the standard library, because nothing else may be installed.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(SystemExit):
-    """A signal came that asks for an end. Unlike a KeyboardInterrupt, gevent passes it on without
-    printing where it came."""
+    """A signal to terminate. Unlike a KeyboardInterrupt, gevent passes it on without a
+    traceback."""
 
 
 def ready_streams() -> None:
-    """Gives what was started with `>&-` somewhere to write: the next file or connection that is
-    opened would be its standard output otherwise. What a terminal's encoding lacks is escaped."""
+    """Opens streams that were closed with `>&-`: otherwise the next file or connection would become
+    standard output. Escapes characters outside the terminal's encoding."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
             os.dup2(os.open(os.devnull, os.O_RDWR), number)
@@ -37,10 +37,9 @@ def ready_streams() -> None:
 
 
 def start(module: str) -> NoReturn:
-    """Loads the module and ends with what its `main` returns.
+    """Loads the module and exits with the result of its `main`.
 
-    While it is loaded, Ctrl-C ends the process at once: raised as an exception within an import, it
-    would come out as whatever the importing code makes of it.
+    During loading, Ctrl-C ends the process at once: importing code could swallow an exception.
     """
     _on(signal.SIGINT, signal.SIG_DFL)
     try:
@@ -53,7 +52,7 @@ def start(module: str) -> NoReturn:
 
 
 def run(main: Callable[[], int]) -> NoReturn:
-    """Ends the process with what `main` returns."""
+    """Exits with the result of `main`."""
     for number in ENDING:
         _on(number, _interrupt)
     try:
@@ -62,7 +61,7 @@ def run(main: Callable[[], int]) -> NoReturn:
     except Interrupted:
         print("\nInterrupted", file=sys.stderr)
         raise
-    except BrokenPipeError:  # as `| head` ends it
+    except BrokenPipeError:  # from `| head`
         _forget_output()
         code = 128 + signal.SIGPIPE
     except OSError as error:
@@ -73,7 +72,7 @@ def run(main: Callable[[], int]) -> NoReturn:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Has an interrupt wait for the end of what must not be left half done, like an import."""
+    """Delays interrupts until the end of what must not be left half done, like an import."""
     came: list[int] = []
     handlers = {
         number: signal.signal(number, lambda number, _: came.append(number)) for number in ENDING
@@ -88,23 +87,24 @@ def uninterrupted() -> Iterator[None]:
 
 
 def end_interrupted(*_: object) -> NoReturn:
-    """What Ctrl-C does to pyinfra, whose own handler ends with 0, as a run that went well."""
+    """The handler for Ctrl-C during pyinfra, whose own exits with 0, like a successful run."""
     print("\nInterrupted: the next run goes on where this one stopped.", file=sys.stderr)
     sys.exit(128 + signal.SIGINT)
 
 
 def _on(number: signal.Signals, action: Callable[[int, FrameType | None], None] | int) -> None:
-    """Unless whoever started this has it ignored, like a shell in the background."""
+    """Keeps ignoring a signal that the parent process ignores, as a shell does in the
+    background."""
     if signal.getsignal(number) != signal.SIG_IGN:
         signal.signal(number, action)
 
 
 def _interrupt(number: int, _: object) -> NoReturn:
     for ending in ENDING:
-        signal.signal(ending, signal.SIG_IGN)  # one is enough: what was begun is being ended
+        signal.signal(ending, signal.SIG_IGN)  # cleanup must not be interrupted again
     raise Interrupted(128 + number)
 
 
 def _forget_output() -> None:
-    """Python would try once more to write it, and complain."""
+    """Otherwise Python would try to write the output again, and fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,4 +1,4 @@
-"""The environments of a project: each has a file in group_data/, and an inventory of its name."""
+"""The environments of a project: each has a file in group_data/ and an inventory of its name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 OVERRIDES = Path("overrides")
-"""A team's own templates and steps, from the project's directory, where pyinfra is started."""
+"""A team's own templates and steps. Relative to the project's directory, where pyinfra is
+started."""
 
 
 def here() -> Path:
@@ -24,9 +25,9 @@ def environments(root: Path) -> list[str]:
 
 
 def lasting(root: Path) -> list[str]:
-    """Those whose servers are no throwaways, as far as their files can be read: what is wrong in
-    them, the reading of each says itself."""
-    from stagecraft.sources import SettingsError, read_yaml  # pyinfra's, which takes its time
+    """Environments not on throwaway servers. Ignores mistakes in their files, which are reported
+    when each is read."""
+    from stagecraft.sources import SettingsError, read_yaml  # pyinfra's, slow to import
 
     def data(name: str) -> dict[str, object]:
         try:
@@ -45,5 +46,5 @@ def lasting(root: Path) -> list[str]:
 
 
 def inventory(environment: str) -> Path:
-    """Where pyinfra finds it, from the project's directory."""
+    """Relative to the project's directory, for pyinfra."""
     return Path("inventories") / f"{environment}.py"

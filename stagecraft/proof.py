@@ -15,7 +15,7 @@ TIMEOUT = 10  # seconds
 
 
 def main(server_name: str) -> int:
-    """Prints the site's certificate and what it says of its health; 1 if it is not well."""
+    """Prints the site's certificate and health; returns 1 if it is not healthy."""
     domain = read("local").sites[0].domain
     try:
         address = Lab(Path(".stagecraft")).server(server_name).address
@@ -31,7 +31,7 @@ def main(server_name: str) -> int:
 
 
 def served_certificate(address: str, domain: str) -> str:
-    """The certificate (PEM) that the server shows to those who ask for the domain."""
+    """The certificate (PEM) that the server presents for the domain."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -40,7 +40,7 @@ def served_certificate(address: str, domain: str) -> str:
 
 
 def trust_only(certificate: str) -> ssl.SSLContext:
-    """A context that accepts this certificate and no other, for the names that it carries."""
+    """A context that accepts only this certificate, for the names in it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=certificate)
     context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
@@ -60,7 +60,7 @@ def ask_health(
 
 
 def report(domain: str, address: str, certificate: dict[str, Any]) -> str:
-    """Where the site is and what its certificate says."""
+    """The site's address and certificate."""
     return "\n".join(
         [
             "",
@@ -73,7 +73,7 @@ def report(domain: str, address: str, certificate: dict[str, Any]) -> str:
 
 
 def next_commands(domain: str, address: str) -> str:
-    """What to try next, ready to copy."""
+    """Commands to try next, ready to copy."""
     return f"""
 Next:
   curl --insecure --resolve {domain}:443:{address} https://{domain}/

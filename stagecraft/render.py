@@ -1,4 +1,4 @@
-"""Templates to text."""
+"""Renders templates."""
 
 from __future__ import annotations
 
@@ -35,9 +35,8 @@ def jinja() -> Environment:
 
 
 def render(template: str, **values: Any) -> str:
-    """The text of `templates/<template>`, or of a team's own in its place. `managed` is there for
-    its first comment. Raises BrokenTemplate with its line, for a name that it uses and nobody gave,
-    too."""
+    """The text of `templates/<template>`, or of a team's override. `managed` is available for its
+    first comment. Raises BrokenTemplate with the line, also for an undefined name."""
     origin = origin_of(template)
     managed = f"Managed by Stagecraft ({origin}); changes made here are overwritten."
     try:
@@ -47,13 +46,14 @@ def render(template: str, **values: Any) -> str:
 
 
 def origin_of(template: str) -> str:
-    """The file that it is rendered from: a team's own wins over that of the same path."""
+    """The file that is rendered: a team's own has priority over ours with the same path."""
     own = OVERRIDES / template
     return str(own) if own.is_file() else f"templates/{template}"
 
 
 def line_of(error: TemplateError) -> int:
-    """Where it is wrong: a syntax error says so, else the last line of a template that ran."""
+    """The line of the error: from a syntax error itself, else the last line of a template that
+    ran."""
     if isinstance(error, TemplateSyntaxError):
         return error.lineno
     frames = extract_tb(error.__traceback__)
@@ -73,7 +73,7 @@ def file(
     public: frozenset[str] = frozenset(),
     **values: Any,
 ) -> File:
-    """The `File` at `path` with the text that the template gives with these values."""
+    """The `File` at `path`, rendered from the template with these values."""
     text = render(template, **values)
     origin = origin_of(template)
     return File(path, text, user, group, mode, secret=secret, public=public, origin=origin)

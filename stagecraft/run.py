@@ -1,4 +1,4 @@
-"""A run on one host: what it declares, and what its operations have found there."""
+"""A run on one host: what it declares, and the states that its operations found."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from stagecraft.settings import Environment, environment_of
 
 @dataclass(repr=False)
 class Run:
-    """`machine` and `neighbours` are known once they have been asked for, `manifest` once the run
-    has begun, `planned` once deploy.py has been planned for the check: the paths that it declares,
-    or would remove. `lock` is held as long as the run lasts.
+    """`machine` and `neighbours` are set once read, `manifest` once the run has begun, `planned`
+    (the paths that deploy.py declares or would remove) once the check has planned it. `lock` is
+    held until the run ends.
 
-    Of a run that `checks`, nothing is ever executed: its secrets are stand-ins, files with secrets
-    are compared by the sum that the last run has recorded, and a refusal waits in `refusals` until
-    everything is planned.
+    A run that `checks` never executes anything: its secrets are stand-ins, files with secrets are
+    compared by recorded checksums, and refusals are collected in `refusals` until everything is
+    planned.
     """
 
     manifest: Manifest = field(default_factory=lambda: Manifest(""))
@@ -42,11 +42,11 @@ class Run:
 
     @cached_property
     def environment(self) -> Environment:
-        """Raises CommandLineError on a host that no inventory of ours has named."""
+        """Raises CommandLineError for a host from no inventory of ours."""
         return environment_of(host.data)
 
     def __copy__(self) -> Run:
-        """Itself: `host.data` copies whatever it is asked for."""
+        """`host.data` copies every value that it returns; this must stay the same object."""
         return self
 
     @cached_property
@@ -62,11 +62,11 @@ class Run:
         self.refusals.append(refusal)
 
     def states(self) -> Iterator[State]:
-        """All that has been seen besides paths."""
+        """All states seen, except paths."""
         return (seen for seen in self._all() if isinstance(seen, State))
 
     def displaced(self) -> set[str]:
-        """The paths that do not stand as declared."""
+        """The paths that are not as declared."""
         links = {s.thing for s in self.states() if s.kind == "link" and not s.stands}
         return links | {seen.node.path for seen in self._all() if isinstance(seen, Place)}
 
@@ -75,7 +75,7 @@ class Run:
 
 
 def this_run() -> Run:
-    """The run on the host that pyinfra talks to."""
+    """The run on pyinfra's current host."""
     if not hasattr(host.data, "stagecraft_run"):
         host.data.stagecraft_run = Run()
     run: Run = host.data.stagecraft_run
@@ -83,7 +83,7 @@ def this_run() -> Run:
 
 
 def saw(*all_of_it: Seen) -> None:
-    """What the operation that is being planned or executed looks after, said before its first
-    command. With nothing, that it only follows from others: it takes up what they change."""
+    """Records what the present operation manages, before its first command. Without arguments, it
+    only applies what other operations change."""
     if ctx_host.isset():  # type: ignore[no-untyped-call]
         this_run().seen[host.current_op_hash or ""] = list(all_of_it)

@@ -1,5 +1,5 @@
-"""What operations ensure, and how they find it: what the manifest records beside paths, and what
-the drift check tells."""
+"""States that operations manage: recorded in the manifest in addition to paths, and reported by the
+drift check."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from stagecraft.operations.nodes import Directory, File, Link, Node
 
 
 class Standing(ABC):
-    """How something stands that one word does not tell: a frozen dataclass, compared and recorded
-    by its fields, and shown in words."""
+    """A state of several values: a frozen dataclass, compared and recorded by its fields, and
+    printed as text."""
 
     @abstractmethod
     def __str__(self) -> str: ...
@@ -25,7 +25,7 @@ Value = str | Standing
 
 
 def encoded(value: Value) -> Any:
-    """As JSON has it."""
+    """The value as JSON returns it."""
     return json.loads(json.dumps(value, default=plain))
 
 
@@ -35,10 +35,10 @@ def plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class State:
-    """Something that is no path: what is declared of it and what was found, which are equal where
-    it stands as declared, and empty where it shall not be, or is not, there.
+    """The declared and found state of something that is not a path. They are equal if it is as
+    declared; `declared` is empty if it must not exist, `found` if it does not.
 
-    `through` is the unit without which nothing can be told of it.
+    If the unit `through` is down, the state is unknown.
     """
 
     kind: str
@@ -58,7 +58,7 @@ class State:
 
 @dataclass(frozen=True)
 class Place:
-    """A path of a tree that does not stand as declared; `user` is who reads it."""
+    """A path of a tree that differs from its declaration; `user` is who reads it."""
 
     tree: str
     node: Node
@@ -67,7 +67,7 @@ class Place:
 
     @property
     def kind(self) -> str:
-        """What is declared there, or what stands where nothing is."""
+        """The declared kind, or the existing one if the path is declared absent."""
         match self.node:
             case File():
                 return "file"
@@ -87,8 +87,8 @@ Seen = State | Place
 
 @dataclass(frozen=True)
 class Service:
-    """A unit that the plan looks after, as it was found. `step` is what it needs to run what its
-    files say; `follows` means that the plan changes those files first."""
+    """The present state of a unit that the plan manages. `step` is what it needs to match its
+    files; `follows` means that the plan changes those files first."""
 
     unit: str
     present: Unit

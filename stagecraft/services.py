@@ -1,5 +1,5 @@
-"""The services of a machine and of its sites: their units, directories and sockets, declared once.
-Tasks install them; removal, clashes, the drift check and tests read here what that is."""
+"""The services of a machine and its sites: units, directories and sockets, declared once, for
+tasks, removal, clashes, the drift check and tests."""
 
 from __future__ import annotations
 
@@ -30,8 +30,7 @@ def unit_file(unit: str) -> str:
 
 
 class Nginx:
-    """`certificate` is the one place that the vhost names: a link to the self-signed or to
-    certbot's."""
+    """`certificate` is the link in the vhost, to the self-signed certificate or to certbot's."""
 
     def __init__(self, site: str) -> None:
         self.vhost = f"/etc/nginx/sites-available/{site}.conf"
@@ -53,12 +52,12 @@ def php_directory(version: str) -> str:
 
 
 def php_settings(version: str) -> list[str]:
-    """What every instance of this version loads besides its own."""
+    """What every instance of this version loads in addition to its own files."""
     return [f"{php_directory(version)}/php.ini", f"{php_directory(version)}/conf.d"]
 
 
 class Redis:
-    """Runs as a user of its own, so that the site's cannot replace its socket or its data."""
+    """Runs as its own user, so that the site's cannot replace its socket or data."""
 
     def __init__(self, site: str) -> None:
         self.user = f"redis-{site}"
@@ -78,7 +77,7 @@ class Logs:
 
 
 class Reach:
-    """`table` is nftables', of the family inet."""
+    """`table` is an nftables table of family inet."""
 
     def __init__(self, site: str) -> None:
         self.unit = f"stagecraft-reach@{site}.service"
@@ -87,9 +86,9 @@ class Reach:
 
 
 class Services:
-    """What all of them use of a machine for a site. `units` run from boot on; without those that
-    are `vital` the site is down. `files` bear our mark and stand in directories that are not the
-    site's own; `users` are Unix users, and where they live."""
+    """Everything that a site's services use on a machine. `units` start at boot; without the
+    `vital` ones the site is down. `files` have our mark and are in directories shared with others;
+    `users` maps Unix users to their homes."""
 
     def __init__(self, site: str) -> None:
         php_fpm, redis, logs = PhpFpm(site), Redis(site), Logs(site)
@@ -100,7 +99,7 @@ class Services:
 
 
 def replaced(php_versions: Iterable[str]) -> list[str]:
-    """Debian's units, in whose place each site has its own."""
+    """Debian's units, which each site replaces by its own instances."""
     return ["redis-server.service", *(f"php{version}-fpm.service" for version in php_versions)]
 
 
@@ -110,4 +109,4 @@ def pattern(units: Iterable[str]) -> str:
 
 ANY = "[^/]+"
 RUN_BY_US = pattern([*OF_THE_MACHINE, *Services(ANY).units])
-"""Matches the units that runs start, and start anew when their files change."""
+"""Matches units that runs start, and restart when their files change."""

@@ -9,16 +9,17 @@ from stagecraft.settings import PhpFpm, Site
 from stagecraft.settings.values import size_in_bytes
 
 OPCACHE_MB = 128
-"""Shared by a pool's processes: a Laravel release with Filament takes about 60 MB, kept twice."""
+"""Shared by a pool's processes: a Laravel release with Filament takes about 60 MB, and a deploy
+keeps two."""
 
 PROCESS_MB = PhpFpm().process_size_bytes // 2**20
-"""What a process of Laravel takes as a rule."""
+"""The usual size of a Laravel process."""
 
 CPU_WEIGHT, STAGING_CPU_WEIGHT = 100, 20
-"""systemd's CPUWeight; 100 is what a unit has that names none."""
+"""systemd's CPUWeight; its default is 100."""
 
 REDIS_PROCESS_MB = 64
-"""Redis itself, empty (14 MB), and its buffers while it rewrites the append-only file."""
+"""An empty Redis (14 MB), and its buffers while it rewrites the append-only file."""
 
 START_SERVERS = 5
 MAX_SPARE_SERVERS = 35
@@ -38,8 +39,8 @@ class Pool:
 
 
 def pool(settings: PhpFpm, machine: Machine) -> Pool:
-    """As many processes as the site's share of memory holds beside opcache, within the declared
-    maximum and never fewer than two."""
+    """As many processes as fit into the site's share of memory next to opcache, up to the declared
+    maximum, and at least two."""
     memory_mb = machine.megabytes(settings.memory_percent)
     process_mb = settings.process_size_bytes // 2**20
     memory_mb = max(memory_mb, OPCACHE_MB + 2 * process_mb)
@@ -57,21 +58,20 @@ def pool(settings: PhpFpm, machine: Machine) -> Pool:
 
 
 def cpu_weight(site: Site) -> int:
-    """What the site's units weigh while the CPU is short; a staging site yields to the others."""
+    """The weight of the site's units when the CPU is busy; staging sites yield to others."""
     return STAGING_CPU_WEIGHT if site.mark_staging else CPU_WEIGHT
 
 
 def redis_memory_max_mb(site: Site) -> int:
-    """The most that the site's Redis can rightly take: its data, as much again while it rewrites
-    the append-only file, half of it for clients (`maxmemory-clients`) and half for fragmentation.
-    """
+    """The most memory that the site's Redis needs: its data, the same again while it rewrites the
+    append-only file, half of it for clients (`maxmemory-clients`) and half for fragmentation."""
     return 3 * size_in_bytes(site.redis.memory) // 2**20 + REDIS_PROCESS_MB
 
 
 def too_large(site: Site, machine: Machine) -> str | None:
-    """Which of the site's sizes the machine cannot hold, and what would be right."""
+    """Which of the site's sizes do not fit into the machine, and what would be right."""
     php, has = site.php_fpm, f"{machine.memory_mb} MB of memory"
-    # A tiny machine's share may be less than a process takes as a rule: it gets two all the same.
+    # A small machine's share may be less than a usual process, but it gets two anyway.
     share_mb = max(machine.megabytes(php.memory_percent), PROCESS_MB)
     most_mb = min(share_mb, (machine.memory_mb - OPCACHE_MB) // 2)
     if php.process_size_bytes // 2**20 > most_mb:
@@ -86,11 +86,11 @@ def too_large(site: Site, machine: Machine) -> str | None:
 
 
 SWAP_MAX_MB = 2048
-"""More than that is not room to breathe but a machine that is too small."""
+"""A machine that needs more swap is too small."""
 
 
 def swap_megabytes(setting: str, machine: Machine) -> int:
-    """Megabytes of swap for a machine without: as much as memory, up to SWAP_MAX_MB."""
+    """In megabytes, for a machine without swap: as much as memory, up to SWAP_MAX_MB."""
     if setting == "none":
         return 0
     if setting == "auto":

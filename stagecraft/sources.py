@@ -19,11 +19,11 @@ from stagecraft.local_files import not_text
 KeyPath = tuple[str | int, ...]
 
 TAKEN_FOR_BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-"""Booleans of YAML 1.1. Unquoted, they may be meant as such; as text, PHP treats all of them as
+"""Booleans in YAML 1.1. Unquoted ones may be meant as such; as text, PHP treats them all as
 true."""
 
 MOST_DIGITS = 18
-"""A number with more may not fit into 64 bits."""
+"""Longer numbers may not fit into 64 bits."""
 
 
 @dataclass(frozen=True, order=True)
@@ -108,7 +108,7 @@ def read_yaml(path: Path, root: Path) -> YamlFile:
 
 @cache
 def _parsed(file: str, text: str) -> YamlFile:
-    """A run reads the same file more than once, and YAML takes its time."""
+    """Cached, because a run reads the same file several times and YAML is slow."""
     reading = _Reading(YamlFile(file))
     try:
         reading.read(text)

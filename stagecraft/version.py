@@ -1,4 +1,4 @@
-"""Which Stagecraft this is. Servers note it, so that no older one undoes what it does not know."""
+"""Our version. Servers record it, so that an older version does not undo what it does not know."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ OURS = version("stagecraft")
 
 
 def refuse_newer(noted: Mapping[str, str], server: str) -> None:
-    """Raises ServerError where a run of a newer version came before, for whichever environment;
-    `noted` has the version of each one's last run."""
+    """Raises ServerError if a newer version has run here for any environment; `noted` has the
+    version of each one's last run."""
     for environment, theirs in noted.items():
         if number(theirs) > number(OURS):
             raise ServerError(
