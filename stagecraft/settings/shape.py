@@ -69,7 +69,7 @@ class Shape:
     def _known_below(self, kind: Any, value: Any, path: KeyPath) -> Any:
         if not isinstance(value, dict):
             return value
-        if isinstance(kind, UnionType):  # `Host | None`, and this is no None
+        if isinstance(kind, UnionType):  # for `Host | None` with a value
             kind = get_args(kind)[0]
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return self._known(kind, value, path, ())

@@ -22,7 +22,6 @@ _FACTORS = {"k": 2**10, "m": 2**20, "g": 2**30}
 
 
 def is_public(domain: str) -> bool:
-    """Whether the name can be public."""
     return not any(f".{domain}".endswith(f".{reserved}") for reserved in RESERVED_DOMAINS)
 
 
