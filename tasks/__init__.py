@@ -1,1 +1,1 @@
-"""How: one file per concern, one deploy function each."""
+"""One file per concern, with a deploy function for each stage."""

@@ -30,7 +30,7 @@ def refuse_clashes() -> None:
     run.neighbours = neighbours_of(environment)
     engine, sites = environment.server.engine, environment.sites
     collations = sorted({site.database.collation for site in sites})
-    # Whether a login works, the site's own operation asks.
+    # The site's own operation tests whether a login works.
     database: DatabaseState = host.get_fact(
         DatabaseFact, engine=engine.name, logins={}, collations=collations
     )

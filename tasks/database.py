@@ -33,7 +33,7 @@ from stagecraft.services import unit_file
 from stagecraft.settings import Environment, Site
 
 MIGRATOR_CONNECTIONS = 10
-"""Migrations take one; somebody may look at the tables meanwhile."""
+"""Simultaneous connections; migrations take one, and somebody may look at the tables meanwhile."""
 
 
 @deploy("Database server")
@@ -80,15 +80,15 @@ def check(engine: Engine) -> Checker:
 
 
 def ours(run: Run) -> bool:
-    """Whether Stagecraft configures the server and restarts it: not where others installed it,
-    who have their reasons for its settings, and databases that a restart would cut off."""
+    """Whether Stagecraft configures and restarts the server. It does not if others installed it:
+    they chose its settings, and a restart would interrupt their databases."""
     engine, neighbours = run.environment.server.engine, run.neighbours
     made = run.manifest.installed(engine.package) or engine.settings in neighbours.files
     return made or engine.package not in neighbours.packages
 
 
 def exposed(run: Run) -> list[Listener]:
-    """Where the server is reached from elsewhere."""
+    """Addresses on which the server is reachable from outside."""
     return [
         listener
         for listener in run.neighbours.listeners

@@ -66,7 +66,7 @@ def php_fpm(site: Site, installed: Installed) -> None:
         after=[written, *installed.extends(php)],
     )
     # After PHP-FPM, which an earlier version let listen by itself: systemd starts no socket of a
-    # service that runs, and starting the service starts its socket.
+    # running service, and starting the service starts its socket.
     running(
         name=f"Listen for PHP-FPM of {site.name}",
         unit=service.socket_unit,
@@ -78,7 +78,7 @@ def php_fpm(site: Site, installed: Installed) -> None:
 
 def socket(site: Site, service: PhpFpm) -> list[Node]:
     return [
-        # systemd makes it, and would leave it to the site where an earlier version did.
+        # systemd creates it, but keeps the owner that an earlier version set.
         Directory(dirname(service.socket)),
         file(service.files[1], "php-fpm/unit.socket.j2", site=site, socket=service.socket),
     ]

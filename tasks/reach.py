@@ -18,8 +18,8 @@ from stagecraft.services import Reach, unit_file
 from stagecraft.settings import Server, Site
 
 MOST_CONNECTIONS = 16384
-"""Of one site, for as long as the kernel remembers them: half a minute for a question to a name
-server, two minutes after a TCP connection has ended."""
+"""Per site, as long as the kernel tracks them: half a minute for a DNS query, two minutes after a
+TCP connection has ended."""
 
 
 @deploy("Reach")
@@ -31,7 +31,7 @@ def reach(site: Site) -> None:
         tree="reach",
         site=site.name,
         nodes=nodes(site, this_run().environment.server),
-        # On a bare server its directory is still to be made, so there is none to bind.
+        # On a new server its directory does not exist yet, so there is none to bind.
         check=Checker("nft --check", f'nft --check --file "$stage/live{rules}"', (), unit),
     )
     loaded = running(
@@ -53,7 +53,8 @@ def nodes(site: Site, server: Server) -> list[Node]:
     values: dict[str, Any] = {
         "site": site,
         "table": service.table,
-        # Where nobody tracks connections, this must not begin with it.
+        # Without a firewall of ours, connections may be untracked, and this must not start
+        # tracking.
         "tracked": server.host is not None and server.host.firewall is not None,
         "most_connections": MOST_CONNECTIONS,
     }

@@ -29,7 +29,7 @@ KERNEL = {
     "fs.protected_regular": "2",
     "fs.protected_symlinks": "1",
     "fs.suid_dumpable": "0",
-    # Each crash would be a line of the journal, which no unit's limit counts.
+    # Each crash would log a line to the journal, which no unit's rate limit counts.
     "debug.exception-trace": "0",
     "kernel.core_pattern": "|/bin/false",
     "kernel.dmesg_restrict": "1",
@@ -47,7 +47,7 @@ KERNEL = {
     "net.ipv4.conf.default.log_martians": "1",
     "net.ipv4.conf.all.secure_redirects": "0",
     "net.ipv4.conf.default.secure_redirects": "0",
-    "net.ipv4.conf.all.rp_filter": "1",  # an interface's 2 (loose, systemd's default) wins
+    "net.ipv4.conf.all.rp_filter": "1",  # an interface's 2 (loose, systemd's default) has priority
     "net.ipv4.conf.all.send_redirects": "0",
     "net.ipv4.conf.default.send_redirects": "0",
     "net.ipv4.icmp_echo_ignore_broadcasts": "1",
@@ -79,7 +79,7 @@ def identity(server: Server, settings: Host, machine: Machine) -> None:
             "Debian's tzdata", f"ls /usr/share/zoneinfo/{settings.timezone} >/dev/null", ()
         ),
     )
-    # Not in a container, whose machine does this: systemd's condition sees to that.
+    # systemd's condition skips this in a container, whose host keeps the clock.
     running(name="Synchronize the clock", unit=TIMESYNCD)
 
 
@@ -87,7 +87,7 @@ def locale_files(settings: Host, machine: Machine) -> list[Node]:
     nodes: list[Node] = [
         Link("/etc/localtime", f"/usr/share/zoneinfo/{settings.timezone}"),
         File("/etc/locale.conf", f"LANG={settings.locale}\n"),
-        # Where PAM reads it; Debian 13 has this link by itself.
+        # PAM reads this path; Debian 13 already has the link.
         Link("/etc/default/locale", "../locale.conf"),
     ]
     if machine.version == "12":
