@@ -25,6 +25,10 @@ OF_THE_MACHINE = (
 )
 
 
+CACHE = "/var/cache/stagecraft"
+"""Where the sites' /tmp and /var/tmp are."""
+
+
 def unit_file(unit: str) -> str:
     return f"{UNITS}/{unit}"
 
@@ -45,6 +49,7 @@ class PhpFpm:
         self.files = (unit_file(self.unit), unit_file(self.socket_unit))
         self.socket = f"/run/php-fpm-{site}/php-fpm.sock"
         self.logs = f"/var/log/php-fpm-{site}"
+        self.temporary = f"{CACHE}/{site}"
 
 
 def php_directory(version: str) -> str:

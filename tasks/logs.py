@@ -50,6 +50,7 @@ def rotation(site: Site) -> list[Node]:
         "site": site,
         "configuration": logs.configuration,
         "php_logs": PhpFpm(site.name).logs,
+        "temporary": PhpFpm(site.name).temporary,
         "app_logs": f"{site.home}/shared/storage/logs",
         "days": DAYS,
         "cpu_weight": cpu_weight(site),

@@ -106,6 +106,7 @@ def instance(directory: str, site: Site, php: str, machine: Machine) -> list[Nod
         "pool": pool(site.php_fpm, machine),
         "socket": service.socket,
         "logs": service.logs,
+        "temporary": service.temporary,
         "socket_unit": service.socket_unit,
         "cpu_weight": cpu_weight(site),
         "unreached": UNREACHED,

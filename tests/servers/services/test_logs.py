@@ -65,3 +65,12 @@ def test_what_was_rotated_goes_after_a_week(host: Provisioned) -> None:
     assert rotates(host, SITE)
     kept = ["invoice.pdf", "laravel.log.1", "laravel.log.2.gz"]
     assert host.ssh(f"ls {logs(SITE)}").split() == kept
+
+
+def test_what_php_has_left_for_a_week_in_its_tmp_goes(host: Provisioned) -> None:
+    temporary = f"/var/cache/stagecraft/{SITE}"
+    old = "mkdir tmp/a; touch -d '9 days ago' tmp/old tmp/a/old var-tmp/old; touch tmp/new"
+    as_site(host, SITE, f"cd {temporary}; {old}")
+    assert rotates(host, SITE)
+    assert host.ssh(f"cd {temporary}; find . -type f -name '[on]*'") == "./tmp/new"
+    host.ssh(f"cd {temporary}; rm -r tmp/new tmp/a")
