@@ -1,7 +1,6 @@
 # Prints processes that do not match the files on disk: when nginx and PHP-FPM loaded their
 # configuration, and which units run deleted files, run code of no package, or have variables that name
 # such code and that their units do not set. Kind, unit and value, NUL-terminated, as base64.
-tab=$(printf '\t')
 processes=$(ps -eo pid=,unit:256=,args:40= --sort=start_time,pid) || exit
 processes=$(printf '%s\n' "$processes" | sed -E 's/^ +//; s/ +/\t/; s/ +/\t/')
 # A unit is judged by its oldest process: its children, such as an app's or a cron job's, run other code
@@ -23,10 +22,13 @@ find_loaded() {
 # mounted something has another inode than on disk.
 find_code() {
     # Limits the number and length of lines, which are held in memory: a process can map many files with
-    # long names, which takes seconds to read. So only the master of PHP-FPM is read. PHP's compiled code
-    # is in /dev/zero.
+    # long names, which takes seconds to read. So of the sites' processes only the oldest of each unit is
+    # read. PHP's compiled code is in /dev/zero.
     maps=$(
-        { printf '%s\n' "$oldest"; printf '%s\n' "$processes" | grep -v "^[0-9]*${tab}php-fpm@"; } |
+        { printf '%s\n' "$oldest"; ps -eo pid=,user:64=,unit:256= | awk '
+            { user[$1] = $2 }
+            $3 ~ /^php-fpm@.+\.service$/ { site[substr($3, 9, length($3) - 16)] }
+            END { for (pid in user) if (!(user[pid] in site)) print pid "\t" }'; } |
             sed -nE 's|^([0-9]+)\t.*|/proc/\1/maps|p' | sort -u |
             xargs grep -H -m 1000 -E ' [r-][w-]x[ps] .* /' |
             grep -vF '/dev/zero (deleted)' |
