@@ -14,6 +14,7 @@ done
 # the account may also end the process that sends the signal.
 for pass in $(seq 50); do
     timeout --signal=KILL 5 setpriv --reuid "$account" --regid "$(id -g "$account")" --clear-groups \
+        --inh-caps=+net_bind_service --ambient-caps=+net_bind_service \
         kill -KILL -- -1 && exit
     sleep 0.1
 done
