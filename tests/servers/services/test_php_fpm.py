@@ -163,3 +163,17 @@ def test_a_reload_with_a_bad_pool_file_leaves_the_site_serving(host: Provisioned
         assert host.web.get("https://shop.test/health").status == 200
     finally:
         host.ssh(f"cp -p /root/pool {pool}; {RELOAD}")
+
+
+LEFT_BEHIND = """<?php
+exec("(trap '' QUIT; exec sleep 300) > /dev/null 2>&1 &");
+echo 'started';
+"""
+
+
+def test_a_restart_does_not_wait_for_what_php_has_started(host: Provisioned) -> None:
+    with host.released(host.site("shop"), index=LEFT_BEHIND):
+        assert host.web.get("https://shop.test/").body == b"started"
+        host.ssh("timeout 30 systemctl restart php-fpm@shop-staging")
+    assert not host.succeeds("pgrep -u shop-staging sleep")
+    assert host.web.get("https://shop.test/health").status == 200
