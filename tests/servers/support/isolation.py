@@ -562,7 +562,7 @@ MATRIX = {
         ),
         Attempt("live", "become it", works_for=ROOT),
     ),
-    "read its processes' environment or memory, signal or list them": row(
+    "read its processes' environment or memory, signal them, see what they run": row(
         "separate Unix users; PHP's sandbox hides other processes",
         shell(f"cat /proc/{PID}/environ", f"cat /proc/{PID}/maps", f"kill -0 {PID}"),
         Attempt("PHP", exit_code(f"test -e /proc/{PID}/status")),
