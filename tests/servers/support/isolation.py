@@ -473,19 +473,29 @@ sleep 120;
 """Four processes with as many mappings as the kernel permits, of a file with a long name."""
 
 
+GONE = """
+cp /usr/bin/sleep /opt/gone
+systemd-run --quiet --unit=gone /opt/gone 300
+pid=$(systemctl show -p MainPID --value gone)
+until [ "$(readlink /proc/$pid/exe)" = /opt/gone ]; do sleep 0.1; done
+rm /opt/gone
+"""
+"""A service whose program is deleted, which the check has to find all the same."""
+
+
 def swell_the_check(host: Provisioned, who: str) -> bool:
-    """What asks for the processes of all services holds some of what it reads in its memory."""
+    """It reads what all processes have mapped, with a limit to what it holds of that in memory."""
     planted = f"/var/www/{who}/shared/storage/mapped"
+    host.ssh(GONE)
     host.ssh("cat > /srv/map.pl", input=MAP)
     start_by_php(host, who, f"mkdir {planted} && perl /srv/map.pl {planted}")
     host.ssh(f"until [ $(pgrep -c -u {who} perl) = 4 ]; do sleep 0.1; done; sleep 3")
     assert int(host.ssh(f"cat /proc/$(pgrep -n -u {who} perl)/maps | wc -l")) > 60000
+    check = f"(ulimit -v 300000; timeout 60 sh -c {quote(ProcessesFact().command())})"
     try:
-        return not host.succeeds(
-            f"ulimit -v 300000; timeout 60 sh -c {quote(ProcessesFact().command())}"
-        )
+        return not host.succeeds(f"{check} | base64 -d | grep -qazx /opt/gone")
     finally:
-        host.ssh(f"pkill -KILL -u {who} perl; rm -r {planted} /srv/map.pl")
+        host.ssh(f"pkill -KILL -u {who} perl; systemctl stop gone; rm -r {planted} /srv/map.pl")
 
 
 def unit_limits(host: Provisioned, unit: str) -> dict[str, str]:
