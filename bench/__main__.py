@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -18,9 +18,9 @@ from bench.runs import ROUNDS, Figure, Taken, in_turns, take
 from bench.servers import SITE, STATE, Subject, bare, copies, far, rented, together
 from bench.serving import Serving, serving
 from stagecraft.connection.prefetch import Prefetch
-from stagecraft.facts.package_files import PackageFiles
+from stagecraft.facts.package_files import PackageFilesFact
 from stagecraft.nspawn.lab import Lab
-from tasks import base
+from stagecraft.packages import OF_THE_MACHINE
 
 STOCK = "stock pyinfra"
 DRIFT = "stagecraft drift"
@@ -125,7 +125,7 @@ def first_contact(lab: Lab, rounds: int = ROUNDS) -> dict[str, Figure]:
 
     return in_turns(
         {
-            "apt-get install alone": lambda: install(rented(lab, "rented"), base.PACKAGES),
+            "apt-get install alone": lambda: install(rented(lab, "rented"), OF_THE_MACHINE),
             "bootstrap": bootstrap,
         },
         rounds,
@@ -178,12 +178,13 @@ def night(subject: Subject) -> dict[str, Figure]:
     packages' files takes of it."""
     command = [sys.executable, "-m", "stagecraft", "drift", "staging"]
     drift = partial(take, command, subject.project.directory, fine=(0, 2))
+    find = str(PackageFilesFact().command())
     return in_turns(
         {
             "ssh, nothing": partial(login, subject, "true"),
             "--dry": partial(run, subject.project, "--dry"),
             DRIFT: drift,
-            "of that, packages' files": partial(login, subject, "sh", PackageFiles().command()),
+            "of that, packages' files": partial(login, subject, "sh", find),
         }
     )
 
@@ -316,7 +317,7 @@ def megabytes(figure: Figure) -> str:
     return f"{figure.megabytes:.0f} MB"
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A table of Markdown."""
     lines = [head, tuple("---" for _ in head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

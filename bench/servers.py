@@ -15,8 +15,8 @@ from relay import Relay
 from stagecraft.facts.machine import MachineFact, parse_machine
 from stagecraft.nspawn.lab import Lab
 from stagecraft.nspawn.server import Server
+from stagecraft.packages import wanted
 from stagecraft.settings import REPOSITORY, read
-from tasks.packages import wanted
 
 STATE = REPOSITORY / ".stagecraft/bench"
 DELAY = 0.015

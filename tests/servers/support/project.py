@@ -65,7 +65,7 @@ def copy_code(name: str, target: Path) -> None:
 def merged(value: Any, changes: Any) -> Any:
     if not isinstance(value, Mapping) or not isinstance(changes, Mapping):
         return changes
-    return value | {key: merged(value.get(key), change) for key, change in changes.items()}
+    return dict(value) | {key: merged(value.get(key), change) for key, change in changes.items()}
 
 
 class Project:
