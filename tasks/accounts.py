@@ -6,7 +6,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from stagecraft.errors import ServerError
-from stagecraft.facts.admins import Accounts, AccountsFact
+from stagecraft.facts.accounts import Accounts, AccountsFact
 from stagecraft.operations import admins, files
 from stagecraft.operations.files import Checker
 from stagecraft.render import file

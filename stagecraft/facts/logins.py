@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from stagecraft.facts.admins import Account
+from stagecraft.facts.accounts import Account
 from stagecraft.facts.reading import Fact
 
 PUBLIC_KEY = re.compile(

@@ -10,8 +10,8 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host
 
+from stagecraft.facts.accounts import Accounts, AccountsFact
 from stagecraft.facts.activity import ActivityFact
-from stagecraft.facts.admins import Accounts, AccountsFact
 from stagecraft.harmless import bounded, harmless
 from stagecraft.operations.scripts import run_script, script
 from stagecraft.run import saw

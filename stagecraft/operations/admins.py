@@ -10,7 +10,7 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from stagecraft.facts.admins import MADE_BY_US, Accounts, AccountsFact
+from stagecraft.facts.accounts import MADE_BY_US, Accounts, AccountsFact
 from stagecraft.run import saw
 from stagecraft.seen import Standing, State, Value
 

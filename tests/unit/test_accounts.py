@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stagecraft.facts.admins import Account, Accounts, AccountsFact
+from stagecraft.facts.accounts import Account, Accounts, AccountsFact
 from stagecraft.operations import accounts
 
 SITE = Account(990, "/var/www/site", "/usr/sbin/nologin", gid=980)

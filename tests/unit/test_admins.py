@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from stagecraft.errors import ServerError
-from stagecraft.facts.admins import MADE_BY_US, Account, Accounts, parse_accounts
+from stagecraft.facts.accounts import MADE_BY_US, Account, Accounts, parse_accounts
 from stagecraft.settings import Host
 from tasks import accounts
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stagecraft.engines.mariadb import MARIADB
-from stagecraft.facts.admins import Account, Accounts
+from stagecraft.facts.accounts import Account, Accounts
 from stagecraft.facts.database import DatabaseAccount, DatabaseState
 from stagecraft.facts.installation import Installation
 from stagecraft.facts.services import Unit

@@ -1,4 +1,4 @@
-"""The accounts of people and services."""
+"""The accounts of people and of services, and the members of a group."""
 
 from __future__ import annotations
 
