@@ -10,10 +10,10 @@ from pyinfra.api.operation import OperationMeta
 
 from stagecraft import dotenv
 from stagecraft.operations import files
-from stagecraft.operations.accounts import system_account
 from stagecraft.operations.files import Written
 from stagecraft.operations.nodes import Directory, File, Link, Node
 from stagecraft.operations.releases import root_owns_releases
+from stagecraft.operations.system_accounts import system_account
 from stagecraft.render import file
 from stagecraft.run import Run, this_run
 from stagecraft.settings import Site

@@ -18,9 +18,9 @@ from stagecraft.errors import CommandLineError, ServerError
 from stagecraft.facts.writable import Writable, WritableFact
 from stagecraft.harmless import harmless
 from stagecraft.operations import files, host_keys
-from stagecraft.operations.accounts import system_account
 from stagecraft.operations.nodes import Directory, Node
 from stagecraft.operations.services import known, running
+from stagecraft.operations.system_accounts import system_account
 from stagecraft.project import inventory, lasting
 from stagecraft.render import file
 from stagecraft.settings import REPOSITORY

@@ -8,11 +8,11 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import OperationMeta
 
 from stagecraft.operations import files
-from stagecraft.operations.accounts import system_account
 from stagecraft.operations.files import Checker, Written
 from stagecraft.operations.nodes import Directory, File, Node
 from stagecraft.operations.scripts import script
 from stagecraft.operations.services import RESTART, running
+from stagecraft.operations.system_accounts import system_account
 from stagecraft.render import file
 from stagecraft.run import this_run
 from stagecraft.secrets import Secret

@@ -8,9 +8,9 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from stagecraft.operations import certificates, files
-from stagecraft.operations.accounts import idle
 from stagecraft.operations.database import locked
 from stagecraft.operations.services import RELOAD_NGINX, reloaded, stopped
+from stagecraft.operations.system_accounts import idle
 from stagecraft.paths import home
 from stagecraft.run import this_run
 from stagecraft.services import NGINX, PhpFpm, Reach, Redis

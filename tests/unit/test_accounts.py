@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from stagecraft.facts.accounts import Account, Accounts, AccountsFact
-from stagecraft.operations import accounts
+from stagecraft.operations import system_accounts
 
 SITE = Account(990, "/var/www/site", "/usr/sbin/nologin", gid=980)
 ALL = "-g site -d /var/www/site -s /usr/sbin/nologin site"
@@ -50,6 +50,6 @@ def test_what_is_done_about_an_account(
             assert (fact, arguments) == (AccountsFact, {"group": "site"})
             return Accounts({"site": present} if present else {}, gid=gid)
 
-    monkeypatch.setattr(accounts, "host", Host())
-    run = accounts.system_account._inner  # type: ignore[attr-defined]
+    monkeypatch.setattr(system_accounts, "host", Host())
+    run = system_accounts.system_account._inner  # type: ignore[attr-defined]
     assert list(run(account="site", home="/var/www/site")) == commands

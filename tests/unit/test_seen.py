@@ -15,13 +15,13 @@ from stagecraft.facts.services import Unit
 from stagecraft.facts.system import System
 from stagecraft.manifest import Manifest, Records, parse_manifests
 from stagecraft.operations import (
-    accounts,
     admins,
     database,
     manifest,
     packages,
     services,
     system,
+    system_accounts,
 )
 from stagecraft.run import Run
 from stagecraft.seen import State, Value
@@ -112,15 +112,15 @@ def test_an_admin(see: Any, account: Account | None, members: set[str], found: V
 @pytest.mark.parametrize(
     ("account", "stands"),
     [
-        (Account(990, "/a", accounts.NO_LOGIN, gid=980), True),
+        (Account(990, "/a", system_accounts.NO_LOGIN, gid=980), True),
         (Account(990, "/a", "/bin/bash", gid=980), False),
-        (Account(990, "/a", accounts.NO_LOGIN, gid=33), False),
+        (Account(990, "/a", system_accounts.NO_LOGIN, gid=33), False),
         (None, False),
     ],
 )
 def test_a_service_s_account(see: Any, account: Account | None, stands: bool) -> None:
     known = Accounts({"a": account} if account else {}, gid=980)
-    (seen,) = see(accounts, accounts.system_account, known, account="a", home="/a")
+    (seen,) = see(system_accounts, system_accounts.system_account, known, account="a", home="/a")
     assert seen.stands == stands
 
 

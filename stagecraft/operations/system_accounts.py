@@ -1,4 +1,4 @@
-"""Unix accounts of services."""
+"""Unix accounts of sites and other services; those of people are in admins.py."""
 
 from __future__ import annotations
 
