@@ -23,7 +23,7 @@ from stagecraft.secrets import secrets_for
 from stagecraft.settings import REPOSITORY, Environment, Server, read
 from stagecraft.settings.checks import missing_public_keys
 from stagecraft.settings.setting import setting_names
-from stagecraft.sources import KeyPath, Problem, SettingsError, read_yaml
+from stagecraft.yaml_files import KeyPath, Problem, SettingsError, read_yaml
 
 _ask = cli._do_confirm
 

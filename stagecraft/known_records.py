@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stagecraft.local_files import not_text
 from stagecraft.settings import Server
-from stagecraft.sources import Location, Problem, SettingsError
+from stagecraft.yaml_files import Location, Problem, SettingsError
 
 FILE = "known_records"
 AS_FOUND = "as-found"

@@ -27,7 +27,7 @@ def environments(root: Path) -> list[str]:
 def lasting(root: Path) -> list[str]:
     """Environments not on throwaway servers. Ignores mistakes in their files, which are reported
     when each is read."""
-    from stagecraft.sources import SettingsError, read_yaml  # pyinfra's, slow to import
+    from stagecraft.yaml_files import SettingsError, read_yaml  # pyinfra's, slow to import
 
     def data(name: str) -> dict[str, object]:
         try:

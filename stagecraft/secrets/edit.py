@@ -18,7 +18,7 @@ from stagecraft.secrets.read import (
     wanted,
 )
 from stagecraft.settings import read
-from stagecraft.sources import SettingsError
+from stagecraft.yaml_files import SettingsError
 
 # Asks a person for a value; None without a terminal or an answer.
 Ask = Callable[[str, str], Secret | None]

@@ -17,7 +17,7 @@ from typing import Any
 
 from stagecraft import age
 from stagecraft.secrets.masked import Secret
-from stagecraft.sources import Problem, SettingsError, YamlFile, read_yaml
+from stagecraft.yaml_files import Problem, SettingsError, YamlFile, read_yaml
 
 HEADER = """\
 # Encrypted with age, value by value, for the `recipients` of group_data/all.yml, and each together

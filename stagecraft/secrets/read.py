@@ -17,7 +17,7 @@ from stagecraft.secrets.file import COMMAND, Name, SecretsFile
 from stagecraft.secrets.generate import generate
 from stagecraft.secrets.masked import Secret
 from stagecraft.settings import REPOSITORY, Environment, read
-from stagecraft.sources import Location, Problem, SettingsError, read_yaml
+from stagecraft.yaml_files import Location, Problem, SettingsError, read_yaml
 
 STAND_IN = "a secret that nobody has opened"
 """The placeholder for a secret in a plan that needs none."""

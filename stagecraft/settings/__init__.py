@@ -16,7 +16,7 @@ from stagecraft.settings.models import (
     environment_of,
 )
 from stagecraft.settings.read import REPOSITORY, read
-from stagecraft.sources import SettingsError
+from stagecraft.yaml_files import SettingsError
 
 __all__ = [
     "DEPLOY",

@@ -15,7 +15,7 @@ from stagecraft.settings.host import DEPLOY, Host
 from stagecraft.settings.models import AptSource, Issuer, Server, Site
 from stagecraft.settings.public_keys import is_line, wrong_file
 from stagecraft.settings.values import is_armored, is_public
-from stagecraft.sources import KeyPath, Location, Problem
+from stagecraft.yaml_files import KeyPath, Location, Problem
 
 Wrong = Iterator[tuple[KeyPath, str]]
 

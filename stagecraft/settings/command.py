@@ -16,7 +16,7 @@ from stagecraft.project import OVERRIDES, environments, here
 from stagecraft.render import TEMPLATES
 from stagecraft.secrets.file import SecretsFile
 from stagecraft.settings import SettingsError, read
-from stagecraft.sources import Location, Problem
+from stagecraft.yaml_files import Location, Problem
 
 
 @click.command()

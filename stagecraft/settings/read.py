@@ -11,7 +11,7 @@ from stagecraft.settings import checks
 from stagecraft.settings.checks import Entry
 from stagecraft.settings.models import Environment, Issuer, Machines, Server, Site, Sites
 from stagecraft.settings.shape import Shape
-from stagecraft.sources import KeyPath, Location, Problem, SettingsError, YamlFile, read_yaml
+from stagecraft.yaml_files import KeyPath, Location, Problem, SettingsError, YamlFile, read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -19,7 +19,7 @@ from stagecraft.settings.models import (
     Site,
     Sites,
 )
-from stagecraft.sources import KeyPath
+from stagecraft.yaml_files import KeyPath
 
 Model = TypeVar("Model", bound=BaseModel)
 Refuse = Callable[[KeyPath, str], None]

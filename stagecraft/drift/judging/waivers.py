@@ -17,7 +17,7 @@ from stagecraft.drift.findings import Class, Finding, Severity
 from stagecraft.drift.judging.changes import Scope
 from stagecraft.settings.setting import Setting
 from stagecraft.settings.shape import Shape
-from stagecraft.sources import Problem, SettingsError, YamlFile, read_yaml
+from stagecraft.yaml_files import Problem, SettingsError, YamlFile, read_yaml
 
 FILE = "waivers.yml"
 LONGEST = timedelta(days=366)

@@ -147,7 +147,7 @@ def environment() -> dict[str, str]:
 
 def place(inventory: Path) -> tuple[str, str]:
     """The inventory's server and environment, as far as its files say so."""
-    from stagecraft.sources import SettingsError, read_yaml  # pyinfra's, slow to import
+    from stagecraft.yaml_files import SettingsError, read_yaml  # pyinfra's, slow to import
 
     root = inventory.parent.parent
     try:

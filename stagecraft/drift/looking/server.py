@@ -19,7 +19,7 @@ from stagecraft.known_records import AS_FOUND, digest, known_records
 from stagecraft.machine import supported_machine
 from stagecraft.manifest import Records
 from stagecraft.settings import Environment, Server, Site, environment_of, read
-from stagecraft.sources import read_yaml
+from stagecraft.yaml_files import read_yaml
 
 T = TypeVar("T")
 
