@@ -17,7 +17,7 @@ signal.signal(signal.SIGINT, end_interrupted)
 sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
 with uninterrupted():
-    from stagecraft import bookkeeping
+    from stagecraft import faster_pyinfra
     from stagecraft.connection import ssh
     from stagecraft.harmless import Harmless, echo
     from stagecraft.inventory import confirm, refuse_misread_arguments
@@ -25,7 +25,7 @@ with uninterrupted():
 config.REQUIRE_PYINFRA_VERSION = "~=3.10.0"  # stagecraft/ depends on details of this series
 
 ssh.adopt()
-bookkeeping.adopt()
+faster_pyinfra.adopt()
 set_echo(echo)
 logger.addFilter(Harmless())
 cli._do_confirm = confirm

@@ -28,7 +28,7 @@ class Optimization(Enum):
 
     ONCE = "once"
     """Computes once what pyinfra recomputes for each operation, fact and server; see
-    stagecraft/bookkeeping.py."""
+    stagecraft/faster_pyinfra.py."""
 
 
 def optimizations() -> frozenset[Optimization]:

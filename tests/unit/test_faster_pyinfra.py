@@ -1,4 +1,4 @@
-"""What a run need not work out or load, and that pyinfra's bookkeeping gives the same."""
+"""What a run need not work out or load, and that pyinfra's results stay the same."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 from pyinfra.api import util
 
-from stagecraft.bookkeeping import order
 from stagecraft.connection.optimizations import VARIABLE
+from stagecraft.faster_pyinfra import order
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +20,7 @@ ADOPT = """
 from importlib import import_module
 import pyinfra_cli.main
 from pyinfra.api import arguments, connectors
-from stagecraft.bookkeeping import adopt, order
+from stagecraft.faster_pyinfra import adopt, order
 adopt()
 names = vars(import_module("pyinfra.api.operation"))["solve_operation_consistency"].__globals__
 for _ in range(2):
@@ -85,9 +85,7 @@ def test_pyinfra_works_out_once_what_stays_the_same(monkeypatch: pytest.MonkeyPa
     assert python(ADOPT) == "True 1 1\n"
 
 
-def test_pyinfra_keeps_its_own_bookkeeping_where_it_is_told_to(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_pyinfra_stays_as_it_is_where_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "nodelay,shell,prefetch")
     assert python(ADOPT) == "False False False\n"
 

@@ -1,4 +1,4 @@
-"""pyinfra's bookkeeping of operations, facts and hosts, made faster with the same results."""
+"""Makes pyinfra manage its operations, facts and hosts faster, with the same results."""
 
 from __future__ import annotations
 
