@@ -21,7 +21,7 @@ FIRST_CONTACT = $(if $(wildcard .stagecraft/servers/$(NAME)/root/etc/ssh/authori
 demo: server .venv/complete ## Provision a real server from nothing, and prove that it serves
 	@.venv/bin/pyinfra -y $(FIRST_CONTACT) inventories/local.py bootstrap.py
 	@.venv/bin/pyinfra -y inventories/local.py deploy.py
-	@.venv/bin/python -m stagecraft.proof $(NAME)
+	@.venv/bin/python -m stagecraft.demo $(NAME)
 
 server: ## Boot a bare Debian server (NAME=local SUITE=trixie)
 	@.ci/ensure-packages $(SERVER_PACKAGES)

@@ -1,4 +1,4 @@
-"""python -m stagecraft.proof SERVER: shows that a throwaway server serves the local site."""
+"""The last step of `make demo`: shows that a throwaway server serves the local site."""
 
 import http.client
 import json
