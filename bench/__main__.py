@@ -20,7 +20,7 @@ from bench.serving import Serving, serving
 from stagecraft.connection.prefetch import Prefetch
 from stagecraft.facts.package_files import PackageFilesFact
 from stagecraft.nspawn.lab import Lab
-from stagecraft.packages import OF_THE_MACHINE
+from stagecraft.packages import MACHINE_PACKAGES
 
 STOCK = "stock pyinfra"
 DRIFT = "stagecraft drift"
@@ -125,7 +125,7 @@ def first_contact(lab: Lab, rounds: int = ROUNDS) -> dict[str, Figure]:
 
     return in_turns(
         {
-            "apt-get install alone": lambda: install(rented(lab, "rented"), OF_THE_MACHINE),
+            "apt-get install alone": lambda: install(rented(lab, "rented"), MACHINE_PACKAGES),
             "bootstrap": bootstrap,
         },
         rounds,

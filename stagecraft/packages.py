@@ -6,7 +6,7 @@ from stagecraft.engines import Engine
 from stagecraft.facts.machine import Machine
 from stagecraft.settings import Environment, Site
 
-OF_THE_MACHINE = [
+MACHINE_PACKAGES = [
     "acl",
     "ca-certificates",
     "fail2ban",
@@ -22,9 +22,19 @@ OF_THE_MACHINE = [
     "tzdata",
     "unattended-upgrades",
 ]
-"""Packages for the machine itself."""
+"""On a server with `host:`, for the machine itself; bootstrap.py installs only these."""
 
-BASE = ["acl", "ca-certificates", "logrotate", "nftables", "nginx", "openssl", "redis-server"]
+EVERY_SERVER = [
+    "acl",
+    "ca-certificates",
+    "logrotate",
+    "nftables",
+    "nginx",
+    "openssl",
+    "redis-server",
+]
+"""On every server that deploy.py provisions."""
+
 PHP = [
     "bcmath",
     "cli",
@@ -42,9 +52,9 @@ PHP = [
 
 
 def wanted(environment: Environment, machine: Machine) -> list[str]:
-    names = {*BASE, environment.server.engine.package}
+    names = {*EVERY_SERVER, environment.server.engine.package}
     if environment.server.host:
-        names.update(OF_THE_MACHINE)
+        names.update(MACHINE_PACKAGES)
     if any(environment.issuers[site.tls.issuer].directory for site in environment.sites):
         names.add("certbot")
     for site in environment.sites:

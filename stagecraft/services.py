@@ -19,7 +19,7 @@ LOGROTATE = "logrotate.timer"
 UPGRADES = ("apt-daily.timer", "apt-daily-upgrade.timer")
 DATABASES = tuple(engine.unit for engine in ENGINES.values())
 
-OF_THE_MACHINE = (
+MACHINE_UNITS = (
     *(NGINX, SSHD, FAIL2BAN, FIREWALL, JOURNALD, TIMESYNCD, CERTBOT, LOGROTATE),
     *(*UPGRADES, *DATABASES),
 )
@@ -113,5 +113,5 @@ def pattern(units: Iterable[str]) -> str:
 
 
 ANY = "[^/]+"
-RUN_BY_US = pattern([*OF_THE_MACHINE, *Services(ANY).units])
+RUN_BY_US = pattern([*MACHINE_UNITS, *Services(ANY).units])
 """Matches units that runs start, and restart when their files change."""

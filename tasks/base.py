@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pyinfra.api.deploy import deploy
 
 from stagecraft.operations.packages import installed
-from stagecraft.packages import OF_THE_MACHINE
+from stagecraft.packages import MACHINE_PACKAGES
 
 
 @deploy("Base packages")
 def base(users: Sequence[str]) -> None:
     """`users` are who uses the packages that are already installed."""
-    installed(name="Install the machine's packages", packages=OF_THE_MACHINE, users=users)
+    installed(name="Install the machine's packages", packages=MACHINE_PACKAGES, users=users)
