@@ -12,12 +12,11 @@ from pyinfra.context import host as server
 from stagecraft.known_records import known_records
 from stagecraft.lock import lock
 from stagecraft.run import this_run
-from tasks.base import base
 from tasks.clashes import neighbours_of
 from tasks.host import host
 from tasks.machine import bare_machine
 from tasks.manifest import as_found, begin, complete
-from tasks.packages import users
+from tasks.packages import machine_packages
 
 _run = this_run()
 _run.machine = bare_machine(_run.environment)
@@ -26,6 +25,6 @@ lock()
 begin(_run.environment.name, whole=False)
 as_found(known_records(_run.environment.server, Path(server.data.root)))
 _run.neighbours = neighbours_of(_run.environment)
-base(users(_run))
+machine_packages()
 host()
 complete("the machine")

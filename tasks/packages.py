@@ -1,4 +1,4 @@
-"""Debian packages, installed in one step."""
+"""Debian packages, installed in one step. stagecraft/packages.py lists them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stagecraft.operations.files import Written
 from stagecraft.operations.nodes import Directory, File
 from stagecraft.operations.packages import Installed, installed
 from stagecraft.operations.services import running
-from stagecraft.packages import php_version, wanted
+from stagecraft.packages import MACHINE_PACKAGES, php_version, wanted
 from stagecraft.render import file
 from stagecraft.run import Run, this_run
 from stagecraft.services import LOGROTATE, replaced
@@ -35,6 +35,14 @@ def packages() -> Installed:
     )
     running(name="Run logrotate's timer", unit=LOGROTATE)
     return new
+
+
+@deploy("Machine packages")
+def machine_packages() -> None:
+    """What bootstrap.py needs."""
+    installed(
+        name="Install the machine's packages", packages=MACHINE_PACKAGES, users=users(this_run())
+    )
 
 
 def php_versions(environment: Environment, machine: Machine) -> list[str]:
