@@ -6,8 +6,9 @@ from stagecraft.run import this_run
 from tasks.access import access
 from tasks.accounts import admit, turn_away
 from tasks.fail2ban import fail2ban
+from tasks.kernel import kernel
 from tasks.sshd import host_keys, unix_sockets
-from tasks.system import core_dumps, identity, journal, kernel, swap
+from tasks.system import core_dumps, identity, journal, swap
 from tasks.upgrades import upgrades
 
 
