@@ -17,7 +17,7 @@ SUDOERS = "/etc/sudoers.d/stagecraft"
 
 
 @deploy("Accounts")
-def admit(settings: Host) -> None:
+def accounts(settings: Host) -> None:
     """Adds the declared accounts. Others are removed only after a login was proven to work."""
     refuse_services(settings)
     files.tree(
@@ -38,8 +38,8 @@ def admit(settings: Host) -> None:
         )
 
 
-@deploy("Accounts taken out")
-def turn_away(settings: Host) -> None:
+@deploy("Removed accounts")
+def removed_accounts(settings: Host) -> None:
     found: Accounts = host.get_fact(AccountsFact, group=GROUP)
     for name in sorted((found.members or frozenset()) - set(settings.accounts)):
         refuse_own_removal(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stagecraft.run import this_run
 from tasks.access import access
-from tasks.accounts import admit, turn_away
+from tasks.accounts import accounts, removed_accounts
 from tasks.fail2ban import fail2ban
 from tasks.kernel import kernel
 from tasks.sshd import host_keys, unix_sockets
@@ -18,11 +18,11 @@ def host() -> None:
     settings = server.host
     if settings is None:
         return
-    admit(settings)
+    accounts(settings)
     host_keys(machine)
     access(server, settings, machine)
     unix_sockets()
-    turn_away(settings)
+    removed_accounts(settings)
     fail2ban(server.ssh_port)
     upgrades(settings.upgrades)
     identity(server, settings, machine)

@@ -60,7 +60,7 @@ def test_who_made_an_account_is_read_from_its_comment() -> None:
 def test_only_an_account_that_a_run_made_is_removed(server: Any) -> None:
     found = Accounts({"anna": ADMIN, "bob": OURS}, frozenset({"anna", "bob"}))
     with server(found) as done:
-        accounts.turn_away._inner(settings("carl"))
+        accounts.removed_accounts._inner(settings("carl"))
     assert done == [
         "Remove our rights from the account anna, which existed before and stays",
         "Remove the account bob; root owns its home",
@@ -69,7 +69,7 @@ def test_only_an_account_that_a_run_made_is_removed(server: Any) -> None:
 
 def test_the_plan_says_that_somebody_s_account_is_used(server: Any) -> None:
     with server(Accounts({"anna": ADMIN}, None)) as done:
-        accounts.admit._inner(settings("anna", "bob"))
+        accounts.accounts._inner(settings("anna", "bob"))
     assert done[1:] == [
         "Let the existing account anna become root",
         "Add the account bob",
@@ -83,7 +83,7 @@ def test_the_plan_says_that_somebody_s_account_is_used(server: Any) -> None:
 )
 def test_no_admin_has_a_service_s_account(server: Any, account: Account) -> None:
     with server(Accounts({"anna": account}, None)) as done, pytest.raises(ServerError) as error:
-        accounts.admit._inner(settings("anna"))
+        accounts.accounts._inner(settings("anna"))
     assert "anna is the account of a service" in str(error.value)
     assert done == []
 
@@ -91,5 +91,5 @@ def test_no_admin_has_a_service_s_account(server: Any, account: Account) -> None
 def test_an_admin_whose_shell_somebody_closed_gets_it_back(server: Any) -> None:
     closed = Account(1001, "/home/bob", "/usr/sbin/nologin", MADE_BY_US)
     with server(Accounts({"bob": closed}, frozenset({"bob"}))) as done:
-        accounts.admit._inner(settings("bob"))
+        accounts.accounts._inner(settings("bob"))
     assert "Add the account bob" in done

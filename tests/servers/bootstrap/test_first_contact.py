@@ -276,7 +276,7 @@ def test_an_account_that_was_there_before_loses_our_rights_alone(
     assert bare.lets_in(Way("debian"))
     bare.declare_by_address(project, admins={"anna": [ours]})
     let_go = (
-        "Accounts taken out | Remove our rights from the account debian, which existed before"
+        "Removed accounts | Remove our rights from the account debian, which existed before"
         " and stays"
     )
     assert let_go in project.apply("staging", verb=VERB)
