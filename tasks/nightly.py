@@ -133,14 +133,14 @@ def writable(found: Sequence[Writable], checkout: str) -> str:
     first, more = found[0], len({path.path for path in found}) - 1
     state = "gives new files an ACL" if first.shared else f"is {first.owner}'s, mode {first.mode}"
     also = f" (and {more} more)" if more else ""
-    commands = dict.fromkeys(mended(path, checkout) for path in found)
+    commands = dict.fromkeys(fix(path, checkout) for path in found)
     return (
         f"{first.path} {state}{also}: whoever can write there decides what the check runs. As root:"
         f" {' && '.join(commands)}"
     )
 
 
-def mended(path: Writable, checkout: str) -> str:
+def fix(path: Writable, checkout: str) -> str:
     if path.where == "beyond":
         remade = f"rm -r {checkout}/.venv && make -C {checkout} .venv/complete"
         return remade if "/.venv/" in path.link else f"rm {shlex.quote(path.link)}"
