@@ -41,7 +41,7 @@ def main() -> None:
     lab = Lab(STATE)
     lab.down()
     try:
-        walls = serving(production(lab))
+        measured = serving(production(lab))
         contact = first_contact(lab)
         subject, provisioning = fresh(lab)
         near = no_op(subject)
@@ -52,14 +52,14 @@ def main() -> None:
             name: count_channels(subject, optimizations)
             for name, optimizations in OPTIMIZATIONS.items()
         }
-        fleet = ten(lab, subject)
+        fleet = ten_servers(lab, subject)
     finally:
         lab.down()
     print(heading())
     print(targets(contact, provisioning, near, distant, channels, fleet))
     print(nightly(checked))
     print(contributions(near, distant, channels))
-    print(price(walls))
+    print(isolation_cost(measured))
 
 
 # --- What is run ---
@@ -199,7 +199,7 @@ def count_channels(subject: Subject, optimizations: str) -> int:
     return max(counts)
 
 
-def ten(lab: Lab, subject: Subject) -> dict[str, Figure]:
+def ten_servers(lab: Lab, subject: Subject) -> dict[str, Figure]:
     """Ten servers at once, far away."""
     subjects = copies(lab, subject, 10)
     project = together(subjects)
@@ -261,17 +261,17 @@ def targets(
     return table(("figure", "floor", "stock pyinfra", "ours", "must", "aim"), rows)
 
 
-def price(walls: Serving) -> str:
+def isolation_cost(measured: Serving) -> str:
     rows = [
         row
-        for name, pairs in walls.pairs.items()
+        for name, pairs in measured.pairs.items()
         for row in (
             compared(name, [(stock.rate, ours.rate) for stock, ours in pairs], "{:.0f}/s"),
             compared(f"{name}, CPU", [(stock.cpu, ours.cpu) for stock, ours in pairs], "{:.1f} µs"),
         )
     ]
-    memory = ("memory of one more idle site", f"{walls.pool:.1f} MB", f"{walls.own:.1f} MB")
-    rows.append((*memory, f"{walls.own / walls.pool:.1f}", "", ""))
+    memory = ("memory of one more idle site", f"{measured.pool:.1f} MB", f"{measured.own:.1f} MB")
+    rows.append((*memory, f"{measured.own / measured.pool:.1f}", "", ""))
     return table(("serving", "Debian's stock", "ours", "ratio", "must", "aim"), rows)
 
 
