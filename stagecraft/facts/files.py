@@ -93,7 +93,7 @@ def becoming(user: str) -> list[str]:
     return ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", *kept]
 
 
-def becoming_for_a_while(user: str) -> list[str]:
+def becoming_with_time_limit(user: str) -> list[str]:
     """As `becoming`, with a time limit: a site can stop processes that run as its user."""
     words = becoming(user)
     return ["timeout", "--signal=KILL", PATIENCE, *words] if words else []
@@ -104,7 +104,7 @@ def read_as(user: str, command: str) -> str:
     pipes that a site creates among its own files."""
     if user == "root":
         return command
-    words = shlex.join([*becoming_for_a_while(user), "sh", "-c", command])
+    words = shlex.join([*becoming_with_time_limit(user), "sh", "-c", command])
     return f"if id -u {shlex.quote(user)} >/dev/null 2>&1; then {words}; fi"
 
 

@@ -15,7 +15,7 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host, state
 
-from stagecraft.facts.files import Entry, TreeFact, becoming_for_a_while
+from stagecraft.facts.files import Entry, TreeFact, becoming_with_time_limit
 from stagecraft.operations.diff import show
 from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant
 from stagecraft.operations.scripts import run_script, script
@@ -153,5 +153,5 @@ def install(
         INSTALL_TREE,
         *arguments,
         stdin=payload(changes, records),
-        becoming=becoming_for_a_while(user),
+        becoming=becoming_with_time_limit(user),
     )

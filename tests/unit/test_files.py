@@ -30,7 +30,7 @@ from stagecraft.facts.files import (
     FingerprintsFact,
     TreeFact,
     becoming,
-    becoming_for_a_while,
+    becoming_with_time_limit,
     parse_tree,
     read_as,
 )
@@ -418,7 +418,7 @@ def test_the_check_reaches_the_script_as_it_is_written(server: Any) -> None:
 def test_a_tree_below_a_site_s_directories_is_written_by_the_site_s_user(server: Any) -> None:
     (command,) = commands(NODES, user="askpro-staging")
     words = shlex.split(command.get_raw_value())
-    assert words[: words.index("sh")] == becoming_for_a_while("askpro-staging")
+    assert words[: words.index("sh")] == becoming_with_time_limit("askpro-staging")
     assert words[3:6] == ["setpriv", "--reuid", "askpro-staging"]
 
 
