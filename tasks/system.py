@@ -83,7 +83,7 @@ def core_dumps() -> None:
             Directory(COREDUMP),
             file(f"{COREDUMP}/stagecraft.conf", "systemd/coredump.conf.j2"),
             Directory(MANAGER),
-            file(f"{MANAGER}/stagecraft.conf", "systemd/core-dumps.conf.j2"),
+            file(f"{MANAGER}/stagecraft.conf", "systemd/system.conf.j2"),
         ],
     )
     system.no_core_dumps(name="Make systemd read its limits", after=[written])
