@@ -1,4 +1,5 @@
-"""A site's logs: rotated by its own service, and kept for a week."""
+"""The logs of a site's PHP and app, rotated by a service of its own and kept for a week. Debian
+rotates nginx' logs, and the journal has those of the other services."""
 
 from __future__ import annotations
 
