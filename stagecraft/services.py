@@ -24,6 +24,9 @@ MACHINE_UNITS = (
     *(*UPGRADES, *DATABASES),
 )
 
+WEB_PORTS = {"tcp": (80, 443)}
+"""nginx' ports, open to everybody. Another one, such as UDP 443 for HTTP/3, also needs its `listen`
+in nginx' templates; facts/neighbours.sh looks for other programs on these ports."""
 
 CACHE = "/var/cache/stagecraft"
 """Where the sites' /tmp and /var/tmp are."""

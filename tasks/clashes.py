@@ -14,7 +14,7 @@ from stagecraft.facts.neighbours import OPENS_SOCKETS, Home, Listener, Neighbour
 from stagecraft.manifest import Manifest
 from stagecraft.paths import ACME_WEBROOT, database_login
 from stagecraft.run import Run, this_run
-from stagecraft.services import NGINX, Services
+from stagecraft.services import NGINX, WEB_PORTS, Services
 from stagecraft.settings import Environment, Site
 from tasks.database import ours, refuse_unknown_collations
 from tasks.nginx import CATCH_ALL
@@ -87,7 +87,7 @@ def taken_ports(neighbours: Neighbours) -> Iterator[str]:
     taken = {
         (listener.port, owner(listener))
         for listener in neighbours.listeners
-        if listener.port in ("80", "443") and listener.unit != NGINX
+        if listener.port in map(str, WEB_PORTS["tcp"]) and listener.unit != NGINX
     }
     for port, process in sorted(taken):
         yield (

@@ -7,7 +7,7 @@ from pathlib import Path
 from stagecraft.operations.nodes import Directory, Link, Node
 from stagecraft.paths import FIREWALL_RULES
 from stagecraft.render import file
-from stagecraft.services import FIREWALL, unit_file
+from stagecraft.services import FIREWALL, WEB_PORTS, unit_file
 from stagecraft.settings import Firewall
 
 UNIT = unit_file(FIREWALL)
@@ -32,6 +32,7 @@ def nodes(ssh_ports: list[int], settings: Firewall) -> list[Node]:
             FIREWALL_RULES,
             "firewall/rules.nft.j2",
             ssh_ports=ssh_ports,
+            web_ports=WEB_PORTS,
             firewall=settings,
             rate=SSH_RATE,
             burst=SSH_BURST,
@@ -44,9 +45,10 @@ def nodes(ssh_ports: list[int], settings: Firewall) -> list[Node]:
 
 def public(settings: Firewall) -> list[str]:
     """Ports open to everybody in addition to SSH, as the plan names them."""
+    ours = [f"{port}/{protocol}" for protocol, ports in WEB_PORTS.items() for port in ports]
     openings = [
         f"{opening.port}/{opening.protocol}"
         for opening in settings.open.values()
         if not opening.sources
     ]
-    return ["80", "443", *openings]
+    return [*ours, *openings]

@@ -14,7 +14,7 @@ from stagecraft.operations.reach import in_force
 from stagecraft.operations.services import running
 from stagecraft.render import file
 from stagecraft.run import this_run
-from stagecraft.services import Reach, unit_file
+from stagecraft.services import WEB_PORTS, Reach, unit_file
 from stagecraft.settings import Server, Site
 
 MOST_CONNECTIONS = 16384
@@ -53,6 +53,7 @@ def nodes(site: Site, server: Server) -> list[Node]:
     values: dict[str, Any] = {
         "site": site,
         "table": service.table,
+        "web_ports": WEB_PORTS,
         # Without a firewall of ours, connections may be untracked, and this must not start
         # tracking.
         "tracked": server.host is not None and server.host.firewall is not None,

@@ -318,7 +318,8 @@ def test_declared_ports_are_open_to_their_sources_and_to_nobody_else(
     await_(lambda: listening(bare) >= {53, *ports}, 10)
     assert reached(bare, near, ports) == []
     bare.declare_by_address(project, firewall={"open": openings})
-    assert "open ports 80, 443, 9200/tcp to everybody" in project.apply("staging", verb=VERB)[0]
+    opened = "open ports 80/tcp, 443/tcp, 9200/tcp to everybody"
+    assert opened in project.apply("staging", verb=VERB)[0]
     assert reached(bare, near, ports) == [9100, 9200]
     assert reached(bare, far, ports) == [9200]
     assert reached(bare, "::", ports) == [9200, 9300]

@@ -11,7 +11,7 @@ from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.engines import ENGINES
 from stagecraft.facts.listeners import ListenersFact, Socket
 from stagecraft.facts.packet_filters import LEGACY, FiltersFact, Table
-from stagecraft.services import NGINX, SSHD, Reach
+from stagecraft.services import NGINX, SSHD, WEB_PORTS, Reach
 
 PORT = Kind(Class.UNMANAGED, "port", "nothing listens: no opening is declared")
 TABLE = Kind(Class.UNMANAGED, "firewall table")
@@ -101,8 +101,8 @@ def explained(socket: Socket, declared: Declared) -> bool:
     settings = declared.settings
     if socket.protocol == "tcp" and socket.unit == SSHD:
         return socket.port == settings.ssh_port or settings.host is None
-    if socket.protocol == "tcp" and socket.unit == NGINX:
-        return socket.port in (80, 443)
+    if socket.protocol in WEB_PORTS and socket.unit == NGINX:
+        return socket.port in WEB_PORTS[socket.protocol]
     engine = settings.engine
     if socket.unit == engine.unit and socket.port in engine.ports:
         return socket.local and engine.settings not in declared.paths
