@@ -9,7 +9,8 @@ What is in the dialect of these two, elsewhere, becomes members then: statements
 `operations/database.py` and `drift/judging/unmanaged/databases.py`, errors and the login file in
 `facts/database.py`, remedies in `drift/judging/running/database.py` and `unmanaged/network.py`, the
 `DB_` variables in `dotenv.py`, names and collations in `settings/values.py` and `checks.py`,
-the connection in `templates/app/placeholder.php.j2`, and `After=` of PHP-FPM's unit.
+advice and collations in `tasks/database.py`, the connection in `templates/app/placeholder.php.j2`,
+and `After=` of PHP-FPM's unit.
 """
 
 from __future__ import annotations
