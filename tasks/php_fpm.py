@@ -37,6 +37,7 @@ UNREACHED = (
     "fd00:ec2::254/128",
     "fd20:ce::254/128",
 )
+"""Denied by the unit, too: templates/reach/rules.nft.j2 closes these and more."""
 
 
 @deploy("PHP-FPM")
