@@ -16,7 +16,8 @@ DISTRIBUTION_VERSIONS: dict[str, dict[str, str]] = {
     "12": {"codename": "bookworm", "php": "8.2", "nginx": "1.22", "openssl": "3.0"},
     "13": {"codename": "trixie", "php": "8.4", "nginx": "1.26", "openssl": "3.5"},
 }
-"""The versions in each Debian, by VERSION_ID; from `apt-cache policy` on both, 2026-11."""
+"""The versions in each Debian, by VERSION_ID; from `apt-cache policy` on both, 2026-11. Another
+Debian also needs its ALGORITHMS in tasks/sshd.py and its suite in nspawn/images.py."""
 
 MEMORY_STEP_MB = 256
 """Memory is rounded down to this, so that a kernel update that reserves more does not resize
