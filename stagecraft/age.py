@@ -1,7 +1,5 @@
 """age encryption: who can read a secret (recipients), and with which private key (identities)."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Sequence
 from getpass import getpass

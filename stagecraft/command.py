@@ -1,8 +1,6 @@
 """The `stagecraft` command: everything that an operator does except changing servers, which pyinfra
 does. Each verb is in a module of its own package, loaded on demand."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from pathlib import Path
 

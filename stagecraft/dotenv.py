@@ -1,7 +1,5 @@
 """The app's `.env`: variables derived from the site's settings, and the quoting of values."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Errors that are shown to the operator without a traceback."""
 
-from __future__ import annotations
-
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra_cli.exceptions import CliError  # type: ignore[import-untyped]
 

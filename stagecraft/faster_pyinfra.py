@@ -1,7 +1,5 @@
 """Makes pyinfra manage its operations, facts and hosts faster, with the same results."""
 
-from __future__ import annotations
-
 import sys
 from functools import cache
 from importlib import import_module

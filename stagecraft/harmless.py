@@ -1,7 +1,5 @@
 """Text from a server, made safe to print: no terminal control characters, nothing to misread."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Iterable, Iterator

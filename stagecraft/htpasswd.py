@@ -1,7 +1,5 @@
 """The password file of basic auth."""
 
-from __future__ import annotations
-
 import hmac
 from base64 import b64encode
 from collections.abc import Mapping

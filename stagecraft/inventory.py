@@ -1,7 +1,5 @@
 """Connects pyinfra's command line with the settings."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatch

@@ -1,8 +1,6 @@
 """Checksums of records that servers keep, in `known_records` next to `known_hosts`: root on a
 server can change its records, but not this file."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path

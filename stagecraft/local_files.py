@@ -1,7 +1,5 @@
 """Checks files on the operator's machine that the settings refer to."""
 
-from __future__ import annotations
-
 import stat
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """One run per server at a time."""
 
-from __future__ import annotations
-
 import getpass
 import os
 import shlex

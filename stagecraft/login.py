@@ -1,7 +1,5 @@
 """Proves that an account can log in, with a new connection like that of the next run."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The machine of a run: a supported Debian, with root's rights."""
 
-from __future__ import annotations
-
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.context import host
 

@@ -1,8 +1,6 @@
 """What an environment has installed on a server, by which its next run removes exactly what is no
 longer declared; and the file format of that record."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

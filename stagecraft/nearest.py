@@ -1,7 +1,5 @@
 """Suggestions for unknown words."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from difflib import get_close_matches
 

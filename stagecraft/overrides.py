@@ -1,7 +1,5 @@
 """A team's own steps: functions in overrides/*.py that run before or after a stage of deploy.py."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from functools import wraps

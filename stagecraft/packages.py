@@ -1,7 +1,5 @@
 """The Debian packages that an environment needs."""
 
-from __future__ import annotations
-
 from stagecraft.engines import Engine
 from stagecraft.facts.machine import Machine
 from stagecraft.settings import Environment, Site

@@ -1,7 +1,5 @@
 """Paths on a server, except those of sites' services (services.py)."""
 
-from __future__ import annotations
-
 APPS = "/var/www"
 UNITS = "/etc/systemd/system"
 MANIFESTS = "/var/lib/stagecraft/manifests"

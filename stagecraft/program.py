@@ -4,8 +4,6 @@ missing, output cannot be written, or the program is interrupted.
 Uses only the standard library, because nothing else may be installed.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -1,7 +1,5 @@
 """The environments of a project: each has a file in group_data/ and an inventory of its name."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

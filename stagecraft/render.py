@@ -1,7 +1,5 @@
 """Renders templates."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 from traceback import extract_tb

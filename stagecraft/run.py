@@ -1,11 +1,10 @@
 """A run on one host: what it declares, and the states that its operations found."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 from pyinfra.context import ctx_host, host
 
@@ -45,7 +44,7 @@ class Run:
         """Raises CommandLineError for a host from no inventory of ours."""
         return environment_of(host.data)
 
-    def __copy__(self) -> Run:
+    def __copy__(self) -> Self:
         """`host.data` copies every value that it returns; this must stay the same object."""
         return self
 

@@ -1,8 +1,6 @@
 """States that operations manage: recorded in the manifest in addition to paths, and reported by the
 drift check."""
 
-from __future__ import annotations
-
 import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
 """The services of a machine and its sites: units, directories and sockets, declared once, for
 tasks, removal, clashes, the drift check and tests."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from stagecraft.engines import ENGINES

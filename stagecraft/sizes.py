@@ -1,7 +1,5 @@
 """Sizes of a site's services, derived from its settings and the machine's memory."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from stagecraft.facts.machine import Machine

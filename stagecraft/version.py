@@ -1,7 +1,5 @@
 """Our version. Servers record it, so that an older version does not undo what it does not know."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from importlib.metadata import version

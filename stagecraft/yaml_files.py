@@ -1,7 +1,5 @@
 """Reads YAML together with the file and line of every key."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from copy import deepcopy

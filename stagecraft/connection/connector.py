@@ -1,7 +1,5 @@
 """pyinfra's SSH connector with the optimizations of optimizations.py."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """The server's host key, pinned at first contact and compared on every later one."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """All optimizations that make a run fast."""
 
-from __future__ import annotations
-
 import os
 from enum import Enum
 

@@ -4,8 +4,6 @@ Saves only names and arguments of facts, never answers or shell commands, so tha
 only cause reads.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import suppress

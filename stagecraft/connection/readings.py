@@ -1,7 +1,5 @@
 """A server's answers to facts, read through one shell."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from stagecraft.connection.shell import Answer, Shell

@@ -1,7 +1,5 @@
 """One shell on a server that runs many commands over one SSH channel."""
 
-from __future__ import annotations
-
 import secrets
 import shlex
 import time

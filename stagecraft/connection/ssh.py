@@ -1,7 +1,5 @@
 """SSH by pyinfra and paramiko; no other module depends on their SSH internals."""
 
-from __future__ import annotations
-
 import logging
 import shlex
 import socket

@@ -1,7 +1,5 @@
 """What an ssh_config(5) file sets for a server, and which of it pyinfra cannot use."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The database engines, by the names that all.yml gives them."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from stagecraft.engines.engine import Engine

@@ -13,8 +13,6 @@ advice and collations in `tasks/database.py`, the connection in `templates/app/p
 and `After=` of PHP-FPM's unit.
 """
 
-from __future__ import annotations
-
 import shlex
 from dataclasses import dataclass
 

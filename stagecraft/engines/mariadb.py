@@ -1,7 +1,5 @@
 """MariaDB."""
 
-from __future__ import annotations
-
 from stagecraft.engines.engine import Engine
 
 MARIADB = Engine(

@@ -1,7 +1,5 @@
 """MySQL."""
 
-from __future__ import annotations
-
 from stagecraft.engines.engine import Engine
 
 MYSQL = Engine(

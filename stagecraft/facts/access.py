@@ -1,7 +1,5 @@
 """Who can log in now: sshd as it would start, its keys, and the firewall."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field

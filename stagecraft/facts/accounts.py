@@ -1,7 +1,5 @@
 """The accounts of people and of services, and the members of a group."""
 
-from __future__ import annotations
-
 import shlex
 from dataclasses import dataclass, field
 

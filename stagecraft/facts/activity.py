@@ -1,7 +1,5 @@
 """What an account runs, and what starts as that account without a login."""
 
-from __future__ import annotations
-
 from stagecraft.facts.reading import Fact
 
 

@@ -1,7 +1,5 @@
 """The archives that apt uses."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field

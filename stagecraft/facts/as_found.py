@@ -1,7 +1,5 @@
 """What bootstrap.py found when it first reached the server: the provider's image."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass

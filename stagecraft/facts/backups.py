@@ -1,7 +1,5 @@
 """The age of the newest backups."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """The lifetimes of certificates, and which of them nginx serves."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime

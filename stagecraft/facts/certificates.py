@@ -1,7 +1,5 @@
 """A site's certificates: self-signed, certbot's, and the one that nginx uses."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from dataclasses import dataclass

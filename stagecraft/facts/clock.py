@@ -1,7 +1,5 @@
 """The clock's state according to systemd-timesyncd."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from stagecraft.facts.reading import Fact

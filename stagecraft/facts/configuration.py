@@ -1,7 +1,5 @@
 """The configuration that services would load now, and its last change."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """The database server's schemas, accounts and privileges, and whether our logins work."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from dataclasses import dataclass, field

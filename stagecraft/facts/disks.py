@@ -1,7 +1,5 @@
 """How full the file systems are."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from stagecraft.facts.reading import Fact

@@ -1,7 +1,5 @@
 """The state of given paths, read with one command for a whole tree."""
 
-from __future__ import annotations
-
 import shlex
 from base64 import b64decode
 from dataclasses import dataclass

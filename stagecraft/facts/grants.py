@@ -1,7 +1,5 @@
 """All accounts, roles and privileges in the database server."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """sshd's host keys and moduli."""
 
-from __future__ import annotations
-
 import shlex
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What installing Debian packages would change."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """fail2ban jails whose running settings differ from its files."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The running kernel, its settings, what is on disk of both, and the mounts."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Sockets that wait for connections or packets, on every port."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

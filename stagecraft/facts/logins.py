@@ -1,7 +1,5 @@
 """Who can log in or become root: accounts, groups, keys and the states of passwords."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

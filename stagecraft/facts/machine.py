@@ -1,7 +1,5 @@
 """The machine's Debian, architecture, memory, and the versions that templates depend on."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The manifest of each environment on the server."""
 
-from __future__ import annotations
-
 from stagecraft.facts.reading import Fact
 from stagecraft.manifest import Records, parse_manifests
 from stagecraft.paths import MANIFESTS

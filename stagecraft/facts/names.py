@@ -1,7 +1,5 @@
 """File names from a server: whoever can create a file can use any bytes but NUL."""
 
-from __future__ import annotations
-
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 

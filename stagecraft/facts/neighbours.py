@@ -1,7 +1,5 @@
 """What others run and keep on the server: ports, database servers, vhosts, users, files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 

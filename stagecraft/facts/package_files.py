@@ -1,7 +1,5 @@
 """Files of Debian packages that have changed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Which Debian packages are installed, and why."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """All tables of packet filters in the kernel."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """When services loaded their configuration, and which code they run that is not installed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

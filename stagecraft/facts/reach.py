@@ -1,7 +1,5 @@
 """Whether the kernel limits a site's connections as its file declares."""
 
-from __future__ import annotations
-
 import shlex
 
 from stagecraft.facts.reading import Fact

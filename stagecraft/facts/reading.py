@@ -1,7 +1,5 @@
 """Facts whose commands only read, so that they can be prefetched and repeated."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 import shlex

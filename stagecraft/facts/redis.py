@@ -1,7 +1,5 @@
 """The running settings of Redis instances, and their files."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Releases that the site's user could change, or with links that lead out."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from stagecraft.facts.names import rows

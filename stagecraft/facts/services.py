@@ -1,7 +1,5 @@
 """A systemd unit's state, and whether its files changed since systemd last read them."""
 
-from __future__ import annotations
-
 import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """System-wide state of the kernel and systemd."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """When things last changed and who was root, from the journal and apt's history."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Anomalies of systemd units."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from stagecraft.facts.reading import Fact

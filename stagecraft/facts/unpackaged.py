@@ -1,7 +1,5 @@
 """Files of no Debian package, in places where a file alone changes the machine's behaviour."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The state of security updates."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from stagecraft.facts.reading import Fact

@@ -1,7 +1,5 @@
 """Variables of the database server that were set since it started."""
 
-from __future__ import annotations
-
 import shlex
 from dataclasses import dataclass
 

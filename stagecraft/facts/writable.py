@@ -1,7 +1,5 @@
 """Who besides root could change a directory of programs."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass

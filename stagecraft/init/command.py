@@ -1,7 +1,5 @@
 """`stagecraft init`: a team's own settings and secrets in place of the example."""
 
-from __future__ import annotations
-
 import getpass
 import shutil
 import sys

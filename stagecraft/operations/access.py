@@ -4,8 +4,6 @@ A change reverts itself unless a new connection, as the account of the next run,
 old login keeps working while the new one is tested.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Accounts of people and of automation, with SSH keys and without passwords."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Generator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The server's state before anything was declared for it, recorded once."""
 
-from __future__ import annotations
-
 from collections.abc import Generator
 from typing import Any
 

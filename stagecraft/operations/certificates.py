@@ -1,7 +1,5 @@
 """A certificate for each site: self-signed at first, then the ACME CA's."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ pyinfra's `mysql.*` puts SQL and passwords into argv, and never notices a change
 collation; here SQL travels over stdin, and a login is tested with the declared password.
 """
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field

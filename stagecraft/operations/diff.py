@@ -1,7 +1,5 @@
 """What `--diff` shows of a tree's changes: text line by line, secrets by the names of keys."""
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 import re

@@ -1,8 +1,6 @@
 """A tree of files installed as one unit: compared with one fact, checked by the service's own
 checker, installed with atomic renames."""
 
-from __future__ import annotations
-
 import io
 import tarfile
 from base64 import encodebytes

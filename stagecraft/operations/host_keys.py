@@ -1,7 +1,5 @@
 """sshd's host keys, and the groups for Diffie-Hellman key exchange."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Generator, Sequence
 

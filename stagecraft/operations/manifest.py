@@ -1,7 +1,5 @@
 """The end of a run: records what was applied, or reports what failed."""
 
-from __future__ import annotations
-
 import hashlib
 import shlex
 from collections.abc import Generator, Iterator, Mapping

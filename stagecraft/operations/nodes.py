@@ -1,7 +1,5 @@
 """What can be declared for a path: a file, a directory, a link, or its absence."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Debian packages, installed in one step and without starting their services."""
 
-from __future__ import annotations
-
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from textwrap import wrap

@@ -1,7 +1,5 @@
 """The kernel's limits on a site's connections."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Generator, Sequence
 

@@ -1,8 +1,6 @@
 """An app's releases belong to root once they exist, so that the running app cannot change what
 nginx and PHP serve."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Generator
 

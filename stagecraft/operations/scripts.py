@@ -1,7 +1,5 @@
 """The shell scripts that operations run on a server."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Sequence
 from pathlib import Path

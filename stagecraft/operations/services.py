@@ -1,7 +1,5 @@
 """systemd units: running, started at boot, and up to date with their files."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass

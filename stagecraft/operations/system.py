@@ -1,7 +1,5 @@
 """Settings that the kernel and systemd only apply on request."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Generator, Mapping, Sequence
 

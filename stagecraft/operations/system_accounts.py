@@ -1,7 +1,5 @@
 """Unix accounts of sites and other services; those of people are in admins.py."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Generator
 from dataclasses import dataclass

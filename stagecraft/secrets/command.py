@@ -1,7 +1,5 @@
 """`stagecraft secret`: creates and changes an environment's secrets."""
 
-from __future__ import annotations
-
 import sys
 
 import click

@@ -1,7 +1,5 @@
 """Changes to an environment's file of secrets."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 

@@ -5,8 +5,6 @@ encrypted together with a label, its environment, site and key, which is compare
 label does not reveal an older value in the same place, but git's history does.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """Generates values, and checks given ones."""
 
-from __future__ import annotations
-
 import re
 from base64 import b64decode, b64encode
 from secrets import choice, token_bytes

@@ -1,9 +1,7 @@
 """A value that is masked until it is explicitly revealed."""
 
-from __future__ import annotations
-
 from hmac import compare_digest
-from typing import NoReturn
+from typing import NoReturn, Self
 
 MASK = "***"
 
@@ -45,10 +43,10 @@ class Secret:
     def __hash__(self) -> int:
         return hash(self._value)
 
-    def __copy__(self) -> Secret:
+    def __copy__(self) -> Self:
         return self
 
-    def __deepcopy__(self, memo: object) -> Secret:
+    def __deepcopy__(self, memo: object) -> Self:
         return self
 
     def __reduce__(self) -> NoReturn:

@@ -1,7 +1,5 @@
 """Reads an environment's secrets, and generates those of a throwaway server."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator

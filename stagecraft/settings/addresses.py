@@ -1,10 +1,9 @@
 """Addresses and networks; with a port, where a site may connect to."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from dataclasses import dataclass
+from typing import Self
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -82,7 +81,7 @@ class Destination:
     protocol: str
 
     @classmethod
-    def parse(cls, text: str) -> Destination:
+    def parse(cls, text: str) -> Self:
         """Raises ValueError with what would be right."""
         parts = DESTINATION.fullmatch(text)
         if parts is None:

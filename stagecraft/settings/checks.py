@@ -1,7 +1,5 @@
 """Checks that involve more than one value: contradicting keys, colliding sites."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path

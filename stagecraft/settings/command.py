@@ -1,7 +1,5 @@
 """`stagecraft settings`: checks a team's files, without a server or a key."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime

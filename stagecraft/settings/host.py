@@ -1,7 +1,5 @@
 """Settings of the machine itself: who may log in, which ports are open, when it reboots."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

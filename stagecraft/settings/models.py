@@ -1,7 +1,5 @@
 """The settings as types. `example/group_data/all.yml` explains every key where it is set."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 

@@ -1,7 +1,5 @@
 """SSH public keys in settings: lines of .pub files, or paths of such files."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """Reads `group_data/`: one environment, checked against all that share its server."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The base of all models."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field

@@ -1,7 +1,5 @@
 """Checks that YAML has the shape of its model, and says what would be right if not."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from pathlib import Path
 from types import UnionType

@@ -1,7 +1,5 @@
 """The types of values in settings, each with its expected format."""
 
-from __future__ import annotations
-
 import re
 import zoneinfo
 from collections.abc import Callable, Collection
