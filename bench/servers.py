@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from project import Project
 from relay import Relay
 
-from stagecraft.facts.machine import MachineFact, parse_machine
+from stagecraft.facts.machine import Machine, MachineFact
 from stagecraft.nspawn.lab import Lab
 from stagecraft.nspawn.server import Server
 from stagecraft.packages import wanted
@@ -65,8 +65,9 @@ class Subject:
 
     def packages(self) -> list[str]:
         """What a run installs."""
-        lines = self.server.ssh(MachineFact().command()).stdout.splitlines()
-        return wanted(read("staging", self.project.directory), parse_machine(lines))
+        output = self.server.ssh(str(MachineFact().command())).stdout
+        machine = cast(Machine, MachineFact().process(output.splitlines()))
+        return wanted(read("staging", self.project.directory), machine)
 
     def channels(self) -> int:
         """How many commands sshd has begun so far, this question included."""

@@ -1,22 +1,15 @@
 """Who can log in now: sshd as it would start, its keys, and the firewall."""
 
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, by_kind
 from stagecraft.facts.services import Unit, UnitFact, parse_unit
 from stagecraft.paths import AUTHORIZED_KEYS, FIREWALL_RULES, HOST_KEY
 from stagecraft.services import SSHD
 
 SSHD_OPTIONS = "/etc/default/ssh"
 """sshd's start options. Its unit reads them at start only; a reload keeps the old ones."""
-
-REVERT = (
-    "/var/lib/stagecraft/revert* /etc/systemd/system/stagecraft-revert.*"
-    " /etc/systemd/system/*/stagecraft-revert.*"
-)
-"""Shell patterns of everything that arm_revert.sh creates; the other two scripts remove it."""
 
 LIST_TABLE = "nft --stateless --terse list table inet stagecraft"
 
@@ -50,54 +43,31 @@ class Ways:
         return sorted({int(port) for port in self.settings.get("port", [])})
 
 
-def parse_ways(lines: list[str]) -> Ways:
-    """Reads lines of a kind and its value."""
-    found: dict[str, list[str]] = {}
-    for line in lines:
-        kind, _, value = line.partition(" ")
-        found.setdefault(kind, []).append(value)
-    active = found.get("active", [])
-    return Ways(
-        armed="armed" in found,
-        sshd=parse_unit(found.get("unit", [])),
-        socket="ssh.socket" in active,
-        settings=grouped(found.get("sshd", [])),
-        keys=grouped(found.get("key", [])),
-        firewall="loaded" in found,
-        foreign=tuple(unit.removesuffix(".service") for unit in active if unit != "ssh.socket"),
-        host_key=" ".join(found.get("host-key", [""])[0].split()[:2]),
-    )
-
-
-def grouped(lines: Iterable[str]) -> dict[str, list[str]]:
-    """Groups lines by their first word."""
-    result: dict[str, list[str]] = {}
-    for line in lines:
-        key, _, value = line.partition(" ")
-        result.setdefault(key, []).append(value)
-    return result
-
-
 class WaysFact(Fact[Ways]):
     """Loads our firewall file in a separate network namespace, so that nft itself normalizes it for
     the comparison."""
 
-    parse = staticmethod(parse_ways)
-
     def command(self) -> str:
         unit = UnitFact().command(unit=SSHD, unit_files=[SSHD_OPTIONS], watched=["/etc/ssh"])
+        ways = self.script(host_key=HOST_KEY, authorized_keys=AUTHORIZED_KEYS)
         return (
-            f"{{ {unit}; }} | sed 's/^/unit /';"
-            f" for path in {REVERT}; do"
-            ' [ ! -e "$path" ] && [ ! -L "$path" ] || { echo armed; break; }; done;'
-            " sshd -T -C user=root,host=localhost,addr=127.0.0.1 2>/dev/null | sed 's/^/sshd /';"
-            f" sed 's/^/host-key /' {HOST_KEY}.pub 2>/dev/null;"
-            f' for file in {AUTHORIZED_KEYS}/*; do [ ! -f "$file" ]'
-            ' || sed "/^#/d; /^$/d; s|^|key ${file##*/} |" "$file"; done;'
-            " systemctl list-units --plain --no-legend --state=active ssh.socket"
-            " ufw.service firewalld.service | sed 's/^/active /; s/ loaded .*//';"
-            f" live=$({LIST_TABLE} 2>/dev/null) &&"
+            f"{{ {unit}; }} | sed 's/^/unit /'\n{ways}"
+            f"live=$({LIST_TABLE} 2>/dev/null) &&"
             f' [ "$live" = "$({LOADED_RULES})" ] && echo loaded; true'
+        )
+
+    def process(self, output: list[str]) -> Ways:
+        found = by_kind(output, " ")
+        active = found["active"]
+        return Ways(
+            armed="armed" in found,
+            sshd=parse_unit(found["unit"]),
+            socket="ssh.socket" in active,
+            settings=by_kind(found["sshd"], " "),
+            keys=by_kind(found["key"], " "),
+            firewall="loaded" in found,
+            foreign=tuple(unit.removesuffix(".service") for unit in active if unit != "ssh.socket"),
+            host_key=" ".join("".join(found["host-key"]).split()[:2]),
         )
 
 
@@ -111,28 +81,24 @@ class Rule:
     declared: str
 
 
-def parse_rules(lines: Iterable[str]) -> list[Rule]:
-    """Reads two listings, each after a line with its name."""
-    found: dict[str, dict[str, str]] = {"live": {}, "declared": {}}
-    listing, block = found["live"], ""
-    for line in map(str.strip, lines):
-        if line.startswith("== "):
-            listing = found[line[3:]]
-        elif line.endswith("{"):
-            block = line.removesuffix(" {")
-        elif line.startswith("type ") and "; policy" in line:
-            listing[f"{block}: policy"] = line
-        elif line and line != "}":
-            rule = f"{block}: {line}"
-            listing[rule] = str(int(listing.get(rule, "0")) + 1)
-    live, declared = found["live"], found["declared"]
-    return [Rule(text, live.get(text, ""), declared.get(text, "")) for text in live | declared]
-
-
 class FirewallFact(Fact[list[Rule]]):
     """All `Rule`s of our table, live and declared."""
 
-    parse = staticmethod(parse_rules)
-
     def command(self) -> str:
         return f"echo '== live'; {LIST_TABLE} 2>/dev/null; echo '== declared'; {LOADED_RULES}; true"
+
+    def process(self, output: list[str]) -> list[Rule]:
+        found: dict[str, dict[str, str]] = {"live": {}, "declared": {}}
+        listing, block = found["live"], ""
+        for line in map(str.strip, output):
+            if line.startswith("== "):
+                listing = found[line[3:]]
+            elif line.endswith("{"):
+                block = line.removesuffix(" {")
+            elif line.startswith("type ") and "; policy" in line:
+                listing[f"{block}: policy"] = line
+            elif line and line != "}":
+                rule = f"{block}: {line}"
+                listing[rule] = str(int(listing.get(rule, "0")) + 1)
+        live, declared = found["live"], found["declared"]
+        return [Rule(text, live.get(text, ""), declared.get(text, "")) for text in live | declared]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, by_kind
 
 ONE_LINE = re.compile(r"deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s+(\S+)")
 
@@ -35,20 +35,6 @@ class Sources:
 
     sources: list[Source] = field(default_factory=list)
     fetched: bool = False
-
-
-def parse_sources(lines: Iterable[str]) -> Sources:
-    """Reads origins by their files, then the lines of source files."""
-    origins: dict[str, str] = {}
-    files: dict[str, list[str]] = {}
-    for line in lines:
-        kind, name, text = line.split("\t", 2)
-        if kind == "origin":
-            origins[name] = text
-        else:
-            files.setdefault(name, []).append(text)
-    sources = [source for path, text in files.items() for source in sources_of(path, text, origins)]
-    return Sources(sources, bool(origins))
 
 
 def sources_of(path: str, lines: list[str], origins: dict[str, str]) -> Iterator[Source]:
@@ -105,16 +91,9 @@ def stanzas(lines: Iterable[str]) -> Iterator[dict[str, str]]:
 
 
 class AptSourcesFact(Fact[Sources]):
-    """Does not ask apt, which would rewrite its cache."""
-
-    parse = staticmethod(parse_sources)
-
-    def command(self) -> str:
-        return (
-            "cd /var/lib/apt/lists && for file in *Release; do"
-            ' [ ! -f "$file" ] ||'
-            ' sed -n "s|^Origin: *|origin\\t${file%_*Release}\\t|p; T; q" "$file"; done;'
-            " for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list"
-            " /etc/apt/sources.list.d/*.sources; do"
-            ' [ ! -f "$file" ] || sed "s|^|line\\t$file\\t|" "$file"; done; true'
-        )
+    def process(self, output: list[str]) -> Sources:
+        found = by_kind(output)
+        origins = dict(line.split("\t", 1) for line in found["origin"])
+        files = by_kind(found["line"])
+        sources = [s for path, lines in files.items() for s in sources_of(path, lines, origins)]
+        return Sources(sources, bool(origins))

@@ -1,10 +1,9 @@
 """What bootstrap.py found when it first reached the server: the provider's image."""
 
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, by_kind
 from stagecraft.paths import AS_FOUND
 
 
@@ -23,23 +22,14 @@ class AsFound:
         return "".join([*files, *(f"package\t{name}\n" for name in sorted(self.packages))])
 
 
-def parse_as_found(lines: Iterable[str]) -> AsFound | None:
-    """Reads `AsFound.text` after a first line which says that the file exists."""
-    said, *records = [line.split("\t") for line in lines] or [[]]
-    if not said:
-        return None
-    pairs = [record for record in records if len(record) == 2]  # root can write others
-    return AsFound(
-        files=frozenset(name for kind, name in pairs if kind == "file"),
-        packages=frozenset(name for kind, name in pairs if kind == "package"),
-    )
-
-
 class AsFoundFact(Fact[AsFound | None]):
     """None on a server that bootstrap.py has not reached."""
-
-    parse = staticmethod(parse_as_found)
 
     def command(self) -> str:
         path = shlex.quote(AS_FOUND)
         return f"[ ! -f {path} ] || {{ echo found; cat {path}; }}"
+
+    def process(self, output: list[str]) -> AsFound | None:
+        lines = (line for line in output[1:] if line.count("\t") == 1)  # root can write others
+        found = by_kind(lines)
+        return AsFound(frozenset(found["file"]), frozenset(found["package"])) if output else None

@@ -1,7 +1,6 @@
 """A site's certificates: self-signed, certbot's, and the one that nginx uses."""
 
 import re
-import shlex
 from dataclasses import dataclass
 
 from stagecraft.facts.reading import Fact
@@ -30,19 +29,6 @@ class Certificates:
     served: str = ""
 
 
-def parse_certificates(lines: list[str]) -> Certificates:
-    """Reads `key value` lines."""
-    values: dict[str, str] = {}
-    for line in lines:
-        key, _, value = line.strip().partition(" ")
-        values[key] = value
-    return Certificates(
-        self_signed=parse_certificate("self-signed", values),
-        certbot=parse_certificate("certbot", values),
-        served=values.get("served", ""),
-    )
-
-
 def parse_certificate(kind: str, values: dict[str, str]) -> Certificate | None:
     if f"{kind}-names" not in values:
         return None
@@ -61,28 +47,14 @@ class CertificatesFact(Fact[Certificates]):
     vhost.
     """
 
-    parse = staticmethod(parse_certificates)
-
     def command(self, self_signed: str, lineage: str, link: str) -> str:
-        live = f"/etc/letsencrypt/live/{lineage}"
-        renewal = shlex.quote(f"/etc/letsencrypt/renewal/{lineage}.conf")
-        return "; ".join(
-            [
-                f"echo served $(readlink {shlex.quote(link)})",
-                examine("self-signed", self_signed, SELF_SIGNED_MARGIN),
-                examine("certbot", live, 0),
-                f"echo certbot-server $(sed -n 's/^server = //p' {renewal} 2>/dev/null)",
-                "true",
-            ]
+        margin = str(SELF_SIGNED_MARGIN)
+        return self.script(self_signed=self_signed, lineage=lineage, link=link, margin=margin)
+
+    def process(self, output: list[str]) -> Certificates:
+        values = {key: value for key, _, value in (line.partition(" ") for line in output)}
+        return Certificates(
+            self_signed=parse_certificate("self-signed", values),
+            certbot=parse_certificate("certbot", values),
+            served=values.get("served", ""),
         )
-
-
-def examine(kind: str, directory: str, margin: int) -> str:
-    """The command that prints the names and expiry of `directory`/fullchain.pem."""
-    path = shlex.quote(f"{directory}/fullchain.pem")
-    names = f"openssl x509 -in {path} -noout -ext subjectAltName | tail -n 1"
-    return (
-        f"if [ -e {path} ]; then echo {kind}-names $({names});"
-        f" openssl x509 -in {path} -noout -checkend {margin} >/dev/null"
-        f" || echo {kind}-expiring yes; fi 2>/dev/null"
-    )

@@ -16,23 +16,20 @@ class Clock:
     synchronized: bool = False
 
 
-def parse_clock(lines: list[str]) -> Clock:
-    values = dict(line.split("=", 1) for line in lines if "=" in line)
-    return Clock(
-        kept=values.get("ActiveState") == "active",
-        since=parse_timestamp(values.get("ActiveEnterTimestamp", "")),
-        synchronized="synchronized" in lines,
-    )
-
-
 class ClockFact(Fact[Clock]):
     """Avoids timedatectl, which would start a service."""
-
-    parse = staticmethod(parse_clock)
 
     def command(self) -> str:
         return (
             "systemctl show --timestamp=us+utc --property=ActiveState,ActiveEnterTimestamp"
             " systemd-timesyncd.service || exit;"
             " [ ! -e /run/systemd/timesync/synchronized ] || echo synchronized"
+        )
+
+    def process(self, output: list[str]) -> Clock:
+        values = dict(line.split("=", 1) for line in output if "=" in line)
+        return Clock(
+            kept=values.get("ActiveState") == "active",
+            since=parse_timestamp(values.get("ActiveEnterTimestamp", "")),
+            synchronized="synchronized" in output,
         )

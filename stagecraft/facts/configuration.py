@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stagecraft.facts.names import rows
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, rows
 
 
 @dataclass(frozen=True)
@@ -17,21 +16,16 @@ class Configuration:
     sums: dict[str, str] = field(default_factory=dict)
 
 
-def parse_configuration(output: Sequence[str]) -> Configuration:
-    found = Configuration()
-    for kind, value, path in rows(output, 3):
-        if kind == "sum":
-            found.sums[path] = value
-        else:
-            found.loads.setdefault(kind, {})[path] = float(value)
-    return found
-
-
 class ConfigurationFact(Fact[Configuration]):
-    """For nginx, and for the units that load the given files and directories."""
-
-    parse = staticmethod(parse_configuration)
-
     def command(self, loads: Mapping[str, Sequence[str]]) -> str:
         lines = "\n".join(" ".join([unit, *paths]) for unit, paths in loads.items())
         return self.script(loads=lines)
+
+    def process(self, output: list[str]) -> Configuration:
+        found = Configuration()
+        for kind, value, path in rows(output, 3):
+            if kind == "sum":
+                found.sums[path] = value
+            else:
+                found.loads.setdefault(kind, {})[path] = float(value)
+        return found

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass, field
 
 from stagecraft.engines import ENGINES
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, by_kind
 from stagecraft.paths import DATABASE_LOGINS
 from stagecraft.seen import Standing
 
@@ -66,33 +66,6 @@ def grant_level(schema: str, table: str = "*") -> str:
     return ".".join(name if name == "*" else identifier(name) for name in (schema, table))
 
 
-def parse_database(lines: list[str]) -> DatabaseState:
-    """Reads the tab-separated rows of `Engine.content`, then `login` lines."""
-    database = DatabaseState()
-    for line in lines:
-        kind, *row = columns(line)
-        if kind == "schema":
-            database.reachable = True
-            database.schemas[row[0]] = (row[1], row[2])
-        elif kind == "account" and row[1] == "localhost":
-            database.accounts[row[0]] = DatabaseAccount(connections=int(row[2]))
-        elif kind == "by-tcp":
-            database.by_tcp.add(f"{row[0]}@{row[1]}")
-        elif kind == "privilege":
-            user, _, host = row[0].rpartition("@")
-            account = database.accounts.get(user.strip("'"))
-            if account and host == "'localhost'":
-                add_privilege(account, row[1:])
-        elif kind == "collation":
-            database.collations.add((row[0], row[1]))
-        elif kind == "option-file":
-            database.option_files.add(row[0])
-        elif kind == "login" and row[0] in database.accounts:
-            works = row[1] == "works" or CONNECTIONS_EXHAUSTED.match(row[1])
-            database.accounts[row[0]].login_works = bool(works)
-    return database
-
-
 def add_privilege(account: DatabaseAccount, row: list[str]) -> None:
     schema, table, privilege, column, grantable = row
     held = {f"{privilege} ({identifier(column)})" if column else privilege}
@@ -107,8 +80,6 @@ class DatabaseFact(Fact[DatabaseState]):
     """The state that root sees through the socket. `logins` maps each account to the option file
     with its password; the login test reads that file, so that no secret is in the command.
     `option_files` lists the accounts of all existing option files."""
-
-    parse = staticmethod(parse_database)
 
     def command(
         self, engine: str, logins: dict[str, str], collations: list[str] | None = None
@@ -128,3 +99,28 @@ class DatabaseFact(Fact[DatabaseState]):
         )
         asked = f"{server.ask(query)}{listed}{tries}"
         return f"if command -v {server.client} >/dev/null; then {asked}; fi; true"
+
+    def process(self, output: list[str]) -> DatabaseState:
+        rows = {kind: [*map(columns, lines)] for kind, lines in by_kind(output).items()}
+        accounts = {
+            user: DatabaseAccount(connections=int(connections))
+            for user, host, connections in rows.get("account", ())
+            if host == "localhost"
+        }
+        for grantee, *privilege in rows.get("privilege", ()):
+            user, _, host = grantee.rpartition("@")
+            account = accounts.get(user.strip("'"))
+            if account and host == "'localhost'":
+                add_privilege(account, privilege)
+        for user, said, *_ in rows.get("login", ()):
+            if user in accounts:
+                works = said == "works" or CONNECTIONS_EXHAUSTED.match(said)
+                accounts[user].login_works = bool(works)
+        return DatabaseState(
+            reachable="schema" in rows,
+            option_files={user for user, *_ in rows.get("option-file", ())},
+            schemas={name: (charset, rule) for name, charset, rule in rows.get("schema", ())},
+            accounts=accounts,
+            by_tcp={f"{user}@{host}" for user, host in rows.get("by-tcp", ())},
+            collations={(charset, rule) for charset, rule in rows.get("collation", ())},
+        )

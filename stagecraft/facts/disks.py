@@ -18,25 +18,22 @@ class Disk:
     inodes: int
 
 
-def parse_disks(lines: list[str]) -> list[Disk]:
-    """Reads df's columns: both percentages (`-` if not applicable) and the mount point."""
-    disks = []
-    for line in lines[1:]:
-        space, inodes, mount = line.split(maxsplit=2)
-        if space != "-":
-            disks.append(Disk(mount, percent(space), percent(inodes)))
-    return disks
-
-
 def percent(text: str) -> int:
+    """`-` means not applicable."""
     return 0 if text == "-" else int(text.removesuffix("%"))
 
 
 class DisksFact(Fact[list[Disk]]):
     """Local file systems only: remote ones could block the check."""
 
-    parse = staticmethod(parse_disks)
-
     def command(self) -> str:
         excluded = " ".join(f"--exclude-type={kind}" for kind in FIXED)
         return f"df --local {excluded} --output=pcent,ipcent,target 2>/dev/null | grep ."
+
+    def process(self, output: list[str]) -> list[Disk]:
+        rows = (line.split(maxsplit=2) for line in output[1:])
+        return [
+            Disk(mount, percent(space), percent(inodes))
+            for space, inodes, mount in rows
+            if space != "-"
+        ]

@@ -2,9 +2,13 @@
 
 import shlex
 from base64 import b64decode
+from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 
 from stagecraft.facts.reading import Fact
+
+TREE, TEXTS = (Path(__file__).with_name(f"{name}.sh").read_text() for name in ("tree", "texts"))
 
 KINDS = {"regular file": "file", "regular empty file": "file", "symbolic link": "link"}
 
@@ -36,41 +40,6 @@ class Entry:
     target: str = ""
     attributes: str = ""
     acl: frozenset[str] = frozenset()
-
-
-def parse_tree(lines: list[str]) -> dict[str, Entry]:
-    """Reads sections of stat, link targets, checksums, attributes and ACLs. Skips any other line: a
-    site can trace the processes that run as its user, and change their output."""
-    section, acl_path = "", ""
-    entries: dict[str, dict[str, str]] = {}
-    acls: dict[str, set[str]] = {}
-    for line in lines:
-        if line.startswith("== "):
-            section = line[3:]
-        elif section == "stat" and line.count("|") == 4:
-            path, kind, mode, user, group = line.split("|")
-            kind = KINDS.get(kind, kind)
-            entries[path] = {"kind": kind, "mode": mode, "user": user, "group": group}
-        elif section == "links":
-            path, _, target = line.partition("|")
-            if path in entries:
-                entries[path]["target"] = target
-        elif section == "sums":
-            digest, _, path = line.partition("  ")
-            if path in entries:
-                entries[path]["sha256"] = digest
-        elif section == "attributes":
-            letters, _, path = line.partition(" ")
-            if path in entries:
-                entries[path]["attributes"] = "".join(sorted({"a", "i"} & {*letters}))
-        elif section == "acls":
-            if line.startswith("# file: "):
-                acl_path = line[len("# file: ") :]
-            elif is_extended(line):
-                acls.setdefault(acl_path, set()).add(line)
-    return {
-        path: Entry(**values, acl=frozenset(acls.get(path, ()))) for path, values in entries.items()
-    }
 
 
 def is_extended(acl_line: str) -> bool:
@@ -107,48 +76,54 @@ def read_as(user: str, command: str) -> str:
 
 
 def each_text(paths: list[str], told: str) -> str:
-    """The command that prints `told` for each $path that is a file; `text` prints its contents.
-
-    Follows no links, which could lead to a secret: it enters the directory, then compares where it
-    is. Only the last component can be replaced after that; dd follows no link and waits for no
-    pipe.
-    """
-    quoted = " ".join(shlex.quote(path) for path in paths)
-    return (
-        'is_file() { cd -P -- "${path%/*}/" && [ "$(pwd -P)" = "${path%/*}" ] && name=./${path##*/}'
-        ' && [ -f "$name" ] && [ ! -L "$name" ]'
-        f' && [ "$(stat -c %s -- "$name")" -le {LONGEST} ]; }} 2>/dev/null;'
-        ' text() { dd if="$name" iflag=nofollow,nonblock,fullblock'
-        f" bs={LONGEST} count=1 status=none 2>/dev/null; }};"
-        f" for path in {quoted}; do is_file || continue; {told}; done; true"
-    )
+    """The command that prints `told` for each $path that is a file; `text` prints its contents."""
+    quoted = shlex.join(paths)
+    loop = f"for path in {quoted}; do is_file || continue; {told}; done; true"
+    return f"longest={LONGEST}\n{TEXTS}{loop}"
 
 
 class TreeFact(Fact[dict[str, Entry]]):
-    """The entries at the given paths; nonexistent paths are left out."""
+    """The entries at the given paths; nonexistent paths are left out. Skips lines that do not
+    belong to them: a site can trace the processes that run as its user, and change their output."""
 
     def command(self, paths: list[str], user: str = "root") -> str:
-        quoted = " ".join(shlex.quote(path) for path in paths)
-        return read_as(
-            user,
-            f"export LC_ALL=C; set -- {quoted};"
-            " echo '== stat'; stat -c '%n|%F|%a|%U|%G' -- \"$@\" 2>/dev/null;"
-            " echo '== links'; for path; do"
-            # A target with line ends in it could pass for other sections.
-            ' [ -L "$path" ] && printf \'%s|%s\\n\' "$path"'
-            " \"$(readlink --no-newline -- \"$path\" | tr '\\n' '\\1')\"; done;"
-            " echo '== sums'; for path; do"
-            ' [ -f "$path" ] && sha256sum -- "$path" 2>/dev/null; done;'
-            " echo '== attributes'; lsattr -d -- \"$@\" 2>/dev/null;"
-            " echo '== acls'; getfacl --absolute-names -- \"$@\" 2>/dev/null; true",
-        )
+        return read_as(user, f"set -- {shlex.join(paths)}\n{TREE}")
 
     def process(self, output: list[str]) -> dict[str, Entry]:
-        return parse_tree([line for line in output if line])
+        section, acl_path = "", ""
+        entries: dict[str, dict[str, str]] = {}
+        acls: defaultdict[str, set[str]] = defaultdict(set)
+        for line in filter(None, output):
+            if line.startswith("== "):
+                section = line[3:]
+            elif section == "stat" and line.count("|") == 4:
+                path, kind, mode, user, group = line.split("|")
+                kind = KINDS.get(kind, kind)
+                entries[path] = {"kind": kind, "mode": mode, "user": user, "group": group}
+            elif section == "links":
+                path, _, target = line.partition("|")
+                if path in entries:
+                    entries[path]["target"] = target
+            elif section == "sums":
+                digest, _, path = line.partition("  ")
+                if path in entries:
+                    entries[path]["sha256"] = digest
+            elif section == "attributes":
+                letters, _, path = line.partition(" ")
+                if path in entries:
+                    entries[path]["attributes"] = "".join(sorted({"a", "i"} & {*letters}))
+            elif section == "acls":
+                if line.startswith("# file: "):
+                    acl_path = line[len("# file: ") :]
+                elif is_extended(line):
+                    acls[acl_path].add(line)
+        return {
+            path: Entry(**values, acl=frozenset(acls[path])) for path, values in entries.items()
+        }
 
 
 def decoded(base64: str) -> str:
-    """The decoded text; empty for invalid base64 (see `parse_tree`)."""
+    """The decoded text; empty for invalid base64 (see `TreeFact`)."""
     try:
         return b64decode(base64).decode(errors="surrogateescape")
     except ValueError:

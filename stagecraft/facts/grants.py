@@ -1,11 +1,10 @@
 """All accounts, roles and privileges in the database server."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from stagecraft.engines import ENGINES
 from stagecraft.facts.database import columns
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, by_kind
 
 
 @dataclass
@@ -46,32 +45,6 @@ class Grants:
     public: set[str] = field(default_factory=set)
 
 
-def parse_grants(lines: Iterable[str]) -> Grants:
-    """Reads the tab-separated rows of an engine's `content`, `routines` and `roles`."""
-    found = Grants()
-    for line in lines:
-        kind, *row = columns(line)
-        if kind == "installed":
-            found.installed = True
-        elif kind == "schema":
-            found.reachable = True
-            found.schemas.append(row[0])
-        elif kind == "account":
-            found.holders[quoted(row[0], row[1])] = Holder(row[0], row[1])
-        elif kind == "role":
-            for holder in found.holders.values():
-                holder.role = holder.role or holder.user == row[0]
-        elif kind == "given" and row[0] in found.holders:
-            found.holders[row[0]].roles.add(row[1])
-        elif kind == "privilege":
-            hold(found, row)
-    return found
-
-
-def quoted(user: str, host: str) -> str:
-    return f"'{user}'@'{host}'"
-
-
 def hold(found: Grants, row: list[str]) -> None:
     grantee, schema, table, privilege, column, _ = row
     holder = found.holders.get(grantee) or found.holders.get(f"{grantee}@''")
@@ -90,9 +63,23 @@ def hold(found: Grants, row: list[str]) -> None:
 class GrantsFact(Fact[Grants]):
     """What root sees through the socket."""
 
-    parse = staticmethod(parse_grants)
-
     def command(self, engine: str) -> str:
         server = ENGINES[engine]
         asked = server.ask(server.content + server.routines + server.roles, "--force")
         return f"if command -v {server.client} >/dev/null; then echo installed; {asked}; fi; true"
+
+    def process(self, output: list[str]) -> Grants:
+        found = by_kind(output)
+        schemas = [columns(line)[0] for line in found["schema"]]
+        grants = Grants(installed="installed" in found, reachable=bool(schemas), schemas=schemas)
+        for user, host, _ in map(columns, found["account"]):
+            grants.holders[f"'{user}'@'{host}'"] = Holder(user, host)
+        for row in map(columns, found["privilege"]):
+            hold(grants, row)
+        roles = {columns(line)[0] for line in found["role"]}
+        for holder in grants.holders.values():
+            holder.role = holder.user in roles
+        for account, role in map(columns, found["given"]):
+            if account in grants.holders:
+                grants.holders[account].roles.add(role)
+        return grants

@@ -1,9 +1,8 @@
 """What installing Debian packages would change."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, by_kind, fields
 
 
 @dataclass(frozen=True)
@@ -34,23 +33,18 @@ class Installation:
         return [change for change in self.changes if change.old]
 
 
-def parse_installation(lines: Iterable[str]) -> Installation:
-    found: dict[str, list[list[str]]] = {}
-    for line in lines:
-        kind, *words = line.split("\t")
-        found.setdefault(kind, []).append(words)
-    return Installation(
-        installed=frozenset(name for [name] in found.get("installed", [])),
-        changes=tuple(sorted((Change(*words) for words in found.get("change", [])), key=str)),
-        problems=tuple(text for [text] in found.get("problem", [])),
-        fresh="fresh" in found,
-    )
-
-
 class InstallationFact(Fact[Installation]):
     """Runs apt only if packages are missing."""
 
-    parse = staticmethod(parse_installation)
-
     def command(self, packages: list[str]) -> str:
         return self.script(names=" ".join(packages))
+
+    def process(self, output: list[str]) -> Installation:
+        found = by_kind(output)
+        changes = (Change(*words) for words in fields(found["change"]))
+        return Installation(
+            installed=frozenset(found["installed"]),
+            changes=tuple(sorted(changes, key=str)),
+            problems=tuple(found["problem"]),
+            fresh="fresh" in found,
+        )

@@ -5,7 +5,7 @@ for name in $installed; do printf 'installed\t%s\n' "$name"; done
 missing=$(printf '%s\n' $names | grep -vxF -e "${installed:-none}") || exit 0
 
 find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -newerct '1 day ago' -printf 'fresh\n' -quit 2>/dev/null
-simulated() { # as install_packages.sh would install them
+simulated() { # with the options of install_packages.sh
     apt-get install -q -y --simulate --no-install-recommends --no-remove \
         -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= "$@" -- $missing 2>&1
 }

@@ -1,10 +1,11 @@
 """The running kernel, its settings, what is on disk of both, and the mounts."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, by_kind, moments
+from stagecraft.facts.system import parse_sysctl
 
 
 @dataclass(frozen=True)
@@ -41,41 +42,22 @@ class Kernel:
     mounts: tuple[Mount, ...] = ()
 
 
-def parse_kernel(lines: Iterable[str]) -> Kernel:
-    """Reads lines of a kind and its value."""
-    running, path = "", ""
-    images: dict[str, float] = {}
+def settings(lines: Iterable[str], live: Mapping[str, str]) -> Iterator[KernelSetting]:
+    """Reads sysctl.d as systemd prints it, each file after a comment with its path."""
+    path = ""
     declared: dict[str, tuple[str, str]] = {}
-    live: dict[str, str] = {}
-    mounts: list[list[str]] = []
-    tables: set[str] = set()
     for line in lines:
-        kind, _, value = line.partition(" ")
-        if kind == "running":
-            running = value
-        elif kind == "image":
-            moment, _, version = value.partition(" ")
-            images[version] = float(moment)
-        elif kind == "mount":
-            mounts.append([unescaped(word) for word in value.split(" ")])
-        elif kind == "fstab":
-            tables |= set(whole(value.split()))
-        elif kind == "live":
-            key, _, text = value.partition(":")
-            live[key.replace("/", ".")] = " ".join(text.split())
-        elif kind == "declared" and value.startswith("# /"):
-            path = value[2:]
-        elif kind == "declared" and (pair := assignment(value)):
+        if line.startswith("# /"):
+            path = line[2:]
+        elif pair := assignment(line):
             declared[pair[0]] = (pair[1], path)
-    settings = (
-        KernelSetting(key, live[key], *declared[key]) for key in sorted(declared) if key in live
-    )
-    mounted = tuple(mount(words, tables) for words in mounts)
-    return Kernel(running, images, tuple(settings), mounted)
+    for key in sorted(declared.keys() & live.keys()):
+        yield KernelSetting(key, live[key], *declared[key])
 
 
-def mount(words: list[str], declared: set[str]) -> Mount:
+def mount(line: str, declared: set[str]) -> Mount:
     """Reads a line of mountinfo, see proc_pid_mountinfo(5)."""
+    words = [unescaped(word) for word in line.split(" ")]
     kind, source = words[words.index("-") + 1 :][:2]
     return Mount(words[4], words[3], kind, source, words[4] in declared)
 
@@ -103,21 +85,12 @@ def assignment(line: str) -> tuple[str, str] | None:
 
 
 class KernelFact(Fact[Kernel]):
-    """Leaves out settings that a container shares with its host and cannot set."""
-
-    parse = staticmethod(parse_kernel)
-
-    def command(self) -> str:
-        return (
-            'echo "running $(uname -r)";'
-            " find /boot -maxdepth 1 -name 'vmlinuz-*' -printf 'image %C@ %f\\n' 2>/dev/null"
-            " | sed 's/ vmlinuz-/ /';"
-            " sed 's/^/mount /' /proc/self/mountinfo; sed 's/^/fstab /' /etc/fstab 2>/dev/null;"
-            " declared=$(systemd-analyze cat-config sysctl.d 2>/dev/null);"
-            ' echo "$declared" | sed "s/^/declared /";'
-            ' set --; for path in $(echo "$declared"'
-            " | sed -nE 's/^ *([a-z][^= *]*) *=.*/\\1/p' | tr . / | sort -u);"
-            ' do [ ! -w "/proc/sys/$path" ] || set -- "$@" "$path"; done;'
-            # Not the shell's read, which reads byte by byte: the kernel only returns a value whole.
-            ' [ $# = 0 ] || (cd /proc/sys && grep -H "" -- "$@" | sed "s/^/live /"); true'
+    def process(self, output: list[str]) -> Kernel:
+        found = by_kind(output, " ")
+        targets = {target for line in found["fstab"] for target in whole(line.split())}
+        return Kernel(
+            running="".join(found["running"]),
+            images=moments(found["image"], " "),
+            settings=tuple(settings(found["declared"], parse_sysctl(found["live"]))),
+            mounts=tuple(mount(line, targets) for line in found["mount"]),
         )

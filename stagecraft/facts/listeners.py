@@ -1,10 +1,8 @@
 """Sockets that wait for connections or packets, on every port."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stagecraft.facts.names import rows
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, rows
 
 
 @dataclass(frozen=True)
@@ -28,9 +26,6 @@ class Socket:
         return host.startswith("127.") or host == "::1"
 
 
-def parse_listeners(output: Sequence[str]) -> list[Socket]:
-    return [Socket(*row) for row in rows(output, 4) if row[1].rpartition(":")[2].isdigit()]
-
-
 class ListenersFact(Fact[list[Socket]]):
-    parse = staticmethod(parse_listeners)
+    def process(self, output: list[str]) -> list[Socket]:
+        return [Socket(*row) for row in rows(output, 4) if row[1].rpartition(":")[2].isdigit()]

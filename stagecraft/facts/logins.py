@@ -4,26 +4,13 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from stagecraft.facts.accounts import Account
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.accounts import Account, named_account, named_members
+from stagecraft.facts.reading import Fact, by_kind, fields
 
 PUBLIC_KEY = re.compile(
     r"((?:sk-)?(?:ssh|ecdsa)-[a-z0-9@.-]+) (AAAA[A-Za-z0-9+/]+={0,2})(?: (.*))?$"
-)
-
-PASSWORDS = (
-    r"""awk -F: '$2 == "" {print "password\tempty\t" $1} $2 ~ /^[$_]|^.{13}$/"""
-    r""" {print "password\tset\t" $1}' /etc/shadow"""
-)
-"""Prints which accounts have a password, and nothing about it."""
-
-KEYS = (
-    "getent passwd | while IFS=: read -r account _ _ _ _ home _; do"
-    ' for file in "$home/.ssh/authorized_keys" "$home/.ssh/authorized_keys2"; do'
-    ' [ ! -f "$file" ] || sed "/^#/d; s|^|key\\t$account\\t|" "$file"; done; done'
 )
 
 
@@ -48,27 +35,6 @@ class Logins:
     keys: list[Key] = field(default_factory=list)
 
 
-def parse_logins(lines: Iterable[str]) -> Logins:
-    """Reads tab-separated lines."""
-    found = Logins()
-    for line in lines:
-        kind, _, rest = line.partition("\t")
-        if kind == "account":
-            name, _, uid, _, _, home, shell = rest.split(":")
-            found.accounts[name] = Account(int(uid), home, shell)
-        elif kind == "group":
-            name, _, _, members = rest.split(":")
-            found.members[name] = frozenset(filter(None, members.split(",")))
-        elif kind == "password":
-            state, _, account = rest.partition("\t")
-            found.passwords[account] = state
-        elif kind == "key":
-            account, _, text = rest.partition("\t")
-            if key := public_key(account, text):
-                found.keys.append(key)
-    return found
-
-
 def public_key(account: str, line: str) -> Key | None:
     """None for a line without a key: a site can make its file a link to anything."""
     match = PUBLIC_KEY.search(line)
@@ -84,10 +50,13 @@ def public_key(account: str, line: str) -> Key | None:
 
 
 class LoginsFact(Fact[Logins]):
-    parse = staticmethod(parse_logins)
-
-    def command(self) -> str:
-        return (
-            "getent passwd | sed 's/^/account\\t/'; getent group | sed 's/^/group\\t/';"
-            f" {PASSWORDS}; {KEYS}; true"
+    def process(self, output: list[str]) -> Logins:
+        found = by_kind(output)
+        passwords = fields(found["password"])
+        keys = (public_key(*line.split("\t", 1)) for line in found["key"])
+        return Logins(
+            accounts=dict(map(named_account, found["account"])),
+            members=dict(map(named_members, found["group"])),
+            passwords={account: state for state, account in passwords},
+            keys=[key for key in keys if key],
         )

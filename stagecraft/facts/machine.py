@@ -60,25 +60,6 @@ def version_tuple(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in match[1].split(".")) if match else ()
 
 
-def parse_machine(lines: list[str]) -> Machine:
-    """Reads `KEY=value` lines."""
-    values = dict(line.split("=", 1) for line in lines if "=" in line)
-    version = values.get("VERSION_ID", "").strip('"')
-    shipped = DISTRIBUTION_VERSIONS.get(version, {})
-    memory_mb = int(values["memory_kb"]) // 1024
-    return Machine(
-        uid=int(values["uid"]),
-        distribution=values.get("ID", "unknown"),
-        version=version,
-        architecture=values["architecture"],
-        memory_mb=max(memory_mb // MEMORY_STEP_MB, 1) * MEMORY_STEP_MB,
-        ipv6=values["ipv6"] == "yes",
-        nginx=version_tuple(values.get("nginx") or shipped.get("nginx", "")),
-        openssl=version_tuple(values.get("openssl") or shipped.get("openssl", "")),
-        resolvers=tuple(sorted(set(resolvers(lines)))),
-    )
-
-
 def resolvers(lines: list[str]) -> Iterator[str]:
     """Their addresses, without a zone. Skips lines without an address."""
     for line in lines:
@@ -91,22 +72,24 @@ def resolvers(lines: list[str]) -> Iterator[str]:
 class MachineFact(Fact[Machine | None]):
     """For packages that are not installed yet, it has the versions in this Debian."""
 
-    def command(self) -> str:
-        return (
-            "echo uid=$(id -u); grep -E '^(ID|VERSION_ID)=' /etc/os-release;"
-            " echo architecture=$(dpkg --print-architecture);"
-            " echo memory_kb=$(awk '/^MemTotal:/ {print $2}' /proc/meminfo);"
-            " [ -e /proc/net/if_inet6 ] && echo ipv6=yes || echo ipv6=no;"
-            " sed -nE 's/^nameserver[[:blank:]]+([^ \\t]+).*/resolver=\\1/p' /etc/resolv.conf"
-            " 2>/dev/null;"
-            " dpkg-query -W -f='${db:Status-Status} ${Package}=${Version}\\n' nginx openssl"
-            " 2>/dev/null | sed -n 's/^installed //p'; true"
-        )
-
     def process(self, output: list[str]) -> Machine | None:
         if not output:
             return None
+        values = dict(line.split("=", 1) for line in output if "=" in line)
+        version = values.get("VERSION_ID", "").strip('"')
+        shipped = DISTRIBUTION_VERSIONS.get(version, {})
         try:
-            return parse_machine(output)
+            memory_mb = int(values["memory_kb"]) // 1024
+            return Machine(
+                uid=int(values["uid"]),
+                distribution=values.get("ID", "unknown"),
+                version=version,
+                architecture=values["architecture"],
+                memory_mb=max(memory_mb // MEMORY_STEP_MB, 1) * MEMORY_STEP_MB,
+                ipv6=values["ipv6"] == "yes",
+                nginx=version_tuple(values.get("nginx") or shipped.get("nginx", "")),
+                openssl=version_tuple(values.get("openssl") or shipped.get("openssl", "")),
+                resolvers=tuple(sorted(set(resolvers(output)))),
+            )
         except (KeyError, ValueError) as error:
             raise FactProcessError(f"this does not look like a Debian server: {error}") from error

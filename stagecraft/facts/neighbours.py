@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from stagecraft.engines import ENGINES
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, by_kind, fields
 
 LOCALHOST = ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]")
 
@@ -101,55 +101,25 @@ def with_port(address: str) -> str:
     return address if ":" in address.rpartition("]")[2] else f"{address}:80"
 
 
-def parse_neighbours(lines: Iterable[str]) -> Neighbours:
-    """Reads tab-separated lines."""
-    found = Neighbours()
+def vhosts(lines: Iterable[str]) -> list[Vhost]:
+    """Reads checksums, then each file and its directives."""
     sums: dict[str, str] = {}
-    for line in lines:
-        kind, *words = line.split("\t")
-        if kind == "sum":
-            sums[words[1]] = words[0]
-        elif kind == "vhost":
-            found.vhosts.append(Vhost(words[0], sums[words[0]]))
-        elif kind == "listen":
-            found.vhosts[-1].listens.append(words[0])
-        elif kind == "server_names_hash_bucket_size":
-            found.names_hash_bucket = words[0]
-        elif kind == "server_name":
-            found.vhosts[-1].names += [name.strip("\"'").lower() for name in words]
-        else:
-            add(found, kind, words)
-    found.vhosts = [vhost for vhost in found.vhosts if vhost.listens or vhost.names]
-    return found
-
-
-def add(found: Neighbours, kind: str, words: list[str]) -> None:
-    if kind == "listener":
-        found.listeners.append(Listener(words[0].removeprefix("/var"), *words[1:]))
-    elif kind == "unit":
-        for listener in found.listeners:
-            if listener.pid == words[0]:
-                listener.unit = words[1]
-    elif kind == "package":
-        found.packages.add(words[0])
-    elif kind == "user":
-        found.users[words[0]] = words[1]
-    elif kind == "group":
-        found.groups[words[0]] = Group(int(words[1]), tuple(words[2].split()))
-    elif kind == "home":
-        found.homes[words[0]] = Home(words[1], words[2], empty=words[3] == "empty")
-    elif kind in ("ours", "foreign"):
-        found.files[words[0]] = kind == "ours"
-    elif kind == "as-nginx":
-        found.as_nginx.append(f"{words[0]} of {words[1]}" if words[1] != "-" else words[0])
-    elif kind == "lineage":
-        found.lineages[words[0]] = words[1].rstrip(",")
+    found: list[Vhost] = []
+    for kind, *words in fields(lines):
+        match kind:
+            case "sum":
+                sums[words[1]] = words[0]
+            case "vhost":
+                found.append(Vhost(words[0], sums[words[0]]))
+            case "listen":
+                found[-1].listens.append(words[0])
+            case "server_name":
+                found[-1].names += [name.strip("\"'").lower() for name in words]
+    return [vhost for vhost in found if vhost.listens or vhost.names]
 
 
 class NeighboursFact(Fact[Neighbours]):
     """For sites with these names, homes and files, and for this database engine."""
-
-    parse = staticmethod(parse_neighbours)
 
     def command(self, names: list[str], homes: list[str], files: list[str], engine: str) -> str:
         database = ENGINES[engine]
@@ -160,4 +130,35 @@ class NeighboursFact(Fact[Neighbours]):
             database_socket=database.socket,
             database_ports=" ".join(map(str, database.ports)),
             database_packages=" ".join(database.packages),
+        )
+
+    def process(self, output: list[str]) -> Neighbours:
+        found = by_kind(output)
+        units = dict(fields(found["unit"]))
+        listeners = [
+            Listener(address.removeprefix("/var"), *process)
+            for address, *process in fields(found["listener"])
+        ]
+        for listener in listeners:
+            listener.unit = units.get(listener.pid, "")
+        return Neighbours(
+            listeners=listeners,
+            packages=set(found["package"]),
+            users=dict(fields(found["user"])),
+            groups={
+                name: Group(int(gid), tuple(members.split()))
+                for name, gid, members in fields(found["group"])
+            },
+            homes={
+                path: Home(kind, owner, empty=content == "empty")
+                for path, kind, owner, content in fields(found["home"])
+            },
+            files=dict.fromkeys(found["ours"], True) | dict.fromkeys(found["foreign"], False),
+            vhosts=vhosts(output),
+            lineages={name: root.rstrip(",") for name, root in fields(found["lineage"])},
+            as_nginx=[
+                f"{name} of {unit}" if unit != "-" else name
+                for name, unit in fields(found["as-nginx"])
+            ],
+            names_hash_bucket="".join(found["server_names_hash_bucket_size"][-1:]),
         )

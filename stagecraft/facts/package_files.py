@@ -1,6 +1,5 @@
 """Files of Debian packages that have changed."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stagecraft.facts.reading import Fact
@@ -18,16 +17,11 @@ class PackageFile:
     origin: str = ""
 
 
-def parse_package_files(lines: Iterable[str]) -> dict[str, PackageFile]:
-    rows = (line.split("\t") for line in lines if line.count("\t") == 2)
-    return {
-        path: PackageFile(state, origin)
-        for state, path, origin in rows
-        if not (state == "missing" and path.startswith(UNNEEDED))
-    }
-
-
 class PackageFilesFact(Fact[dict[str, PackageFile]]):
-    """The `PackageFile`s that differ, by path."""
-
-    parse = staticmethod(parse_package_files)
+    def process(self, output: list[str]) -> dict[str, PackageFile]:
+        rows = (line.split("\t") for line in output if line.count("\t") == 2)
+        return {
+            path: PackageFile(state, origin)
+            for state, path, origin in rows
+            if not (state == "missing" and path.startswith(UNNEEDED))
+        }

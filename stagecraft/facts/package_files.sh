@@ -2,14 +2,14 @@
 # path, and for files managed by ucf the packaged original; tab-separated.
 export LC_ALL=C
 cd / || exit
-odd='*[[:cntrl:]]*' # a name that could pass for other lines, and is no package's
+odd='*[[:cntrl:]]*' # such names could pass for other lines; no package has them
 
 differing() {
     md5sum --check --quiet 2>/dev/null |
         sed -n 's/^\(.*\): FAILED open or read$/missing\t\1/p; t; s/^\(.*\): FAILED$/changed\t\1/p'
 }
 
-copied_from() { # what ucf has put at path $1; nothing for other files
+copied_from() { # prints the packaged original of a file that ucf copied to $1
     sum=$(awk -v path="$1" '$2 == path { print $1; exit }' /var/lib/ucf/hashfile 2>/dev/null)
     [ -z "$sum" ] || sed -n "s|^$sum  |/|p" var/lib/dpkg/info/*.md5sums | head -n 1
 }

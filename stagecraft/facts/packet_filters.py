@@ -10,21 +10,7 @@ from stagecraft.facts.reading import Fact
 LEGACY = {"legacy": "iptables-legacy", "legacy6": "ip6tables-legacy"}
 """Families of legacy iptables, and the program of each."""
 
-LIST_LEGACY = r"""
-legacy() { # family $1, its program $2; the kernel tells in the file $3 which tables there are
-    for table in $(cat "$3" 2>/dev/null); do
-        rules=unknown
-        ! listing=$("$2-save" --table "$table" 2>/dev/null) ||
-            rules=$(echo "$listing" | grep -c '^-A')
-        drops=$(echo "$listing" | sed -n 's/^:\([^ ]*\) DROP .*/\1/p' | tr '\n' ' ')
-        printf '%s\t%s\t%s\t%s\n' "$1" "$table" "$rules" "$drops"
-    done
-}
-legacy legacy iptables-legacy /proc/net/ip_tables_names
-legacy legacy6 ip6tables-legacy /proc/net/ip6_tables_names
-"""
-
-KEEPING_OUT = {"match", "xt", "counter", "jump", "return", "drop", "reject"}
+BLOCKING = {"match", "xt", "counter", "jump", "return", "drop", "reject"}
 """The elements of fail2ban's rules."""
 
 
@@ -46,27 +32,6 @@ class Table:
         return not self.rules and not self.drops
 
 
-def parse_filters(lines: Iterable[str]) -> list[Table]:
-    """Reads `nft --json list ruleset`, then names of legacy tables."""
-    tables: dict[tuple[str, str], Table] = {}
-    for line in lines:
-        if line.startswith("{"):
-            tables |= nft_tables(json.loads(line)["nftables"])
-        elif line.startswith(tuple(LEGACY)):
-            family, name, rules, drops = line.split("\t")
-            count = 1 if rules == "unknown" else int(rules)
-            tables[family, name] = Table(family, name, count, tuple(drops.split()))
-    return list(tables.values())
-
-
-def nft_tables(objects: Iterable[dict[str, Any]]) -> dict[tuple[str, str], Table]:
-    objects = list(objects)
-    return {
-        (table["family"], table["name"]): nft_table(table, objects)
-        for table in (entry["table"] for entry in objects if "table" in entry)
-    }
-
-
 def nft_table(table: dict[str, Any], objects: Iterable[dict[str, Any]]) -> Table:
     family, name = table["family"], table["name"]
     mine = [
@@ -82,14 +47,14 @@ def nft_table(table: dict[str, Any], objects: Iterable[dict[str, Any]]) -> Table
         name,
         len(rules),
         tuple(drops),
-        fail2ban=all(map(turns_away, rules))
+        fail2ban=all(map(only_blocks, rules))
         and (name == "f2b-table" or (bool(rules) and all(map(of_fail2ban, rules)))),
     )
 
 
-def turns_away(rule: dict[str, Any]) -> bool:
+def only_blocks(rule: dict[str, Any]) -> bool:
     """Whether the rule can only block, whatever its chain is called."""
-    return all(part.keys() <= KEEPING_OUT for part in rule["expr"])
+    return all(part.keys() <= BLOCKING for part in rule["expr"])
 
 
 def of_fail2ban(rule: dict[str, Any]) -> bool:
@@ -99,12 +64,15 @@ def of_fail2ban(rule: dict[str, Any]) -> bool:
 
 
 class FiltersFact(Fact[list[Table]]):
-    """Leaves out the elements of sets, which can be many."""
-
-    parse = staticmethod(parse_filters)
-
-    def command(self) -> str:
-        return (
-            "! command -v nft >/dev/null || nft --json --terse list ruleset || exit"
-            f"\n{LIST_LEGACY}true"
-        )
+    def process(self, output: list[str]) -> list[Table]:
+        tables: dict[tuple[str, str], Table] = {}
+        for line in output:
+            if line.startswith("{"):
+                objects = json.loads(line)["nftables"]
+                for table in (entry["table"] for entry in objects if "table" in entry):
+                    tables[table["family"], table["name"]] = nft_table(table, objects)
+            elif line.startswith(tuple(LEGACY)):
+                family, name, rules, drops = line.split("\t")
+                count = 1 if rules == "unknown" else int(rules)
+                tables[family, name] = Table(family, name, count, tuple(drops.split()))
+        return list(tables.values())

@@ -1,10 +1,9 @@
 """When services loaded their configuration, and which code they run that is not installed."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
 from dataclasses import dataclass, field
 
-from stagecraft.facts.names import rows
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, rows
 
 
 @dataclass(frozen=True)
@@ -21,22 +20,14 @@ class Processes:
     variables: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
-def parse_processes(output: Sequence[str]) -> Processes:
-    found: dict[str, dict[str, set[str]]] = {}
-    for kind, unit, value in rows(output, 3):
-        found.setdefault(kind, {}).setdefault(unit, set()).add(value)
-    loaded = found.get("loaded", {})
-    return Processes(
-        loaded={unit: float(moment) for unit, moments in loaded.items() for moment in moments},
-        deleted=frozen(found.get("deleted", {})),
-        foreign=frozen(found.get("foreign", {})),
-        variables=frozen(found.get("variable", {})),
-    )
-
-
-def frozen(values: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:
-    return {unit: frozenset(of_unit) for unit, of_unit in values.items()}
-
-
 class ProcessesFact(Fact[Processes]):
-    parse = staticmethod(parse_processes)
+    def process(self, output: list[str]) -> Processes:
+        found: defaultdict[str, dict[str, frozenset[str]]] = defaultdict(dict)
+        for kind, unit, value in rows(output, 3):
+            found[kind][unit] = found[kind].get(unit, frozenset()) | {value}
+        return Processes(
+            loaded={unit: max(map(float, moments)) for unit, moments in found["loaded"].items()},
+            deleted=found["deleted"],
+            foreign=found["foreign"],
+            variables=found["variable"],
+        )

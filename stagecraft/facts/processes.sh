@@ -92,7 +92,7 @@ find_variables() {
         done
 }
 
-set_for() { # the unit $1, by itself or by systemd for all units
+set_for() { # prints the variables of unit $1, set in its files or in systemd for all units
     systemctl show --property=Environment --value -- "$1" | xargs -r printf '%s\n'
     systemctl show-environment
     systemctl show --property=EnvironmentFiles --value -- "$1" | sed 's/ (ignore_errors=.*//' |

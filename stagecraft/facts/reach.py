@@ -20,6 +20,3 @@ class ReachFact(Fact[str]):
             f' [ "$live" = "$(unshare --net sh -c {loaded} 2>/dev/null)" ]'
             f" && echo '{IN_FORCE}' || echo '{OTHERWISE}'; fi"
         )
-
-    def process(self, output: list[str]) -> str:
-        return "".join(output)

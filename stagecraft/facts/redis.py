@@ -1,9 +1,10 @@
 """The running settings of Redis instances, and their files."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, fields
 from stagecraft.services import Redis
 
 
@@ -22,35 +23,29 @@ class Instance:
     categories: dict[str, set[str]] = field(default_factory=dict)
 
 
-def parse_instances(lines: list[str]) -> dict[str, Instance]:
-    """Reads tab-separated lines."""
-    instances: dict[str, Instance] = {}
-    for line in lines:
-        kind, site, *words = line.split("\t")
-        instance = instances.setdefault(site, Instance())
-        if kind == "answers":
-            instance.answers = True
-        elif kind == "refuses":
-            instance.refuses = True
-        elif kind == "setting":
-            instance.settings[words[0]] = words[1]
-        elif kind == "file-setting":
-            instance.declared_settings[words[0]] = words[1].strip('"')
-        elif kind in ("user", "file-user"):
-            users = instance.users if kind == "user" else instance.declared_users
-            _, name, *rules = words[0].split()
-            users[name] = rules
-        elif kind == "category":
-            instance.categories.setdefault(words[0], set()).add(words[1])
-    return instances
-
-
 class RedisFact(Fact[dict[str, Instance]]):
-    """The running instances of the given sites."""
-
-    parse = staticmethod(parse_instances)
-
     def command(self, sites: Sequence[str]) -> str:
         of = Redis("$site")
         paths = f"socket={of.socket} configuration={of.configuration} acl={of.acl}"
         return f"paths() {{ {paths}; }}\n{self.script(sites=' '.join(sites))}"
+
+    def process(self, output: list[str]) -> dict[str, Instance]:
+        instances: defaultdict[str, Instance] = defaultdict(Instance)
+        for kind, site, *words in fields(output):
+            instance = instances[site]
+            match kind:
+                case "answers":
+                    instance.answers = True
+                case "refuses":
+                    instance.refuses = True
+                case "setting":
+                    instance.settings[words[0]] = words[1]
+                case "file-setting":
+                    instance.declared_settings[words[0]] = words[1].strip('"')
+                case "user" | "file-user":
+                    users = instance.users if kind == "user" else instance.declared_users
+                    _, name, *rules = words[0].split()
+                    users[name] = rules
+                case "category":
+                    instance.categories.setdefault(words[0], set()).add(words[1])
+        return instances

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from stagecraft.facts.names import rows
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, rows
 
 LEADING_OUT = Path(__file__).with_name("leading_out.sh").read_text()
 

@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, by_kind, moments
 
 PROPERTIES = (
     "LoadState,ActiveState,UnitFileState,ReloadResult,ActiveEnterTimestamp,StateChangeTimestamp,"
@@ -60,8 +60,8 @@ def parse_timestamp(text: str) -> float:
 def parse_unit(lines: list[str]) -> Unit:
     """Reads properties, and the newest change of each kind."""
     values = dict(line.split("=", 1) for line in lines if "=" in line and line[0].isupper())
-    unit_file = newest_change("unit-file", lines)
-    watched = newest_change("watched", lines)
+    found = by_kind(lines, " ")
+    unit_file, watched = newest_change(found["unit-file"]), newest_change(found["watched"])
     booted, reloaded, started, refreshed = (
         parse_timestamp(values.get(f"{moment}Timestamp", ""))
         for moment in ("UnitsLoadFinish", "UnitsLoad", "ActiveEnter", "StateChange")
@@ -81,13 +81,9 @@ def parse_unit(lines: list[str]) -> Unit:
     )
 
 
-def newest_change(kind: str, lines: list[str]) -> tuple[float, str]:
-    """Seconds since the epoch and path of the `<kind> <epoch> <path>` line; (0, "") without one."""
-    for line in lines:
-        if line.startswith(f"{kind} "):
-            _, moment, path = line.split(" ", 2)
-            return float(moment), path
-    return 0.0, ""
+def newest_change(lines: list[str]) -> tuple[float, str]:
+    """Seconds since the epoch and path of the `<epoch> <path>` line; (0, "") without one."""
+    return next(((moment, path) for path, moment in moments(lines, " ").items()), (0.0, ""))
 
 
 class UnitFact(Fact[Unit]):
@@ -96,8 +92,6 @@ class UnitFact(Fact[Unit]):
 
     systemd's own NeedDaemonReload misses a unit's first drop-in directory (tried on 252 and 257).
     """
-
-    parse = staticmethod(parse_unit)
 
     def command(self, unit: str, unit_files: list[str], watched: list[str]) -> str:
         show = "systemctl show --timestamp=us+utc --property"
@@ -111,6 +105,9 @@ class UnitFact(Fact[Unit]):
                 "true",
             ]
         )
+
+    def process(self, output: list[str]) -> Unit:
+        return parse_unit(output)
 
 
 def newest(kind: str, paths: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, by_kind, fields, moments
 
 COMMAND = re.compile(
     r" *(?P<user>[^ ]+) : (?:(?:HOST|TTY|CHROOT|PWD)=.* ; )?USER=root ; (?:.* ; )?"
@@ -57,26 +57,6 @@ class Trail:
     apt: tuple[Apt, ...] = ()
 
 
-def parse_trail(lines: list[str]) -> Trail:
-    """Reads tab-separated lines."""
-    rows: dict[str, list[list[str]]] = {}
-    for line in lines:
-        kind, *row = line.split("\t")
-        rows.setdefault(kind, []).append(row)
-    accounts = {name: uid for uid, name in rows.get("account", [])}
-    told = [witness(json.loads(text), accounts) for (text,) in rows.get("journal", [])]
-    return Trail(
-        paths={path: float(moment) for moment, path in rows.get("path", [])},
-        units={unit: float(moment) for moment, unit in rows.get("unit", [])},
-        sudo=tuple(entry for entry in told if isinstance(entry, Sudo)),
-        logins=tuple(entry for entry in told if isinstance(entry, KeyLogin)),
-        apt=tuple(
-            Apt(float(moment), command, user, frozenset(packages.split()))
-            for moment, command, user, packages in rows.get("apt", [])
-        ),
-    )
-
-
 def witness(entry: dict[str, Any], accounts: Mapping[str, str]) -> Sudo | KeyLogin | None:
     """The event in a journal entry, if its sender can be trusted with it: sudo's only from the
     account that called it."""
@@ -94,9 +74,20 @@ def witness(entry: dict[str, Any], accounts: Mapping[str, str]) -> Sudo | KeyLog
 
 
 class TrailFact(Fact[Trail]):
-    """For the given paths and units."""
-
-    parse = staticmethod(parse_trail)
-
     def command(self, paths: list[str], units: list[str]) -> str:
         return self.script(paths="\n".join(paths), units="\n".join(units))
+
+    def process(self, output: list[str]) -> Trail:
+        found = by_kind(output)
+        accounts = {name: uid for uid, name in fields(found["account"])}
+        told = [witness(json.loads(line), accounts) for line in found["journal"]]
+        return Trail(
+            paths=moments(found["path"]),
+            units=moments(found["unit"]),
+            sudo=tuple(entry for entry in told if isinstance(entry, Sudo)),
+            logins=tuple(entry for entry in told if isinstance(entry, KeyLogin)),
+            apt=tuple(
+                Apt(float(moment), command, user, frozenset(packages.split()))
+                for moment, command, user, packages in fields(found["apt"])
+            ),
+        )

@@ -34,7 +34,7 @@ changes=$(tail -q -n 400 /var/log/apt/history.log.1 /var/log/apt/history.log 2>/
         packages = packages " " $0
     }
     /^End-Date: / { print date, command, by, packages }')
-[ -z "$changes" ] || # one date for all of them: each would cost a process
+[ -z "$changes" ] || # one call of date for all lines, because each call costs a process
     printf '%s\n' "$changes" | awk -v OFS='\t' \
         -v moments="$(printf '%s\n' "$changes" | cut -f 1 | date --file=- +%s | tr '\n' ' ')" '
         BEGIN { split(moments, moment, " ") }

@@ -1,8 +1,9 @@
 """Anomalies of systemd units."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, by_kind, fields, moments
 from stagecraft.facts.services import parse_timestamp
 
 
@@ -31,46 +32,25 @@ class Units:
     environment: tuple[str, ...] = ()
 
 
-def parse_units(lines: list[str]) -> Units:
-    """Reads tab-separated lines."""
-    read = 0.0
-    failed: list[dict[str, str]] = []
-    changed: dict[str, dict[str, float]] = {"changed": {}, "until-boot": {}}
-    gone: dict[str, str] = {}
-    environment: list[str] = []
-    for line in lines:
-        kind, *words = line.split("\t")
-        if kind == "read":
-            read = max(read, parse_timestamp(words[1]))
-        elif kind == "failed" and len(words) == 2:
-            # An empty line separates units.
-            failed = failed or [{}]
-            failed[-1][words[0]] = words[1]
-        elif kind == "failed":
-            failed.append({})
-        elif kind in changed:
-            changed[kind][words[1]] = float(words[0])
-        elif kind == "gone":
-            gone.setdefault(words[0], words[1].strip("-"))
-        elif kind == "environment":
-            environment.append(words[0])
-    return Units(
-        failed=tuple(
-            Failure(
-                unit["Id"],
-                unit["Result"],
-                parse_timestamp(unit["StateChangeTimestamp"]),
-                unit["FragmentPath"],
-            )
-            for unit in failed
-            if unit
-        ),
-        unread={path: moment for path, moment in changed["changed"].items() if moment > read},
-        until_boot=changed["until-boot"],
-        gone=gone,
-        environment=tuple(environment),
-    )
-
-
 class UnitsFact(Fact[Units]):
-    parse = staticmethod(parse_units)
+    def process(self, output: list[str]) -> Units:
+        found = by_kind(output)
+        read = max((parse_timestamp(line.partition("\t")[2]) for line in found["read"]), default=0)
+        gone: dict[str, str] = {}
+        for unit, path in fields(found["gone"]):
+            gone.setdefault(unit, path.strip("-"))
+        return Units(
+            failed=tuple(failures(found["failed"])),
+            unread={p: moment for p, moment in moments(found["changed"]).items() if moment > read},
+            until_boot=moments(found["until-boot"]),
+            gone=gone,
+            environment=tuple(found["environment"]),
+        )
+
+
+def failures(lines: list[str]) -> Iterator[Failure]:
+    """Reads a line for each property; an empty line separates units."""
+    for unit in filter(None, "\n".join(lines).split("\n\n")):
+        value = dict(line.split("\t") for line in unit.splitlines())
+        since = parse_timestamp(value["StateChangeTimestamp"])
+        yield Failure(value["Id"], value["Result"], since, value["FragmentPath"])

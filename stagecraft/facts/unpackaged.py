@@ -1,10 +1,8 @@
 """Files of no Debian package, in places where a file alone changes the machine's behaviour."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stagecraft.facts.names import rows
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, rows
 from stagecraft.paths import APPS
 
 TYPES = {"f": "file", "d": "directory", "l": "link"}
@@ -38,20 +36,17 @@ class UnpackagedFile:
         return self.kind == "file" and int(self.mode, 8) & 0o6000 != 0
 
 
-def parse_unpackaged(output: Sequence[str]) -> list[UnpackagedFile]:
-    """Reads what `unpackaged.sh` prints, each path once, in order of paths."""
-    found: dict[str, UnpackagedFile] = {}
-    for letter, mode, owner, changed, path, target in rows(output, 6):
-        found[path] = UnpackagedFile(
-            path, TYPES.get(letter, letter), mode, owner, target, float(changed)
-        )
-    return [found[path] for path in sorted(found)]
-
-
 class UnpackagedFilesFact(Fact[list[UnpackagedFile]]):
-    """Includes the files that runs installed."""
-
-    parse = staticmethod(parse_unpackaged)
+    """Each once, by path. Includes the files that runs installed."""
 
     def command(self) -> str:
         return self.script(apps=APPS)
+
+    def process(self, output: list[str]) -> list[UnpackagedFile]:
+        found = {
+            path: UnpackagedFile(
+                path, TYPES.get(letter, letter), mode, owner, target, float(changed)
+            )
+            for letter, mode, owner, changed, path, target in rows(output, 6)
+        }
+        return [found[path] for path in sorted(found)]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, by_kind
 
 
 @dataclass(frozen=True)
@@ -21,26 +21,12 @@ class Updates:
     reboot_for: frozenset[str] = frozenset()
 
 
-def parse_updates(lines: list[str]) -> Updates:
-    """Reads tab-separated lines."""
-    found: dict[str, list[str]] = {}
-    for line in lines:
-        kind, value = line.split("\t")
-        found.setdefault(kind, []).append(value)
-
-    def newest(kind: str) -> float:
-        return max(map(float, found.get(kind, [])), default=0)
-
-    return Updates(
-        waiting=frozenset(found.get("waiting", [])),
-        lists=newest("lists"),
-        fetched=newest("fetched"),
-        upgraded=newest("upgraded"),
-        declared=newest("declared"),
-        reboot=newest("reboot"),
-        reboot_for=frozenset(found.get("reboot-for", [])),
-    )
-
-
 class UpdatesFact(Fact[Updates]):
-    parse = staticmethod(parse_updates)
+    def process(self, output: list[str]) -> Updates:
+        found = by_kind(output)
+        moments = ("lists", "fetched", "upgraded", "declared", "reboot")
+        return Updates(
+            waiting=frozenset(found["waiting"]),
+            reboot_for=frozenset(found["reboot-for"]),
+            **{kind: max(map(float, found[kind]), default=0) for kind in moments},
+        )

@@ -1,7 +1,7 @@
 # Prints the state of security updates; tab-separated. Avoids apt, which would take a second and write
 # its cache.
 lists=/var/lib/apt/lists
-moment() { # the earlier of mtime and ctime: nobody makes it later than the last change
+moment() { # prints the earlier of mtime and ctime, which nobody can set after the last change
     stat -c '%Y %Z' "$2" 2>/dev/null | awk -v kind="$1" -v OFS='\t' '{ print kind, $1 < $2 ? $1 : $2 }'
 }
 for path in $lists/partial /var/lib/apt/periodic/update-stamp; do moment lists $path; done

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from stagecraft.engines import ENGINES
 from stagecraft.facts.database import columns
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, by_kind
 
 HIDDEN = "(hidden)"
 
@@ -27,34 +27,8 @@ class Variable:
     since: float = 0
 
 
-def parse_variables(lines: list[str]) -> list[Variable]:
-    """Reads the rows of the query, then the server's options, one per line."""
-    configured: dict[str, str] = {}
-    rows = []
-    for line in lines:
-        kind, *row = columns(line)
-        if kind == "variable":
-            rows.append(row)
-        elif kind == "option":
-            name, has_value, value = row[0].removeprefix("--").partition("=")
-            configured[name.replace("-", "_")] = value if has_value else "ON"
-    return [
-        Variable(
-            name=name,
-            value=value,
-            configured=configured.get(name),
-            default=None if default == "NULL" else default,
-            who=who,
-            since=float(since),
-        )
-        for name, value, default, who, since in rows
-    ]
-
-
 class VariablesFact(Fact[list[Variable]]):
     """Empty if the server does not run. Reads option files only if a variable was set."""
-
-    parse = staticmethod(parse_variables)
 
     def command(self, engine: str) -> str:
         server = ENGINES[engine]
@@ -66,3 +40,22 @@ class VariablesFact(Fact[list[Variable]]):
             f" {server.options}"
             f" | sed -E -e {hidden} -n -e 's/^--/option\\t--/p'"
         )
+
+    def process(self, output: list[str]) -> list[Variable]:
+        found = by_kind(output)
+        options = (columns(line)[0].lstrip("-").partition("=") for line in found["option"])
+        configured = {
+            name.replace("-", "_"): value if has_value else "ON"
+            for name, has_value, value in options
+        }
+        return [
+            Variable(
+                name=name,
+                value=value,
+                configured=configured.get(name),
+                default=None if default == "NULL" else default,
+                who=who,
+                since=float(since),
+            )
+            for name, value, default, who, since in map(columns, found["variable"])
+        ]

@@ -1,12 +1,10 @@
 """Who besides root could change a directory of programs."""
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stagecraft.facts.names import rows
-from stagecraft.facts.reading import Fact
+from stagecraft.facts.reading import Fact, rows
 
 READ_WRITABLE = (Path(__file__).parent / "on_server/writable.py").read_text()
 
@@ -28,14 +26,11 @@ class Writable:
         return self.mode == "default"
 
 
-def parse_writable(output: Sequence[str]) -> list[Writable]:
-    return [Writable(*row) for row in rows(output, 5)]
-
-
 class WritableFact(Fact[list[Writable]]):
     """Excludes throwaway servers in the directory's `.stagecraft`."""
 
-    parse = staticmethod(parse_writable)
-
     def command(self, directory: str) -> str:
         return f"python3 -I -c {shlex.quote(READ_WRITABLE)} {shlex.quote(directory)}"
+
+    def process(self, output: list[str]) -> list[Writable]:
+        return [Writable(*row) for row in rows(output, 5)]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from stagecraft.errors import ServerError
-from stagecraft.facts.accounts import MADE_BY_US, Account, Accounts, parse_accounts
+from stagecraft.facts.accounts import MADE_BY_US, Account, Accounts, AccountsFact
 from stagecraft.settings import Host
 from tasks import accounts
 
@@ -50,7 +50,7 @@ def test_who_made_an_account_is_read_from_its_comment() -> None:
         f"user ben:x:1002:1002:Ben Smith{MADE_BY_US}:/home/ben:/bin/bash",
         "group stagecraft:x:999:anna,bob",
     ]
-    found = parse_accounts(lines)
+    found = AccountsFact().process(lines)
     assert not found.by_name["anna"].made_by_us
     assert found.by_name["bob"].made_by_us
     assert found.by_name["ben"].made_by_us, "after `chfn --full-name`"

@@ -19,7 +19,6 @@ from stagecraft.facts.certificates import (
     Certificate,
     Certificates,
     CertificatesFact,
-    parse_certificates,
 )
 from stagecraft.operations import certificates
 from stagecraft.operations.certificates import (
@@ -64,7 +63,7 @@ def test_a_bare_server_has_no_certificate(lineage: Any, read_here: Any) -> None:
 
 
 def test_all_names_and_the_ca_of_a_certificate_are_read() -> None:
-    found = parse_certificates(
+    found = CertificatesFact().process(
         [
             "served /etc/letsencrypt/live/askpro",
             "certbot-names DNS:askpro.test, DNS:www.askpro.test",

@@ -18,7 +18,6 @@ from stagecraft.facts.neighbours import (
     Neighbours,
     NeighboursFact,
     Vhost,
-    parse_neighbours,
 )
 from stagecraft.manifest import Manifest, PathRecord, Records
 from stagecraft.operations.nodes import Absent
@@ -99,7 +98,7 @@ server_name|Askpro.test|"www.askpro.test"
 
 
 def test_what_the_fact_prints_is_read() -> None:
-    assert parse_neighbours(OUTPUT) == Neighbours(
+    assert NeighboursFact().process(OUTPUT) == Neighbours(
         listeners=[
             Listener("0.0.0.0:80", "nginx", "7", "nginx.service"),
             Listener("[::]:443", "nginx", "7", "nginx.service"),
@@ -131,7 +130,7 @@ def test_what_the_fact_prints_is_read() -> None:
 
 
 def test_nothing_at_all_is_read() -> None:
-    assert parse_neighbours([""]) == Neighbours()
+    assert NeighboursFact().process([""]) == Neighbours()
 
 
 def test_this_machine_is_read(read_here: Any, tmp_path: Path) -> None:
@@ -167,7 +166,7 @@ def directives(shell: Any, tmp_path: Path) -> Callable[..., list[Vhost]]:
         for name, text in files.items():
             (tmp_path / "sites-enabled" / name).write_bytes(os.fsencode(text))
         output = shell(NeighboursFact().script().replace("/etc/nginx", str(tmp_path))).stdout
-        return parse_neighbours(output.splitlines()).vhosts
+        return NeighboursFact().process(output.splitlines()).vhosts
 
     return read
 

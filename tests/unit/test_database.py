@@ -19,7 +19,6 @@ from stagecraft.facts.database import (
     columns,
     grant_level,
     identifier,
-    parse_database,
 )
 from stagecraft.operations import database
 from stagecraft.operations.database import (
@@ -76,7 +75,7 @@ def an_account(**values: Any) -> DatabaseAccount:
 
 
 def test_schemas_accounts_and_privileges_are_read() -> None:
-    found = parse_database(ROWS)
+    found = DatabaseFact().process(ROWS)
     assert found.reachable
     assert found.schemas == {"askpro_staging": ("utf8mb4", "utf8mb4_unicode_ci")}
     assert found.accounts["askpro"] == DatabaseAccount(
@@ -85,11 +84,11 @@ def test_schemas_accounts_and_privileges_are_read() -> None:
 
 
 def test_an_account_of_the_same_name_on_another_host_is_another_account() -> None:
-    assert "SUPER" not in str(parse_database(ROWS).accounts)
+    assert "SUPER" not in str(DatabaseFact().process(ROWS).accounts)
 
 
 def test_a_server_that_is_down_is_a_finding_and_no_crash() -> None:
-    assert parse_database([]) == DatabaseState(reachable=False)
+    assert DatabaseFact().process([]) == DatabaseState(reachable=False)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +105,7 @@ def test_a_server_that_is_down_is_a_finding_and_no_crash() -> None:
 )
 def test_a_privilege_is_read_as_revoke_names_it(row: str, held: dict[str, set[str]]) -> None:
     lines = ["account\tx\tlocalhost\t0", f"privilege\t'x'@'localhost'\t{row}"]
-    assert parse_database(lines).accounts["x"].privileges == held
+    assert DatabaseFact().process(lines).accounts["x"].privileges == held
 
 
 @pytest.mark.parametrize(
@@ -121,11 +120,13 @@ def test_a_privilege_is_read_as_revoke_names_it(row: str, held: dict[str, set[st
 )
 def test_a_login_is_judged_by_its_password_not_by_how_busy_it_is(answer: str, works: bool) -> None:
     lines = ["account\taskpro\tlocalhost\t0", f"login\taskpro\t{answer}"]
-    assert parse_database(lines).accounts["askpro"].login_works is works
+    assert DatabaseFact().process(lines).accounts["askpro"].login_works is works
 
 
 def test_a_login_without_an_account_is_none() -> None:
-    assert parse_database(["login\taskpro\tERROR 1045 (28000): Access denied"]).accounts == {}
+    assert (
+        DatabaseFact().process(["login\taskpro\tERROR 1045 (28000): Access denied"]).accounts == {}
+    )
 
 
 # --- The command, with a stand-in for the client ---
@@ -225,7 +226,7 @@ def test_a_collation_that_the_server_does_not_have_is_refused(
     refused: bool,
 ) -> None:
     monkeypatch.setattr(task, "host", SimpleNamespace(name="askpro-1"))
-    database = parse_database(present.splitlines())
+    database = DatabaseFact().process(present.splitlines())
     environment = make_environment(make_site())
     error = pytest.raises(ServerError, match="has no utf8mb4_unicode_ci for the charset utf8mb4")
     with error if refused else nullcontext():

@@ -10,7 +10,7 @@ import pytest
 from stagecraft.drift.findings import Class, Finding, Kind, Report
 from stagecraft.drift.judging.running.kernel import over_what_is_there, without_what_is_hidden
 from stagecraft.drift.looking.server import Declared
-from stagecraft.facts.kernel import Mount, parse_kernel
+from stagecraft.facts.kernel import KernelFact, Mount
 
 SUDOERS = "/etc/sudoers.d/stagecraft"
 DECLARED = cast(
@@ -27,7 +27,7 @@ def told(*mounts: Mount) -> list[Finding]:
 
 
 def test_mountinfo_and_fstab_are_read() -> None:
-    kernel = parse_kernel(
+    kernel = KernelFact().process(
         [
             "mount 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw",
             "mount 90 22 8:1 /root/a\\040b /etc/a\\040b rw shared:1 master:2 - ext4 /dev/sda1 rw",

@@ -26,22 +26,21 @@ from stagecraft.drift.judging.running.services import (
 from stagecraft.drift.judging.running.units import handed_on, left_running, overridden, unread
 from stagecraft.engines.mariadb import MARIADB
 from stagecraft.engines.mysql import MYSQL
-from stagecraft.facts.access import Ways, parse_rules
+from stagecraft.facts.access import FirewallFact, Ways
 from stagecraft.facts.certificate_lifetimes import Lifetime
-from stagecraft.facts.configuration import parse_configuration
-from stagecraft.facts.jails import parse_jails
-from stagecraft.facts.kernel import Kernel, KernelSetting, assignment, parse_kernel
-from stagecraft.facts.processes import Processes, parse_processes
-from stagecraft.facts.redis import parse_instances
+from stagecraft.facts.configuration import ConfigurationFact
+from stagecraft.facts.jails import JailsFact
+from stagecraft.facts.kernel import Kernel, KernelFact, KernelSetting, assignment
+from stagecraft.facts.processes import Processes, ProcessesFact
+from stagecraft.facts.redis import RedisFact
 from stagecraft.facts.services import Unit
-from stagecraft.facts.units import Units, parse_units
+from stagecraft.facts.units import Units, UnitsFact
 from stagecraft.facts.unpackaged import UnpackagedFile
 from stagecraft.facts.variables import (
     HIDDEN,
     SECRETS,
     Variable,
     VariablesFact,
-    parse_variables,
 )
 from stagecraft.manifest import PathRecord
 from stagecraft.run import Run
@@ -81,7 +80,7 @@ def test_what_processes_run_is_told_by_unit() -> None:
         ("foreign", FPM, "/root/a\tb.so (deleted)"),
         ("variable", "cron.service", "LD_PRELOAD=/root/x.so"),
     )
-    assert parse_processes(output) == Processes(
+    assert ProcessesFact().process(output) == Processes(
         loaded={"nginx.service": 10.25, FPM: 31.0},
         deleted={"nginx.service": frozenset({"/usr/lib/libssl.so.3", "/usr/sbin/nginx"})},
         foreign={FPM: frozenset({"/root/a\tb.so (deleted)"})},
@@ -90,7 +89,7 @@ def test_what_processes_run_is_told_by_unit() -> None:
 
 
 def test_without_processes_nothing_was_loaded() -> None:
-    assert parse_processes([]) == Processes()
+    assert ProcessesFact().process([]) == Processes()
 
 
 STRANGE = Processes(
@@ -136,14 +135,14 @@ def test_what_fail2ban_runs_with_is_told_by_setting() -> None:
         ("gone", "jail", "True", "False"),
         ("own", "jail", "False", "True"),
     )
-    gone, own, maxretry = access.changed(parse_jails(output))
+    gone, own, maxretry = access.changed(JailsFact().process(output))
     assert (maxretry.thing, maxretry.expected) == ("sshd maxretry", "5, by its files")
     assert maxretry.found == "was set to 500 while fail2ban runs"
     assert (gone.thing, gone.found) == ("gone", "somebody has stopped it")
     assert (own.thing, own.found) == ("own", "somebody has added it")
 
 
-NGINX = parse_configuration(
+NGINX = ConfigurationFact().process(
     printed(
         ("nginx.service", 9.5, NGINX_CONF),
         ("nginx.service", 9.5, f"{SITES}zz-shop.conf"),
@@ -269,7 +268,7 @@ ROWS = [
 
 
 def test_only_what_the_next_start_would_change_is_set() -> None:
-    found = list(database.changed(parse_variables(ROWS), MARIADB))
+    found = list(database.changed(VariablesFact().process(ROWS), MARIADB))
     assert things(found) == ["max_connections", "slow_query_log", "init_connect"]
     connections, slow, init = found
     assert connections.expected == "500, by its options"
@@ -287,7 +286,7 @@ def test_mysql_tells_no_default_and_of_sessions_too() -> None:
         "option\t--max-connections=500",
         "option\t--long-query-time=10",
     ]
-    connections, *_ = variables = parse_variables(rows)
+    connections, *_ = variables = VariablesFact().process(rows)
     assert connections == Variable("max_connections", "10", "500", None, "root@localhost", 1)
     [found] = database.changed(variables, MYSQL)
     assert found.remedy == 'mysql -e "SET GLOBAL max_connections = 500"'
@@ -313,7 +312,7 @@ def instance(*lines: str) -> Any:
         "answers\ta",
         "setting\ta\treplicaof\t",
     ]
-    return parse_instances([*file, *lines])["a"]
+    return RedisFact().process([*file, *lines])["a"]
 
 
 USERS = (
@@ -371,7 +370,7 @@ def test_a_command_more_is_another_right_of_who_may_nothing() -> None:
 
 def test_an_instance_that_does_not_know_us_is_told_and_one_that_is_down_is_not() -> None:
     file = "file-setting\ta\tmaxmemory\t64mb"
-    refuses, down = (parse_instances([file, *more])["a"] for more in (["refuses\ta"], []))
+    refuses, down = (RedisFact().process([file, *more])["a"] for more in (["refuses\ta"], []))
     [told] = redis.differences("a", refuses, "staging")
     assert (told.kind, told.thing) == ("Redis user", "a stagecraft")
     assert list(redis.differences("a", down, "staging")) == []
@@ -414,7 +413,9 @@ table inet stagecraft {
     ],
 )
 def test_each_rule_is_told_by_itself(live: str, found: Any) -> None:
-    rules = parse_rules(["== live", *live.splitlines(), "== declared", *TABLE.splitlines()])
+    rules = FirewallFact().process(
+        ["== live", *live.splitlines(), "== declared", *TABLE.splitlines()]
+    )
     findings: list[Finding] = list(other_rules(rules))
     assert [(finding.thing, finding.found) for finding in findings] == found
     assert {finding.severity for finding in findings} == {Severity.CRITICAL}
@@ -439,7 +440,7 @@ def test_sysctl_d_is_read_as_systemd_reads_it(line: str, expected: Any) -> None:
 
 
 def test_the_last_file_decides_and_what_cannot_be_set_is_left_out() -> None:
-    found = parse_kernel(
+    found = KernelFact().process(
         [
             "running 6.1.0-40-amd64",
             "image 10.5 6.1.0-41-amd64",
@@ -505,7 +506,7 @@ UNIT_LINES = [
 
 
 def test_units_are_read() -> None:
-    found = parse_units(UNIT_LINES)
+    found = UnitsFact().process(UNIT_LINES)
     assert [(failure.unit, failure.result) for failure in found.failed] == [
         ("a.service", "exit-code"),
         ("b.timer", "resources"),
@@ -515,12 +516,12 @@ def test_units_are_read() -> None:
 
 
 def test_systemd_must_read_what_somebody_vouches_for() -> None:
-    found = parse_units(UNIT_LINES)
+    found = UnitsFact().process(UNIT_LINES)
     assert things(unread(found, DECLARED)) == ["ours.service", "cron.service"]
 
 
 def test_what_changes_a_unit_until_the_next_boot() -> None:
-    found = parse_units(UNIT_LINES)
+    found = UnitsFact().process(UNIT_LINES)
     assert things(overridden(found)) == ["nginx.service"]
     named_like_ours = "/run/systemd/system.control/nginx.service.d/stagecraft-revert.timer.conf"
     found = Units(until_boot={named_like_ours: 1.0})
@@ -533,7 +534,7 @@ def test_what_runs_without_its_file() -> None:
         "gone\tminer.service\t-",
         "gone\tnginx.service\t/etc/systemd/system/nginx.service.d/x.conf",
     ]
-    gone = parse_units(lines)
+    gone = UnitsFact().process(lines)
     left = list(left_running(gone))
     assert [(f.thing, f.found, f.remedy.split(" && ")[0]) for f in left] == [
         (
@@ -556,7 +557,7 @@ def test_what_runs_without_its_file() -> None:
 
 def test_of_a_unit_that_is_not_as_declared_the_plan_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [*UNIT_LINES, "gone\tsync.timer\t-", "environment\tLD_PRELOAD"]
-    monkeypatch.setattr(units, "ask", lambda _: parse_units(lines))
+    monkeypatch.setattr(units, "ask", lambda _: UnitsFact().process(lines))
     enabled = Unit("loaded", "active", "enabled")
     run = Run(services=[Service("ours.service", enabled, "", follows=False)])
     monkeypatch.setattr(units, "this_run", lambda: run)
@@ -571,7 +572,7 @@ def test_of_a_unit_that_is_not_as_declared_the_plan_tells(monkeypatch: pytest.Mo
 
 
 def test_what_systemd_gives_to_all_that_it_starts() -> None:
-    assert things(handed_on(parse_units(["environment\tLD_PRELOAD"]))) == ["LD_PRELOAD"]
+    assert things(handed_on(UnitsFact().process(["environment\tLD_PRELOAD"]))) == ["LD_PRELOAD"]
 
 
 def test_sshd_keeps_its_options_over_a_reload() -> None:

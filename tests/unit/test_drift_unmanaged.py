@@ -22,17 +22,17 @@ from stagecraft.drift.judging.unmanaged import (
 )
 from stagecraft.drift.looking.server import Declared
 from stagecraft.engines.mariadb import MARIADB
-from stagecraft.facts.apt_sources import list_name, parse_sources
-from stagecraft.facts.as_found import AsFound, parse_as_found
-from stagecraft.facts.grants import parse_grants
-from stagecraft.facts.listeners import Socket, parse_listeners
-from stagecraft.facts.logins import parse_logins
+from stagecraft.facts.apt_sources import AptSourcesFact, list_name
+from stagecraft.facts.as_found import AsFound, AsFoundFact
+from stagecraft.facts.grants import GrantsFact
+from stagecraft.facts.listeners import ListenersFact, Socket
+from stagecraft.facts.logins import LoginsFact
 from stagecraft.facts.machine import Machine
-from stagecraft.facts.package_files import parse_package_files
-from stagecraft.facts.packages import Package, parse_packages
-from stagecraft.facts.packet_filters import Table, parse_filters
+from stagecraft.facts.package_files import PackageFilesFact
+from stagecraft.facts.packages import Package, PackagesFact
+from stagecraft.facts.packet_filters import FiltersFact, Table
 from stagecraft.facts.unpackaged import UnpackagedFile as File
-from stagecraft.facts.unpackaged import parse_unpackaged
+from stagecraft.facts.unpackaged import UnpackagedFilesFact
 from stagecraft.known_records import AS_FOUND, digest
 from stagecraft.manifest import PathRecord, Records
 from stagecraft.settings import Environment, Firewall, Host, Server, Site
@@ -238,7 +238,7 @@ class TestFiles:
     def test_lines_of_the_fact(self) -> None:
         one = ["l", "777", "root:root", "1795000000.5", "/etc/b", "../a"]
         other = ["f", "644", "root:root", "1795000000.5", "/etc/a", ""]
-        first, second = parse_unpackaged(printed(*one, *other, *other))
+        first, second = UnpackagedFilesFact().process(printed(*one, *other, *other))
         assert (first.path, first.kind, second.target) == ("/etc/a", "file", "../a")
 
     @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ class TestFiles:
     ) -> None:
         path = f"{tmp_path}/{name}"
         Path(path).touch()
-        [file] = parse_unpackaged(printed("f", "644", "root:root", "1.5", path, ""))
+        [file] = UnpackagedFilesFact().process(printed("f", "644", "root:root", "1.5", path, ""))
         [finding] = files.undeclared([file], declared)
         assert (finding.severity, finding.kind) == ("critical", "unprintable name")
         assert finding.thing == f"{tmp_path}/{shown}"
@@ -270,10 +270,10 @@ class TestFiles:
 
     def test_what_is_remembered_is_read_again(self) -> None:
         found = AsFound(frozenset({"/etc/a b"}), frozenset({"vim"}))
-        assert parse_as_found(["found", *found.text.splitlines()]) == found
-        assert parse_as_found(["found"]) == AsFound()
-        assert parse_as_found(["found", "file", "", "x\ty\tz", "\t"]) == AsFound()
-        assert parse_as_found([]) is None
+        assert AsFoundFact().process(["found", *found.text.splitlines()]) == found
+        assert AsFoundFact().process(["found"]) == AsFound()
+        assert AsFoundFact().process(["found", "file", "", "x\ty\tz", "\t"]) == AsFound()
+        assert AsFoundFact().process([]) is None
 
 
 ROWS = """\
@@ -300,7 +300,7 @@ given\t'askpro_staging'@'localhost'\tanalysts"""
 
 class TestDatabases:
     def test_each_account_schema_role_and_grant(self) -> None:
-        grants = parse_grants(ROWS.splitlines())
+        grants = GrantsFact().process(ROWS.splitlines())
         assert grants.reachable
         known = {"askpro_staging"}
         assert told(databases.foreign_schemas(grants, known, MARIADB)) == [("database", "reports")]
@@ -323,7 +323,7 @@ class TestDatabases:
             "privilege\t'ghost'@'%'\t*\t*\tSUPER\t\tNO",
             "privilege\t'gone'@'localhost'\tshop\tpeek\tExecute\t\tNO",  # of a dropped account
         ]
-        holders = databases.foreign_holders(parse_grants(rows), {"anna"}, MARIADB)
+        holders = databases.foreign_holders(GrantsFact().process(rows), {"anna"}, MARIADB)
         assert [(f.thing, f.found, f.remedy) for f in holders] == [
             (
                 "ghost@%",
@@ -333,11 +333,11 @@ class TestDatabases:
         ]
 
     def test_nobody_can_look_into_one_that_is_down(self) -> None:
-        grants = parse_grants(["installed"])
+        grants = GrantsFact().process(["installed"])
         assert (grants.installed, grants.reachable) == (True, False)
 
     def test_names_are_quoted_in_the_remedy(self) -> None:
-        grants = parse_grants(["schema\tx`; y\tutf8mb4\tx", "account\to'b\t%\t0"])
+        grants = GrantsFact().process(["schema\tx`; y\tutf8mb4\tx", "account\to'b\t%\t0"])
         [schema] = databases.foreign_schemas(grants, set(), MARIADB)
         assert "DROP DATABASE `x``; y`" in schema.remedy
         [account] = databases.foreign_holders(grants, set(), MARIADB)
@@ -507,7 +507,7 @@ class TestPorts:
             *("udp", "0.0.0.0:51820", "", ""),
             *("tcp", "*:*", "x", ""),
         )
-        assert parse_listeners(output) == [
+        assert ListenersFact().process(output) == [
             Socket("tcp", "[::]:80", "nginx", "nginx.service"),
             Socket("udp", "0.0.0.0:51820"),
         ]
@@ -527,7 +527,7 @@ class TestFirewall:
             {"chain": {"family": "ip6", "table": "filter", "name": "INPUT", "policy": "accept"}},
         )
         old = ["legacy\tnat\tunknown\t", "legacy6\tfilter\t0\tINPUT FORWARD "]
-        assert parse_filters([*lines, *old]) == [
+        assert FiltersFact().process([*lines, *old]) == [
             Table("ip", "filter", 1, ("INPUT",)),
             Table("ip6", "filter"),
             Table("legacy", "nat", 1),
@@ -550,7 +550,7 @@ class TestFirewall:
             {"rule": {"family": "ip", "table": "filter", "chain": "f2b-sshd", "expr": []}},
             {"table": {"family": "inet", "name": "f2b-table"}},
         )
-        assert told(network.undeclared_tables(parse_filters(lines), ())) == []
+        assert told(network.undeclared_tables(FiltersFact().process(lines), ())) == []
 
     def test_only_who_keeps_out_is_fail2bans(self) -> None:
         redirect = {"redirect": {"port": 22}}
@@ -559,7 +559,7 @@ class TestFirewall:
             {"table": {"family": "inet", "name": "f2b-table"}},
             {"rule": {**of_its_name, "expr": [{"match": {}}, redirect]}},
         )
-        assert len(told(network.undeclared_tables(parse_filters(lines), ()))) == 1
+        assert len(told(network.undeclared_tables(FiltersFact().process(lines), ()))) == 1
 
     def test_ours_and_idle_ones_are_no_finding(self) -> None:
         ours = {"stagecraft", "stagecraft-askpro-staging"}
@@ -598,7 +598,7 @@ class TestAccounts:
     def found(self, declared: Declared, *lines: str) -> list[Finding]:
         host = declared.settings.host
         assert host
-        logins = parse_logins([*ACCOUNTS, *lines])
+        logins = LoginsFact().process([*ACCOUNTS, *lines])
         foreign = accounts.foreign_accounts(logins, host, ())
         return [
             *(accounts.account(name, logins) for name in foreign),
@@ -608,7 +608,7 @@ class TestAccounts:
         ]
 
     def test_a_site_s_own_is_its_plan_s_affair(self) -> None:
-        logins = parse_logins(["account\tshop-staging:x:999:999::/var/www/shop:/bin/bash"])
+        logins = LoginsFact().process(["account\tshop-staging:x:999:999::/var/www/shop:/bin/bash"])
         host = Host(admins={"anna": [KEY]})
         assert accounts.foreign_accounts(logins, host, ["shop-staging"]) == []
         assert accounts.foreign_accounts(logins, host, []) == ["shop-staging"]
@@ -658,7 +658,7 @@ class TestPackages:
             "package\tinstall\tinstalled\toptional\tlibgd3",
             "automatic\tlibgd3",
         ]
-        assert parse_packages(lines) == {
+        assert PackagesFact().process(lines) == {
             "bash": Package(manual=True, essential=True),
             "nginx": Package(manual=True, held=True),
             "libgd3": Package(),
@@ -682,7 +682,9 @@ class TestPackages:
             "missing\t/etc/sudoers\t",
             "changed\t/etc/ssh/moduli\t",
         ]
-        found = packages.changed(parse_package_files(lines), recorded(declared, "/etc/managed"))
+        found = packages.changed(
+            PackageFilesFact().process(lines), recorded(declared, "/etc/managed")
+        )
         assert [(f.thing, f.found, f.severity) for f in found] == [
             ("/usr/bin/wall", "changed", "critical"),
             ("/usr/bin/su", "missing", "high"),
@@ -712,7 +714,7 @@ line\t/etc/apt/sources.list.d/b.list\tdeb [arch=amd64 trusted=yes] https://b.tes
 
 class TestArchives:
     def test_what_is_not_this_debians_own(self, declared: Declared) -> None:
-        sources = parse_sources(SOURCES.splitlines())
+        sources = AptSourcesFact().process(SOURCES.splitlines())
         assert [source.suite for source in sources.sources] == ["trixie", "trixie", "sid", "trixie"]
         foreign = list(packages.undeclared_archives(sources, declared))
         findings = [packages.archive(source) for source in foreign]
@@ -724,14 +726,16 @@ class TestArchives:
         assert "hunter2" not in "".join(map(str, findings))
 
     def test_a_declared_one(self, declared: Declared) -> None:
-        sources = parse_sources(SOURCES.splitlines())
+        sources = AptSourcesFact().process(SOURCES.splitlines())
         known = recorded(
             declared, "/etc/apt/sources.list.d/a.sources", "/etc/apt/sources.list.d/b.list"
         )
         assert list(packages.undeclared_archives(sources, known)) == []
 
     def test_nothing_is_known_before_the_first_update(self, declared: Declared) -> None:
-        sources = parse_sources(["line\t/etc/apt/sources.list\tdeb https://m.test/linux trixie x"])
+        sources = AptSourcesFact().process(
+            ["line\t/etc/apt/sources.list\tdeb https://m.test/linux trixie x"]
+        )
         assert list(packages.undeclared_archives(sources, declared)) == []
 
     def test_how_apt_names_its_lists(self) -> None:

@@ -27,12 +27,12 @@ from stagecraft.drift.judging.wearing import (
     unsynchronized,
 )
 from stagecraft.facts.backups import BackupsFact
-from stagecraft.facts.certificate_lifetimes import Lifetime, parse_lifetimes
-from stagecraft.facts.clock import Clock, parse_clock
-from stagecraft.facts.disks import Disk, parse_disks
+from stagecraft.facts.certificate_lifetimes import Lifetime, LifetimesFact
+from stagecraft.facts.clock import Clock, ClockFact
+from stagecraft.facts.disks import Disk, DisksFact
 from stagecraft.facts.services import Unit
 from stagecraft.facts.units import Failure, Units
-from stagecraft.facts.updates import Updates, parse_updates
+from stagecraft.facts.updates import Updates, UpdatesFact
 from stagecraft.run import Run
 from stagecraft.seen import Service
 from stagecraft.settings import Host
@@ -57,7 +57,7 @@ def test_lifetimes_are_read() -> None:
         "askpro.test\tserved\tAA:CC",
         "gone.test\tserved\tAA:CC",
     ]
-    found = parse_lifetimes(lines)
+    found = LifetimesFact().process(lines)
     assert found == {"askpro.test": Lifetime(1795262400, 1825070400, "AA:BB", "AA:CC")}
     assert found["askpro.test"].left(1795262400) == 1
 
@@ -117,7 +117,7 @@ def test_a_failed_unit_that_has_no_file_any_more_is_not_started_again() -> None:
 
 def test_updates_are_read() -> None:
     lines = ["lists\t10", "lists\t12", "fetched\t11.5", "waiting\topenssl", "reboot-for\tlibc6"]
-    assert parse_updates(lines) == Updates(
+    assert UpdatesFact().process(lines) == Updates(
         waiting=frozenset({"openssl"}),
         lists=12,
         fetched=11.5,
@@ -174,7 +174,11 @@ def test_a_reboot_is_due_by_the_declared_policy(
 
 def test_disks_are_read_as_df_prints_them() -> None:
     lines = ["Use% IUse% Mounted on", " 30%    4% /", "  5%     - /boot/efi", "  1%  1% /mnt/a b"]
-    assert parse_disks(lines) == [Disk("/", 30, 4), Disk("/boot/efi", 5, 0), Disk("/mnt/a b", 1, 1)]
+    assert DisksFact().process(lines) == [
+        Disk("/", 30, 4),
+        Disk("/boot/efi", 5, 0),
+        Disk("/mnt/a b", 1, 1),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -239,8 +243,8 @@ def test_a_backup_is_of_no_day_to_come(tmp_path: Path) -> None:
 
 def test_the_clock_is_read() -> None:
     lines = ["ActiveState=active", "ActiveEnterTimestamp=Sat 2026-11-21 12:00:00.000000 UTC"]
-    assert parse_clock([*lines, "synchronized"]) == Clock(True, 1795262400, True)
-    assert parse_clock(["ActiveState=inactive"]) == Clock()
+    assert ClockFact().process([*lines, "synchronized"]) == Clock(True, 1795262400, True)
+    assert ClockFact().process(["ActiveState=inactive"]) == Clock()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from stagecraft.drift.findings import Finding
 from stagecraft.drift.judging.who import attribute, fingerprint
-from stagecraft.facts.trail import Trail, parse_trail
+from stagecraft.facts.trail import Trail, TrailFact
 
 VHOST = "/etc/nginx/sites-available/shop.conf"
 HOUR = 3600
@@ -74,7 +74,7 @@ def finding(kind: str, thing: str) -> Finding:
 
 
 def story(kind: str, thing: str, trail: Trail | None = None) -> tuple[float, str]:
-    known = attribute(finding(kind, thing), trail or parse_trail(TRAIL), {ANNA: "anna"})
+    known = attribute(finding(kind, thing), trail or TrailFact().process(TRAIL), {ANNA: "anna"})
     return (known.since.timestamp() if known.since else 0), known.who
 
 
@@ -104,7 +104,7 @@ def test_who_was_there_is_not_who_did_it() -> None:
 
 def test_runs_of_stagecraft_come_and_go() -> None:
     lines = [*ACCOUNTS, "path\t100.0\t/etc/motd", sudo(99.0, "deploy", "/usr/bin/sh -c true")]
-    assert story("file", "/etc/motd", parse_trail(lines)) == (100.0, "")
+    assert story("file", "/etc/motd", TrailFact().process(lines)) == (100.0, "")
 
 
 @pytest.mark.parametrize(
@@ -131,18 +131,18 @@ def test_runs_of_stagecraft_come_and_go() -> None:
 def test_nobody_is_named_by_what_others_may_have_said(line: str) -> None:
     """Attributed to anna's uid, 0 here, but for the first."""
     lines = [*ACCOUNTS, f"path\t{9 * HOUR}\t{VHOST}", line]
-    assert story("file", VHOST, parse_trail(lines)) == (9 * HOUR, "")
+    assert story("file", VHOST, TrailFact().process(lines)) == (9 * HOUR, "")
 
 
 def test_what_an_area_has_found_out_stays() -> None:
     known = finding("file", VHOST).model_copy(
         update={"who": "eve", "since": datetime(2026, 1, 1, tzinfo=UTC)}
     )
-    assert attribute(known, parse_trail(TRAIL), {}) == known
+    assert attribute(known, TrailFact().process(TRAIL), {}) == known
 
 
 def test_a_command_line_is_in_no_repr() -> None:
-    assert "hunter2" not in repr(parse_trail(TRAIL))
+    assert "hunter2" not in repr(TrailFact().process(TRAIL))
 
 
 def test_a_key_is_known_by_what_sshd_logs_of_it(shell: Any, tmp_path: Any) -> None:

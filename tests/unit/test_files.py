@@ -31,7 +31,6 @@ from stagecraft.facts.files import (
     TreeFact,
     becoming,
     becoming_with_time_limit,
-    parse_tree,
     read_as,
 )
 from stagecraft.manifest import Manifest, parse_manifests
@@ -246,7 +245,7 @@ other::---
 default:user::rwx
 default:user:www-data:r-x
 default:mask::r-x""".splitlines()
-    assert parse_tree(lines)["/srv"].acl == {
+    assert TreeFact().process(lines)["/srv"].acl == {
         "user:www-data:--x",
         "group:adm:r-x",
         "default:user:www-data:r-x",
@@ -254,7 +253,7 @@ default:mask::r-x""".splitlines()
 
 
 def test_no_output_at_all_means_that_nothing_is_there() -> None:
-    assert parse_tree(["== stat", "== links", "== sums", "== acls"]) == {}
+    assert TreeFact().process(["== stat", "== links", "== sums", "== acls"]) == {}
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,11 @@ from typing import Any
 import isolation
 import pytest
 from pyinfra.api.arguments import all_global_arguments
+from pyinfra.api.operation import OperationMeta
 
 import stagecraft.operations
 from stagecraft.facts.machine import Machine
+from stagecraft.operations.files import Written
 from stagecraft.operations.nodes import Directory, File, Link
 from stagecraft.services import Services
 from stagecraft.settings import Environment, Issuer, Server, Site
@@ -90,7 +92,7 @@ def makes_operations(value: Any) -> bool:
     """Whether it is one, or a function of ours that calls one by the name it is given."""
     ours = inspect.isfunction(value) and value.__module__.startswith("stagecraft.operations.")
     returned = inspect.signature(value).return_annotation if ours else ""
-    return is_operation(value) or returned in ("Written", "OperationMeta")
+    return is_operation(value) or returned in (Written, OperationMeta)
 
 
 def calls(source: str, name: str, own_names: Mapping[str, Any] | None = None) -> Iterator[Call]:

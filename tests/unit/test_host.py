@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from stagecraft.facts.access import Ways, parse_ways
+from stagecraft.facts.access import Ways, WaysFact
 from stagecraft.facts.system import SysctlFact, parse_sysctl
 from stagecraft.operations.access import unlike
 from stagecraft.settings import Host, Server
@@ -118,7 +118,7 @@ def test_the_transition_takes_nothing_away(make_machine: Any) -> None:
 
 
 def test_the_ways_into_a_machine_as_they_are_printed() -> None:
-    ways = parse_ways(
+    ways = WaysFact().process(
         [
             "unit ActiveState=active",
             "armed",

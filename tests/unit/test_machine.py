@@ -12,7 +12,7 @@ from pyinfra.api.exceptions import FactProcessError
 
 from stagecraft import machine as machines
 from stagecraft.errors import ServerError
-from stagecraft.facts.machine import Machine, MachineFact, parse_machine, version_tuple
+from stagecraft.facts.machine import Machine, MachineFact, version_tuple
 from stagecraft.packages import php_version
 from stagecraft.settings.models import AptSource
 from tasks import machine as task
@@ -28,14 +28,14 @@ ipv6=yes
 
 
 def test_a_bare_debian_has_the_versions_it_ships() -> None:
-    machine = parse_machine(BARE_TRIXIE)
+    machine = MachineFact().process(BARE_TRIXIE)
     assert machine.supported
     assert (machine.php, machine.nginx, machine.openssl) == ("8.4", (1, 26), (3, 5))
     assert (machine.uid, machine.architecture, machine.ipv6) == (0, "amd64", True)
 
 
 def test_an_installed_version_counts_more_than_the_shipped_one() -> None:
-    machine = parse_machine([*BARE_TRIXIE, "nginx=1.28.0-2~bpo13+1", "openssl=3.6.1-1"])
+    machine = MachineFact().process([*BARE_TRIXIE, "nginx=1.28.0-2~bpo13+1", "openssl=3.6.1-1"])
     assert (machine.nginx, machine.openssl) == ((1, 28, 0), (3, 6, 1))
 
 
@@ -55,7 +55,7 @@ def test_memory_is_rounded_down_so_that_a_new_kernel_changes_nothing(
     kilobytes: int, megabytes: int
 ) -> None:
     lines = [line for line in BARE_TRIXIE if not line.startswith("memory")]
-    assert parse_machine([*lines, f"memory_kb={kilobytes}"]).memory_mb == megabytes
+    assert MachineFact().process([*lines, f"memory_kb={kilobytes}"]).memory_mb == megabytes
 
 
 def test_a_share_of_the_memory_is_in_whole_megabytes(make_machine: Any) -> None:

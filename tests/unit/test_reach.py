@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stagecraft.facts.machine import Machine, parse_machine
+from stagecraft.facts.machine import Machine, MachineFact
 from stagecraft.services import Reach
 from stagecraft.settings import Server, Site
 from stagecraft.settings.addresses import Destination
@@ -82,5 +82,5 @@ def test_the_unit_lets_through_resolvers_that_it_would_close_and_what_is_declare
 def test_resolvers_are_read_and_what_is_no_address_is_none(read_here: Any) -> None:
     lines = ["uid=0", "architecture=amd64", "memory_kb=1000000", "ipv6=yes"]
     resolvers = ["resolver=fe80::1%eth0", "resolver=127.0.0.53", "resolver=127.0.0.53"]
-    found = parse_machine([*lines, *resolvers, "resolver=x\nIPAddressAllow=any"])
+    found = MachineFact().process([*lines, *resolvers, "resolver=x\nIPAddressAllow=any"])
     assert found.resolvers == ("127.0.0.53", "fe80::1")

@@ -76,7 +76,7 @@ def look(where: str, path: str, leads: str = "") -> None:
     mode = stat.S_IMODE(status.st_mode)
     if status.st_uid or (mode & 0o022 and not stat.S_ISLNK(status.st_mode)):
         found.setdefault((path, f"{mode:o}"), (where, owner(status.st_uid), leads))
-    if stat.S_ISDIR(status.st_mode) and hands_on(path):
+    if stat.S_ISDIR(status.st_mode) and grants_writing_by_default(path):
         found.setdefault((path, "default"), (where, owner(status.st_uid), leads))
 
 
@@ -87,7 +87,7 @@ def owner(uid: int) -> str:
         return str(uid)
 
 
-def hands_on(directory: str) -> bool:
+def grants_writing_by_default(directory: str) -> bool:
     """Whether its default ACL makes new files writable for others."""
     try:
         acl = os.getxattr(directory, "system.posix_acl_default")
