@@ -13,6 +13,19 @@ from stagecraft.settings import read
 
 TIMEOUT = 10  # seconds
 
+REPORT = """
+URL           https://{domain} at {address}
+Subject       {subject}
+Issuer        {issuer}
+Valid until   {until}
+GET /health   {status} {answer}
+
+Next:
+  curl --insecure --resolve {domain}:443:{address} https://{domain}/
+  .venv/bin/pyinfra --dry inventories/local.py deploy.py    # nothing left to change
+  make ssh
+  make clean"""
+
 
 def main(server_name: str) -> int:
     """Prints the site's certificate and health; returns 1 if it is not healthy."""
@@ -24,9 +37,12 @@ def main(server_name: str) -> int:
     except (OSError, ValueError, http.client.HTTPException) as error:
         print(f"https://{domain} on {server_name} does not answer as it should: {error}")
         return 1
-    print(report(domain, address, certificate))
-    print(f"GET /health   {status} {json.dumps(answer)}")
-    print(next_commands(domain, address))
+    names = {
+        field: ", ".join(f"{key}={value}" for part in certificate[field] for key, value in part)
+        for field in ("subject", "issuer")
+    }
+    about = {"domain": domain, "address": address, "until": certificate["notAfter"], **names}
+    print(REPORT.format(**about, status=status, answer=json.dumps(answer)))
     return 0 if status == 200 else 1
 
 
@@ -57,33 +73,6 @@ def ask_health(
         connection.request("GET", "/health")
         response = connection.getresponse()
         return certificate, response.status, json.load(response)
-
-
-def report(domain: str, address: str, certificate: dict[str, Any]) -> str:
-    """The site's address and certificate."""
-    return "\n".join(
-        [
-            "",
-            f"URL           https://{domain} at {address}",
-            f"Subject       {_name(certificate['subject'])}",
-            f"Issuer        {_name(certificate['issuer'])}",
-            f"Valid until   {certificate['notAfter']}",
-        ]
-    )
-
-
-def next_commands(domain: str, address: str) -> str:
-    """Commands to try next, ready to copy."""
-    return f"""
-Next:
-  curl --insecure --resolve {domain}:443:{address} https://{domain}/
-  .venv/bin/pyinfra --dry inventories/local.py deploy.py    # nothing left to change
-  make ssh
-  make clean"""
-
-
-def _name(parts: tuple[tuple[tuple[str, str], ...], ...]) -> str:
-    return ", ".join(f"{key}={value}" for part in parts for key, value in part)
 
 
 def _connect(address: str, domain: str, context: ssl.SSLContext) -> ssl.SSLSocket:

@@ -8,7 +8,7 @@ Debian did not sign. Still, root in such a container is this machine's root with
 not a user of a namespace of its own. Run nothing there that you would not run here.
 """
 
-from stagecraft.nspawn.errors import NspawnError
+from stagecraft.nspawn.commands import NspawnError
 from stagecraft.nspawn.lab import Lab
 from stagecraft.nspawn.server import Server
 

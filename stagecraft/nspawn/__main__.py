@@ -2,14 +2,17 @@
 
 import argparse
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from stagecraft.nspawn.errors import NspawnError
+from stagecraft.nspawn.commands import NspawnError
 from stagecraft.nspawn.images import SUITES
 from stagecraft.nspawn.lab import Lab
 from stagecraft.program import run
+
+PROGRAM = "python3 -m stagecraft.nspawn"
 
 
 def main() -> int:
@@ -26,16 +29,15 @@ def main() -> int:
 def up(lab: Lab, arguments: argparse.Namespace) -> None:
     """Boot a server, unless it runs already."""
     server = lab.boot(arguments.name, arguments.suite, sudo_account=arguments.sudo_account)
-    print(f"{server.name} is up: ssh -F {_shortest(lab.ssh_config)} {server.name}")
+    config = os.path.relpath(lab.ssh_config)
+    print(f"{server.name} is up: ssh -F {config} {server.name}")
 
 
 def ssh(lab: Lab, arguments: argparse.Namespace) -> None:
     """Log in to a server, or run a command on it."""
     server = lab.server(arguments.name)
     if not server.runs:
-        raise NspawnError(
-            f"{server.name} does not run: start it with `{_program()} up {server.name}`"
-        )
+        raise NspawnError(f"{server.name} does not run: start it with `{PROGRAM} up {server.name}`")
     sys.exit(subprocess.call([*server.ssh_command(), *arguments.command]))
 
 
@@ -54,7 +56,7 @@ def list_servers(lab: Lab, _: argparse.Namespace) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog=_program(), description="Throwaway Debian servers.")
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="Throwaway Debian servers.")
     parser.add_argument(
         "--directory",
         type=Path,
@@ -95,14 +97,6 @@ def _show_progress() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(WithSeconds())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-
-
-def _shortest(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _program() -> str:
-    return "python3 -m stagecraft.nspawn"
 
 
 if __name__ == "__main__":

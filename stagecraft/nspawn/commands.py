@@ -1,8 +1,16 @@
-"""Programs of this machine that throwaway servers are made with."""
+"""Programs of this machine that throwaway servers are made with, and the locks that they share."""
 
+import fcntl
+import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from stagecraft.nspawn.errors import NspawnError
+
+class NspawnError(Exception):
+    """A throwaway server cannot be created or used; the text says what is wrong and what would
+    help."""
 
 
 def run(*command: str, stdin: str | None = None) -> str:
@@ -38,3 +46,14 @@ def _run(command: tuple[str, ...], stdin: str | None, *, inherit_locks: bool) ->
             f"`{' '.join(command)}` ended with {result.returncode}: {result.stderr.strip()}"
         )
     return result.stdout
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds the lock file (made if missing) exclusively; waits for whoever holds it. The kernel
+    frees it when its holder dies, so that no killed run blocks the next."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        os.set_inheritable(file.fileno(), True)
+        yield

@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stagecraft.nspawn import kernel, network
-from stagecraft.nspawn.commands import detach, run
-from stagecraft.nspawn.errors import NspawnError
-from stagecraft.nspawn.locked import locked
+from stagecraft.nspawn.commands import NspawnError, detach, locked, run
 
 CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified")
 
@@ -53,7 +51,7 @@ class Supervisor:
 
 def running() -> list[Supervisor]:
     """The supervisors of all throwaway servers of this machine, whichever clone they belong to."""
-    found = (parse(pid, _arguments(pid)) for pid in _pids())
+    found = (parse(pid, _read(f"/proc/{pid}/cmdline").split("\0")) for pid in _pids())
     return [supervisor for supervisor in found if supervisor]
 
 
@@ -76,8 +74,8 @@ def parse(pid: int, arguments: list[str]) -> Supervisor | None:
 def leader(root: Path) -> int | None:
     """The container's PID 1, by the pid that it has on this machine."""
     pids = {supervisor.pid for supervisor in supervisors(root)}
-    children = {child for pid in pids for child in _children(pid)}
-    return next(iter(children - pids), None)
+    children = " ".join(_read(f"/proc/{pid}/task/{pid}/children") for pid in pids)
+    return next(iter({*map(int, children.split())} - pids), None)
 
 
 INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
@@ -172,14 +170,12 @@ def _comes_true(condition: Callable[[], bool], seconds: float) -> bool:
 def _inhabitants(root: Path) -> list[int]:
     """The container's processes: its PID 1, and all whose root directory is the tree."""
     first = leader(root)
-    return [pid for pid in _pids() if pid == first or _lives_in(root, pid)]
-
-
-def _lives_in(root: Path, pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/root").samefile(root)
-    except OSError:
-        return False
+    found = []
+    for pid in _pids():
+        with suppress(OSError):
+            if pid == first or Path(f"/proc/{pid}/root").samefile(root):
+                found.append(pid)
+    return found
 
 
 def _machine(number: int) -> str:
@@ -207,10 +203,6 @@ def _remove_cgroups(machine: str) -> None:
                 Path(directory).rmdir()
 
 
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in _read(f"/proc/{pid}/task/{pid}/children").split()]
-
-
 def _signal(pid: int, number: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)
@@ -218,10 +210,6 @@ def _signal(pid: int, number: int) -> None:
 
 def _pids() -> Iterator[int]:
     return (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
-
-
-def _arguments(pid: int) -> list[str]:
-    return _read(f"/proc/{pid}/cmdline").split("\0")
 
 
 def _read(path: str) -> str:

@@ -16,9 +16,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from stagecraft.nspawn import inside
-from stagecraft.nspawn.commands import run
-from stagecraft.nspawn.errors import NspawnError
-from stagecraft.nspawn.locked import locked
+from stagecraft.nspawn.commands import NspawnError, locked, run
 
 log = logging.getLogger(__name__)
 
@@ -104,13 +102,9 @@ def base(suite: str) -> Path:
         raise NspawnError(f"unknown suite {suite!r}: choose one of {', '.join(SUITES)}")
     tar = _cached(suite, ".tar")
     with locked(_cached(suite, ".lock")):
-        if not _fresh(tar):
+        if not tar.exists() or time.time() - tar.stat().st_mtime >= FRESH:
             _renew(suite, tar)
     return tar
-
-
-def _fresh(tar: Path) -> bool:
-    return tar.exists() and time.time() - tar.stat().st_mtime < FRESH
 
 
 def _renew(suite: str, tar: Path) -> None:

@@ -9,15 +9,14 @@ import ctypes
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
-from stagecraft.nspawn.errors import NspawnError
+from stagecraft.nspawn.commands import NspawnError
 
 # openat2(2) and its struct open_how; Python has neither. The number is the same everywhere.
 OPENAT2 = 437
-RESOLVE_NO_MAGICLINKS = 0x02
-RESOLVE_IN_ROOT = 0x10
+RESOLVE = 0x02 | 0x10  # RESOLVE_NO_MAGICLINKS, RESOLVE_IN_ROOT
 
 ATTEMPTS = 1000
 """openat2 gives up a path with `..` while somebody, wherever, renames a directory."""
@@ -38,10 +37,10 @@ class _How(ctypes.Structure):
 
 def exists(root: Path, path: str) -> bool:
     try:
-        os.close(_open(root, path, os.O_PATH))
+        with _opening(root, path, os.O_PATH):
+            return True
     except OSError:
         return False
-    return True
 
 
 def read(root: Path, path: str) -> str:
@@ -53,26 +52,20 @@ def read(root: Path, path: str) -> str:
 @contextmanager
 def regular_file(root: Path, path: str) -> Iterator[int]:
     """A descriptor to read from. Raises NspawnError for what is not a regular file."""
-    with _refusing(root, path):
-        descriptor = _open(root, path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
+    flags = os.O_RDONLY | os.O_NONBLOCK
+    with _refusing(root, path), _opening(root, path, flags) as descriptor:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise NspawnError(f"{root}: /{path} is not a regular file")
         yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def names(root: Path, path: str) -> list[str]:
     """What is in a directory; nothing where there is none."""
     try:
-        descriptor = _open(root, path, os.O_RDONLY | os.O_DIRECTORY)
+        with _opening(root, path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+            return sorted(entry.name for entry in os.scandir(descriptor))
     except OSError:
         return []
-    try:
-        return sorted(entry.name for entry in os.scandir(descriptor))
-    finally:
-        os.close(descriptor)
 
 
 def write(root: Path, path: str, text: str, mode: int = 0o644) -> None:
@@ -85,13 +78,11 @@ def write(root: Path, path: str, text: str, mode: int = 0o644) -> None:
 
 
 def link(root: Path, path: str, target: str) -> None:
-    """Ensures a symbolic link."""
     with _replacing(root, path) as (parent, partial):
         os.symlink(target, partial, dir_fd=parent)
 
 
 def remove(root: Path, path: str) -> None:
-    """Ensures that there is no such file or link."""
     with _refusing(root, path), _parent(root, path) as parent:
         os.unlink(PurePosixPath(path).name, dir_fd=parent)
 
@@ -113,13 +104,8 @@ def _replacing(root: Path, path: str) -> Iterator[tuple[int, str]]:
         os.rename(partial, name, src_dir_fd=parent, dst_dir_fd=parent)
 
 
-@contextmanager
-def _parent(root: Path, path: str) -> Iterator[int]:
-    descriptor = _open(root, str(PurePosixPath(path).parent), os.O_PATH | os.O_DIRECTORY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+def _parent(root: Path, path: str) -> AbstractContextManager[int]:
+    return _opening(root, str(PurePosixPath(path).parent), os.O_PATH | os.O_DIRECTORY)
 
 
 @contextmanager
@@ -130,10 +116,18 @@ def _refusing(root: Path, path: str) -> Iterator[None]:
         raise NspawnError(f"{root}: /{path} is not as a Debian has it: {error.strerror}") from None
 
 
-def _open(root: Path, path: str, flags: int) -> int:
+@contextmanager
+def _opening(root: Path, path: str, flags: int) -> Iterator[int]:
     """A descriptor of what `path` means to the container. Raises OSError."""
+    descriptor = _open(root, path, _How(flags | os.O_CLOEXEC, 0, RESOLVE))
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _open(root: Path, path: str, how: _How) -> int:
     tree = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    how = _How(flags | os.O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
     try:
         for _ in range(ATTEMPTS):
             with suppress(BlockingIOError):

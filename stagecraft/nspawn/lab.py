@@ -6,9 +6,7 @@ import re
 from pathlib import Path
 
 from stagecraft.nspawn import containers, images, tree
-from stagecraft.nspawn.commands import run
-from stagecraft.nspawn.errors import NspawnError
-from stagecraft.nspawn.locked import locked
+from stagecraft.nspawn.commands import NspawnError, locked, run
 from stagecraft.nspawn.server import Server
 
 log = logging.getLogger(__name__)
@@ -60,7 +58,6 @@ class Lab:
         return server
 
     def server(self, name: str) -> Server:
-        """The server of this name, whether it runs or not."""
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
             raise NspawnError(
                 f"{name!r} is no host name: use lower-case letters, digits and hyphens between them"

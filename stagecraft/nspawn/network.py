@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from stagecraft.nspawn import kernel
-from stagecraft.nspawn.commands import run
-from stagecraft.nspawn.errors import NspawnError
+from stagecraft.nspawn.commands import NspawnError, run
 
 LOCK = Path("/run/stagecraft.lock")
 """Held by whoever takes an address, or takes away what a server with one has left. One for the
@@ -47,7 +46,6 @@ def ensure() -> None:
 
 
 def remove() -> None:
-    """Ensures that bridge and rules are gone."""
     if _exists(BRIDGE):
         run("ip", "link", "delete", BRIDGE)
     run("nft", "-f", "-", stdin="table ip stagecraft\ndelete table ip stagecraft\n")
@@ -62,7 +60,6 @@ def free_number(taken: set[int]) -> int:
 
 
 def address(number: int) -> str:
-    """The address of the server with this number."""
     return f"{PREFIX}.{number}"
 
 

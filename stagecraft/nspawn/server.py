@@ -8,9 +8,7 @@ from pathlib import Path
 
 from stagecraft.harmless import harmless
 from stagecraft.nspawn import containers, images, inside, kernel, network, ssh_config, tree
-from stagecraft.nspawn.commands import run
-from stagecraft.nspawn.errors import NspawnError
-from stagecraft.nspawn.locked import locked
+from stagecraft.nspawn.commands import NspawnError, locked, run
 
 log = logging.getLogger(__name__)
 

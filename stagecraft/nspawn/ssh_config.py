@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stagecraft.nspawn.locked import locked
+from stagecraft.nspawn.commands import locked
 
 HOST = """\
 Host {name}

@@ -6,8 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from stagecraft.nspawn import inside, network
-from stagecraft.nspawn.commands import run
-from stagecraft.nspawn.errors import NspawnError
+from stagecraft.nspawn.commands import NspawnError, run
 
 NETWORK_UNIT = f"""\
 [Unit]

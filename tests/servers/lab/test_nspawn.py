@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stagecraft.nspawn import Lab, NspawnError, Server, containers, images, network
-from stagecraft.nspawn.locked import locked
+from stagecraft.nspawn.commands import locked
 
 VERSIONS = {"trixie": "13", "bookworm": "12"}
 
