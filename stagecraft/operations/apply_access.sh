@@ -2,7 +2,7 @@
 # force, as a step that $2 begins. If anything fails, it restores the previous state at once.
 install=$1 begin_step=$2
 shift 2
-payload=$(cat) # all of it, before anything waits for this step to end
+payload=$(cat) # read completely before anything waits for this step to end
 eval "$begin_step"
 set +e
 
@@ -13,7 +13,7 @@ undo() {
     exit 1
 }
 
-sshd_sockets() { # a new set of them: sshd has read its files and listens
+sshd_sockets() { # a new set means that sshd has read its files and listens
     find "/proc/$(systemctl show --property=MainPID --value ssh.service)/fd" -lname 'socket:*' \
         -printf '%l\n' 2>/dev/null | sort
 }

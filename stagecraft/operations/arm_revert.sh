@@ -65,6 +65,6 @@ if [ ! -d $revert ]; then
     sync
     mv $revert.new $revert
 fi
-systemctl stop --quiet stagecraft-revert.service # which tries again what it could not put back
+systemctl stop --quiet stagecraft-revert.service # it would try again to restore what it could not
 : >$revert/whole
 systemctl restart stagecraft-revert.timer

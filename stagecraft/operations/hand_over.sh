@@ -5,11 +5,11 @@ set -eu
 home=$1 site=$2
 roots=u::rwX,g::rX,o::- nginx=u:www-data
 
-close() { # the working directory
+close() { # closes the working directory to the site
     chown "root:$site" .
     setfacl -b -m "$roots,$nginx:x" .
 }
-close_below() { # $1: the ACL of directories, the rest is for `find`
+close_below() { # $1 is the ACL of directories, the rest are arguments for find
     acl=$1
     shift
     find "$@" -type d \( ! -user root -o -perm /022 \) \
@@ -17,12 +17,12 @@ close_below() { # $1: the ACL of directories, the rest is for `find`
 }
 is_directory() { [ ! -L "$1" ] && [ -d "$1" ]; }
 
-roots_all() { # what is below the working directory
+roots_all() { # makes root the owner of everything below the working directory
     chown -hR "root:$site" .
     find . -mindepth 1 -maxdepth 1 ! -name public -exec setfacl -RPb -m "$roots" {} +
     ! is_directory public || setfacl -RPb -m "$roots,$nginx:rX" public
 }
-renew() ( # all files below the working directory
+renew() ( # replaces all files below the working directory with copies
     release=$PWD
     rm -rf "$copy"
     mkdir -m 700 "$copy" "$copy/release"
@@ -41,10 +41,10 @@ renew() ( # all files below the working directory
         exec mv -ft "$into" "$@"' sh "$release" "$copy/release" {} +
 )
 
-waiting() { # whether the release $1 is not root's yet, or a killed run has begun with it
+waiting() { # whether root does not own release $1 yet, or a killed run has begun to take it
     [ -k "$1" ] || find "$1" \( ! -user root -o ! -type l -perm /022 \) -print -quit | grep -q .
 }
-take() ( # the release $1
+take() ( # makes root the owner of release $1
     waiting "$1" || exit 0
     cd "$1"
     close

@@ -12,5 +12,5 @@ if [ ! -e $revert/whole ]; then
     echo "firewall, and this step changed nothing; run it again" >&2
     exit 1
 fi
-systemctl stop --quiet stagecraft-revert.service # if it has been started, it waits for this lock
+systemctl stop --quiet stagecraft-revert.service # if it has started, it is waiting for this lock
 systemctl restart stagecraft-revert.timer

@@ -22,7 +22,7 @@ interrupted() { [ -n "$(dpkg --audit)$(ls /var/lib/dpkg/updates)" ]; }
 half_unpacked() {
     dpkg-query --show --showformat='${db:Status-Eflag} ${Package}:${Architecture}\n' | sed -n 's/^reinstreq //p'
 }
-configure() { # dpkg does not wait for another one, as apt does
+configure() { # apt waits for another dpkg, dpkg does not
     patience=150
     until said=$(SYSTEMD_OFFLINE=1 dpkg --configure -a --force-confdef --force-confold 2>&1); do
         case $said in

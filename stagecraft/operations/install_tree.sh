@@ -34,7 +34,7 @@ each() {
     done <"$stage/index"
 }
 
-own() { # of $1: owner, mode, ACL
+own() { # sets owner, mode and ACL of $1
     chown "$user:$group" "$1"
     ! command -v setfacl >/dev/null || setfacl -b "$1"
     chmod "$mode" "$1"
@@ -48,7 +48,7 @@ refuse() {
 refuse_link() { [ ! -L "$root$path" ] || refuse "symbolic link"; }
 refuse_directory() { [ -L "$root$path" ] || [ ! -d "$root$path" ] || refuse directory; }
 
-refuse_immutable() { # what root cannot replace either
+refuse_immutable() { # fails for files that even root cannot replace
     for at in "$root$path" "$root${path%/*}"; do
         attributes=$(lsattr -d "$at" 2>/dev/null | cut -d ' ' -f 1 | tr -cd ai)
         [ -z "$attributes" ] || {
@@ -80,7 +80,7 @@ vacate() {
         rmdir --ignore-fail-on-non-empty "$root$path"
 }
 
-place() { # everything below the root $1
+place() { # puts everything in place below the root $1
     root=$1
     each refuse_link directory
     each refuse_directory file
@@ -98,10 +98,10 @@ place() { # everything below the root $1
     each remove absent
     each vacate vacant
 }
-sweep() { rm -f "$root${path%/*}"/.*.stagecraft; } # what a killed run left
+sweep() { rm -f "$root${path%/*}"/.*.stagecraft; } # removes what a killed run left
 
 preparing=
-clean_up() { # a full disk, for instance, leaves nothing half written
+clean_up() { # leaves nothing half written, for instance on a full disk
     if [ -n "$preparing" ]; then
         each discard file
         each discard link
@@ -109,7 +109,7 @@ clean_up() { # a full disk, for instance, leaves nothing half written
     rm -rf "$stage"
 }
 
-taken_up_since() { # whether somebody else had the unit take up what was installed
+taken_up_since() { # whether somebody else made the unit take up what was installed
     moment=$(LC_ALL=C systemctl show --property=StateChangeTimestamp --value -- "$unit")
     [ -e "$previous/index" ] && [ -n "$moment" ] &&
         [ "$(stat -c %Y "$previous/index")" -lt "$(date -d "$moment" +%s)" ]
@@ -155,7 +155,7 @@ if [ -n "$check" ]; then
 fi
 if [ -s "$stage/records" ]; then
     mkdir -p "${manifest%/*}"
-    { echo; cat "$stage/records"; } >>"$manifest" # after what a full disk cut off
+    { echo; cat "$stage/records"; } >>"$manifest" # a full disk may have truncated the last line
 fi
 if [ -n "$unit" ]; then
     previous=/run/stagecraft/previous/$tree

@@ -2,7 +2,7 @@
 # earlier, and does not report a configuration that the master cannot apply, for instance because of a
 # port in use.
 master=$(systemctl show --property=MainPID --value "$1")
-serving() { # the master's workers, but for those that are shutting down
+serving() { # the master's workers, except those that are shutting down
     for status in $(grep -lx "PPid:.$master" /proc/[0-9]*/status 2>/dev/null); do
         ! grep -qzx 'nginx: worker process' "${status%status}cmdline" 2>/dev/null || echo "$status"
     done

@@ -5,7 +5,7 @@ cd /var/lib/stagecraft/revert 2>/dev/null || exit 0
 rm -f whole
 missing=
 
-put_back() { # the path $1
+put_back() { # restores the path $1
     kept=files$1 new=${1%/*}/.${1##*/}.stagecraft
     if [ -d "$kept" ] && [ ! -L "$kept" ]; then
         mkdir -p "$1" && chown --reference="$kept" "$1" && chmod --reference="$kept" "$1"

@@ -12,11 +12,11 @@ since=$(date +%s)
 taken_up() {
     sh -c "$command" && sleep 0.3 && { systemctl is-active --quiet "$unit" || unneeded; }
 }
-unneeded() { # its own conditions say that this is no place for it: a container has no clock to set
+unneeded() { # its own conditions do not hold here, such as a clock's in a container
     [ "$(systemctl show --property=ConditionResult --value "$unit")" = no ]
 }
 
-put_back() { # the tree $1
+put_back() { # restores the tree $1
     while IFS= read -r path; do
         new=${path%/*}/.${path##*/}.stagecraft old=$previous/$1/files$path
         if [ -e "$old" ] || [ -L "$old" ]; then
@@ -42,7 +42,7 @@ for tree; do
     [ ! -e "$previous/$tree/index" ] || put_back "$tree"
 done
 systemctl daemon-reload
-restarted() { # although it may have failed too often already
+restarted() { # even if it has failed too often already
     systemctl stop "$unit"
     systemctl reset-failed "$unit" 2>/dev/null
     systemctl start "$unit"
