@@ -44,6 +44,11 @@ def bounded(lines: Iterable[str]) -> Iterator[str]:
         yield line[:LONGEST_LINE] + more
 
 
+def in_one_line(words: Iterable[str]) -> str:
+    """The words, harmless and limited in length."""
+    return "".join(bounded([harmless(", ".join(words))]))
+
+
 def coloured(text: str) -> str:
     """Like `harmless_lines`, but keeps tabs and the colours of pyinfra's own output."""
     parts = KEPT.split(text)

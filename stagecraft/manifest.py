@@ -9,7 +9,16 @@ from pathlib import PurePath
 from typing import Any
 
 from stagecraft.errors import BrokenOverride
-from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
+from stagecraft.operations.nodes import (
+    Absent,
+    Directory,
+    File,
+    Link,
+    Node,
+    Sealed,
+    Vacant,
+    index_fields,
+)
 from stagecraft.paths import APPS, DATABASE_LOGINS, MANIFESTS, UNITS
 from stagecraft.seen import State, encoded
 from stagecraft.version import OURS
@@ -48,7 +57,7 @@ class PathRecord:
 
 
 def path_record(tree: str, node: File | Directory | Link, site: str = "") -> PathRecord:
-    kind, path, user, group, mode, value, _ = node.index_line()
+    kind, path, user, group, mode, value, _ = index_fields(node)
     match node:
         case File():
             value = node.sha256

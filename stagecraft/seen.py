@@ -8,7 +8,7 @@ from typing import Any
 
 from stagecraft.facts.files import Entry
 from stagecraft.facts.services import Unit
-from stagecraft.operations.nodes import Directory, File, Link, Node
+from stagecraft.operations.nodes import Absent, Node, Vacant
 
 
 class Standing(ABC):
@@ -66,13 +66,8 @@ class Place:
     @property
     def kind(self) -> str:
         """The declared kind, or the existing one if the path is declared absent."""
-        match self.node:
-            case File():
-                return "file"
-            case Directory():
-                return "directory"
-            case Link():
-                return "link"
+        if not isinstance(self.node, (Absent, Vacant)):
+            return self.node.kind
         return self.entry.kind if self.entry else "file"
 
     @property

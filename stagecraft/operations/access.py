@@ -111,7 +111,7 @@ def guarded(access: Access) -> Generator[StringCommand | FunctionCommand]:
     if access.stands(ways, entries):
         return
     show(differing(access.nodes, entries), entries, "root")
-    yield arm(access)
+    yield run_script(ARM, str(REVERT_AFTER), REVERT, *access.paths)
     ways, entries = look(access)  # until now, the server may have reverted a dead run's change
     proof = FunctionCommand(proven, (access.login, ways.host_key), {})
     records = this_run().manifest.ahead(TREE, access.nodes)
@@ -131,10 +131,6 @@ def look(access: Access) -> tuple[Ways, dict[str, Entry]]:
     ways: Ways = host.get_fact(WaysFact)
     entries: dict[str, Entry] = host.get_fact(TreeFact, paths=access.paths)
     return ways, entries
-
-
-def arm(access: Access) -> StringCommand:
-    return run_script(ARM, str(REVERT_AFTER), REVERT, *access.paths)
 
 
 def apply(changes: Sequence[Node], check: Checker, records: str) -> StringCommand:

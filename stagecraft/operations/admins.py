@@ -9,6 +9,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from stagecraft.facts.accounts import MADE_BY_US, Accounts, AccountsFact
+from stagecraft.operations.scripts import run_script, script
 from stagecraft.run import saw
 from stagecraft.seen import Standing, State, Value
 
@@ -77,10 +78,4 @@ def absent(account: str, home: str) -> Generator[StringCommand]:
     root's, because a later account with the same user id would inherit them. If the home was moved
     to a place with files of others, those stay unchanged."""
     saw(State("account", account, "", ADMITTED))
-    name, path = shlex.quote(account), shlex.quote(home)
-    its_own = f"-xdev -user {name} -exec"
-    yield StringCommand(
-        f"pkill -KILL -U {name}; rm -f /var/spool/cron/crontabs/{name};"
-        f" if [ -d {path} ]; then find {path} -maxdepth 0 {its_own} chmod 700 {{}} +"
-        f" && find {path} {its_own} chown -h root:root {{}} +; fi && userdel --force {name}"
-    )
+    yield run_script(script("remove_account"), account, home)

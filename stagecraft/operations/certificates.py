@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
-from pathlib import PurePosixPath
 from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -15,6 +14,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from stagecraft.facts.certificates import Certificate, Certificates, CertificatesFact
+from stagecraft.operations.scripts import run_script, script
 from stagecraft.paths import ACME_CA_DIRECTORY, ACME_WEBROOT, CERTIFICATES, SELF_SIGNED
 from stagecraft.run import saw
 from stagecraft.seen import Standing, State, Value
@@ -23,6 +23,7 @@ SELF_SIGNED_DAYS = 365
 """In days; Mozilla's guideline 6.0 allows less than 366."""
 
 PROBE = "stagecraft-probe"
+SELF_SIGN = script("self_sign")
 
 
 @dataclass(frozen=True)
@@ -46,22 +47,13 @@ class Lineage:
         return f"/etc/letsencrypt/live/{self.name}"
 
     def read(self) -> Certificates:
-        """Its present state on the server."""
         fact: Certificates = host.get_fact(
             CertificatesFact, self_signed=self.self_signed, lineage=self.name, link=self.link
         )
         return fact
 
-    def self_signed_state(self, present: Certificates) -> State:
-        declared = Issued(frozenset(self.domains))
-        return State("certificate", self.self_signed, declared, found_of(present.self_signed))
-
-    def issued_state(self, current: Certificate | None) -> State:
-        declared = Issued(frozenset(self.domains), self.directory)
-        return State("certificate", self.live, declared, found_of(current))
-
-    def covers(self, certificate: Certificate | None) -> bool:
-        return certificate is not None and certificate.names == frozenset(self.domains)
+    def state(self, path: str, found: Certificate | None, by: str = "") -> State:
+        return State("certificate", path, Issued(frozenset(self.domains), by), found_of(found))
 
 
 @dataclass(frozen=True)
@@ -89,33 +81,22 @@ def served(lineage: Lineage) -> Generator[StringCommand]:
     target = lineage.live if lineage.directory and present.certbot else lineage.self_signed
     lasting = State("link", lineage.link, target, present.served)
     # For a site with a CA, the self-signed one is temporary and not declared; `issued` reports.
-    saw(*([] if lineage.directory else [lineage.self_signed_state(present), lasting]))
-    if target == lineage.self_signed and not good_self_signed(lineage, present.self_signed):
+    own = lineage.state(lineage.self_signed, present.self_signed)
+    saw(*([] if lineage.directory else [own, lasting]))
+    if target == lineage.self_signed and not good(own, present.self_signed):
         yield make_self_signed(lineage)
     if present.served != target:
         yield point(lineage.link, target)
 
 
-def good_self_signed(lineage: Lineage, certificate: Certificate | None) -> bool:
-    return certificate is not None and lineage.covers(certificate) and not certificate.expiring
+def good(state: State, certificate: Certificate | None) -> bool:
+    """Whether it is for exactly the site's names, from the declared CA, and not about to expire."""
+    return state.stands and certificate is not None and not certificate.expiring
 
 
 def make_self_signed(lineage: Lineage) -> StringCommand:
-    """Creates it in a new directory, then switches a link, so that key and certificate always
-    match."""
     names = ",".join(f"DNS:{domain}" for domain in lineage.domains)
-    link = shlex.quote(lineage.self_signed)
-    return StringCommand(
-        f"umask 077; mkdir -p {shlex.quote(str(PurePosixPath(lineage.self_signed).parent))}"
-        f" && new=$(mktemp -d {link}.XXXXXX)"
-        f" && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc"
-        f" -days {SELF_SIGNED_DAYS} -subj /CN={lineage.name}"
-        f" -addext {shlex.quote('subjectAltName=' + names)}"
-        f" -addext extendedKeyUsage=serverAuth"
-        f' -keyout "$new/privkey.pem" -out "$new/fullchain.pem"'
-        f' && ln -sfn "$new" {link}.link && mv -fT {link}.link {link}'
-        f' && for old in {link}.*; do [ "$old" = "$new" ] || rm -rf "$old"; done'
-    )
+    return run_script(SELF_SIGN, lineage.self_signed, str(SELF_SIGNED_DAYS), lineage.name, names)
 
 
 def point(link: str, target: str) -> StringCommand:
@@ -133,23 +114,14 @@ def issued(lineage: Lineage) -> Generator[StringCommand | FunctionCommand]:
     """
     present = lineage.read()
     current = present.certbot
-    saw(lineage.issued_state(current), State("link", lineage.link, lineage.live, present.served))
-    if not good(lineage, current):
+    state = lineage.state(lineage.live, current, by=lineage.directory)
+    saw(state, State("link", lineage.link, lineage.live, present.served))
+    if not good(state, current):
         yield StringCommand(place_probe(lineage))
         yield FunctionCommand(challenges_reachable, (lineage.domains, lineage.name), {})
         yield StringCommand(explained(certbot_command(lineage, current), lineage, current))
     if present.served != lineage.live:
         yield point(lineage.link, lineage.live)
-
-
-def good(lineage: Lineage, certificate: Certificate | None) -> bool:
-    """Whether it is from the declared CA, for exactly the site's names, and not about to expire."""
-    return (
-        certificate is not None
-        and lineage.covers(certificate)
-        and certificate.server == lineage.directory
-        and not certificate.expiring
-    )
 
 
 @operation()

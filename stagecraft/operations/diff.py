@@ -125,12 +125,7 @@ def hidden_keys(file: File) -> set[str]:
     if not isinstance(file, Sealed):
         return set()
     lines = [line for line in file.content.splitlines() if STAND_IN in line]
-    return set(map(key_of, lines)) or set(fingerprints(file.content))
-
-
-def fingerprints(text: str) -> dict[str, str]:
-    """The `Keys` of a text, computed as in the fact `FingerprintsFact`."""
-    return {key: sum_of(line) for key, line in lines_by_key(text).items()}
+    return set(map(key_of, lines)) or set(lines_by_key(file.content))
 
 
 def lines_by_key(text: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from pyinfra.context import host, state
 
 from stagecraft.facts.files import Entry, TreeFact, becoming_with_time_limit
 from stagecraft.operations.diff import show
-from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant
+from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant, index_fields
 from stagecraft.operations.scripts import run_script, script
 from stagecraft.project import OVERRIDES
 from stagecraft.run import saw, this_run
@@ -45,7 +45,6 @@ class Written:
 
 
 def differing(nodes: Iterable[Node], entries: dict[str, Entry]) -> list[Node]:
-    """The nodes that differ on the server."""
     return [node for node in nodes if not stands(node, entries.get(node.path))]
 
 
@@ -59,7 +58,7 @@ def payload(nodes: Iterable[Node], records: str = "") -> str:
     """The stdin of `install_tree.sh`: a tar in base64 with the index, the lines for the manifest
     and the contents."""
     buffer = io.BytesIO()
-    index = "".join("\t".join(node.index_line()) + "\n" for node in nodes)
+    index = "".join("\t".join(index_fields(node)) + "\n" for node in nodes)
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         add_member(archive, "index", index.encode())
         add_member(archive, "records", records.encode())

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from stagecraft.facts.files import Entry
 
@@ -11,6 +12,7 @@ class File:
     """A regular file. `mode` is octal text; `secret` keeps its contents out of every diff, except
     for the lines of the `public` keys; `origin` is its template, for messages."""
 
+    kind: ClassVar = "file"
     path: str
     content: str = field(repr=False)
     user: str = "root"
@@ -36,10 +38,6 @@ class File:
             and not entry.acl
         )
 
-    def index_line(self) -> list[str]:
-        origin = self.origin or "-"
-        return ["file", self.path, self.user, self.group, self.mode, "-", origin]
-
 
 @dataclass(frozen=True)
 class Sealed(File):
@@ -57,11 +55,16 @@ class Sealed(File):
 class Directory:
     """A directory. `acl` are entries in setfacl's format, such as `user:www-data:--x`."""
 
+    kind: ClassVar = "directory"
     path: str
     user: str = "root"
     group: str = "root"
     mode: str = "755"
     acl: tuple[str, ...] = ()
+
+    @property
+    def value(self) -> str:
+        return ",".join(self.acl)
 
     def matches(self, entry: Entry) -> bool:
         return (
@@ -70,25 +73,23 @@ class Directory:
             and entry.acl == frozenset(self.acl)
         )
 
-    def index_line(self) -> list[str]:
-        acl = ",".join(self.acl) or "-"
-        return ["directory", self.path, self.user, self.group, self.mode, acl, "-"]
-
 
 @dataclass(frozen=True)
 class Link:
     """A symbolic link. An `initial` one is only created if nothing exists there, and then belongs
     to its owner, like `current`, which an app's releases change."""
 
+    kind: ClassVar = "link"
     path: str
     target: str
     initial: bool = False
 
+    @property
+    def value(self) -> str:
+        return self.target
+
     def matches(self, entry: Entry) -> bool:
         return self.initial or (entry.kind == "link" and entry.target == self.target)
-
-    def index_line(self) -> list[str]:
-        return ["link", self.path, "-", "-", "-", self.target, "-"]
 
 
 @dataclass(frozen=True)
@@ -96,27 +97,29 @@ class Absent:
     """Nothing exists at `path`. With `sha256`, this only removes contents with that checksum;
     anything else belongs to somebody and stays."""
 
+    kind: ClassVar = "absent"
     path: str
     sha256: str = ""
 
     def matches(self, entry: Entry) -> bool:
         return bool(self.sha256) and entry.sha256 != self.sha256
 
-    def index_line(self) -> list[str]:
-        return ["absent", self.path, "-", "-", "-", "-", "-"]
-
 
 @dataclass(frozen=True)
 class Vacant:
     """No directory at `path`, unless others put something in it."""
 
+    kind: ClassVar = "vacant"
     path: str
 
     def matches(self, entry: Entry) -> bool:
         return False
 
-    def index_line(self) -> list[str]:
-        return ["vacant", self.path, "-", "-", "-", "-", "-"]
-
 
 Node = File | Directory | Link | Absent | Vacant
+
+
+def index_fields(node: Node) -> list[str]:
+    """The node's fields in the index that install_tree.sh reads; `-` means not applicable."""
+    names = ("kind", "path", "user", "group", "mode", "value", "origin")
+    return [getattr(node, name, "") or "-" for name in names]

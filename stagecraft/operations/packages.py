@@ -64,24 +64,36 @@ def installed(
     wanted = sorted(packages)
     found: Installation = host.get_fact(InstallationFact, packages=wanted)
     missing = [package for package in wanted if package not in found.installed]
-    unasked = [] if asked_to_upgrade() else list(users)
+    affected = [] if may_upgrade_others() else list(users)
     if missing and not this_run().checks:  # the check reports these by itself
         if pending(after) or (found.problems and not found.fresh):
             announce("install, in the versions that the archives have at that time", missing)
         else:
-            foresee(found, unasked)
-    meta = install(name=name, packages=wanted, never_started=never_started, may_upgrade=not unasked)
+            announce_changes(found, affected)
+    meta = install(
+        name=name, packages=wanted, never_started=never_started, may_upgrade=not affected
+    )
     return Installed(missing, meta)
 
 
-def foresee(found: Installation, users: Sequence[str]) -> None:
-    refuse_problems(found)
-    refuse_upgrades(found, users)
+def announce_changes(found: Installation, users: Sequence[str]) -> None:
+    if found.problems:
+        raise ServerError(
+            f"{host.name}: {'; '.join(found.problems)}. Nothing was changed: correct the name, or"
+            " declare an archive that has it in group_data/all.yml under servers:"
+            f" {host.name}: apt_sources:"
+        )
+    if found.upgrades and users:
+        raise ServerError(
+            f"{host.name}: this run installs packages that need newer versions of packages that"
+            f" {' and '.join(users)} may use: {', '.join(map(str, found.upgrades))}. Nothing was"
+            f" changed: to upgrade them, run again with --data {UPGRADE}=true at a suitable time"
+        )
     announce("install", [change for change in found.changes if not change.old])
     announce("upgrade", found.upgrades)
 
 
-def asked_to_upgrade() -> bool:
+def may_upgrade_others() -> bool:
     word = host.data.get(UPGRADE, False)
     if not isinstance(word, bool):
         raise ServerError(f"--data {UPGRADE}={harmless(str(word))}: must be true or false")
@@ -89,30 +101,11 @@ def asked_to_upgrade() -> bool:
 
 
 def announce(what: str, packages: Iterable[object]) -> None:
-    """Lists packages in the plan, if there are any."""
     listed = ", ".join(f"{package}".replace(" ", UNBROKEN) for package in packages)
     if listed:
         logger.info(f"{host.print_prefix}Packages to {what}:")
     for line in wrap(listed, 100, break_long_words=False, break_on_hyphens=False):
         logger.info(f"{host.print_prefix}  {line.replace(UNBROKEN, ' ')}")
-
-
-def refuse_problems(found: Installation) -> None:
-    if found.problems:
-        raise ServerError(
-            f"{host.name}: {'; '.join(found.problems)}. Nothing was changed: correct the name, or"
-            " declare an archive that has it in group_data/all.yml under servers:"
-            f" {host.name}: apt_sources:"
-        )
-
-
-def refuse_upgrades(found: Installation, users: Sequence[str]) -> None:
-    if found.upgrades and users:
-        raise ServerError(
-            f"{host.name}: this run installs packages that need newer versions of packages that"
-            f" {' and '.join(users)} may use: {', '.join(map(str, found.upgrades))}. Nothing was"
-            f" changed: to upgrade them, run again with --data {UPGRADE}=true at a suitable time"
-        )
 
 
 @operation()

@@ -9,7 +9,7 @@ from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host
 
 from stagecraft.facts.releases import LEADING_OUT, ReleasesFact
-from stagecraft.harmless import bounded, harmless
+from stagecraft.harmless import in_one_line
 from stagecraft.operations.scripts import run_script, script
 from stagecraft.run import saw
 from stagecraft.seen import State
@@ -23,20 +23,21 @@ ROOTS = "root's, without links that lead out of them"
 def root_owns_releases(*, name: str, site: Site) -> OperationMeta:
     """Ensures that root owns the site's releases, and that no link in their public/ leads out of
     them. The plan lists the releases to change and the links to remove."""
-    found = not_root_s(site)
-    return handed_over(name=f"{name}: {found}" if found else name, site=site)
+    if found := not_owned_by_root(site):
+        name += f": {found}"
+    return handed_over(name=name, site=site)
 
 
-def not_root_s(site: Site) -> str:
+def not_owned_by_root(site: Site) -> str:
     """The paths, limited in number and escaped, because the site chooses them."""
     paths: list[str] = host.get_fact(ReleasesFact, home=site.home, shared=site.shared)
-    return "".join(bounded([harmless(", ".join(paths))]))
+    return in_one_line(paths)
 
 
 @operation()
 def handed_over(site: Site) -> Generator[StringCommand]:
     """What `root_owns_releases` ensures."""
-    found = not_root_s(site)
+    found = not_owned_by_root(site)
     present = f"not so: {found}" if found else ROOTS
     saw(State("releases", f"{site.home}/releases", ROOTS, present))
     if found:

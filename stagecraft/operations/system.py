@@ -9,9 +9,12 @@ from pyinfra.context import host
 
 from stagecraft.facts.system import SysctlFact, System, SystemFact
 from stagecraft.operations.files import Written
+from stagecraft.operations.scripts import run_script, script
 from stagecraft.operations.services import pending
 from stagecraft.run import saw
 from stagecraft.seen import State
+
+GENERATE_LOCALE = script("generate_locale")
 
 
 @operation()
@@ -35,24 +38,12 @@ def called(hostname: str) -> Generator[StringCommand]:
 
 @operation()
 def generated_locale(locale: str) -> Generator[StringCommand]:
-    """Ensures that the locale exists; C.UTF-8 always does. Fails for one that Debian does not have,
-    which locale-gen would ignore without an error."""
+    """Ensures that the locale exists; C.UTF-8 always does. Fails for one that Debian lacks."""
     found: System = host.get_fact(SystemFact)
     missing = locale.lower().replace("-", "") not in found.locales
     saw(State("locale", locale, "there", "" if missing else "there"))
     if missing:
-        line = shlex.quote(f"{locale} UTF-8")
-        definition = shlex.quote(f"/usr/share/i18n/locales/{locale.partition('.')[0]}")
-        unknown = shlex.quote(f"Debian has no locale {locale}; it has: /usr/share/i18n/locales")
-        late = shlex.quote(
-            "locale-gen failed, or waited 2 minutes for a lock. Who holds it, says:"
-            " fuser -v /usr/lib/locale/locale-archive"
-        )
-        yield StringCommand(
-            f"[ -e {definition} ] || {{ echo {unknown} >&2; exit 1; }};"
-            f" grep -qxF {line} /etc/locale.gen || echo {line} >> /etc/locale.gen;"
-            f" timeout 120 locale-gen || {{ echo {late} >&2; exit 1; }}"
-        )
+        yield run_script(GENERATE_LOCALE, locale)
 
 
 @operation()

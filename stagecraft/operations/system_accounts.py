@@ -10,7 +10,7 @@ from pyinfra.context import host
 
 from stagecraft.facts.accounts import Accounts, AccountsFact
 from stagecraft.facts.activity import ActivityFact
-from stagecraft.harmless import bounded, harmless
+from stagecraft.harmless import in_one_line
 from stagecraft.operations.scripts import run_script, script
 from stagecraft.run import saw
 from stagecraft.seen import Standing, State
@@ -64,20 +64,15 @@ def idle(*, name: str, account: str, home: str, besides: str, limits: str) -> Op
     """Ensures that the account runs nothing outside the unit `besides`, and that nothing starts as
     it by itself, before its `limits` (a unit) are lifted. The plan lists what will end. The crontab
     is kept in `home`."""
-    found = activity(account, besides, limits)
-    return ended(
-        name=f"{name}: {found}" if found else name,
-        account=account,
-        home=home,
-        besides=besides,
-        limits=limits,
-    )
+    if found := activity(account, besides, limits):
+        name += f": {found}"
+    return ended(name=name, account=account, home=home, besides=besides, limits=limits)
 
 
 def activity(account: str, besides: str, limits: str) -> str:
     """As text; the account controls its contents."""
     found: list[str] = host.get_fact(ActivityFact, account=account, unit=besides, limits=limits)
-    return "".join(bounded([harmless(", ".join(found))]))
+    return in_one_line(found)
 
 
 @operation()

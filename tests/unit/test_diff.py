@@ -11,7 +11,7 @@ import pytest
 
 from stagecraft.facts.files import LONGEST, ContentsFact, Entry, FingerprintsFact
 from stagecraft.operations import diff
-from stagecraft.operations.diff import describe, fingerprints
+from stagecraft.operations.diff import describe, lines_by_key, sum_of
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node
 
 STANDS = Entry("file", "644", "root", "root")
@@ -20,6 +20,11 @@ STANDS = Entry("file", "644", "root", "root")
 def run(asked: bool = True, executing: bool = False, planned: bool = True) -> SimpleNamespace:
     config = SimpleNamespace(DIFF=asked)
     return SimpleNamespace(config=config, is_executing=executing, check_for_changes=planned)
+
+
+def fingerprints(text: str) -> dict[str, str]:
+    """As the fact of this name computes them on the server."""
+    return {key: sum_of(line) for key, line in lines_by_key(text).items()}
 
 
 def shown(node: Node, entry: Entry | None, text: str = "", **keys: str) -> list[str]:

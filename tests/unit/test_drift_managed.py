@@ -29,7 +29,7 @@ from stagecraft.facts.files import Entry, becoming
 from stagecraft.facts.machine import Machine
 from stagecraft.manifest import Manifest, Records, path_record
 from stagecraft.operations import files
-from stagecraft.operations.diff import describe, fingerprints
+from stagecraft.operations.diff import describe, lines_by_key, sum_of
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
 from stagecraft.operations.services import RUNNING, Condition
 from stagecraft.run import Run
@@ -258,7 +258,8 @@ def test_they_are_told_by_the_recorded_sum() -> None:
 )
 def test_their_difference_names_keys(text: str, told: list[str]) -> None:
     node = sealed()
-    described = list(describe(node, stands(text), {node.path: fingerprints(text)}))
+    present = {key: sum_of(line) for key, line in lines_by_key(text).items()}
+    described = list(describe(node, stands(text), {node.path: present}))
     assert described[1:] == told
 
 

@@ -191,7 +191,7 @@ def found(node: Node, entry: Entry | None) -> str:
     """What is wrong with the path's state."""
     if entry is None:
         return "missing"
-    if isinstance(node, (Absent, Vacant)) or entry.kind != node.index_line()[0]:
+    if isinstance(node, (Absent, Vacant)) or entry.kind != node.kind:
         return f"a {entry.kind} of {entry.user}:{entry.group}, mode {entry.mode}"
     if isinstance(node, Link):
         return f"a link to {entry.target}"
