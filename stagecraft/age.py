@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable, Sequence
 from getpass import getpass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pyrage
@@ -15,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from stagecraft.local_files import not_text
+from stagecraft.local_files import not_text, write_whole
 
 IDENTITY_VARIABLE = "STAGECRAFT_IDENTITY"
 SSH_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_rsa")
@@ -51,10 +50,7 @@ def encrypt(value: str, recipients: Sequence[str]) -> str:
 
 def make_identity(path: Path) -> None:
     """Writes a new age key, readable by its owner only, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile("w", dir=path.parent, prefix=".new-", delete=False) as new:
-        new.write(f"{pyrage.x25519.Identity.generate()}\n")
-    Path(new.name).rename(path)
+    write_whole(path, f"{pyrage.x25519.Identity.generate()}\n", 0o600)
 
 
 def recipient_of(identity_file: Path) -> str:

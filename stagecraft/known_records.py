@@ -5,7 +5,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from stagecraft.local_files import not_text
+from stagecraft.local_files import not_text, write_whole
 from stagecraft.settings import Server
 from stagecraft.yaml_files import Location, Problem, SettingsError
 
@@ -33,10 +33,8 @@ class KnownRecords:
     def note(self, record: str, text: str) -> None:
         """Replaces the record's checksum with that of this text."""
         others = [line for line in self._lines() if not self._of(record, line)]
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_name(f".{FILE}.partial")
-        partial.write_text("".join(f"{line}\n" for line in [*others, self.line(record, text)]))
-        partial.replace(self.path)
+        lines = [*others, self.line(record, text)]
+        write_whole(self.path, "".join(f"{line}\n" for line in lines))
 
     def _of(self, record: str, line: str) -> bool:
         words = line.split()

@@ -1,7 +1,10 @@
-"""Checks files on the operator's machine that the settings refer to."""
+"""Files on the operator's machine: what is wrong with those that the settings name, and how ours
+are written."""
 
+import os
 import stat
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 
 def unreadable(path: str | Path) -> str | None:
@@ -52,3 +55,17 @@ def wrong_certificates(path: str) -> str | None:
     if "-----BEGIN CERTIFICATE-----" in Path(path).read_text(encoding="utf-8"):
         return None
     return f"{path} contains no PEM certificate (-----BEGIN CERTIFICATE-----)"
+
+
+def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
+    """Replaces the file with this text, or leaves it if that fails or is interrupted."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile("w", dir=path.parent, prefix=".new-", delete=False) as new:
+        try:
+            new.write(text)
+            new.flush()
+            os.fchmod(new.fileno(), mode)
+            Path(new.name).replace(path)
+        except BaseException:
+            Path(new.name).unlink()
+            raise

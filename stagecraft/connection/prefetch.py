@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stagecraft.facts.reading import Reading
+from stagecraft.local_files import write_whole
 
 FACTS = "stagecraft.facts."
 """The package of facts that may be saved."""
@@ -40,10 +41,7 @@ class Prefetch:
             return
         facts = [[_name(command), command.arguments] for command in asked]
         with suppress(OSError):  # a read-only checkout is slower, not broken
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            partial = self._path.with_suffix(".partial")
-            partial.write_text(json.dumps(facts, indent=0))
-            partial.replace(self._path)
+            write_whole(self._path, json.dumps(facts, indent=0))
 
 
 def _name(command: Reading) -> str:

@@ -47,7 +47,7 @@ def secret(environment: str, site: str | None, key: str | None, random: bool, re
     if recrypt:
         editor.recrypt()
     elif site and key:
-        editor.put(site, key, generate(key) if random else _told(site, key))
+        editor.put(site, key, generate(key) if random else _read_value(site, key))
     else:
         for line in editor.add_missing(_ask):
             click.echo(line)
@@ -66,7 +66,7 @@ def _refuse_contradictions(site: str | None, key: str | None, random: bool, recr
         raise click.UsageError("--recrypt keeps the values: omit --generate")
 
 
-def _told(site: str, key: str) -> Secret:
+def _read_value(site: str, key: str) -> Secret:
     if sys.stdin.isatty():
         return Secret(_typed(f"{site} {key}"))
     return Secret(sys.stdin.read().removesuffix("\n"))

@@ -10,9 +10,10 @@ from stagecraft.secrets.generate import generate, unfit
 from stagecraft.secrets.masked import Secret
 from stagecraft.secrets.read import (
     keyring_for,
+    missing,
+    naming_the_recipients,
     recipients_of,
     secrets_file,
-    telling_who_can,
     wanted,
 )
 from stagecraft.settings import read
@@ -41,8 +42,7 @@ class Editor:
                 yield f"{site} {key}: {'generated' if made else 'set'}"
 
     def missing(self) -> list[Name]:
-        """The (site, key) of each secret that the environment needs and the file lacks."""
-        return [secret for secret in wanted(self.environment) if not self.file.has(*secret)]
+        return missing(self.environment, self.file)
 
     def state(self) -> str:
         """A summary: what is missing, and who can decrypt new values."""
@@ -70,7 +70,7 @@ class Editor:
         self.file.write()
 
     def _encrypt_anew(self, names: list[Name]) -> None:
-        with telling_who_can(self.environment, self.file):
+        with naming_the_recipients(self.environment, self.file):
             keyring = keyring_for(self.environment, self.root)
             self.file.encrypt_anew(names, keyring, self.recipients)
 

@@ -5,17 +5,15 @@ encrypted together with a label, its environment, site and key, which is compare
 label does not reveal an older value in the same place, but git's history does.
 """
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from textwrap import indent
-from typing import Any
 
 from stagecraft import age
+from stagecraft.local_files import write_whole
 from stagecraft.secrets.masked import Secret
-from stagecraft.yaml_files import Problem, SettingsError, YamlFile, read_yaml
+from stagecraft.yaml_files import SettingsError, YamlFile, read_yaml
 
 HEADER = """\
 # Encrypted with age, value by value, for the `recipients` of group_data/all.yml, and each together
@@ -38,7 +36,9 @@ class SecretsFile:
     def __init__(self, path: Path, root: Path) -> None:
         """Reads the file if it exists. Raises SettingsError for unexpected content."""
         self.path = path
-        self.source = read_yaml(path, root) if path.exists() else YamlFile(_name(path, root))
+        self.source = (
+            read_yaml(path, root) if path.exists() else YamlFile(str(path.relative_to(root)))
+        )
         self.armor: dict[str, dict[str, str]] = _checked(self.source)
         self.is_labelled = not path.exists() or path.read_text().startswith(HEADER)
 
@@ -91,50 +91,25 @@ class SecretsFile:
             return f"this value was encrypted for another place, {made_for[1]}: {remedy}"
         return f"this value does not say which place it was encrypted for: {remedy}"
 
-    def write(self, mode: int = 0o644) -> None:
-        """Replaces the file atomically."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile("w", dir=self.path.parent, prefix=".new-", delete=False) as new:
-            try:
-                new.write(self._text())
-                os.fchmod(new.fileno(), mode)
-                Path(new.name).rename(self.path)
-                self.is_labelled = True
-            except BaseException:
-                Path(new.name).unlink()
-                raise
-
-    def _text(self) -> str:
-        sites = (_block(site, self.armor[site]) for site in sorted(self.armor))
-        return HEADER + "".join(sites)
-
-
-def _block(site: str, values: dict[str, str]) -> str:
-    keys = (f"  {key}: |\n{indent(values[key], '    ')}" for key in sorted(values))
-    return f"\n{site}:\n{''.join(keys)}"
-
-
-def _name(path: Path, root: Path) -> str:
-    return str(path.relative_to(root))
+    def write(self) -> None:
+        text = HEADER
+        for site, values in sorted(self.armor.items()):
+            text += f"\n{site}:\n"
+            for key, armor in sorted(values.items()):
+                text += f"  {key}: |\n{indent(armor, '    ')}"
+        write_whole(self.path, text)
+        self.is_labelled = True
 
 
 def _checked(source: YamlFile) -> dict[str, dict[str, str]]:
     problems = [
-        Problem(
-            source.place(path),
-            "was not written by `stagecraft secret`: delete it, then set it again",
+        source.problem(
+            (site, key), "was not written by `stagecraft secret`: delete it, then set it again"
         )
-        for path, value in _leaves(source.data)
+        for site, values in source.data.items()
+        for key, value in (values.items() if isinstance(values, dict) else [("", None)])
         if not isinstance(value, str) or "BEGIN AGE ENCRYPTED FILE" not in value
     ]
     if problems:
         raise SettingsError(problems)
     return source.data
-
-
-def _leaves(data: dict[str, Any]) -> list[tuple[tuple[str, ...], Any]]:
-    return [
-        ((site, key), value)
-        for site, values in data.items()
-        for key, value in (values.items() if isinstance(values, dict) else [("", None)])
-    ]

@@ -19,7 +19,6 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The value itself."""
         return self._value
 
     def to_json(self) -> str:

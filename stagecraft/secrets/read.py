@@ -52,6 +52,11 @@ def stand_ins(environment: Environment) -> dict[str, dict[str, Secret]]:
     return found
 
 
+def missing(environment: Environment, file: SecretsFile) -> list[Name]:
+    """The (site, key) of each secret that the environment needs and the file lacks."""
+    return [name for name in wanted(environment) if not file.has(*name)]
+
+
 def secrets_file(environment: Environment, root: Path) -> SecretsFile:
     """This environment's secrets: in the repository, or in .stagecraft/ for a throwaway server."""
     folder = root / ".stagecraft/secrets" if environment.server.throwaway else root / "secrets"
@@ -99,25 +104,20 @@ def _refuse_missing(environment: Environment, file: SecretsFile) -> None:
     if not file.path.exists():
         message = f"there is no such file: `{COMMAND} {name}` creates it"
         raise SettingsError([Problem(Location(file.source.file), message)])
-    missing = [
-        file.source.problem((site, key), f"is missing: {_remedy(environment, site, key)}")
-        for site, key in wanted(environment)
-        if not file.has(site, key)
-    ]
-    if missing:
-        raise SettingsError(missing)
-
-
-def _remedy(environment: Environment, site: str, key: str) -> str:
-    if key in environment.site(site).generated_secrets:
-        return f"`{COMMAND} {environment.name}` generates it"
-    return f"`{COMMAND} {environment.name} {site} {key}` sets it"
+    problems = []
+    for site, key in missing(environment, file):
+        remedy = f"`{COMMAND} {name} {site} {key}` sets it"
+        if key in environment.site(site).generated_secrets:
+            remedy = f"`{COMMAND} {name}` generates it"
+        problems.append(file.source.problem((site, key), f"is missing: {remedy}"))
+    if problems:
+        raise SettingsError(problems)
 
 
 def _opened(
     environment: Environment, file: SecretsFile, root: Path
 ) -> dict[str, dict[str, Secret]]:
-    with telling_who_can(environment, file):
+    with naming_the_recipients(environment, file):
         values = file.opened(wanted(environment), keyring_for(environment, root))
     if not file.is_labelled:
         logger.warning(UNLABELLED, file.source.file, f"{COMMAND} {environment.name} --recrypt")
@@ -134,7 +134,7 @@ def keyring_for(environment: Environment, root: Path) -> age.Keyring:
 
 
 @contextmanager
-def telling_who_can(environment: Environment, file: SecretsFile) -> Iterator[None]:
+def naming_the_recipients(environment: Environment, file: SecretsFile) -> Iterator[None]:
     """Turns an age.IdentityError into a SettingsError that names the recipients."""
     try:
         yield
@@ -169,12 +169,12 @@ def _make_throwaway(environment: Environment, file: SecretsFile, root: Path) -> 
         age.make_identity(_throwaway_identity(root))
         file.armor.clear()
     recipients = recipients_of(environment, root)
-    missing = [(site, key) for site, key in wanted(environment) if not file.has(site, key)]
+    lacking = missing(environment, file)
     if not file.is_labelled:
         file.encrypt_anew(file.names(), keyring_for(environment, root), recipients)
-    for site, key in missing:
+    for site, key in lacking:
         file.set(site, key, generate(key), recipients)
-    if missing or not file.is_labelled:
+    if lacking or not file.is_labelled:
         file.write()
 
 
