@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from stagecraft.facts.machine import Machine
-from stagecraft.settings import PhpFpm, Site
+from stagecraft.settings import Site
+from stagecraft.settings.models import PhpFpm
 from stagecraft.settings.values import size_in_bytes
 
 OPCACHE_MB = 128

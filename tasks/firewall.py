@@ -8,7 +8,7 @@ from stagecraft.operations.nodes import Directory, Link, Node
 from stagecraft.paths import FIREWALL_RULES
 from stagecraft.render import file
 from stagecraft.services import FIREWALL, WEB_PORTS, unit_file
-from stagecraft.settings import Firewall
+from stagecraft.settings.host import Firewall
 
 UNIT = unit_file(FIREWALL)
 AT_BOOT = unit_file(f"sysinit.target.wants/{FIREWALL}")

@@ -16,7 +16,8 @@ from stagecraft.packages import MACHINE_PACKAGES, php_version, wanted
 from stagecraft.render import file
 from stagecraft.run import Run, this_run
 from stagecraft.services import LOGROTATE, replaced
-from stagecraft.settings import AptSource, Environment
+from stagecraft.settings import Environment
+from stagecraft.settings.models import AptSource
 from tasks.database import ours
 from tasks.nginx import WELCOME_PAGE
 

@@ -9,7 +9,7 @@ from stagecraft.operations.files import Checker
 from stagecraft.operations.services import running
 from stagecraft.render import file
 from stagecraft.services import UPGRADES
-from stagecraft.settings import Upgrades
+from stagecraft.settings.host import Upgrades
 
 APT = "/etc/apt/apt.conf.d/52stagecraft"
 NEEDRESTART = "/etc/needrestart/conf.d/stagecraft.conf"

@@ -27,7 +27,6 @@ class Entry:
 
 
 def contradictions(site: Site, issuers: dict[str, Issuer]) -> Wrong:
-    """What is wrong within one site."""
     yield from _names(site)
     yield from _tls(site, issuers)
     yield from _debug_in_public(site)
@@ -223,7 +222,7 @@ UNPRIVILEGED = 1024
 """The first port that any user may bind: Linux' default, net.ipv4.ip_unprivileged_port_start."""
 
 
-def others_doors(server: Server, entries: Iterable[Entry]) -> Iterator[Problem]:
+def reachable_logins(server: Server, entries: Iterable[Entry]) -> Iterator[Problem]:
     """Services that no site may reach, because they give access to all other sites."""
     database = f"is {server.engine}'s port, shared by all sites: use its socket"
     doors = dict.fromkeys(server.engine.ports, database)

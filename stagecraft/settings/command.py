@@ -30,7 +30,6 @@ def settings() -> None:
 
 
 def _problems(root: Path) -> Iterator[Problem]:
-    """Problems in all of the team's files."""
     names = environments(root)
     for environment in names or ["staging"]:
         yield from _wrong(partial(read, environment, root))

@@ -239,7 +239,6 @@ HTPASSWD_SALT = "HTPASSWD_SALT"
 
 
 def basic_auth_secret(user: str) -> str:
-    """The secret that holds the basic auth password of `user`."""
     return f"BASIC_AUTH_{user.upper()}"
 
 

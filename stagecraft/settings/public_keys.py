@@ -1,11 +1,11 @@
 """SSH public keys in settings: lines of .pub files, or paths of such files."""
 
-import base64
-import binascii
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from pydantic import AfterValidator, ValidationInfo
 
 from stagecraft.local_files import not_text
@@ -32,27 +32,12 @@ def wrong_line(line: str) -> str | None:
             f" {', '.join(KINDS)}"
         )
     try:
-        fields = _fields(base64.b64decode(rest.split(" ")[0], validate=True))
-    except (binascii.Error, ValueError):
+        key = load_ssh_public_key(f"{kind} {rest.partition(' ')[0]}".encode())
+    except ValueError:
         return "the key is damaged: copy the whole line of the .pub file"
-    if not fields or fields[0] != kind.encode():
-        return "the key is damaged: copy the whole line of the .pub file"
-    bits = int.from_bytes(fields[2], "big").bit_length() if kind == "ssh-rsa" else RSA_BITS
-    if bits < RSA_BITS:
-        return f"has {bits} bits, but RSA needs {RSA_BITS}: create an ed25519 key"
+    if isinstance(key, RSAPublicKey) and key.key_size < RSA_BITS:
+        return f"has {key.key_size} bits, but RSA needs {RSA_BITS}: create an ed25519 key"
     return None
-
-
-def _fields(blob: bytes) -> list[bytes]:
-    """The fields of a key, each prefixed with its length (RFC 4253)."""
-    parts = []
-    while blob:
-        length = int.from_bytes(blob[:4], "big")
-        if len(blob) < 4 + length:
-            raise ValueError
-        parts.append(blob[4 : 4 + length])
-        blob = blob[4 + length :]
-    return parts
 
 
 def lines(keys: Iterable[str]) -> list[str]:

@@ -84,7 +84,7 @@ class _Reading:
             return None
         self._check_machine(server, issuers, entries)
         source = self.environments[name]
-        dropped = self._databases(source)
+        dropped = list(_mapping(source, "databases"))
         self._refuse_each(source, checks.dropped_but_used(dropped, entries))
         sites = [entry.site for entry in entries if entry.site.environment == name]
         return Environment(
@@ -96,23 +96,14 @@ class _Reading:
             dropped_databases=dropped,
         )
 
-    def _databases(self, source: YamlFile) -> list[str]:
-        """Databases to drop; none if the file is wrong, which `Shape` reports."""
-        databases = source.data.get("databases")
-        return list(databases) if isinstance(databases, dict) else []
-
     def _machines(self) -> Machines:
         """The contents of all.yml; if it is wrong, as much as the other checks need."""
         machines = self._shape(self.all).fit(Machines, self.all.data)
         if machines is None:
-            return Machines.model_construct(servers=self._mapping("servers"))
+            return Machines.model_construct(servers=_mapping(self.all, "servers"))
         for name in ISSUERS.keys() & machines.issuers.keys():
             self._refuse(self.all, ("issuers", name), "is built in: choose another name")
         return machines
-
-    def _mapping(self, key: str) -> dict[str, Any]:
-        value = self.all.data.get(key)
-        return value if isinstance(value, dict) else {}
 
     def _servers(self, machines: Machines) -> dict[str, Server]:
         servers = {}
@@ -139,8 +130,7 @@ class _Reading:
     ) -> Iterator[Entry]:
         source = self.environments[environment]
         self._check_server_of(source, machines)
-        sites = source.data.get("sites")
-        for key, data in sites.items() if isinstance(sites, dict) else ():
+        for key, data in _mapping(source, "sites").items():
             entry = self._entry(environment, key, data, machines.site_defaults)
             if entry is not None:
                 self.problems += [
@@ -178,7 +168,7 @@ class _Reading:
         self, server: Server, issuers: dict[str, Issuer], entries: list[Entry]
     ) -> None:
         self._refuse_each(self.all, checks.missing_files(server, issuers))
-        self.problems += checks.others_doors(server, entries)
+        self.problems += checks.reachable_logins(server, entries)
         for message in checks.overcommitted_memory(server, entries):
             self._refuse(self.all, ("servers", server.name), message)
 
@@ -193,6 +183,12 @@ class _Reading:
     def _refuse_each(self, source: YamlFile, wrong: Iterable[tuple[KeyPath, str]]) -> None:
         for path, message in wrong:
             self._refuse(source, path, message)
+
+
+def _mapping(source: YamlFile, key: str) -> dict[str, Any]:
+    """Its value; empty if that is no mapping, which `Shape` reports."""
+    value = source.data.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _merged(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

@@ -17,5 +17,4 @@ class Setting(BaseModel):
 
 
 def setting_names() -> set[str]:
-    """The keys of all models."""
     return {name for model in Setting.__subclasses__() for name in model.model_fields}

@@ -9,14 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from stagecraft.nearest import did_you_mean
-from stagecraft.settings.models import (
-    Database,
-    Machines,
-    Server,
-    ServerDatabase,
-    Site,
-    Sites,
-)
+from stagecraft.settings.models import Database, Machines, Server, ServerDatabase, Site, Sites
 from stagecraft.yaml_files import KeyPath
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -116,7 +109,6 @@ def _said(detail: ErrorDetails) -> str:
 
 
 def _written(value: Any) -> str:
-    """A value in words."""
     match value:
         case None:
             return "null"

@@ -2,7 +2,7 @@
 
 import re
 import zoneinfo
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -57,37 +57,29 @@ def _but_not(names: Collection[str], reason: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _domain(value: str) -> str:
-    for wrong, advice in _DOMAIN_MISTAKES:
-        if wrong(value):
-            raise ValueError(f"{value!r} is not a domain name: {advice(value)}")
-    return value
-
-
-_DOMAIN_MISTAKES: tuple[tuple[Callable[[str], object], Callable[[str], str]], ...] = (
-    (lambda name: "://" in name, lambda name: "omit the scheme"),
-    (lambda name: "/" in name, lambda name: "omit the path"),
-    (lambda name: ":" in name, lambda name: "omit the port, sites listen on 80 and 443"),
-    (
-        lambda name: "*" in name,
-        lambda name: "wildcards need a DNS challenge, and HTTP is used here: list each name",
-    ),
-    (lambda name: not name.isascii(), lambda name: f"write it in punycode{_punycode(name)}"),
-    (lambda name: name != name.lower(), lambda name: f"write it in lower case, {name.lower()}"),
-    (lambda name: "_" in name, lambda name: "host names cannot contain an underscore"),
-    (lambda name: name.endswith("."), lambda name: "omit the dot at the end"),
-    (lambda name: "." not in name, lambda name: "it needs a dot, like askpro.test"),
-    (
-        lambda name: re.search(r"(^|\.)[0-9]+$", name),
-        lambda name: "addresses cannot have a certificate",
-    ),
-    (lambda name: len(name) > 253, lambda name: "it is longer than 253 characters"),
-    (
-        lambda name: not all(_LABEL.fullmatch(label) for label in name.split(".")),
-        lambda name: "each part between dots has 1 to 63 of a-z, 0-9 and inner hyphens",
-    ),
-    (lambda name: not _decodes(name), lambda name: "its xn-- part is not valid punycode"),
-)
+def _domain(name: str) -> str:
+    mistakes = (
+        ("://" in name, "omit the scheme"),
+        ("/" in name, "omit the path"),
+        (":" in name, "omit the port, sites listen on 80 and 443"),
+        ("*" in name, "wildcards need a DNS challenge, and HTTP is used here: list each name"),
+        (not name.isascii(), f"write it in punycode{_punycode(name)}"),
+        (name != name.lower(), f"write it in lower case, {name.lower()}"),
+        ("_" in name, "host names cannot contain an underscore"),
+        (name.endswith("."), "omit the dot at the end"),
+        ("." not in name, "it needs a dot, like askpro.test"),
+        (re.search(r"(^|\.)[0-9]+$", name), "addresses cannot have a certificate"),
+        (len(name) > 253, "it is longer than 253 characters"),
+        (
+            not all(map(_LABEL.fullmatch, name.split("."))),
+            "each part between dots has 1 to 63 of a-z, 0-9 and inner hyphens",
+        ),
+        (not _decodes(name), "its xn-- part is not valid punycode"),
+    )
+    for wrong, advice in mistakes:
+        if wrong:
+            raise ValueError(f"{name!r} is not a domain name: {advice}")
+    return name
 
 
 def _punycode(name: str) -> str:

@@ -35,7 +35,8 @@ from stagecraft.facts.unpackaged import UnpackagedFile as File
 from stagecraft.facts.unpackaged import UnpackagedFilesFact
 from stagecraft.known_records import AS_FOUND, digest
 from stagecraft.manifest import PathRecord, Records
-from stagecraft.settings import Environment, Firewall, Host, Server, Site
+from stagecraft.settings import Environment, Host, Server, Site
+from stagecraft.settings.host import Firewall
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBkh8OvA2kGLyuPNCAcLMKd4sLFpkV1jgPVqjxyTtYWb"
 

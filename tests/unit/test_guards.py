@@ -25,8 +25,8 @@ from stagecraft.facts.machine import Machine
 from stagecraft.operations.files import Written
 from stagecraft.operations.nodes import Directory, File, Link
 from stagecraft.services import Services
-from stagecraft.settings import Environment, Issuer, Server, Site
-from stagecraft.settings.models import AptSource
+from stagecraft.settings import Environment, Server, Site
+from stagecraft.settings.models import AptSource, Issuer
 from stagecraft.settings.read import ISSUERS
 
 ROOT = Path(__file__).parents[2]

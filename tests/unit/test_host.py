@@ -32,7 +32,7 @@ TOKEN = public_key("sk-ssh-ed25519@openssh.com", bytes(32), b"ssh:")
 
 
 def rsa(bits: int) -> str:
-    return public_key("ssh-rsa", b"\1\0\1", (1 << (bits - 1)).to_bytes(bits // 8 + 1, "big"))
+    return public_key("ssh-rsa", b"\1\0\1", (1 << (bits - 1) | 1).to_bytes(bits // 8 + 1, "big"))
 
 
 def server(**settings: Any) -> Server:

@@ -10,8 +10,8 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from stagecraft.settings import REPOSITORY, Host, Issuer, Server, Site
-from stagecraft.settings.models import Machines, Sites
+from stagecraft.settings import REPOSITORY, Host, Server, Site
+from stagecraft.settings.models import Issuer, Machines, Sites
 from stagecraft.settings.setting import Setting
 
 pytestmark = pytest.mark.team_files

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from stagecraft.settings import PhpFpm
+from stagecraft.settings.models import PhpFpm
 from stagecraft.sizes import OPCACHE_MB, cpu_weight, pool, redis_memory_max_mb, too_large
 
 

@@ -19,9 +19,9 @@ import pytest
 from stagecraft import render
 from stagecraft.errors import BrokenTemplate
 from stagecraft.operations.nodes import Directory, File, Link
-from stagecraft.settings import Environment, Firewall, Host, Issuer, Server, Site
-from stagecraft.settings.host import Opening
-from stagecraft.settings.models import AptSource
+from stagecraft.settings import Environment, Host, Server, Site
+from stagecraft.settings.host import Firewall, Opening
+from stagecraft.settings.models import AptSource, Issuer
 from stagecraft.settings.read import ISSUERS
 
 TEMPLATES = sorted(
