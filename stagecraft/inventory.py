@@ -1,13 +1,12 @@
 """Connects pyinfra's command line with the settings."""
 
+import fnmatch
 import os
-from collections.abc import Collection, Iterable, Iterator
-from fnmatch import fnmatch
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
-from pyinfra.api.exceptions import NoGroupError
 from pyinfra.api.inventory import Inventory
 from pyinfra_cli import cli  # type: ignore[import-untyped]
 from pyinfra_cli.inventory import make_inventory  # type: ignore[import-untyped]
@@ -67,7 +66,8 @@ def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, An
     if DEPLOY in _verbs():
         secrets_for(environment, root)
     said = {key: value for key, value in connection.items() if value is not None}
-    return [(_target(settings.server), said)], data
+    connector = "@stagecraft/" if optimizations() else ""
+    return [(f"{connector}{settings.server.name}", said)], data
 
 
 def _refuse_overrides(ours: Collection[str]) -> None:
@@ -75,7 +75,7 @@ def _refuse_overrides(ours: Collection[str]) -> None:
     them unchecked. Also refuses it for names of settings, which it does not set, except with a
     team's own verb."""
     of_others = _verbs() - OF_ENVIRONMENTS
-    for name in map(_name_of, _told("data") or ()):
+    for name in map(_name_of, _option("data") or ()):
         if name in ours or name.startswith("_"):  # pyinfra's arguments of operations
             raise CommandLineError(
                 f"--data {name} would override the inventory: omit it. To log in differently,"
@@ -112,17 +112,12 @@ def _refuse_second_environment(settings: Environment) -> None:
 
 def _files() -> list[Path]:
     """The files that pyinfra was told to run; none for exec, fact and the like."""
-    files = [Path(operation) for operation in _told("operations") or ()]
+    files = [Path(operation) for operation in _option("operations") or ()]
     return files if all(file.suffix == ".py" for file in files) else []
 
 
 def _verbs() -> set[str]:
     return {file.stem for file in _files()}
-
-
-def _target(server: Server) -> str:
-    """The server's name for pyinfra, prefixed with the connector's name if it is ours."""
-    return f"@stagecraft/{server.name}" if optimizations() else server.name
 
 
 def _memory(settings: Environment, root: Path) -> dict[str, str | None]:
@@ -141,11 +136,9 @@ def _verb() -> str:
 def _only_plans() -> bool:
     """Whether pyinfra was told only to plan: --dry, or --json without -y. Determined here, because
     deploy.py runs where click's context is not visible."""
-    context = click.get_current_context(silent=True)
-    if context is None:
+    if click.get_current_context(silent=True) is None:
         return True
-    arguments = context.params
-    return bool(arguments["dry"] or (arguments["json_output"] and not arguments["yes"]))
+    return bool(_option("dry") or (_option("json_output") and not _option("yes")))
 
 
 def _connection(server: Server, root: Path) -> dict[str, Any]:
@@ -156,7 +149,7 @@ def _connection(server: Server, root: Path) -> dict[str, Any]:
         "ssh_key": server.ssh_key,
         "ssh_config_file": server.ssh_config,
         "ssh_known_hosts_file": _known_hosts(server, root),
-        "_sudo": _sudo(_told("ssh_user") or server.ssh_user) or None,
+        "_sudo": _sudo(_option("ssh_user") or server.ssh_user) or None,
         "_env": UNTRANSLATED,
         "usual_login": _usual_login(server),
         "account_of_bootstrap": _account_of_bootstrap(server),
@@ -182,17 +175,17 @@ def _usual_login(server: Server) -> dict[str, Any] | None:
 def _account_of_bootstrap(server: Server) -> str | None:
     """The account that logs in, if bootstrap.py creates it."""
     made = server.host is not None and server.ssh_user != "root"
-    return server.ssh_user if made and not _told("ssh_user") else None
+    return server.ssh_user if made and not _option("ssh_user") else None
 
 
 def _first_contact() -> bool:
-    return _verb() == BOOTSTRAP and bool(_told("ssh_user") or _told("ssh_port"))
+    return _verb() == BOOTSTRAP and bool(_option("ssh_user") or _option("ssh_port"))
 
 
 def _keys(server: Server) -> list[str]:
     """The private keys to try for that account, the likeliest first; an empty name stands for the
     agent's and the usual ones. At first contact --key may be the provider's key."""
-    declared, told = server.ssh_key or "", _told("ssh_key")
+    declared, told = server.ssh_key or "", _option("ssh_key")
     if told and not _first_contact():
         return [told]
     return list(dict.fromkeys([declared, told or declared]))
@@ -203,7 +196,7 @@ def _sudo(user: str) -> bool:
     return user != "root"
 
 
-def _told(argument: str) -> Any:
+def _option(argument: str) -> Any:
     """The value of one of pyinfra's options, such as --user."""
     context = click.get_current_context(silent=True)
     return context.params.get(argument) if context else None
@@ -265,9 +258,15 @@ def refuse_misread_arguments() -> None:
     arguments = context.params
     _refuse_second_inventory()
     _refuse_missing_inventory(arguments["inventory"])
-    _refuse_blind_plan(arguments["dry"], arguments["yes"])
-    _refuse_wrong_key(arguments["ssh_key"])
-    _refuse_misshapen_data(arguments["data"])
+    if arguments["dry"] and arguments["yes"]:
+        raise CommandLineError("--dry with -y never shows changes: omit -y (or PYINFRA_YES)")
+    key = arguments["ssh_key"]
+    if key and (wrong := wrong_private_key(str(Path(key).expanduser()))):
+        raise CommandLineError(f"--key: {wrong}")
+    for assignment in arguments["data"]:
+        if "=" not in assignment[1:]:
+            message = f"--data {assignment!r} must be a name and a value, such as upgrade=true"
+            raise CommandLineError(message)
     if arguments["limit"] or arguments["exclude"]:
         _refuse_unmatched(arguments)
 
@@ -300,14 +299,15 @@ def _refuse_missing_inventory(inventory: str) -> None:
     known = ", ".join(sorted(str(path) for path in Path(INVENTORIES).glob("*.py")))
     if path.exists():
         raise CommandLineError(f"{inventory} is not an inventory; there are: {known}")
-    if any(map(_is_path, inventory.split(","))):
+    hosts = (name for name in inventory.split(",") if not name.startswith("@"))
+    if any("/" in name or name.endswith(".py") for name in hosts):  # hosts to pyinfra, too
         raise CommandLineError(f"there is no inventory {inventory}; there are: {known}")
     if verbs := _verbs() & OF_ENVIRONMENTS:
         raise CommandLineError(
             f"{verbs.pop()}.py needs an inventory of an environment, which {inventory} is not;"
             f" there are: {known}"
         )
-    told = dict.fromkeys(map(_name_of, _told("data") or ()))
+    told = dict.fromkeys(map(_name_of, _option("data") or ()))
     listed = "@" in inventory or "," in inventory  # hosts to pyinfra, whatever they are called
     if not listed and not make_inventory(inventory, told, str(Path.cwd())):
         raise CommandLineError(
@@ -315,46 +315,14 @@ def _refuse_missing_inventory(inventory: str) -> None:
         )
 
 
-def _is_path(name: str) -> bool:
-    """Whether a name that pyinfra would use as a host name was meant as a file."""
-    return not name.startswith("@") and ("/" in name or name.endswith(".py"))
-
-
-def _refuse_wrong_key(key: str | None) -> None:
-    if key and (wrong := wrong_private_key(str(Path(key).expanduser()))):
-        raise CommandLineError(f"--key: {wrong}")
-
-
-def _refuse_misshapen_data(told: Iterable[str]) -> None:
-    for assignment in told:
-        if "=" not in assignment[1:]:
-            message = f"--data {assignment!r} must be a name and a value, such as upgrade=true"
-            raise CommandLineError(message)
-
-
 def _name_of(assignment: str) -> str:
     return assignment.partition("=")[0]
-
-
-def _refuse_blind_plan(dry: bool, yes: bool) -> None:
-    if dry and yes:
-        raise CommandLineError("--dry with -y never shows changes: omit -y (or PYINFRA_YES)")
 
 
 def _refuse_unmatched(arguments: dict[str, Any]) -> None:
     inventory: Inventory = make_inventory(arguments["inventory"], cwd=str(Path.cwd()))
     names = [host.name for host in inventory]
-    for option in ("limit", "exclude"):
-        for pattern in _unmatched(inventory, names, arguments[option]):
+    for option, pattern in ((o, p) for o in ("limit", "exclude") for p in arguments[o]):
+        if not inventory.get_group(pattern, default=fnmatch.filter(names, pattern)):
             known = ", ".join(names)
             raise CommandLineError(f"--{option} {pattern} matches no server; there are: {known}")
-
-
-def _unmatched(inventory: Inventory, names: list[str], patterns: Iterable[str]) -> Iterator[str]:
-    for pattern in patterns:
-        try:
-            matches = bool(inventory.get_group(pattern))
-        except NoGroupError:
-            matches = any(fnmatch(name, pattern) for name in names)
-        if not matches:
-            yield pattern

@@ -33,18 +33,14 @@ def lock() -> None:
     if answer != "locked":
         complaint, failed = session.complaint(), session.status() != 0
         session.close()
-        raise ServerError(no_lock(complaint) if failed else held_by(answer))
+        raise ServerError(
+            f"{host.name} cannot be locked, so nothing was changed: {complaint}"
+            if failed
+            else f"another run is changing {host.name}: {answer}; try again when it has ended"
+        )
     this_run().lock = session
     if isinstance(host.connector, FastSSHConnector):
         host.connector.read_anew()  # another run may have ended since this one connected
-
-
-def held_by(holder: str) -> str:
-    return f"another run is changing {host.name}: {holder}; try again when it has ended"
-
-
-def no_lock(said: str) -> str:
-    return f"{host.name} cannot be locked, so nothing was changed: {said}"
 
 
 def hold_lock(account: str) -> str:

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from functools import wraps
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from runpy import run_path
 from traceback import extract_tb
-from types import ModuleType
 from typing import Any
 
 from pyinfra.api.deploy import deploy
@@ -33,7 +32,7 @@ def extend(verb: MutableMapping[str, Any]) -> None:
                 raise BrokenOverride(f"{file}:{line}: {name}: there is no stage {stage!r}{hint}")
             own = deploy(str(file))(checked(step, file))
             parts = [own, verb[stage]] if moment == "before" else [verb[stage], own]
-            verb[stage] = one_after_the_other(parts, verb[stage])
+            verb[stage] = in_sequence(parts, verb[stage])
 
 
 def is_stage(value: object) -> bool:
@@ -43,22 +42,14 @@ def is_stage(value: object) -> bool:
 
 def steps(file: Path) -> Iterator[tuple[str, Any]]:
     """The functions of the file whose names make them steps."""
-    with telling_where(file, 1):
-        values = vars(loaded(file))
+    with naming_the_line(file, 1):
+        values = run_path(str(file.resolve()), run_name=f"overrides.{file.stem}")
     for name, value in values.items():
         if name.startswith(("before_", "after_")) and hasattr(value, "__code__"):
             yield name, value
 
 
-def loaded(file: Path) -> ModuleType:
-    spec = spec_from_file_location(f"overrides.{file.stem}", file.resolve())
-    assert spec and spec.loader  # noqa: S101
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def one_after_the_other(parts: list[Stage], stage: Stage) -> Stage:
+def in_sequence(parts: list[Stage], stage: Stage) -> Stage:
     """Calls both parts with the same arguments, and returns the stage's result."""
 
     @wraps(stage)
@@ -75,7 +66,7 @@ def checked(step: Stage, file: Path) -> Stage:
     @wraps(step)
     def run(*arguments: Any) -> None:
         before = set(this_run().manifest.declared)
-        with telling_where(file, step.__code__.co_firstlineno):
+        with naming_the_line(file, step.__code__.co_firstlineno):
             step(*arguments)
         for tree in this_run().manifest.declared.keys() - before:
             if not tree.startswith(OWN):
@@ -85,7 +76,7 @@ def checked(step: Stage, file: Path) -> Stage:
 
 
 @contextmanager
-def telling_where(file: Path, first: int) -> Iterator[None]:
+def naming_the_line(file: Path, first: int) -> Iterator[None]:
     """Converts any exception to BrokenOverride, with the line in the file that caused it, or else
     its first line."""
     try:

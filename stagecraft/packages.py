@@ -1,24 +1,12 @@
 """The Debian packages that an environment needs."""
 
-from stagecraft.engines import Engine
 from stagecraft.facts.machine import Machine
 from stagecraft.settings import Environment, Site
 
 MACHINE_PACKAGES = [
-    "acl",
-    "ca-certificates",
-    "fail2ban",
-    "locales",
-    "logrotate",
-    "needrestart",
-    "nftables",
-    "openssh-server",
-    "procps",
+    *("acl", "ca-certificates", "fail2ban", "locales", "logrotate", "needrestart", "nftables"),
+    *("openssh-server", "procps", "sudo", "systemd-timesyncd", "tzdata", "unattended-upgrades"),
     "python3-systemd",  # fail2ban reads the journal with it
-    "sudo",
-    "systemd-timesyncd",
-    "tzdata",
-    "unattended-upgrades",
 ]
 """On a server with `host:`, for the machine itself; bootstrap.py installs only these."""
 
@@ -33,19 +21,7 @@ EVERY_SERVER = [
 ]
 """On every server that deploy.py provisions."""
 
-PHP = [
-    "bcmath",
-    "cli",
-    "curl",
-    "fpm",
-    "gd",
-    "intl",
-    "mbstring",
-    "opcache",
-    "redis",
-    "xml",
-    "zip",
-]
+PHP = ["bcmath", "cli", "curl", "fpm", "gd", "intl", "mbstring", "opcache", "redis", "xml", "zip"]
 """PHP packages that Laravel, its cache, and most apps need."""
 
 
@@ -56,13 +32,9 @@ def wanted(environment: Environment, machine: Machine) -> list[str]:
     if any(environment.issuers[site.tls.issuer].directory for site in environment.sites):
         names.add("certbot")
     for site in environment.sites:
-        names.update(php_packages(site, environment.server.engine, machine))
+        extensions = [*PHP, environment.server.engine.extension, *site.php_extensions]
+        names.update(f"php{php_version(site, machine)}-{extension}" for extension in extensions)
     return sorted(names)
-
-
-def php_packages(site: Site, engine: Engine, machine: Machine) -> list[str]:
-    php = php_version(site, machine)
-    return [f"php{php}-{extension}" for extension in [*PHP, engine.extension, *site.php_extensions]]
 
 
 def php_version(site: Site, machine: Machine) -> str:

@@ -56,13 +56,8 @@ class SettingsError(PyinfraError, CliError):  # type: ignore[misc]
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = sorted(set(problems))
-        super().__init__(_listed([str(problem) for problem in self.problems]))
-
-
-def _listed(lines: list[str]) -> str:
-    if len(lines) == 1:
-        return lines[0]
-    return "\n  ".join([f"{len(lines)} problems in the settings:", *lines])
+        count = [f"{len(self.problems)} problems in the settings:"] * (len(self.problems) != 1)
+        super().__init__("\n  ".join([*count, *map(str, self.problems)]))
 
 
 @dataclass
@@ -98,7 +93,7 @@ def read_yaml(path: Path, root: Path) -> YamlFile:
 
     Raises SettingsError for invalid YAML, for anything but a mapping, and for duplicate keys.
     """
-    file = _relative(path, root)
+    file = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
     if wrong := not_text(path):
         raise SettingsError([Problem(Location(file), wrong)])
     return deepcopy(_parsed(file, path.read_text(encoding="utf-8")))
@@ -120,10 +115,6 @@ def _parsed(file: str, text: str) -> YamlFile:
     if reading.problems:
         raise SettingsError(reading.problems)
     return reading.source
-
-
-def _relative(path: Path, root: Path) -> str:
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
 class _CoreLoader(yaml.SafeLoader):

@@ -5,11 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from pyinfra import logger
-from pyinfra.api.arguments import (
-    CONNECTOR_ARGUMENT_KEYS,
-    ConnectorArguments,
-    pop_global_arguments,
-)
+from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, ConnectorArguments, pop_global_arguments
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.ssh import SSHConnector

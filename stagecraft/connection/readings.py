@@ -30,7 +30,6 @@ class Readings:
         return _lines(answer)
 
     def forget(self) -> None:
-        """Discards prefetched answers."""
         self._prefetched.clear()
 
     def close(self) -> None:
