@@ -12,13 +12,24 @@ PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
 
 Value = str | int | float | bool | None
 
+DRIVERS: dict[str, Value] = {
+    "CACHE_DRIVER": "redis",
+    "CACHE_STORE": "redis",
+    "SESSION_DRIVER": "redis",
+    "SESSION_SECURE_COOKIE": True,
+    "QUEUE_CONNECTION": "redis",
+    "BROADCAST_DRIVER": "log",
+    "BROADCAST_CONNECTION": "log",
+}
+"""The names of Laravel up to 10, and those from 11 on."""
+
 
 def variables(site: Site, engine: Engine, secrets: Mapping[str, Secret]) -> dict[str, str]:
     """Everything in the site's `.env`, quoted, in order. The site's own `env:` may replace the
     drivers, but not what isolates it from its neighbours."""
     declared = {key: secrets[key].reveal() for key in site.secrets}
     values = {
-        **drivers(),
+        **DRIVERS,
         **site.env,
         **site.feature_variables,
         **identity(site, engine, secrets),
@@ -33,19 +44,6 @@ def public(site: Site, engine: Engine, secrets: Mapping[str, Secret]) -> frozens
     return frozenset(
         key for key, value in variables(site, engine, secrets).items() if value == without[key]
     )
-
-
-def drivers() -> dict[str, Value]:
-    """The names of Laravel up to 10, and those from 11 on."""
-    return {
-        "CACHE_DRIVER": "redis",
-        "CACHE_STORE": "redis",
-        "SESSION_DRIVER": "redis",
-        "SESSION_SECURE_COOKIE": True,
-        "QUEUE_CONNECTION": "redis",
-        "BROADCAST_DRIVER": "log",
-        "BROADCAST_CONNECTION": "log",
-    }
 
 
 def identity(site: Site, engine: Engine, secrets: Mapping[str, Secret]) -> dict[str, Value]:

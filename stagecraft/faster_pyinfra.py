@@ -13,8 +13,7 @@ from stagecraft.connection.optimizations import Optimization, optimizations
 
 
 def adopt() -> None:
-    """Makes pyinfra compute once what stays the same during a run, and order operations with
-    `order`."""
+    """Makes pyinfra compute once what stays the same in a run, and order operations by `order`."""
     if Optimization.ONCE not in optimizations():
         return
     remember("pyinfra.api.arguments", "get_type_hints")  # of the global arguments

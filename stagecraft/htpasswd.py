@@ -15,8 +15,7 @@ COST = 6
 
 
 def htpasswd_lines(site: Site, secrets: Mapping[str, Secret]) -> str:
-    """A line per user. Salts are derived, because random ones would show as a change in every
-    plan."""
+    """A line per user. Salts are derived: random ones would show as a change in every plan."""
     return "".join(
         f"{user}:{hashed(secrets[basic_auth_secret(user)], salt(user, site, secrets))}\n"
         for user in site.protect.basic_auth

@@ -1,5 +1,4 @@
-"""Files on the operator's machine: what is wrong with those that the settings name, and how ours
-are written."""
+"""Files on this machine: what is wrong with those that the settings name; writing ours."""
 
 import os
 import stat

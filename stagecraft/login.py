@@ -63,8 +63,7 @@ def proven(state: Any, host: Any, login: Login, host_key: str) -> bool:
 
 
 def unlock(state: Any, login: Login) -> None:
-    """Asks for the passphrases of the keys before the time limit of a change starts. Raises
-    ServerError."""
+    """Asks for the passphrases before the time limit of a change starts. Raises ServerError."""
     for key in filter(None, login.keys):
         try:
             ssh.unlock(state, key)

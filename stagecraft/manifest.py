@@ -24,8 +24,7 @@ from stagecraft.seen import State, encoded
 from stagecraft.version import OURS
 
 KEPT = (f"{APPS}/", f"{DATABASE_LOGINS}/", "/var/log/")
-"""Data, and the logins for it: they stay when their site is removed, until a person deletes
-them."""
+"""Data, and its logins: they stay when their site is removed, until a person deletes them."""
 
 
 def is_kept(path: str) -> bool:
@@ -220,8 +219,7 @@ class Manifest:
         ]
 
     def ahead(self, tree: str, changes: Iterable[Node]) -> str:
-        """The lines for nodes that are not recorded yet, to be written before their
-        installation."""
+        """The lines for nodes that are not recorded yet, to be written before installation."""
         known = {(record.tree, record.path) for record in self.own.paths}
         new = (node for node in changes if (tree, node.path) not in known)
         return lines(map(vars, self._path_records(tree, new)))

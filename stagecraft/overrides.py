@@ -77,8 +77,7 @@ def checked(step: Stage, file: Path) -> Stage:
 
 @contextmanager
 def naming_the_line(file: Path, first: int) -> Iterator[None]:
-    """Converts any exception to BrokenOverride, with the line in the file that caused it, or else
-    its first line."""
+    """Converts any exception to BrokenOverride with the line that caused it, or else the first."""
     try:
         yield
     except Exception as error:

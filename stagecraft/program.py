@@ -18,8 +18,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(SystemExit):
-    """A signal to terminate. Unlike a KeyboardInterrupt, gevent passes it on without a
-    traceback."""
+    """A signal to terminate. Unlike a KeyboardInterrupt, gevent passes it on in silence."""
 
 
 def ready_streams() -> None:
@@ -91,8 +90,7 @@ def end_interrupted(*_: object) -> NoReturn:
 
 
 def _on(number: signal.Signals, action: Callable[[int, FrameType | None], None] | int) -> None:
-    """Keeps ignoring a signal that the parent process ignores, as a shell does in the
-    background."""
+    """Keeps ignoring a signal that the parent ignores, as a shell does in the background."""
     if signal.getsignal(number) != signal.SIG_IGN:
         signal.signal(number, action)
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import click
 
 OVERRIDES = Path("overrides")
-"""A team's own templates and steps. Relative to the project's directory, where pyinfra is
-started."""
+"""A team's own templates and steps, relative to the project's directory."""
 
 
 def here() -> Path:

@@ -50,8 +50,7 @@ def origin_of(template: str) -> str:
 
 
 def line_of(error: TemplateError) -> int:
-    """The line of the error: from a syntax error itself, else the last line of a template that
-    ran."""
+    """The line of the error: a syntax error's own, else the last line of a template that ran."""
     if isinstance(error, TemplateSyntaxError):
         return error.lineno
     frames = extract_tb(error.__traceback__)

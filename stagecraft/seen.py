@@ -1,5 +1,4 @@
-"""States that operations manage: recorded in the manifest in addition to paths, and reported by the
-drift check."""
+"""States that operations manage besides paths: in the manifest, and in the drift check."""
 
 import json
 from abc import ABC, abstractmethod
@@ -12,8 +11,7 @@ from stagecraft.operations.nodes import Absent, Node, Vacant
 
 
 class Standing(ABC):
-    """A state of several values: a frozen dataclass, compared and recorded by its fields, and
-    printed as text."""
+    """A state of several values, which are compared and recorded one by one; printed as text."""
 
     @abstractmethod
     def __str__(self) -> str: ...

@@ -8,8 +8,7 @@ from stagecraft.settings.models import PhpFpm
 from stagecraft.settings.values import size_in_bytes
 
 OPCACHE_MB = 128
-"""Shared by a pool's processes: a Laravel release with Filament takes about 60 MB, and a deploy
-keeps two."""
+"""Shared by a pool's processes: a release with Filament takes about 60 MB, a deploy keeps two."""
 
 PROCESS_MB = PhpFpm().process_size_bytes // 2**20
 """The usual size of a Laravel process."""

@@ -17,8 +17,7 @@ from stagecraft.local_files import not_text
 KeyPath = tuple[str | int, ...]
 
 TAKEN_FOR_BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-"""Booleans in YAML 1.1. Unquoted ones may be meant as such; as text, PHP treats them all as
-true."""
+"""Booleans in YAML 1.1. Unquoted ones may be meant as such; to PHP, as text, all are true."""
 
 MOST_DIGITS = 18
 """Longer numbers may not fit into 64 bits."""

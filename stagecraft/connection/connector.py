@@ -146,8 +146,7 @@ class FastSSHConnector(SSHConnector):
         raise ConnectError("; nor ".join(errors))
 
     def _usual_arguments(self) -> ConnectorArguments:
-        """The arguments that pyinfra passes for a fact without any of its own: `_sudo` and the
-        like."""
+        """The arguments that pyinfra passes for a fact without any of its own, such as `_sudo`."""
         arguments, _ = pop_global_arguments(self.state, self.host, {})
         usual = {key: value for key, value in arguments.items() if key in CONNECTOR_ARGUMENT_KEYS}
         return cast(ConnectorArguments, usual)

@@ -101,8 +101,7 @@ CHUNK = 1 << 16
 
 
 class Session:
-    """A command that runs on a server until it ends, or until this is closed or
-    garbage-collected."""
+    """A command that runs on a server until it ends or this is closed or garbage-collected."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel

@@ -44,8 +44,7 @@ class Ways:
 
 
 class WaysFact(Fact[Ways]):
-    """Loads our firewall file in a separate network namespace, so that nft itself normalizes it for
-    the comparison."""
+    """Has nft itself normalize our firewall file, by loading it in a separate network namespace."""
 
     def command(self) -> str:
         unit = UnitFact().command(unit=SSHD, unit_files=[SSHD_OPTIONS], watched=["/etc/ssh"])

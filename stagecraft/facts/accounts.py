@@ -59,8 +59,7 @@ def named_members(line: str) -> tuple[str, frozenset[str]]:
 
 
 class AccountsFact(Fact[Accounts]):
-    """`group` is the one whose members are read. pyinfra's own fact takes 0.2 seconds, and also
-    reads password hashes."""
+    """Reads `group`'s members. pyinfra's own fact takes 0.2 seconds, and reads password hashes."""
 
     def command(self, group: str) -> str:
         return (

@@ -21,8 +21,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Certificates:
-    """A site's certificates; None for missing ones. `served` is the target of the link in the
-    vhost."""
+    """A site's certificates; None for missing ones. `served` is the target of the vhost's link."""
 
     self_signed: Certificate | None = None
     certbot: Certificate | None = None

@@ -47,8 +47,7 @@ class DatabaseState:
 
 
 def columns(row: str) -> list[str]:
-    """The values of a row from the client's batch mode, which escapes tabs and line ends in
-    names."""
+    """The values of a row in the client's batch mode, which escapes tabs and line ends in names."""
     spelt = {"n": "\n", "t": "\t", "0": "\0"}
     return [
         re.sub(r"\\(.)", lambda match: spelt.get(match[1], match[1]), value)

@@ -22,8 +22,7 @@ LONGEST = 65536
 """Bytes. Longer files are not shown in diffs; ours are shorter."""
 
 PATIENCE = "15"
-"""The time limit, in seconds, of commands that take one at most; the fast shell's limit is
-higher."""
+"""Seconds that commands which take one at most may take; less than the fast shell allows."""
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,7 @@ class Holder:
 
 @dataclass
 class Grants:
-    """`reachable` is False if the server does not run or refuses root. `public` is what PUBLIC
-    holds."""
+    """`reachable` is False if the server is down or refuses root. `public` is what PUBLIC holds."""
 
     installed: bool = False
     reachable: bool = False

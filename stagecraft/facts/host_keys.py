@@ -8,8 +8,7 @@ from stagecraft.facts.reading import Fact
 
 @dataclass(frozen=True)
 class HostKeys:
-    """The existing ones of the given key files, and whether moduli contains groups with too few
-    bits."""
+    """Which of the given key files exist, and whether moduli has groups with too few bits."""
 
     keys: frozenset[str] = frozenset()
     weak_moduli: bool = False

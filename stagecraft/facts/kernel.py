@@ -10,8 +10,7 @@ from stagecraft.facts.system import parse_sysctl
 
 @dataclass(frozen=True)
 class KernelSetting:
-    """`value` is the live one of `key`; `declared` is the last one in sysctl.d, from the file
-    `path`."""
+    """`value` is the live one of `key`; `declared` is sysctl.d's last one, from the file `path`."""
 
     key: str
     value: str
@@ -63,8 +62,7 @@ def mount(line: str, declared: set[str]) -> Mount:
 
 
 def whole(words: list[str]) -> list[str]:
-    """The target of a fstab(5) line that mounts a whole file system, not one directory or file of
-    it."""
+    """The target of a fstab(5) line that mounts a whole file system, not a part of it."""
     if len(words) < 4 or words[0].startswith("#") or "bind" in words[3]:
         return []
     return [unescaped(words[1])]

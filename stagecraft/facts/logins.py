@@ -26,8 +26,7 @@ class Key:
 
 @dataclass
 class Logins:
-    """`members` are those listed in a group; `passwords` says `set` or `empty` for accounts with
-    one."""
+    """`members` are those listed in a group; `passwords` says `set` or `empty`."""
 
     accounts: dict[str, Account] = field(default_factory=dict)
     members: dict[str, frozenset[str]] = field(default_factory=dict)

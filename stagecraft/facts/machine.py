@@ -18,8 +18,7 @@ DISTRIBUTION_VERSIONS: dict[str, dict[str, str]] = {
 Debian also needs its ALGORITHMS in tasks/sshd.py and its suite in nspawn/images.py."""
 
 MEMORY_STEP_MB = 256
-"""Memory is rounded down to this, so that a kernel update that reserves more does not resize
-pools."""
+"""Memory is rounded down to this, so that a kernel that reserves more does not resize pools."""
 
 
 @dataclass(frozen=True)

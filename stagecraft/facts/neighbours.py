@@ -41,8 +41,7 @@ class Listener:
 
 @dataclass(frozen=True)
 class Group:
-    """A Unix group; `members` includes users with it as primary group, except the user of the same
-    name."""
+    """A Unix group; `members` includes users whose primary group it is, except its namesake."""
 
     gid: int
     members: tuple[str, ...] = ()
@@ -59,8 +58,7 @@ class Home:
 
 @dataclass
 class Vhost:
-    """A file that nginx loads and that is not ours, with the arguments of its `listen` and
-    `server_name`."""
+    """A file that nginx loads and that is not ours; its `listen` and `server_name` arguments."""
 
     path: str
     sha256: str = ""

@@ -39,8 +39,7 @@ class Unit:
 
     @property
     def at_rest(self) -> bool:
-        """Whether it is stopped and does not start by itself; static units are only started by
-        others."""
+        """Whether it is stopped and does not start by itself; others start static units."""
         return self.active == "inactive" and (self.enabled == "static" or not self.starts_at_boot)
 
     @property
@@ -49,8 +48,7 @@ class Unit:
 
 
 def parse_timestamp(text: str) -> float:
-    """Converts systemd's `Sat 2026-11-21 02:59:00.123456 UTC` (`us+utc`) to seconds since the
-    epoch."""
+    """Converts systemd's `Sat 2026-11-21 02:59:00.123456 UTC` to seconds since the epoch."""
     if not text or text == "n/a":
         return 0.0
     moment = datetime.strptime(text, "%a %Y-%m-%d %H:%M:%S.%f UTC")

@@ -9,8 +9,7 @@ from stagecraft.facts.reading import Fact, by_kind
 
 @dataclass(frozen=True)
 class System:
-    """`hosts` are the names in /etc/hosts; `swap` says whether there is any; `core_limit` is
-    systemd's for services."""
+    """`hosts` are the names in /etc/hosts; `core_limit` is systemd's for services."""
 
     hostname: str = ""
     hosts: frozenset[str] = frozenset()
@@ -40,8 +39,7 @@ def parse_sysctl(lines: Iterable[str]) -> dict[str, str]:
 
 
 class SysctlFact(Fact[dict[str, str]]):
-    """The live values of the given kernel settings. Leaves out those that a container shares with
-    its host and cannot set."""
+    """The live values of kernel settings, except those that a container cannot set."""
 
     def command(self, keys: Sequence[str]) -> str:
         paths = " ".join(shlex.quote(f"/proc/sys/{key.replace('.', '/')}") for key in keys)

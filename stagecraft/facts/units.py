@@ -9,8 +9,7 @@ from stagecraft.facts.services import parse_timestamp
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed unit: systemd's result, and the time in seconds since the epoch. `file` is empty if
-    the unit file is gone."""
+    """A failed unit, systemd's result, and when; `file` is empty if the unit file is gone."""
 
     unit: str
     result: str

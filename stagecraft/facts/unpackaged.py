@@ -10,8 +10,7 @@ TYPES = {"f": "file", "d": "directory", "l": "link"}
 
 @dataclass(frozen=True)
 class UnpackagedFile:
-    """A path of no package. `mode` is octal text, `owner` is user:group; `since` is its ctime in
-    seconds since the epoch."""
+    """A path of no package. `mode` is octal text, `owner` is user:group; `since` is its ctime."""
 
     path: str
     kind: str = "file"

@@ -9,8 +9,7 @@ from pathlib import Path
 
 
 class NspawnError(Exception):
-    """A throwaway server cannot be created or used; the text says what is wrong and what would
-    help."""
+    """A throwaway server cannot be created or used; the text says what would help."""
 
 
 def run(*command: str, stdin: str | None = None) -> str:

@@ -66,8 +66,7 @@ def standing(account: str, group: str, found: Accounts) -> Value:
 
 @operation()
 def released(account: str, group: str) -> Generator[StringCommand]:
-    """Ensures that the account, which no run created, is not in the group. Its earlier rights
-    stay."""
+    """Ensures that the account, which no run created, is not in the group; all else stays."""
     saw(State("account", account, "", ADMITTED))
     yield StringCommand(f"gpasswd --delete {shlex.quote(account)} {group}")
 

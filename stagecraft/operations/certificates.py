@@ -213,14 +213,12 @@ def explained(command: str, lineage: Lineage, current: Certificate | None) -> st
 
 
 def forced(lineage: Lineage, current: Certificate | None) -> bool:
-    """Whether certbot needs --force-renewal: with unchanged names, if the certificate is from
-    another CA or has expired."""
+    """Whether certbot, with unchanged names, would keep one from another CA or an expired one."""
     return current is not None and (current.server != lineage.directory or current.expiring)
 
 
 def trusting_private_cas() -> str:
-    """Sets REQUESTS_CA_BUNDLE, which must be a single file: the system's CAs and ours, joined for
-    each use."""
+    """Sets REQUESTS_CA_BUNDLE, a single file: the system's CAs and ours, joined for each use."""
     bundle = "/run/stagecraft/acme-ca.pem"
     return (
         "mkdir -p /run/stagecraft &&"

@@ -38,8 +38,7 @@ UNLOGGED = "SET SESSION sql_log_off = ON, SESSION long_query_time = 3600"
 
 @dataclass(frozen=True)
 class DatabaseLogin:
-    """A declared account. `password` is clear text; `connections` limits simultaneous ones (0: no
-    limit)."""
+    """A declared account. `password` is clear text; `connections` limits them (0: no limit)."""
 
     user: str
     password: str = field(repr=False)

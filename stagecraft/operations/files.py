@@ -55,8 +55,7 @@ def stands(node: Node, entry: Entry | None) -> bool:
 
 
 def payload(nodes: Iterable[Node], records: str = "") -> str:
-    """The stdin of `install_tree.sh`: a tar in base64 with the index, the lines for the manifest
-    and the contents."""
+    """The stdin of `install_tree.sh`: a tar in base64 with index, manifest's lines and contents."""
     buffer = io.BytesIO()
     index = "".join("\t".join(index_fields(node)) + "\n" for node in nodes)
     with tarfile.open(fileobj=buffer, mode="w") as archive:

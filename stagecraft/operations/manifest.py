@@ -19,8 +19,7 @@ from stagecraft.seen import Standing, State
 
 @dataclass(frozen=True)
 class MadeOf(Standing):
-    """The sources of a site's files with secrets: checksums of its settings and of the secret
-    values."""
+    """The sources of a site's files with secrets: checksums of its settings and secret values."""
 
     settings: str
     values: str

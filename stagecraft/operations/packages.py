@@ -35,8 +35,7 @@ class Installed:
     meta: OperationMeta
 
     def extends(self, php: str) -> list[OperationMeta]:
-        """The operation, if it installs something for this PHP version, which all its servers can
-        load."""
+        """The operation, if it installs something for this PHP version; all its servers load it."""
         new = any(package.startswith(f"php{php}-") for package in self.missing)
         return [self.meta] if new else []
 

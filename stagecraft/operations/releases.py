@@ -1,5 +1,4 @@
-"""An app's releases belong to root once they exist, so that the running app cannot change what
-nginx and PHP serve."""
+"""Releases become root's, so that the running app cannot change what nginx and PHP serve."""
 
 import shlex
 from collections.abc import Generator

@@ -133,8 +133,7 @@ def run(
     trees: Sequence[str],
     refresh: str,
 ) -> Generator[str | StringCommand]:
-    """What `running` ensures. `files` are the unit's `watched` and `unit_files`; `trees` can be
-    restored."""
+    """What `running` ensures. `files` are `watched` and `unit_files`; `trees` can be restored."""
     current: Unit = host.get_fact(UnitFact, unit=unit, **files)
     saw(State("service", unit, RUNNING, condition(current)))
     if current.masked:

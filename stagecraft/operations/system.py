@@ -19,8 +19,7 @@ GENERATE_LOCALE = script("generate_locale")
 
 @operation()
 def called(hostname: str) -> Generator[StringCommand]:
-    """Ensures the host name, now and after a reboot, and that it resolves, because sudo looks it
-    up."""
+    """Ensures the host name, now and after a reboot, and that it resolves, as sudo needs it."""
     found: System = host.get_fact(SystemFact)
     name = shlex.quote(hostname)
     saw(
@@ -60,8 +59,7 @@ def kernel_settings(settings: Mapping[str, str]) -> Generator[StringCommand]:
 
 @operation()
 def no_core_dumps(after: Sequence[Written]) -> Generator[StringCommand]:
-    """Ensures that systemd has read the limit that `after` writes; running services have it from
-    their next start."""
+    """Ensures that systemd has read the limit of `after`; services have it once they restart."""
     found: System = host.get_fact(SystemFact)
     limit = "0" if pending(after) else found.core_limit
     saw(State("core dumps", "systemd", "0", limit))

@@ -52,8 +52,7 @@ def _wrong(reading: Callable[[], object]) -> list[Problem]:
 
 
 def _wrong_inventory(path: Path, root: Path, names: list[str]) -> Iterator[Problem]:
-    """Reads the inventory without running it: loading it would need the secrets, and a throwaway
-    server to be running."""
+    """Without running it: that would need the secrets, and a throwaway server to be running."""
     try:
         tree = _parsed(path, root)
     except SettingsError as error:

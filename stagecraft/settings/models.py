@@ -1,7 +1,7 @@
 """The settings as types. `example/group_data/all.yml` explains every key where it is set."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -257,13 +257,7 @@ class Environment(Setting):
         return next(site for site in self.sites if site.key == key)
 
 
-class HostData(Protocol):
-    """The part of pyinfra's `host.data` that we use."""
-
-    environment: dict[str, Any]
-
-
-def environment_of(data: HostData) -> Environment:
+def environment_of(data: Any) -> Environment:
     """The environment of a host, from pyinfra's `host.data`. Raises CommandLineError for a host
     that is not from our inventories, such as @local."""
     try:

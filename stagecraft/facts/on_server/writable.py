@@ -98,8 +98,7 @@ def grants_writing_by_default(directory: str) -> bool:
 
 
 def imported(environment: Path) -> Iterator[tuple[str, str]]:
-    """The files of a Python environment that import from elsewhere, with the paths that they
-    name."""
+    """The files of a Python environment that import from elsewhere, and the paths they name."""
     for path in environment.glob("lib/python*/site-packages/*.pth"):
         for line in map(str.strip, read(path).splitlines()):
             if line and not line.startswith(("#", "import ", "import\t")):
