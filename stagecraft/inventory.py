@@ -310,9 +310,8 @@ def _refuse_missing_inventory(inventory: str) -> None:
     told = dict.fromkeys(map(_name_of, _option("data") or ()))
     listed = "@" in inventory or "," in inventory  # hosts to pyinfra, whatever they are called
     if not listed and not make_inventory(inventory, told, str(Path.cwd())):
-        raise CommandLineError(
-            f"{inventory} is neither a host nor an inventory; there are: {known}"
-        )
+        message = f"{inventory} is neither a host nor an inventory; there are: {known}"
+        raise CommandLineError(message)
 
 
 def _name_of(assignment: str) -> str:

@@ -68,9 +68,8 @@ def unlock(state: Any, login: Login) -> None:
         try:
             ssh.unlock(state, key)
         except (PyinfraError, ssh.SSHError, OSError, EOFError) as error:
-            raise ServerError(
-                f"{key}, for the login {login.where}, cannot be unlocked: {error}"
-            ) from error
+            message = f"{key}, for the login {login.where}, cannot be unlocked: {error}"
+            raise ServerError(message) from error
 
 
 def problem_with(login: Login, host_key: str, host: Any) -> str | None:

@@ -11,9 +11,8 @@ OVERRIDES = Path("overrides")
 def here() -> Path:
     """The project's directory, which is the working directory. Raises click.ClickException."""
     if not Path("group_data").is_dir():
-        raise click.ClickException(
-            "there is no group_data/ here: start it in the project's directory"
-        )
+        message = "there is no group_data/ here: start it in the project's directory"
+        raise click.ClickException(message)
     return Path.cwd()
 
 

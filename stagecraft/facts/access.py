@@ -50,7 +50,7 @@ class WaysFact(Fact[Ways]):
         unit = UnitFact().command(unit=SSHD, unit_files=[SSHD_OPTIONS], watched=["/etc/ssh"])
         ways = self.script(host_key=HOST_KEY, authorized_keys=AUTHORIZED_KEYS)
         return (
-            f"{{ {unit}; }} | sed 's/^/unit /'\n{ways}"
+            f"{{\n{unit}}} | sed 's/^/unit /'\n{ways}"
             f"live=$({LIST_TABLE} 2>/dev/null) &&"
             f' [ "$live" = "$({LOADED_RULES})" ] && echo loaded; true'
         )

@@ -1,21 +1,13 @@
 """sshd's host keys and moduli."""
 
 import shlex
-from dataclasses import dataclass
 
 from stagecraft.facts.reading import Fact
 
 
-@dataclass(frozen=True)
-class HostKeys:
-    """Which of the given key files exist, and whether moduli has groups with too few bits."""
-
-    keys: frozenset[str] = frozenset()
-    weak_moduli: bool = False
-
-
-class HostKeysFact(Fact[HostKeys]):
-    """`bits` is the smallest size that is large enough, as moduli(5) counts it."""
+class HostKeysFact(Fact[list[str]]):
+    """The existing ones of the given key files, and `weak` if a group in moduli has fewer than
+    `bits`, as moduli(5) counts them."""
 
     def command(self, keys: list[str], bits: int) -> str:
         quoted = " ".join(map(shlex.quote, keys))
@@ -25,5 +17,5 @@ class HostKeysFact(Fact[HostKeys]):
             " 2>/dev/null; true"
         )
 
-    def process(self, output: list[str]) -> HostKeys:
-        return HostKeys(frozenset(output) - {"weak"}, "weak" in output)
+    def process(self, output: list[str]) -> list[str]:
+        return output

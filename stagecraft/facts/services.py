@@ -6,11 +6,6 @@ from datetime import UTC, datetime
 
 from stagecraft.facts.reading import Fact, by_kind, moments
 
-PROPERTIES = (
-    "LoadState,ActiveState,UnitFileState,ReloadResult,ActiveEnterTimestamp,StateChangeTimestamp,"
-    "ConditionResult,ConditionTimestamp"
-)
-
 
 @dataclass(frozen=True)
 class Unit:
@@ -85,33 +80,15 @@ def newest_change(lines: list[str]) -> tuple[float, str]:
 
 
 class UnitFact(Fact[Unit]):
-    """The state of `unit`, compared with the newest change (ctime, because a rename keeps mtime)
-    below our unit files and below the watched paths.
+    """The state of `unit`, compared with the newest change below our unit files and below the
+    watched paths.
 
     systemd's own NeedDaemonReload misses a unit's first drop-in directory (tried on 252 and 257).
     """
 
     def command(self, unit: str, unit_files: list[str], watched: list[str]) -> str:
-        show = "systemctl show --timestamp=us+utc --property"
-        manager = [f"{show}=UnitsLoadFinishTimestamp,UnitsLoadTimestamp 2>/dev/null"]
-        return "; ".join(
-            [
-                *(manager if unit_files else []),
-                f"{show}={PROPERTIES} -- {shlex.quote(unit)} 2>/dev/null",
-                *newest("unit-file", unit_files),
-                *newest("watched", watched),
-                "true",
-            ]
-        )
+        files = {"unit_files": shlex.join(unit_files), "watched": shlex.join(watched)}
+        return self.script(unit=unit, **files)
 
     def process(self, output: list[str]) -> Unit:
         return parse_unit(output)
-
-
-def newest(kind: str, paths: list[str]) -> list[str]:
-    """The command that prints the newest change at or below the paths; empty without paths."""
-    if not paths:
-        return []
-    quoted = " ".join(shlex.quote(path) for path in paths)
-    found = f"find -H {quoted} -printf '{kind} %C@ %p\\n' 2>/dev/null"
-    return [f"{found} | sort -k2 -n | tail -n 1"]

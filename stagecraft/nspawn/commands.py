@@ -37,13 +37,11 @@ def _run(command: tuple[str, ...], stdin: str | None, *, inherit_locks: bool) ->
             close_fds=not inherit_locks,
         )
     except FileNotFoundError:
-        raise NspawnError(
-            f"{command[0]} is not installed here: `make server` installs what is missing"
-        ) from None
+        message = f"{command[0]} is not installed here: `make server` installs what is missing"
+        raise NspawnError(message) from None
     if result.returncode:
-        raise NspawnError(
-            f"`{' '.join(command)}` ended with {result.returncode}: {result.stderr.strip()}"
-        )
+        message = f"`{' '.join(command)}` ended with {result.returncode}: {result.stderr.strip()}"
+        raise NspawnError(message)
     return result.stdout
 
 

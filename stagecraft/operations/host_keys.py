@@ -7,7 +7,7 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from stagecraft.facts.host_keys import HostKeys, HostKeysFact
+from stagecraft.facts.host_keys import HostKeysFact
 from stagecraft.run import saw
 from stagecraft.seen import State
 
@@ -21,16 +21,15 @@ STRONG_BITS = 3071
 def generated(keys: Sequence[str], moduli: bool) -> Generator[StringCommand]:
     """Ensures host keys at these paths, ed25519 or, if the name says so, RSA with 4096 bits;
     existing ones are never replaced. With `moduli`, ensures that sshd's list has no weak groups."""
-    found: HostKeys = host.get_fact(HostKeysFact, keys=list(keys), bits=STRONG_BITS)
-    states = [State("host key", key, "there", "there" if key in found.keys else "") for key in keys]
+    found: list[str] = host.get_fact(HostKeysFact, keys=list(keys), bits=STRONG_BITS)
+    states = [State("host key", key, "there", "there" if key in found else "") for key in keys]
     if moduli:
         strong = "no group is weak"
-        states.append(
-            State("moduli", MODULI, strong, "some are weak" if found.weak_moduli else strong)
-        )
+        present = "some are weak" if "weak" in found else strong
+        states.append(State("moduli", MODULI, strong, present))
     saw(*states)
     for key in keys:
-        if key not in found.keys:
+        if key not in found:
             kind = "-t rsa -b 4096" if "_rsa_" in key else "-t ed25519"
             path = shlex.quote(key)
             # Renamed into place, because a half-written key would be kept, too.
@@ -39,7 +38,7 @@ def generated(keys: Sequence[str], moduli: bool) -> Generator[StringCommand]:
                 f" && ssh-keygen -q {kind} -N '' -C '' -f {path}.new"
                 f" && mv {path}.new.pub {path}.pub && mv {path}.new {path}"
             )
-    if moduli and found.weak_moduli:
+    if moduli and "weak" in found:
         yield StringCommand(
             f"umask 022; awk '$5 >= {STRONG_BITS}' {MODULI} > {MODULI}.new"
             f" && [ -s {MODULI}.new ] && mv {MODULI}.new {MODULI}"

@@ -26,9 +26,8 @@ def network(value: str) -> str:
             raise ValueError(value)
         found = ipaddress.ip_network(value)
     except ValueError:
-        raise ValueError(
-            f"{value!r} is not an address or network{_nearest_network(value)}"
-        ) from None
+        message = f"{value!r} is not an address or network{_nearest_network(value)}"
+        raise ValueError(message) from None
     if useless := _useless(found):
         raise ValueError(f"{value!r} {useless}")
     return str(found)

@@ -61,10 +61,8 @@ def _tls(site: Site, issuers: dict[str, Issuer]) -> Wrong:
     if site.tls.issuer != "letsencrypt":
         return
     if site.tls.email is None:
-        yield (
-            ("tls", "email"),
-            "is required by Let's Encrypt, which warns it when a certificate expires",
-        )
+        message = "is required by Let's Encrypt, which warns it when a certificate expires"
+        yield ("tls", "email"), message
     for path, domain in _domains(site):
         if not is_public(domain):
             yield path, f"Let's Encrypt does not sign the reserved name {domain}: use selfsigned?"
@@ -92,10 +90,8 @@ def _values_set_twice(site: Site) -> Wrong:
             yield ("env", variable), f"is set twice: features.{flag} sets the same variable"
     for n, secret in enumerate(site.secrets):
         if secret in site.env:
-            yield (
-                ("env", secret),
-                "is also listed under secrets: remove it here, the .env gets the secret",
-            )
+            message = "is also listed under secrets: remove it here, the .env gets the secret"
+            yield ("env", secret), message
         if secret in site.given_secrets[: -len(site.secrets) + n]:
             yield ("secrets", n), f"{secret} is already in the list of secrets"
 
@@ -181,10 +177,8 @@ def one_name_per_machine(servers: dict[str, Server]) -> Wrong:
     for name, server in servers.items():
         first = seen.setdefault((server.address.lower(), server.ssh_port, server.ssh_config), name)
         if first != name:
-            yield (
-                ("servers", name, "address"),
-                f"is already declared as servers.{first}: declare each machine once",
-            )
+            message = f"is already declared as servers.{first}: declare each machine once"
+            yield ("servers", name, "address"), message
 
 
 def collisions(entries: Iterable[Entry]) -> Iterator[Problem]:
