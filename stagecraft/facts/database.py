@@ -1,7 +1,6 @@
 """The database server's schemas, accounts and privileges, and whether our logins work."""
 
 import re
-import shlex
 from dataclasses import dataclass, field
 
 from stagecraft.engines import ENGINES
@@ -86,18 +85,10 @@ class DatabaseFact(Fact[DatabaseState]):
         server = ENGINES[engine]
         query = server.content + server.by_tcp
         query += server.collations(collations) if collations else ""
-        listed = (
-            f"; for path in {DATABASE_LOGINS}/*.cnf; do user=${{path##*/}};"
-            ' [ ! -e "$path" ] || printf \'option-file\\t%s\\n\' "${user%.cnf}"; done'
+        tries = "\n".join(f"{user}\t{path}" for user, path in sorted(logins.items()))
+        return self.script(
+            ask=server.ask(query), client=server.client, directory=DATABASE_LOGINS, logins=tries
         )
-        tries = "".join(
-            f"; printf 'login\\t%s\\t%s\\n' {shlex.quote(user)} \"$("
-            f" {{ {server.client} --defaults-file={shlex.quote(path)} --execute='DO 0' 2>&1"
-            ' && echo works; } | tail -n 1)"'
-            for user, path in sorted(logins.items())
-        )
-        asked = f"{server.ask(query)}{listed}{tries}"
-        return f"if command -v {server.client} >/dev/null; then {asked}; fi; true"
 
     def process(self, output: list[str]) -> DatabaseState:
         rows = {kind: [*map(columns, lines)] for kind, lines in by_kind(output).items()}
