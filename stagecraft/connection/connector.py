@@ -20,7 +20,6 @@ from typing_extensions import override
 from stagecraft.connection.host_key import HostKeyChanged
 from stagecraft.connection.optimizations import Optimization, optimizations
 from stagecraft.connection.prefetch import Prefetch
-from stagecraft.connection.readings import Readings
 from stagecraft.connection.shell import Shell, ShellEnded
 from stagecraft.connection.ssh import SSHError, begin
 from stagecraft.facts.reading import Reading
@@ -53,12 +52,12 @@ class FastSSHConnector(SSHConnector):
     @override
     def connect(self) -> None:
         self._log_in()
-        self._readings: Readings | None = None
+        self._shell: Shell | None = None
         self._prefetch: Prefetch | None = None
         self._operator_may_pause = self.state.check_for_changes
         self._usual = self._usual_arguments()
         if Optimization.SHELL in optimizations():
-            self._readings = self._open_readings()
+            self._shell = self._open_shell()
         path = self.host.data.get("prefetched_facts")
         if Optimization.PREFETCH in optimizations() and path:
             self._prefetch = Prefetch(Path(path))
@@ -102,10 +101,10 @@ class FastSSHConnector(SSHConnector):
 
     def read_anew(self) -> None:
         """Discards all earlier answers, and prefetches again."""
-        if not self._readings or not self._prefetch:
+        if not self._shell or not self._prefetch:
             return
         try:
-            self._readings.prefetch(self._prefetch.commands)
+            self._shell.prefetch(self._prefetch.commands)
         except ShellEnded as error:
             self._give_up(error)
 
@@ -151,7 +150,7 @@ class FastSSHConnector(SSHConnector):
         usual = {key: value for key, value in arguments.items() if key in CONNECTOR_ARGUMENT_KEYS}
         return cast(ConnectorArguments, usual)
 
-    def _open_readings(self) -> Readings | None:
+    def _open_shell(self) -> Shell | None:
         arguments = self._usual.copy()
         control = extract_control_arguments(arguments)
         if control["_get_pty"] or control["_stdin"] or control["_timeout"]:
@@ -159,7 +158,7 @@ class FastSSHConnector(SSHConnector):
         shell = make_unix_command_for_host(self.state, self.host, StringCommand("sh"), **arguments)
         try:
             session = begin(self, shell.get_raw_value())
-            return Readings(Shell(session)) if session else None
+            return Shell(session) if session else None
         except (SSHError, OSError, EOFError, ShellEnded) as error:
             self._give_up(error)
             return None
@@ -171,10 +170,10 @@ class FastSSHConnector(SSHConnector):
         if self._operator_may_pause and self.state.is_executing:
             self._operator_may_pause = False
             self.read_anew()
-        if not self._readings:
+        if not self._shell:
             return None
         try:
-            return self._readings.lines(command)
+            return self._shell.lines(command)
         except ShellEnded as error:
             self._give_up(error)
             return None
@@ -186,12 +185,12 @@ class FastSSHConnector(SSHConnector):
     def _doubt(self) -> None:
         """The command may change something. During planning it only discards answers: the
         command is then one of pyinfra's facts, or a deploy file's own outside an operation."""
-        if self._readings and not self.state.is_executing:
-            self._readings.forget()
+        if self._shell and not self.state.is_executing:
+            self._shell.forget()
         else:
             self._stop_reading()
 
     def _stop_reading(self) -> None:
-        if self._readings:
-            self._readings.close()
-        self._readings = None
+        if self._shell:
+            self._shell.close()
+        self._shell = None

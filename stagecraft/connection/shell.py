@@ -4,13 +4,18 @@ import secrets
 import shlex
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from stagecraft.connection.ssh import Session
+from stagecraft.facts.reading import Reading
 
 LIMIT = 20
 """The time limit of a command in seconds; then it is killed, and the next one runs. Slower facts
 run again on a channel of their own without a limit, as in pyinfra."""
+
+FRESH = 10.0
+"""Seconds for which a prefetched answer is valid: on a slow server, others have to wait."""
 
 
 class ShellEnded(Exception):
@@ -30,6 +35,15 @@ class Answer:
         """In seconds, since the command was sent: its output was true at some time since then."""
         return time.monotonic() - self.asked
 
+    @property
+    def lines(self) -> list[str] | None:
+        """None if the command failed."""
+        if self.status != 0:
+            return None
+        # One name that is not UTF-8 must not discard the rest of an answer.
+        text = self.stdout.decode(errors="replace")
+        return text.removesuffix("\n").split("\n") if text else []
+
 
 class Shell:
     """Each command has a process of its own, without stdin or state from earlier ones. Standard
@@ -40,8 +54,26 @@ class Shell:
         self._session = session
         self._mark = secrets.token_hex(16)
         self._awaited: deque[Answer] = deque()
+        self._prefetched: dict[Reading, Answer] = {}
         # Output of the login shell's start files precedes this.
         self.ask("true")
+
+    def prefetch(self, commands: Sequence[Reading]) -> None:
+        """Starts all commands, and discards earlier answers. Raises ShellEnded."""
+        self._prefetched = dict(zip(commands, self.ask(*commands), strict=True))
+
+    def lines(self, command: Reading) -> list[str] | None:
+        """What the command prints, read now unless prefetched; None if it fails, so that pyinfra
+        runs it and reports the error. Raises ShellEnded."""
+        answer = self._prefetched.get(command)
+        if answer is None or answer.age > FRESH:
+            [answer] = self.ask(command)
+        self.wait(answer)
+        return answer.lines
+
+    def forget(self) -> None:
+        """Discards prefetched answers: the run may have changed something on the server."""
+        self._prefetched.clear()
 
     def ask(self, *commands: str) -> list[Answer]:
         """Sends the commands, to run in this order, and returns at once. Raises ShellEnded."""

@@ -11,8 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from stagecraft.connection import readings, shell
-from stagecraft.connection.readings import Readings
+from stagecraft.connection import shell
 from stagecraft.connection.shell import Shell, ShellEnded
 from stagecraft.connection.ssh import Session
 from stagecraft.facts.files import TreeFact
@@ -152,39 +151,35 @@ def counted(tmp_path: Any) -> Reading:
 
 
 def test_a_prefetched_answer_is_read_once(local: Shell, counted: Reading) -> None:
-    answers = Readings(local)
-    answers.prefetch([counted])
-    assert answers.lines(counted) == ["1"]
-    assert answers.lines(counted) == ["1"]
-    answers.prefetch([counted])
-    assert answers.lines(counted) == ["2"]
-    answers.forget()
-    assert answers.lines(counted) == ["3"]
+    local.prefetch([counted])
+    assert local.lines(counted) == ["1"]
+    assert local.lines(counted) == ["1"]
+    local.prefetch([counted])
+    assert local.lines(counted) == ["2"]
+    local.forget()
+    assert local.lines(counted) == ["3"]
 
 
 def test_what_was_not_prefetched_is_read_each_time(local: Shell, counted: Reading) -> None:
-    answers = Readings(local)
-    assert answers.lines(counted) == ["1"]
-    assert answers.lines(counted) == ["2"]
+    assert local.lines(counted) == ["1"]
+    assert local.lines(counted) == ["2"]
 
 
 def test_an_old_answer_is_read_again(
     local: Shell, counted: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = Readings(local)
-    answers.prefetch([counted])
-    monkeypatch.setattr(readings, "FRESH", 0.0)
-    assert answers.lines(counted) == ["2"]
+    local.prefetch([counted])
+    monkeypatch.setattr(shell, "FRESH", 0.0)
+    assert local.lines(counted) == ["2"]
 
 
 def test_lines_are_pyinfra_s(local: Shell) -> None:
-    answers = Readings(local)
     command = TreeFact().command(paths=["/etc/hostname"])
 
     def lines(text: str) -> list[str] | None:
         changed = Reading(text)
         changed.fact, changed.arguments = command.fact, command.arguments
-        return answers.lines(changed)
+        return local.lines(changed)
 
     assert lines("true") == []
     assert lines("echo") == [""]
