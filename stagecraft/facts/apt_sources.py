@@ -9,6 +9,9 @@ from stagecraft.facts.reading import Fact, by_kind
 
 ONE_LINE = re.compile(r"deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s+(\S+)")
 
+FIELD = re.compile(r"^([^\s:]+):((?:.*\n[ \t])*.*)", re.MULTILINE)
+"""A field of a deb822 stanza, with its continuation lines."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -75,19 +78,9 @@ def deb822(lines: Iterable[str]) -> Iterator[tuple[dict[str, str], str, str]]:
 
 
 def stanzas(lines: Iterable[str]) -> Iterator[dict[str, str]]:
-    stanza: dict[str, str] = {}
-    key = ""
-    for line in [*lines, ""]:
-        if not line.strip():
-            if stanza:
-                yield stanza
-            stanza = {}
-        elif line[0].isspace():
-            stanza[key] = f"{stanza.get(key, '')} {line.strip()}"
-        elif not line.startswith("#"):
-            key, _, value = line.partition(":")
-            key = key.lower()
-            stanza[key] = value.strip()
+    text = "\n".join(line for line in lines if not line.startswith("#"))
+    for stanza in re.split(r"\n\s*\n", text):
+        yield {key.lower(): " ".join(value.split()) for key, value in FIELD.findall(stanza)}
 
 
 class AptSourcesFact(Fact[Sources]):

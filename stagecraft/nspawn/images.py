@@ -41,8 +41,14 @@ LISTED = re.compile(
 def unpack(suite: str, root: Path) -> None:
     """Ensures a new base system of the suite in the empty directory `root`."""
     run("tar", "--extract", "--numeric-owner", "--file", str(base(suite)), "--directory", str(root))
-    _keep_downloads(root)
-    _give_packages(suite, root)
+    # Neither `apt` nor `apt-get` deletes a package once it is installed.
+    (root / "etc/apt/apt.conf.d/90keep-downloads").write_text(
+        'APT::Keep-Downloaded-Packages "true";\n'
+        'Binary::apt::APT::Keep-Downloaded-Packages "true";\n'
+    )
+    # Copies: through hard links, the server could change what the next one installs.
+    if packages := [str(package) for package in _packages(suite).glob("*.deb")]:
+        run("cp", "--reflink=auto", f"--target-directory={root / ARCHIVES}", *packages)
 
 
 def copy(image: Path, root: Path) -> None:
@@ -135,22 +141,6 @@ def _mmdebstrap(suite: str, tar: Path) -> None:
         suite,
         str(tar),
     )
-
-
-def _keep_downloads(root: Path) -> None:
-    """Ensures that neither `apt` nor `apt-get` deletes a package once it is installed."""
-    (root / "etc/apt/apt.conf.d/90keep-downloads").write_text(
-        'APT::Keep-Downloaded-Packages "true";\n'
-        'Binary::apt::APT::Keep-Downloaded-Packages "true";\n'
-    )
-
-
-def _give_packages(suite: str, root: Path) -> None:
-    """Ensures copies of all cached packages in a new tree: through hard links, the server could
-    change what the next one installs."""
-    packages = [str(package) for package in _packages(suite).glob("*.deb")]
-    if packages:
-        run("cp", "--reflink=auto", f"--target-directory={root / ARCHIVES}", *packages)
 
 
 def _packages(suite: str) -> Path:

@@ -41,7 +41,11 @@ class Lab:
         server = self.server(name)
         with locked(self.directory / "locks" / name):
             if server.runs:
-                _require_suite(server, suite, image)
+                if not image and server.suite != suite:
+                    raise NspawnError(
+                        f"{name} runs {server.suite}, not {suite}: take it down first, or choose"
+                        " another name"
+                    )
                 server.wait()
                 return server
             server.down()
@@ -106,11 +110,3 @@ class Lab:
 def _require_root() -> None:
     if os.geteuid() != 0:
         raise NspawnError("containers need root: run the same command with sudo")
-
-
-def _require_suite(server: Server, suite: str, image: Path | None) -> None:
-    if not image and server.suite != suite:
-        raise NspawnError(
-            f"{server.name} runs {server.suite}, not {suite}: take it down first, or choose "
-            "another name"
-        )

@@ -135,8 +135,9 @@ def test_packages_travel_both_ways_and_only_whole_ones(tmp_path: Path, cache: Pa
     assert cached(cache) == ["nginx_1%3a1_amd64.deb"]
 
     new = tmp_path / "new"
-    (new / "var/cache/apt/archives").mkdir(parents=True)
-    images._give_packages("trixie", new)
+    for directory in ("var/cache/apt/archives", "etc/apt/apt.conf.d"):
+        (new / directory).mkdir(parents=True)
+    images.unpack("trixie", new)
     (given,) = (new / "var/cache/apt/archives").iterdir()
     given.write_text("poison")
     assert (cache / f"trixie-{images._architecture()}.debs" / given.name).read_text() == "nginx"
