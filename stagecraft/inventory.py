@@ -58,7 +58,10 @@ def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, An
         "only_plans": _only_plans(),
         "login": _login(settings.server) | {"ssh_keys": _keys(settings.server)},
     }
-    connection = _connection(settings.server, root) | _memory(settings, root)
+    # Where the facts that the last run of this verb on this server read are recorded.
+    facts = root / f".stagecraft/prefetched/{environment}-{settings.server.name}-{_verb()}.json"
+    connection = _connection(settings.server, root)
+    connection["prefetched_facts"] = str(facts) if _verb() else None
     _refuse_overrides({*data, *connection})
     wrong = list(_wrong_ssh_files(settings.server, root))
     if wrong:
@@ -118,13 +121,6 @@ def _files() -> list[Path]:
 
 def _verbs() -> set[str]:
     return {file.stem for file in _files()}
-
-
-def _memory(settings: Environment, root: Path) -> dict[str, str | None]:
-    """Where the facts that the last run of this verb on this server read are recorded."""
-    verb = _verb()
-    name = f"{settings.name}-{settings.server.name}-{verb}.json"
-    return {"prefetched_facts": str(root / ".stagecraft/prefetched" / name) if verb else None}
 
 
 def _verb() -> str:

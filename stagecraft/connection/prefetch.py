@@ -39,13 +39,9 @@ class Prefetch:
         asked = list(self._asked)
         if asked == self._remembered[: len(asked)]:
             return
-        facts = [[_name(command), command.arguments] for command in asked]
+        facts = [[command.fact.name, command.arguments] for command in asked]
         with suppress(OSError):  # a read-only checkout is slower, not broken
             write_whole(self._path, json.dumps(facts, indent=0))
-
-
-def _name(command: Reading) -> str:
-    return f"{command.fact.__module__}.{command.fact.__name__}"
 
 
 def _read(path: Path) -> Iterator[Reading]:

@@ -188,13 +188,15 @@ def probe_problem(domain: str, name: str) -> str:
 
 def certbot_command(lineage: Lineage, current: Certificate | None) -> str:
     """Uses `certonly --webroot`: the nginx plugin would edit files that we manage."""
+    # With unchanged names, certbot would keep one from another CA or an expired one.
+    forced = current is not None and (current.server != lineage.directory or current.expiring)
     arguments = [
         "certbot", "certonly", "--non-interactive", "--agree-tos", "--quiet",
         "--webroot", "--webroot-path", ACME_WEBROOT,
         "--cert-name", lineage.name, "--key-type", "ecdsa", "--elliptic-curve", "secp256r1",
         "--server", lineage.directory, "--renew-with-new-domains",
         *(["--email", lineage.email] if lineage.email else ["--register-unsafely-without-email"]),
-        *(["--force-renewal"] if forced(lineage, current) else []),
+        *["--force-renewal"] * forced,
     ]  # fmt: skip
     for domain in lineage.domains:
         arguments += ["--domain", domain]
@@ -210,11 +212,6 @@ def explained(command: str, lineage: Lineage, current: Certificate | None) -> st
         " tries again"
     )
     return f"{command} || {{ echo {said} >&2; exit 1; }}"
-
-
-def forced(lineage: Lineage, current: Certificate | None) -> bool:
-    """Whether certbot, with unchanged names, would keep one from another CA or an expired one."""
-    return current is not None and (current.server != lineage.directory or current.expiring)
 
 
 def trusting_private_cas() -> str:

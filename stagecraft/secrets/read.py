@@ -147,21 +147,18 @@ def naming_the_recipients(environment: Environment, file: SecretsFile) -> Iterat
 def recipients_of(environment: Environment, root: Path) -> list[str]:
     """Who can decrypt this environment's secrets. Raises SettingsError for nobody."""
     if environment.server.throwaway:
-        return [_throwaway_recipient(_throwaway_identity(root))]
+        identity = _throwaway_identity(root)
+        try:
+            return [age.recipient_of(identity)]
+        except age.IdentityError as error:
+            advice = "delete it" if identity.exists() else "run deploy.py"
+            message = f"{error}; {advice}: throwaway secrets are generated automatically"
+            raise SettingsError([Problem(Location(str(identity)), message)]) from None
     if not environment.recipients:
         message = "is empty: add your SSH public key, the line in ~/.ssh/id_ed25519.pub"
         all_yml = read_yaml(root / "group_data/all.yml", root)
         raise SettingsError([all_yml.problem(("recipients",), message)])
     return environment.recipients
-
-
-def _throwaway_recipient(identity: Path) -> str:
-    try:
-        return age.recipient_of(identity)
-    except age.IdentityError as error:
-        advice = "delete it" if identity.exists() else "run deploy.py"
-        message = f"{error}; {advice}: throwaway secrets are generated automatically"
-        raise SettingsError([Problem(Location(str(identity)), message)]) from None
 
 
 def _make_throwaway(environment: Environment, file: SecretsFile, root: Path) -> None:

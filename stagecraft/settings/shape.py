@@ -53,8 +53,11 @@ class Shape:
             if key in fields:
                 kind = model.model_fields[key].annotation
                 known[key] = self._known_below(kind, value, (*path, key))
+            elif key in _MACHINE_KEYS.get(model, ()):
+                message = "cannot be set for an environment: set it in group_data/all.yml"
+                self.refuse((*path, key), message)
             else:
-                self.refuse((*path, key), _unknown(key, model, fields))
+                self.refuse((*path, key), f"unknown key{did_you_mean(key, fields)}")
         return known
 
     def _known_below(self, kind: Any, value: Any, path: KeyPath) -> Any:
@@ -70,12 +73,6 @@ class Shape:
                 key: self._known_below(inner, item, (*path, key)) for key, item in value.items()
             }
         return value
-
-
-def _unknown(key: str, model: type[BaseModel], fields: list[str]) -> str:
-    if key in _MACHINE_KEYS.get(model, ()):
-        return "cannot be set for an environment: set it in group_data/all.yml"
-    return f"unknown key{did_you_mean(key, fields)}"
 
 
 def _path(detail: ErrorDetails, given: Collection[str]) -> KeyPath:
