@@ -74,9 +74,8 @@ def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, An
 
 
 def _refuse_overrides(ours: Collection[str]) -> None:
-    """Refuses --data for `ours`, the names that the inventory sets: pyinfra would let it override
-    them unchecked. Also refuses it for names of settings, which it does not set, except with a
-    team's own verb."""
+    """Refuses --data for `ours`, the names that the inventory sets: it would override them
+    unchecked. Also refuses names of settings, which it does not set, except with a team's verb."""
     of_others = _verbs() - OF_ENVIRONMENTS
     for name in map(_name_of, _option("data") or ()):
         if name in ours or name.startswith("_"):  # pyinfra's arguments of operations

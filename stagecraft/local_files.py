@@ -7,8 +7,7 @@ from tempfile import NamedTemporaryFile
 
 
 def unreadable(path: str | Path) -> str | None:
-    """Why this is not a readable file; None if it is. Opens only regular files: reading a pipe
-    could block forever."""
+    """Why this is not a readable file; None if it is. Opens no pipe, which could block forever."""
     try:
         mode = Path(path).stat().st_mode
         if not stat.S_ISREG(mode):

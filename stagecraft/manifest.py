@@ -37,8 +37,7 @@ def is_kept(path: str) -> bool:
 @dataclass(frozen=True)
 class PathRecord:
     """A file, directory or link that a run created, for a `site` or the machine. `value` is a
-    file's SHA-256, a link's target or a directory's ACL; `-` means not applicable, or up to the
-    app."""
+    file's SHA-256, a link's target or a directory's ACL; `-` if there is none, or up to the app."""
 
     site: str
     tree: str
@@ -194,9 +193,8 @@ class Manifest:
         return {node.path for nodes in self.declared.values() for node in nodes}
 
     def declare(self, tree: str, nodes: Sequence[Node], site: str = "") -> list[Node]:
-        """Declares the tree. Returns nodes that remove its undeclared paths, the contents of a
-        directory first. Raises BrokenOverride if the name is taken, because each tree removes what
-        it does not declare."""
+        """Declares the tree. Returns nodes that remove its other paths, a directory's contents
+        first. Raises BrokenOverride if the name is taken: each tree removes all others' paths."""
         if tree in self.declared:
             raise BrokenOverride(f"this run has a tree {tree} already: give each a name of its own")
         self.declared[tree] = list(nodes)

@@ -9,8 +9,7 @@ from stagecraft.paths import AS_FOUND
 
 @dataclass(frozen=True)
 class AsFound:
-    """`files` are paths that belong to no Debian package, `packages` those that were not installed
-    only as dependencies."""
+    """`files` are paths of no Debian package, `packages` those installed on request."""
 
     files: frozenset[str] = frozenset()
     packages: frozenset[str] = frozenset()

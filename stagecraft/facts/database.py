@@ -33,9 +33,8 @@ class DatabaseAccount(Standing):
 
 @dataclass
 class DatabaseState:
-    """`reachable` is False if the server is not installed or not running. `by_tcp` are the accounts
-    (`user@host`) that cannot use the socket. `collations` are the requested (charset, collation)
-    pairs that the server has."""
+    """`reachable` is False if the server does not run. `by_tcp` are the accounts (`user@host`) that
+    cannot use the socket. `collations` are the requested (charset, collation) pairs it has."""
 
     reachable: bool = False
     option_files: set[str] = field(default_factory=set)

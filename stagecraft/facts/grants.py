@@ -10,8 +10,7 @@ from stagecraft.facts.reading import Fact, by_kind
 @dataclass
 class Holder:
     """A role, or an account with its `host` (`%`: any). `privileges` look like `SELECT on shop.*`;
-    `roles` are granted ones. `loaded` means that the server still accepts an account which is no
-    longer in its table."""
+    `roles` are granted ones. `loaded`: the server still accepts it, its table no longer has it."""
 
     user: str
     host: str

@@ -58,8 +58,7 @@ class Trail:
 
 
 def witness(entry: dict[str, Any], accounts: Mapping[str, str]) -> Sudo | KeyLogin | None:
-    """The event in a journal entry, if its sender can be trusted with it: sudo's only from the
-    account that called it."""
+    """The event in a journal entry, if its sender is trusted: sudo's only from its caller."""
     message, uid = entry.get("MESSAGE"), entry.get("_UID")
     if not isinstance(message, str):  # sudo and sshd only write text
         return None

@@ -64,39 +64,25 @@ def _arguments() -> argparse.Namespace:
         help="where the servers live (default: %(default)s)",
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-
-    verb = verbs.add_parser("up", help=up.__doc__)
-    verb.add_argument("name")
-    verb.add_argument("--suite", choices=SUITES, default=SUITES[0])
-    verb.add_argument("--sudo-account", action="store_true", help="`debian` with sudo, no root")
-    verb.set_defaults(verb=up)
-
-    verb = verbs.add_parser("ssh", help=ssh.__doc__)
-    verb.add_argument("name")
-    verb.add_argument("command", nargs=argparse.REMAINDER)
-    verb.set_defaults(verb=ssh)
-
-    verb = verbs.add_parser("down", help=down.__doc__)
-    verb.add_argument("names", nargs="*", metavar="name")
-    verb.add_argument("--all", action="store_true")
-    verb.set_defaults(verb=down)
-
-    verb = verbs.add_parser("list", help=list_servers.__doc__)
-    verb.set_defaults(verb=list_servers)
+    of = {}
+    for name, verb in {"up": up, "ssh": ssh, "down": down, "list": list_servers}.items():
+        of[name] = verbs.add_parser(name, help=verb.__doc__)
+        of[name].set_defaults(verb=verb)
+    of["up"].add_argument("name")
+    of["up"].add_argument("--suite", choices=SUITES, default=SUITES[0])
+    of["up"].add_argument("--sudo-account", action="store_true", help="`debian` with sudo, no root")
+    of["ssh"].add_argument("name")
+    of["ssh"].add_argument("command", nargs=argparse.REMAINDER)
+    of["down"].add_argument("names", nargs="*", metavar="name")
+    of["down"].add_argument("--all", action="store_true")
     return parser.parse_args()
 
 
 def _show_progress() -> None:
-    """Prints each step as it begins, after the seconds since the program began."""
+    """Prints each step as it begins, after the milliseconds since the program began."""
     grey, plain = ("\033[90m", "\033[0m") if sys.stderr.isatty() else ("", "")
-
-    class WithSeconds(logging.Formatter):
-        def format(self, record: logging.LogRecord) -> str:
-            return f"{grey}{record.relativeCreated / 1000:5.1f} s{plain}  {record.getMessage()}"
-
-    handler = logging.StreamHandler()
-    handler.setFormatter(WithSeconds())
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    line = f"{grey}{{relativeCreated:6.0f}} ms{plain}  {{message}}"
+    logging.basicConfig(level=logging.INFO, style="{", format=line)
 
 
 if __name__ == "__main__":

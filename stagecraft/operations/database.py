@@ -108,9 +108,8 @@ def privilege_statements(
 
 
 def in_order(surplus: set[str]) -> list[str]:
-    """Privileges in the order of revocation: one by one, because a list of all privileges would
-    also revoke those on other levels; GRANT OPTION last, because dynamic privileges would stay
-    otherwise."""
+    """Privileges in the order of revocation: one by one, because a list of all would also revoke
+    those on other levels; GRANT OPTION last, because dynamic privileges would stay otherwise."""
     return sorted(surplus, key=lambda name: (name == "GRANT OPTION", name))
 
 
@@ -185,8 +184,7 @@ def locked(engine: Engine, users: Sequence[str]) -> Generator[StringCommand]:
 @operation()
 def dropped(engine: Engine, database: str, needed: Sequence[str]) -> Generator[StringCommand]:
     """Ensures that the schema is gone, with the accounts that we created for it alone, except those
-    still `needed`. Does nothing after a failure in this run: whatever was not changed may still use
-    the data."""
+    still `needed`. Does nothing after a failure in this run: what failed may still use the data."""
     present: DatabaseState = host.get_fact(DatabaseFact, engine=engine.name, logins={})
     saw(State("database", database, "", "there" if database in present.schemas else ""))
     if database not in present.schemas or (state.is_executing and failed()):

@@ -30,8 +30,7 @@ UNNAMED = "a line without a name"
 
 
 def show(changes: Sequence[Node], entries: dict[str, Entry], user: str) -> None:
-    """With `--diff`, prints each change to stderr, as pyinfra's operations do: in the plan, or with
-    -y before the change is made."""
+    """With `--diff`, prints each change to stderr: in the plan, or with -y before it is made."""
     if not state.config.DIFF or state.is_executing == state.check_for_changes:
         return
     files = [node for node in changes if isinstance(node, File) and node.path in entries]

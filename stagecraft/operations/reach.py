@@ -17,8 +17,7 @@ from stagecraft.services import Reach
 @operation()
 def in_force(site: str, after: Sequence[Written | OperationMeta]) -> Generator[str]:
     """Ensures that the kernel has the rules of the site's file. The unit stays active when somebody
-    flushes them, or recreates the site's user with another id. `after` is what writes the file and
-    runs the unit."""
+    flushes them or recreates the site's user. `after` is what writes the file and runs the unit."""
     reach = Reach(site)
     found: str = host.get_fact(ReachFact, table=reach.table, rules=reach.rules)
     follows = pending(after)

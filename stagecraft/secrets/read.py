@@ -80,8 +80,7 @@ MADE_INTO_SECRETS = frozenset(
 
 def made_of(environment: Environment, root: Path) -> dict[str, tuple[str, str]]:
     """Checksums of the sources of each site's files with secrets: of the settings, and of the
-    encrypted secrets (empty if their file cannot be read). Needs no key. Changing the recipients
-    changes them, too."""
+    encrypted secrets (empty if unreadable), which depend on the recipients. Needs no key."""
     try:
         armor = secrets_file(environment, root).armor
     except (OSError, SettingsError):

@@ -52,16 +52,13 @@ def machine_address(value: str) -> str:
     try:
         address = ipaddress.ip_address(value)
     except ValueError:
-        return _host_name(value)
+        if port := re.fullmatch(r"([^:]+|\[.+\]):([0-9]+)", value):
+            message = f"{value!r} contains a port: set ssh_port: {port[2]} instead"
+            raise ValueError(message) from None
+        if not HOST_NAME.fullmatch(value) or re.fullmatch(r"[0-9.]+", value):
+            raise ValueError(f"{value!r} must be a host name or an IP address") from None
+        return value
     return network(str(address)).partition("/")[0]
-
-
-def _host_name(value: str) -> str:
-    if port := re.fullmatch(r"([^:]+|\[.+\]):([0-9]+)", value):
-        raise ValueError(f"{value!r} contains a port: set ssh_port: {port[2]} instead")
-    if not HOST_NAME.fullmatch(value) or re.fullmatch(r"[0-9.]+", value):
-        raise ValueError(f"{value!r} must be a host name or an IP address")
-    return value
 
 
 def _nearest_network(value: str) -> str:

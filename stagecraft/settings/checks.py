@@ -127,8 +127,7 @@ def missing_public_keys(server: str, host: Host) -> Wrong:
 
 
 TAKEN = {"root", DEPLOY, "stagecraft", "redis", *(engine.user for engine in ENGINES.values())}
-"""Accounts and a group that a run or an installed package creates. Debian would run the database as
-an admin of this name."""
+"""Accounts that a run or a package creates. Debian would run the database as such an admin."""
 
 
 def logins(servers: dict[str, Server]) -> Wrong:
