@@ -23,7 +23,7 @@ SELF_SIGNED_DAYS = 365
 """In days; Mozilla's guideline 6.0 allows less than 366."""
 
 PROBE = "stagecraft-probe"
-SELF_SIGN = script("self_sign")
+SELF_SIGN, REQUEST_CERTIFICATE = map(script, ("self_sign", "request_certificate"))
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def issued(lineage: Lineage) -> Generator[StringCommand | FunctionCommand]:
     if not good(state, current):
         yield StringCommand(place_probe(lineage))
         yield FunctionCommand(challenges_reachable, (lineage.domains, lineage.name), {})
-        yield StringCommand(explained(certbot_command(lineage, current), lineage, current))
+        yield request(lineage, current)
     if present.served != lineage.live:
         yield point(lineage.link, lineage.live)
 
@@ -186,39 +186,26 @@ def probe_problem(domain: str, name: str) -> str:
     return ""
 
 
-def certbot_command(lineage: Lineage, current: Certificate | None) -> str:
+def request(lineage: Lineage, current: Certificate | None) -> StringCommand:
+    cas = ACME_CA_DIRECTORY if lineage.private_ca else ""
+    kept = "its present certificate" if current else "a self-signed certificate"
+    refused = (
+        f"{lineage.directory} issued no certificate: {lineage.name} keeps {kept}, and the next run"
+        " tries again"
+    )
+    return run_script(REQUEST_CERTIFICATE, cas, refused, *certbot_arguments(lineage, current))
+
+
+def certbot_arguments(lineage: Lineage, current: Certificate | None) -> list[str]:
     """Uses `certonly --webroot`: the nginx plugin would edit files that we manage."""
     # With unchanged names, certbot would keep one from another CA or an expired one.
     forced = current is not None and (current.server != lineage.directory or current.expiring)
-    arguments = [
-        "certbot", "certonly", "--non-interactive", "--agree-tos", "--quiet",
+    return [
+        "certonly", "--non-interactive", "--agree-tos", "--quiet",
         "--webroot", "--webroot-path", ACME_WEBROOT,
         "--cert-name", lineage.name, "--key-type", "ecdsa", "--elliptic-curve", "secp256r1",
         "--server", lineage.directory, "--renew-with-new-domains",
         *(["--email", lineage.email] if lineage.email else ["--register-unsafely-without-email"]),
         *["--force-renewal"] * forced,
+        *(word for domain in lineage.domains for word in ("--domain", domain)),
     ]  # fmt: skip
-    for domain in lineage.domains:
-        arguments += ["--domain", domain]
-    command = shlex.join(arguments)
-    return f"{trusting_private_cas()} {command}" if lineage.private_ca else command
-
-
-def explained(command: str, lineage: Lineage, current: Certificate | None) -> str:
-    """The command, with a message about the consequences if the CA refuses."""
-    kept = "its present certificate" if current else "a self-signed certificate"
-    said = shlex.quote(
-        f"{lineage.directory} issued no certificate: {lineage.name} keeps {kept}, and the next run"
-        " tries again"
-    )
-    return f"{command} || {{ echo {said} >&2; exit 1; }}"
-
-
-def trusting_private_cas() -> str:
-    """Sets REQUESTS_CA_BUNDLE, a single file: the system's CAs and ours, joined for each use."""
-    bundle = "/run/stagecraft/acme-ca.pem"
-    return (
-        "mkdir -p /run/stagecraft &&"
-        f" cat /etc/ssl/certs/ca-certificates.crt {ACME_CA_DIRECTORY}/*.pem > {bundle} &&"
-        f" REQUESTS_CA_BUNDLE={bundle}"
-    )
