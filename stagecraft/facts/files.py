@@ -77,8 +77,9 @@ def read_as(user: str, command: str) -> str:
 def each_text(paths: list[str], told: str) -> str:
     """The command that prints `told` for each $path that is a file; `text` prints its contents."""
     quoted = shlex.join(paths)
+    key = f"longest_key={LONGEST_KEY} ends='{KEY_ENDS}' characters={KEY_CHARACTERS}"
     loop = f"for path in {quoted}; do is_file || continue; {told}; done; true"
-    return f"longest={LONGEST}\n{TEXTS}{loop}"
+    return f"longest={LONGEST} {key}\n{TEXTS}{loop}"
 
 
 class TreeFact(Fact[dict[str, Entry]]):
@@ -147,16 +148,7 @@ class FingerprintsFact(Fact[dict[str, dict[str, str]]]):
     without a key, as in PEM files, the key is empty, because the line may be a secret itself."""
 
     def command(self, paths: list[str], user: str = "root") -> str:
-        return read_as(
-            user,
-            each_text(
-                paths,
-                'echo "== $path"; text | grep -v -e "^#" -e "^$" | while IFS= read -r line; do'
-                f' key=${{line%%[{KEY_ENDS}]*}}; sum=$(printf %s "$line" | sha256sum);'
-                f' case $key in "$line" | *[!{KEY_CHARACTERS}]*) key= ;; esac;'
-                f' [ ${{#key}} -le {LONGEST_KEY} ] || key=; echo "${{sum%% *}} $key"; done',
-            ),
-        )
+        return read_as(user, each_text(paths, "fingerprints"))
 
     def process(self, output: list[str]) -> dict[str, dict[str, str]]:
         files: dict[str, dict[str, str]] = {}

@@ -8,3 +8,14 @@ is_file() {
 text() {
     dd if="$name" iflag=nofollow,nonblock,fullblock bs="$longest" count=1 status=none 2>/dev/null
 }
+# Prints the checksum of each line, and its key: up to one of $ends, of at most $longest_key $characters.
+fingerprints() {
+    echo "== $path"
+    text | grep -v -e '^#' -e '^$' | while IFS= read -r line; do
+        key=${line%%["$ends"]*}
+        case $key in "$line" | *[!$characters]*) key= ;; esac
+        [ ${#key} -le "$longest_key" ] || key=
+        sum=$(printf %s "$line" | sha256sum)
+        echo "${sum%% *} $key"
+    done
+}

@@ -1,6 +1,5 @@
 """sshd's host keys, and the groups for Diffie-Hellman key exchange."""
 
-import shlex
 from collections.abc import Generator, Sequence
 
 from pyinfra.api.command import StringCommand
@@ -8,8 +7,11 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from stagecraft.facts.host_keys import HostKeysFact
+from stagecraft.operations.scripts import run_script, script
 from stagecraft.run import saw
 from stagecraft.seen import State
+
+MAKE_HOST_KEY = script("make_host_key")
 
 MODULI = "/etc/ssh/moduli"
 
@@ -30,14 +32,7 @@ def generated(keys: Sequence[str], moduli: bool) -> Generator[StringCommand]:
     saw(*states)
     for key in keys:
         if key not in found:
-            kind = "-t rsa -b 4096" if "_rsa_" in key else "-t ed25519"
-            path = shlex.quote(key)
-            # Renamed into place, because a half-written key would be kept, too.
-            yield StringCommand(
-                f"rm -f {path}.new {path}.new.pub"
-                f" && ssh-keygen -q {kind} -N '' -C '' -f {path}.new"
-                f" && mv {path}.new.pub {path}.pub && mv {path}.new {path}"
-            )
+            yield run_script(MAKE_HOST_KEY, key, "rsa" if "_rsa_" in key else "ed25519")
     if moduli and "weak" in found:
         yield StringCommand(
             f"umask 022; awk '$5 >= {STRONG_BITS}' {MODULI} > {MODULI}.new"

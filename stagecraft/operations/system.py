@@ -14,7 +14,7 @@ from stagecraft.operations.services import pending
 from stagecraft.run import saw
 from stagecraft.seen import State
 
-GENERATE_LOCALE = script("generate_locale")
+GENERATE_LOCALE, MAKE_SWAP = map(script, ("generate_locale", "make_swap"))
 
 
 @operation()
@@ -72,10 +72,5 @@ def swap_file(path: str, megabytes: int) -> Generator[StringCommand]:
     """Ensures a complete swap file or none, for a unit to use; does nothing if there is swap."""
     found: System = host.get_fact(SystemFact)
     saw(State("swap", path, "there", "there" if found.swap else ""))
-    if found.swap:
-        return
-    new = shlex.quote(f"{path}.new")
-    size = f"fallocate -l {megabytes}M {new} || dd if=/dev/zero of={new} bs=1M count={megabytes}"
-    yield StringCommand(
-        f"umask 077; rm -f {new}; {{ {size}; }} && mkswap {new} && mv {new} {shlex.quote(path)}"
-    )
+    if not found.swap:
+        yield run_script(MAKE_SWAP, path, str(megabytes))
