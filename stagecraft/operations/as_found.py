@@ -29,7 +29,7 @@ def remembered(known: KnownRecords) -> Generator[StringCommand | FunctionCommand
             files=frozenset(file.path for file in files if file.printable),
             packages=frozenset(name for name, package in packages.items() if package.manual),
         )
-        yield StringCommand(written(AS_FOUND, found.text), _stdin=found.text)
+        yield written(AS_FOUND, found.text)
         yield FunctionCommand(noted, (known, found.text), {})
     elif not known.sum(RECORD):
         yield FunctionCommand(noted, (known, found.text), {})

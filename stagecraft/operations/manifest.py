@@ -1,7 +1,6 @@
 """The end of a run: records what was applied, or reports what failed."""
 
 import hashlib
-import shlex
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from pyinfra.context import host, state
 
 from stagecraft.facts.manifests import ManifestsFact
 from stagecraft.manifest import Records
+from stagecraft.operations.scripts import run_script, script
 from stagecraft.run import saw, this_run
 from stagecraft.seen import Standing, State
 
@@ -45,7 +45,7 @@ def recorded(secrets: Mapping[str, tuple[str, str]]) -> Generator[StringCommand 
         return
     text = manifest.text(records, list(this_run().states()))
     if text != records.text:
-        yield StringCommand(written(manifest.path, text), _stdin=text)
+        yield written(manifest.path, text)
 
 
 def made(secrets: Mapping[str, tuple[str, str]], records: Records) -> Iterator[State]:
@@ -58,20 +58,10 @@ def made(secrets: Mapping[str, tuple[str, str]], records: Records) -> Iterator[S
         yield State("secrets", site, declared, before or declared)
 
 
-def written(path: str, text: str) -> str:
-    """The command that writes the whole text, or nothing if the connection ends before."""
-    target, new = shlex.quote(path), shlex.quote(hidden(path))
+def written(path: str, text: str) -> StringCommand:
+    """Writes the whole text, or nothing if the connection ends before."""
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return (
-        f"umask 077 && cat >{new} && echo {digest} {new} | sha256sum --check --status"
-        f" && sync {new} && mv -f {new} {target}"
-    )
-
-
-def hidden(path: str) -> str:
-    """A temporary path next to it that cannot pass for another environment's manifest."""
-    directory, _, name = path.rpartition("/")
-    return f"{directory}/.{name}"
+    return run_script(script("write_whole"), path, digest, stdin=text)
 
 
 def failed() -> list[str]:

@@ -177,7 +177,7 @@ def test_what_another_environment_still_has_is_known() -> None:
 def test_a_manifest_of_which_a_part_arrived_is_not_written(tmp_path: Path, shell: Any) -> None:
     target = tmp_path / "staging"
     target.write_text("old\n")
-    command = operation.written(str(target), "one\ntwo\n")
+    command = operation.written(str(target), "one\ntwo\n").get_raw_value()
     assert shell(command, stdin="one\n").returncode != 0
     assert target.read_text() == "old\n"
     assert shell(command, stdin="one\ntwo\n").returncode == 0
