@@ -27,14 +27,8 @@ DRIVERS: dict[str, Value] = {
 def variables(site: Site, engine: Engine, secrets: Mapping[str, Secret]) -> dict[str, str]:
     """Everything in the site's `.env`, quoted, in order. The site's own `env:` may replace the
     drivers, but not what isolates it from its neighbours."""
-    declared = {key: secrets[key].reveal() for key in site.secrets}
-    values = {
-        **DRIVERS,
-        **site.env,
-        **site.feature_variables,
-        **identity(site, engine, secrets),
-        **declared,
-    }
+    given = {key: secrets[key].reveal() for key in site.secrets}
+    values = DRIVERS | site.env | site.feature_variables | identity(site, engine, secrets) | given
     return {key: quoted(value) for key, value in sorted(values.items())}
 
 

@@ -93,19 +93,10 @@ def start(root: Path, hostname: str, number: int) -> None:
     if int(INOTIFY_INSTANCES.read_text()) < ENOUGH_INSTANCES:
         kernel.require(INOTIFY_INSTANCES, str(ENOUGH_INSTANCES))
     command = [
-        "systemd-nspawn",
-        "--quiet",
-        "--boot",
-        f"--directory={root}",
-        f"--machine={machine}",
-        f"--hostname={hostname}",
-        f"--network-bridge={network.BRIDGE}",
-        "--resolv-conf=off",
-        "--timezone=off",
-        "--link-journal=no",
-        "--settings=no",
-        *_options_of_this_machine(),
-    ]
+        "systemd-nspawn", "--quiet", "--boot", f"--directory={root}", f"--machine={machine}",
+        f"--hostname={hostname}", f"--network-bridge={network.BRIDGE}", "--resolv-conf=off",
+        "--timezone=off", "--link-journal=no", "--settings=no", *_options_of_this_machine(),
+    ]  # fmt: skip
     if not _systemd_runs_here():
         command = ["sh", "-c", IN_PLACE_OF_SYSTEMD, machine, *command]
     console = root.with_name("console.log")

@@ -56,22 +56,16 @@ def stands(node: Node, entry: Entry | None) -> bool:
 
 def payload(nodes: Iterable[Node], records: str = "") -> str:
     """The stdin of `install_tree.sh`: a tar in base64 with index, manifest's lines and contents."""
-    buffer = io.BytesIO()
     index = "".join("\t".join(index_fields(node)) + "\n" for node in nodes)
+    members = {"index": index.encode(), "records": records.encode()}
+    members |= {f"files{node.path}": node.data for node in nodes if isinstance(node, File)}
+    buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        add_member(archive, "index", index.encode())
-        add_member(archive, "records", records.encode())
-        for node in nodes:
-            if isinstance(node, File):
-                add_member(archive, f"files{node.path}", node.data)
+        for name, data in members.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), 0o600
+            archive.addfile(member, io.BytesIO(data))
     return encodebytes(buffer.getvalue()).decode()
-
-
-def add_member(archive: tarfile.TarFile, name: str, data: bytes) -> None:
-    member = tarfile.TarInfo(name)
-    member.size = len(data)
-    member.mode = 0o600
-    archive.addfile(member, io.BytesIO(data))
 
 
 def tree(
