@@ -43,12 +43,9 @@ UNTRANSLATED = {"LC_ALL": "C"}
 
 
 def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, Any]]:
-    """pyinfra's (hosts, group data) for an environment, without its secrets.
-
-    Before a connection is opened, checks the settings, the SSH files, and for deploy.py that every
-    secret exists and can be decrypted. Raises SettingsError, and CommandLineError for misleading
-    arguments.
-    """
+    """pyinfra's (hosts, group data) for an environment, without its secrets. Before a connection is
+    opened, checks the settings, the SSH files, and for deploy.py that every secret exists and can
+    be decrypted. Raises SettingsError, and CommandLineError for misleading arguments."""
     _refuse_without_config()
     settings = read(environment, root)
     _refuse_second_environment(settings)

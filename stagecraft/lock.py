@@ -19,11 +19,9 @@ HOLD_LOCK = Path(__file__).with_name("hold_lock.sh").read_text()
 
 
 def lock() -> None:
-    """Ensures that no other run changes this server until this one has ended, even by SIGKILL.
-
-    Does nothing for a run that only plans. Raises ServerError with the holder and the time, or with
-    the server's message if it cannot be locked.
-    """
+    """Ensures that no other run changes this server until this one has ended, even by SIGKILL. Does
+    nothing for a run that only plans. Raises ServerError with the holder and the time, or with the
+    server's message if it cannot be locked."""
     if host.data.only_plans:
         return
     session = begin(host.connector, hold_lock(f"{getpass.getuser()}@{socket.gethostname()}"))

@@ -34,10 +34,8 @@ def ready_streams() -> None:
 
 
 def start(module: str) -> NoReturn:
-    """Loads the module and exits with the result of its `main`.
-
-    During loading, Ctrl-C ends the process at once: importing code could swallow an exception.
-    """
+    """Loads the module and exits with the result of its `main`. During loading, Ctrl-C ends the
+    process at once: importing code could swallow an exception."""
     _on(signal.SIGINT, signal.SIG_DFL)
     try:
         main = import_module(module).main

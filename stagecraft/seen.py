@@ -32,10 +32,8 @@ def plain(value: Any) -> Any:
 @dataclass(frozen=True)
 class State:
     """The declared and found state of something that is not a path. They are equal if it is as
-    declared; `declared` is empty if it must not exist, `found` if it does not.
-
-    If the unit `through` is down, the state is unknown.
-    """
+    declared; `declared` is empty if it must not exist, `found` if it does not. If the unit
+    `through` is down, the state is unknown."""
 
     kind: str
     thing: str

@@ -48,10 +48,8 @@ class Problem:
 
 
 class SettingsError(PyinfraError, CliError):  # type: ignore[misc]
-    """All problems, one per line, sorted by file and line.
-
-    It is also a click error, so that pyinfra's CLI prints it without a traceback and exits with 1.
-    """
+    """All problems, one per line, sorted by file and line. It is also a click error, so that
+    pyinfra's CLI prints it without a traceback and exits with 1."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = sorted(set(problems))
@@ -88,10 +86,8 @@ def written(path: KeyPath) -> str:
 
 
 def read_yaml(path: Path, root: Path) -> YamlFile:
-    """The mapping in the file `path`; errors name it relative to `root`.
-
-    Raises SettingsError for invalid YAML, for anything but a mapping, and for duplicate keys.
-    """
+    """The mapping in the file `path`; errors name it relative to `root`. Raises SettingsError for
+    invalid YAML, for anything but a mapping, and for duplicate keys."""
     file = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
     if wrong := not_text(path):
         raise SettingsError([Problem(Location(file), wrong)])
@@ -117,11 +113,9 @@ def _parsed(file: str, text: str) -> YamlFile:
 
 
 class _CoreLoader(yaml.SafeLoader):
-    """Reads scalars as YAML 1.2 does.
-
-    With YAML 1.1, PyYAML reads "no" (a language) as False, `9:15:00` as 33300 and 2026-01-01 as a
-    date. Aliases are refused, because errors could not name a unique place for their values.
-    """
+    """Reads scalars as YAML 1.2 does. With YAML 1.1, PyYAML reads "no" (a language) as False,
+    `9:15:00` as 33300 and 2026-01-01 as a date. Aliases are refused, because errors could not name
+    a unique place for their values."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):

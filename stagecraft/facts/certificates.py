@@ -40,11 +40,8 @@ def parse_certificate(kind: str, values: dict[str, str]) -> Certificate | None:
 
 
 class CertificatesFact(Fact[Certificates]):
-    """The `Certificates` of one site.
-
-    Arguments: the directory of the self-signed one, certbot's lineage name, and the link in the
-    vhost.
-    """
+    """The `Certificates` of one site. Arguments: the directory of the self-signed one, certbot's
+    lineage name, and the link in the vhost."""
 
     def command(self, self_signed: str, lineage: str, link: str) -> str:
         margin = str(SELF_SIGNED_MARGIN)

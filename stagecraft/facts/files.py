@@ -48,11 +48,9 @@ def is_extended(acl_line: str) -> bool:
 
 
 def becoming(user: str) -> list[str]:
-    """The prefix of a command that root runs as this user.
-
-    A process can ptrace others of the same user, and so bypass its own sandbox, unless they have a
-    capability that it lacks. A site's PHP has none, so this command gets a harmless one.
-    """
+    """The prefix of a command that root runs as this user. A process can ptrace others of the same
+    user, and so bypass its own sandbox, unless they have a capability that it lacks. A site's PHP
+    has none, so this command gets a harmless one."""
     if user == "root":
         return []
     kept = [f"--{kind}-caps=+net_bind_service" for kind in ("inh", "ambient")]

@@ -23,11 +23,9 @@ class Reading(str):
 
 
 class Fact(FactBase[T]):
-    """Its `process` also parses no output, which means that there is no answer.
-
-    The command is a `Reading`, by default of the script next to the fact's module (`units.sh` for
-    `units.py`). Arguments must be plain data: they are saved for the next run.
-    """
+    """Its `process` also parses no output, which means that there is no answer. The command is a
+    `Reading`, by default of the script next to the fact's module (`units.sh` for `units.py`).
+    Arguments must be plain data: they are saved for the next run."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -81,10 +81,8 @@ def newest_change(lines: list[str]) -> tuple[float, str]:
 
 class UnitFact(Fact[Unit]):
     """The state of `unit`, compared with the newest change below our unit files and below the
-    watched paths.
-
-    systemd's own NeedDaemonReload misses a unit's first drop-in directory (tried on 252 and 257).
-    """
+    watched paths. systemd's own NeedDaemonReload misses a unit's first drop-in directory (tried on
+    252 and 257)."""
 
     def command(self, unit: str, unit_files: list[str], watched: list[str]) -> str:
         files = {"unit_files": shlex.join(unit_files), "watched": shlex.join(watched)}

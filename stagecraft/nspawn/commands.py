@@ -13,11 +13,9 @@ class NspawnError(Exception):
 
 
 def run(*command: str, stdin: str | None = None) -> str:
-    """Runs a command and returns its stdout; raises NspawnError with what it said if it fails.
-
-    The command inherits the locks that are held: if its caller is killed, whoever comes next
-    still waits until a tar or mmdebstrap that survived has ended.
-    """
+    """Runs a command and returns its stdout; raises NspawnError with what it said if it fails. The
+    command inherits the locks that are held: if its caller is killed, whoever comes next still
+    waits until a tar or mmdebstrap that survived has ended."""
     return _run(command, stdin, inherit_locks=True)
 
 

@@ -84,10 +84,8 @@ ENOUGH_INSTANCES = 1024
 
 
 def start(root: Path, hostname: str, number: int) -> None:
-    """Boots the tree in a session of its own, with its console in `console.log` beside it.
-
-    On return /proc shows the container already, so its number counts as taken.
-    """
+    """Boots the tree in a session of its own, with its console in `console.log` beside it. On
+    return /proc shows the container already, so its number counts as taken."""
     machine = _machine(number)
     network.delete_leftover(machine)
     if int(INOTIFY_INSTANCES.read_text()) < ENOUGH_INSTANCES:

@@ -57,11 +57,9 @@ def copy(image: Path, root: Path) -> None:
 
 
 def harvest(suite: str, root: Path) -> None:
-    """Ensures that the packages a server has downloaded are cached for the next one.
-
-    Of a package that is there already apt looks at name and size alone, and the server's root
-    could have put anything there: so only what the base system's lists name, which Debian signed.
-    """
+    """Ensures that the packages a server has downloaded are cached for the next one. Of a package
+    that is there already apt looks at name and size alone, and the server's root could have put
+    anything there: so only what the base system's lists name, which Debian signed."""
     cache = _packages(suite)
     new = [
         name

@@ -31,12 +31,10 @@ class Lab:
         sudo_account: bool = False,
         image: Path | None = None,
     ) -> Server:
-        """Ensures that a server of this name runs and answers, and returns it.
-
-        One that runs already is returned as it is. A new one is a bare Debian of the suite, or a
-        copy of the `image` that a server of this lab saved. With `sudo_account` it admits only
-        `debian`, who may become root, as cloud images do.
-        """
+        """Ensures that a server of this name runs and answers, and returns it. One that runs
+        already is returned as it is. A new one is a bare Debian of the suite, or a copy of the
+        `image` that a server of this lab saved. With `sudo_account` it admits only `debian`, who
+        may become root, as cloud images do."""
         _require_root()
         server = self.server(name)
         with locked(self.directory / "locks" / name):

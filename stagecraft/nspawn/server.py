@@ -70,11 +70,9 @@ class Server:
         check: bool = True,
         timeout: float = 120,
     ) -> subprocess.CompletedProcess[str]:
-        """Runs a shell command on the server and returns what it printed.
-
-        `timeout` is in seconds. Raises NspawnError with the output if the command fails and
-        `check` is on, and subprocess.TimeoutExpired if it takes longer.
-        """
+        """Runs a shell command on the server and returns what it printed. `timeout` is in seconds.
+        Raises NspawnError with the output if the command fails and `check` is on, and
+        subprocess.TimeoutExpired if it takes longer."""
         result = subprocess.run(
             [*self.ssh_command(user), "--", command],
             check=False,
@@ -117,10 +115,8 @@ class Server:
         self.wait()
 
     def wait(self) -> None:
-        """Waits until SSH answers and the boot is over.
-
-        Raises NspawnError with the end of the console if that does not come true.
-        """
+        """Waits until SSH answers and the boot is over. Raises NspawnError with the end of the
+        console if that does not come true."""
         otherwise = f"{self.name} does not answer at {self.address}"
         try:
             containers.wait_until(self._answers, BOOTED_WITHIN, otherwise)
@@ -146,9 +142,8 @@ class Server:
 
     def snapshot(self, image: Path) -> Path:
         """Saves the server's files in the new directory `image`, to boot others of this lab from.
-
-        The server is powered off meanwhile, so that databases are at rest, and on again after it.
-        """
+        The server is powered off meanwhile, so that databases are at rest, and on again after
+        it."""
         self.power_off()
         image.mkdir(parents=True)
         images.copy(self.root, image)

@@ -28,10 +28,8 @@ def write_host(directory: Path, *, address: str, user: str, key: Path, host_key:
 
 
 def collect(lab: Path) -> None:
-    """Ensures one file with the hosts of all servers of the lab.
-
-    Not an Include: some readers of SSH configurations do not know it.
-    """
+    """Ensures one file with the hosts of all servers of the lab. Not an Include: some readers of
+    SSH configurations do not know it."""
     with locked(lab / "locks" / "ssh_config"):
         hosts = (path.read_text() for path in sorted(lab.glob("servers/*/ssh_config")))
         partial = lab / "ssh_config.partial"

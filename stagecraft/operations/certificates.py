@@ -29,10 +29,8 @@ SELF_SIGN, REQUEST_CERTIFICATE = map(script, ("self_sign", "request_certificate"
 @dataclass(frozen=True)
 class Lineage:
     """A site's certificate: certbot's name for it, its domains, and the paths of its files.
-
     `directory` is the ACME directory's URL, empty for a self-signed site; `private_ca` means that
-    the CA is one of those in `ACME_CA_DIRECTORY`.
-    """
+    the CA is one of those in `ACME_CA_DIRECTORY`."""
 
     name: str
     domains: tuple[str, ...]

@@ -54,11 +54,9 @@ class SecretsFile:
         self.armor.setdefault(site, {})[key] = age.encrypt(text, recipients)
 
     def opened(self, names: Iterable[Name], keyring: age.Keyring) -> dict[Name, Secret]:
-        """The decrypted values.
-
-        Raises age.IdentityError if no key of the ring decrypts one, and SettingsError for values
-        that were encrypted for another place, or that lack a label although others have one.
-        """
+        """The decrypted values. Raises age.IdentityError if no key of the ring decrypts one, and
+        SettingsError for values that were encrypted for another place, or that lack a label
+        although others have one."""
         texts = {name: keyring.decrypt(self.armor[name[0]][name[1]]) for name in names}
         labels_expected = self.is_labelled or any("\n" in text for text in texts.values())
         problems = [

@@ -10,9 +10,7 @@ from stagecraft.secrets.masked import Secret
 
 def generate(key: str) -> Secret:
     """A random value for `key`: for APP_KEY 32 bytes in Laravel's format, else 32 characters.
-
-    Letters and digits need no escaping in SQL, .env, URLs and shells. 32 of them have 190 bits.
-    """
+    Letters and digits need no escaping in SQL, .env, URLs and shells. 32 of them have 190 bits."""
     if key == "APP_KEY":
         return Secret(f"base64:{b64encode(token_bytes(32)).decode()}")
     return Secret("".join(choice(ascii_letters + digits) for _ in range(32)))

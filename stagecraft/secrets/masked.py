@@ -7,11 +7,9 @@ MASK = "***"
 
 
 class Secret:
-    """Masks its value in repr, str, format, logs and pyinfra's JSON. `reveal()` returns it.
-
-    Only code that delivers a file or SQL reveals it. It is not a `str`, because json.dumps and
-    str.join would print a subclass in clear text.
-    """
+    """Masks its value in repr, str, format, logs and pyinfra's JSON. `reveal()` returns it. Only
+    code that delivers a file or SQL reveals it. It is not a `str`, because json.dumps and str.join
+    would print a subclass in clear text."""
 
     __slots__ = ("_value",)
 

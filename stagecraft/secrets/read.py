@@ -29,9 +29,8 @@ UNLABELLED = (
 @cache
 def secrets_for(environment_name: str, root: Path = REPOSITORY) -> dict[str, dict[str, Secret]]:
     """Every secret of the environment's sites, by site key and name, decrypted once per process.
-
-    Raises SettingsError for a missing file or value, and without a private key that decrypts them.
-    """
+    Raises SettingsError for a missing file or value, and without a private key that decrypts
+    them."""
     environment = read(environment_name, root)
     file = secrets_file(environment, root)
     if environment.server.throwaway:

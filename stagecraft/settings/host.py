@@ -44,11 +44,9 @@ class Upgrades(Setting):
 
 
 class Host(Setting):
-    """What bootstrap.py sets up on a machine and deploy.py maintains.
-
-    `admins` maps accounts to SSH public keys; `deploy` lists more keys for that account.
-    `firewall` is None if the machine has another one.
-    """
+    """What bootstrap.py sets up on a machine and deploy.py maintains. `admins` maps accounts to SSH
+    public keys; `deploy` lists more keys for that account. `firewall` is None if the machine has
+    another one."""
 
     admins: Annotated[
         dict[values.UnixUser, Annotated[list[PublicKey], Field(min_length=1)]],

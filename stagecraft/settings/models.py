@@ -16,10 +16,8 @@ from stagecraft.settings.values import percent, size_in_bytes
 
 
 class Issuer(Setting):
-    """Who signs certificates: an ACME directory; none for `selfsigned`.
-
-    `ca_bundle` is a path on the operator's machine, absolute once read.
-    """
+    """Who signs certificates: an ACME directory; none for `selfsigned`. `ca_bundle` is a path on
+    the operator's machine, absolute once read."""
 
     directory: values.HttpsUrl | None = None
     ca_bundle: values.LocalPath | None = None
@@ -49,10 +47,8 @@ class Sites(Setting):
 
 
 class AptSource(Setting):
-    """An archive other than Debian's, with fields as in deb822.
-
-    `key` is an ASCII-armored public key or the path of one; None means Debian's own keyring.
-    """
+    """An archive other than Debian's, with fields as in deb822. `key` is an ASCII-armored public
+    key or the path of one; None means Debian's own keyring."""
 
     uris: Annotated[list[values.Url], Field(min_length=1)]
     suites: Annotated[list[values.Line], Field(min_length=1)]
@@ -82,10 +78,8 @@ class ServerDatabase(Setting):
 
 class Server(Setting):
     """A machine, and how to reach it. Paths are absolute once read. `backups` are written by other
-    tools: the longest interval between two new files in each path.
-
-    `host` is None for a machine that is managed in another way.
-    """
+    tools: the longest interval between two new files in each path. `host` is None for a machine
+    that is managed in another way."""
 
     name: values.ServerName
     address: values.Address

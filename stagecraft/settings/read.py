@@ -20,11 +20,8 @@ ISSUERS = {
 
 
 def read(environment: str, root: Path = REPOSITORY) -> Environment:
-    """The environment of this name, from `group_data/` in `root`.
-
-    Ignores mistakes in environments on other servers.
-    Raises SettingsError with all problems, not only the first.
-    """
+    """The environment of this name, from `group_data/` in `root`. Ignores mistakes in environments
+    on other servers. Raises SettingsError with all problems, not only the first."""
     reading = _Reading(root, _sources(environment, root))
     result = reading.environment(environment)
     if result is None or reading.problems:
