@@ -79,10 +79,16 @@ def _arguments() -> argparse.Namespace:
 
 
 def _show_progress() -> None:
-    """Prints each step as it begins, after the milliseconds since the program began."""
+    """Prints each step as it begins, after the seconds since the program began."""
     grey, plain = ("\033[90m", "\033[0m") if sys.stderr.isatty() else ("", "")
-    line = f"{grey}{{relativeCreated:6.0f}} ms{plain}  {{message}}"
-    logging.basicConfig(level=logging.INFO, style="{", format=line)
+
+    class WithSeconds(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return f"{grey}{record.relativeCreated / 1000:5.1f} s{plain}  {record.getMessage()}"
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(WithSeconds())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 if __name__ == "__main__":
