@@ -13,7 +13,7 @@ from stagecraft.facts.services import Unit
 from stagecraft.operations.nodes import Directory, File, Link, Node
 
 
-class Standing(ABC):
+class CompositeValue(ABC):
     """A state of several values: a frozen dataclass, compared and recorded by its fields, and
     printed as text."""
 
@@ -21,7 +21,7 @@ class Standing(ABC):
     def __str__(self) -> str: ...
 
 
-Value = str | Standing
+Value = str | CompositeValue
 
 
 def encoded(value: Value) -> Any:
@@ -30,7 +30,7 @@ def encoded(value: Value) -> Any:
 
 
 def plain(value: Any) -> Any:
-    return vars(value) if isinstance(value, Standing) else sorted(value)
+    return vars(value) if isinstance(value, CompositeValue) else sorted(value)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class State:
         return f"{self.kind} {self.thing}"
 
     @property
-    def stands(self) -> bool:
+    def as_declared(self) -> bool:
         return self.declared == self.found
 
 
@@ -64,6 +64,8 @@ class Place:
     node: Node
     entry: Entry | None
     user: str
+
+    as_declared = False
 
     @property
     def kind(self) -> str:

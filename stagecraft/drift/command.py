@@ -11,8 +11,7 @@ from pathlib import Path
 import click
 
 from stagecraft.command import EnvironmentName
-from stagecraft.drift.looking.checks import Checks
-from stagecraft.drift.telling.progress import Progress
+from stagecraft.drift.looking.checks import checks
 from stagecraft.program import uninterrupted
 from stagecraft.project import here, inventory, lasting
 
@@ -47,28 +46,25 @@ def drift(environments: tuple[str, ...], as_json: bool, history: Path) -> int:
     inventories = [inventory(name) for name in environments or lasting(here())]
     refuse_missing(inventories)
     at = datetime.now(UTC).replace(microsecond=0)
-    with Progress() as progress, Checks(inventories) as checks:
+    with checks(inventories) as wait:
         # Imported while the checks run: pyinfra's import takes half as long as a check.
         with uninterrupted():
             from stagecraft.drift.judging.waivers import read_waivers
-            from stagecraft.drift.telling.conclusion import conclude
+            from stagecraft.drift.telling.history import conclude
             from stagecraft.drift.telling.text import shown
 
         waivers = read_waivers(WAIVERS, at.date())
-        reports = checks.wait(progress.show)
+        reports = wait()
     verdict = conclude(reports, waivers, history, at)
     if as_json:
         click.echo(verdict.model_dump_json(by_alias=True, indent=2))
     else:
-        click.echo(shown(verdict), nl=False, color=colourful())
+        # https://no-color.org
+        colourful = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        click.echo(shown(verdict), nl=False, color=colourful)
     for problem in verdict.problems:
         click.echo(f"Error: {problem}", err=True)
     return verdict.exit_code
-
-
-def colourful() -> bool:
-    """https://no-color.org"""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def refuse_missing(inventories: Sequence[Path]) -> None:

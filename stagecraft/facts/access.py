@@ -29,7 +29,7 @@ LOADED_RULES = (
 
 
 @dataclass(frozen=True)
-class Ways:
+class CurrentAccess:
     """Everything that decides who can log in.
 
     `armed`: a change waits to be confirmed or reverted, or files of the revert remain. `settings`
@@ -52,14 +52,14 @@ class Ways:
         return sorted({int(port) for port in self.settings.get("port", [])})
 
 
-def parse_ways(lines: list[str]) -> Ways:
+def parse_access(lines: list[str]) -> CurrentAccess:
     """Reads lines of a kind and its value."""
     found: dict[str, list[str]] = {}
     for line in lines:
         kind, _, value = line.partition(" ")
         found.setdefault(kind, []).append(value)
     active = found.get("active", [])
-    return Ways(
+    return CurrentAccess(
         armed="armed" in found,
         sshd=parse_unit(found.get("unit", [])),
         socket="ssh.socket" in active,
@@ -80,11 +80,11 @@ def grouped(lines: Iterable[str]) -> dict[str, list[str]]:
     return result
 
 
-class WaysFact(Fact[Ways]):
+class CurrentAccessFact(Fact[CurrentAccess]):
     """Loads our firewall file in a separate network namespace, so that nft itself normalizes it for
     the comparison."""
 
-    parse = staticmethod(parse_ways)
+    parse = staticmethod(parse_access)
 
     def command(self) -> str:
         unit = UnitFact().command(unit=SSHD, unit_files=[SSHD_OPTIONS], watched=["/etc/ssh"])

@@ -18,8 +18,8 @@ from pyinfra.context import host
 
 from stagecraft.facts.certificates import Certificate, Certificates, CertificatesFact
 from stagecraft.paths import ACME_CA_DIRECTORY, ACME_WEBROOT, CERTIFICATES, SELF_SIGNED
-from stagecraft.run import saw
-from stagecraft.seen import Standing, State, Value
+from stagecraft.run import report_states
+from stagecraft.seen import CompositeValue, State, Value
 
 SELF_SIGNED_DAYS = 365
 """In days; Mozilla's guideline 6.0 allows less than 366."""
@@ -67,7 +67,7 @@ class Lineage:
 
 
 @dataclass(frozen=True)
-class Issued(Standing):
+class Issued(CompositeValue):
     """A certificate without its lifetime, which the drift check examines separately. `by` is the
     ACME directory, empty for a self-signed one."""
 
@@ -91,7 +91,7 @@ def served(lineage: Lineage) -> Generator[StringCommand]:
     target = lineage.live if lineage.directory and present.certbot else lineage.self_signed
     lasting = State("link", lineage.link, target, present.served)
     # For a site with a CA, the self-signed one is temporary and not declared; `issued` reports.
-    saw(*([] if lineage.directory else [lineage.self_signed_state(present), lasting]))
+    report_states(*([] if lineage.directory else [lineage.self_signed_state(present), lasting]))
     if target == lineage.self_signed and not good_self_signed(lineage, present.self_signed):
         yield make_self_signed(lineage)
     if present.served != target:
@@ -135,7 +135,9 @@ def issued(lineage: Lineage) -> Generator[StringCommand | FunctionCommand]:
     """
     present = lineage.read()
     current = present.certbot
-    saw(lineage.issued_state(current), State("link", lineage.link, lineage.live, present.served))
+    report_states(
+        lineage.issued_state(current), State("link", lineage.link, lineage.live, present.served)
+    )
     if not good(lineage, current):
         yield StringCommand(place_probe(lineage))
         yield FunctionCommand(challenges_reachable, (lineage.domains, lineage.name), {})
@@ -159,7 +161,7 @@ def given_up(lineage: Lineage) -> Generator[StringCommand]:
     """Ensures that certbot no longer renews the certificate of a site that is now self-signed: the
     renewal would eventually fail, and hide other failures."""
     present = lineage.read()
-    saw(State("certificate", lineage.live, "", found_of(present.certbot)))
+    report_states(State("certificate", lineage.live, "", found_of(present.certbot)))
     if present.certbot:
         yield forgotten(lineage.name)
 
@@ -174,7 +176,7 @@ def withdrawn(site: str) -> Generator[StringCommand]:
     lineage = Lineage(site, (), f"{SELF_SIGNED}/{site}", f"{CERTIFICATES}/{site}")
     present = lineage.read()
     held = "there" if present.certbot or present.served or present.self_signed else ""
-    saw(State("certificate", site, "", held))
+    report_states(State("certificate", site, "", held))
     if present.certbot:
         yield forgotten(site)
     if present.served or present.self_signed:

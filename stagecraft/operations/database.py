@@ -26,7 +26,7 @@ from stagecraft.operations.files import Written
 from stagecraft.operations.manifest import failed
 from stagecraft.operations.services import pending
 from stagecraft.paths import database_login
-from stagecraft.run import saw
+from stagecraft.run import report_states
 from stagecraft.seen import State
 
 APP_PRIVILEGES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
@@ -165,7 +165,7 @@ def schema(
     """
     option_files = {login.user: login.option_file for login in logins}
     present: DatabaseState = host.get_fact(DatabaseFact, engine=engine.name, logins=option_files)
-    saw(*states(engine, database, (charset, collation), logins, present))
+    report_states(*states(engine, database, (charset, collation), logins, present))
     statements = schema_statements(database, charset, collation, present)
     for login in logins:
         statements += account_statements(login, database, present.accounts.get(login.user))
@@ -179,7 +179,9 @@ def locked(engine: Engine, users: Sequence[str]) -> Generator[StringCommand]:
     that they defined depend on them. An account that is declared again is unlocked."""
     present: DatabaseState = host.get_fact(DatabaseFact, engine=engine.name, logins={})
     there = [user for user in users if user in present.accounts]
-    saw(*(State("database user", f"{user}@localhost", "", "may log in") for user in there))
+    report_states(
+        *(State("database user", f"{user}@localhost", "", "may log in") for user in there)
+    )
     if there:
         statements = [f"ALTER USER {literal(user)}@'localhost' ACCOUNT LOCK" for user in there]
         yield executed(statements, engine.execute)
@@ -191,7 +193,7 @@ def dropped(engine: Engine, database: str, needed: Sequence[str]) -> Generator[S
     still `needed`. Does nothing after a failure in this run: whatever was not changed may still use
     the data."""
     present: DatabaseState = host.get_fact(DatabaseFact, engine=engine.name, logins={})
-    saw(State("database", database, "", "there" if database in present.schemas else ""))
+    report_states(State("database", database, "", "there" if database in present.schemas else ""))
     if database not in present.schemas or (state.is_executing and failed()):
         return
     users = [user for user in accounts_of(database, present) if user not in needed]

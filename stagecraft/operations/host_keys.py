@@ -10,7 +10,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from stagecraft.facts.host_keys import HostKeys, HostKeysFact
-from stagecraft.run import saw
+from stagecraft.run import report_states
 from stagecraft.seen import State
 
 MODULI = "/etc/ssh/moduli"
@@ -30,7 +30,7 @@ def generated(keys: Sequence[str], moduli: bool) -> Generator[StringCommand]:
         states.append(
             State("moduli", MODULI, strong, "some are weak" if found.weak_moduli else strong)
         )
-    saw(*states)
+    report_states(*states)
     for key in keys:
         if key not in found.keys:
             kind = "-t rsa -b 4096" if "_rsa_" in key else "-t ed25519"

@@ -109,7 +109,7 @@ class Absent:
 
 
 @dataclass(frozen=True)
-class Vacant:
+class RemoveIfEmpty:
     """No directory at `path`, unless others put something in it."""
 
     path: str
@@ -121,4 +121,4 @@ class Vacant:
         return ["vacant", self.path, "-", "-", "-", "-", "-"]
 
 
-Node = File | Directory | Link | Absent | Vacant
+Node = File | Directory | Link | Absent | RemoveIfEmpty

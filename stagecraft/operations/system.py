@@ -12,7 +12,7 @@ from pyinfra.context import host
 from stagecraft.facts.system import SysctlFact, System, SystemFact
 from stagecraft.operations.files import Written
 from stagecraft.operations.services import pending
-from stagecraft.run import saw
+from stagecraft.run import report_states
 from stagecraft.seen import State
 
 
@@ -22,7 +22,7 @@ def called(hostname: str) -> Generator[StringCommand]:
     up."""
     found: System = host.get_fact(SystemFact)
     name = shlex.quote(hostname)
-    saw(
+    report_states(
         State("host name", hostname, f"{hostname} {hostname}", found.hostname),
         State("hosts entry", hostname, "there", "there" if hostname in found.hosts else ""),
     )
@@ -41,7 +41,7 @@ def generated_locale(locale: str) -> Generator[StringCommand]:
     which locale-gen would ignore without an error."""
     found: System = host.get_fact(SystemFact)
     missing = locale.lower().replace("-", "") not in found.locales
-    saw(State("locale", locale, "there", "" if missing else "there"))
+    report_states(State("locale", locale, "there", "" if missing else "there"))
     if missing:
         line = shlex.quote(f"{locale} UTF-8")
         definition = shlex.quote(f"/usr/share/i18n/locales/{locale.partition('.')[0]}")
@@ -62,7 +62,7 @@ def kernel_settings(settings: Mapping[str, str]) -> Generator[StringCommand]:
     """Ensures that the running kernel has the settings, unless a container shares them with its
     host. The drift check compares running settings with the files."""
     found: dict[str, str] = host.get_fact(SysctlFact, keys=list(settings))
-    saw()
+    report_states()
     wrong = {key: settings[key] for key in found if found[key] != settings[key]}
     if wrong:
         pairs = (f"{key}={value}" for key, value in wrong.items())
@@ -75,7 +75,7 @@ def no_core_dumps(after: Sequence[Written]) -> Generator[StringCommand]:
     their next start."""
     found: System = host.get_fact(SystemFact)
     limit = "0" if pending(after) else found.core_limit
-    saw(State("core dumps", "systemd", "0", limit))
+    report_states(State("core dumps", "systemd", "0", limit))
     if found.core_limit != "0" or pending(after):
         yield StringCommand("systemctl daemon-reexec")
 
@@ -84,7 +84,7 @@ def no_core_dumps(after: Sequence[Written]) -> Generator[StringCommand]:
 def swap_file(path: str, megabytes: int) -> Generator[StringCommand]:
     """Ensures a complete swap file or none, for a unit to use; does nothing if there is swap."""
     found: System = host.get_fact(SystemFact)
-    saw(State("swap", path, "there", "there" if found.swap else ""))
+    report_states(State("swap", path, "there", "there" if found.swap else ""))
     if found.swap:
         return
     new = shlex.quote(f"{path}.new")

@@ -16,8 +16,7 @@ from stagecraft.drift.findings import Finding, Report, Unchecked
 from stagecraft.drift.judging.changes import Snapshot
 from stagecraft.drift.judging.verdict import Verdict
 from stagecraft.drift.judging.waivers import Waivers
-from stagecraft.drift.telling.conclusion import conclude
-from stagecraft.drift.telling.history import BLOCK, history
+from stagecraft.drift.telling.history import BLOCK, conclude, history
 
 FIRST = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from base64 import b64encode
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,29 +15,40 @@ import pytest
 from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.judging import certificates
 from stagecraft.drift.judging.running import access, database, redis, services, units
-from stagecraft.drift.judging.running.access import other_rules, stale_sshd
-from stagecraft.drift.judging.running.kernel import outdated, set_by_hand
+from stagecraft.drift.judging.running.access import other_rules
+from stagecraft.drift.judging.running.kernel import kernel
 from stagecraft.drift.judging.running.services import (
-    displaced,
     newer,
+    not_as_recorded,
     reads_others,
     stale_paths,
     stale_service,
     with_directories,
 )
-from stagecraft.drift.judging.running.units import handed_on, left_running, overridden, unread
+from stagecraft.drift.judging.running.units import differing, loaded_units
+from stagecraft.drift.looking.server import Declared
+from stagecraft.engines import Engine
 from stagecraft.engines.mariadb import MARIADB
 from stagecraft.engines.mysql import MYSQL
-from stagecraft.facts.access import Ways, parse_rules
-from stagecraft.facts.certificate_lifetimes import Lifetime
+from stagecraft.errors import ServerError
+from stagecraft.facts import processes
+from stagecraft.facts.access import CurrentAccess, CurrentAccessFact, parse_rules
+from stagecraft.facts.certificate_lifetimes import Lifetime, LifetimesFact
 from stagecraft.facts.configuration import parse_configuration
 from stagecraft.facts.jails import parse_jails
-from stagecraft.facts.kernel import Kernel, KernelSetting, assignment, parse_kernel
-from stagecraft.facts.processes import Processes, parse_processes
+from stagecraft.facts.kernel import (
+    Kernel,
+    KernelFact,
+    KernelSetting,
+    assignment,
+    parse_kernel,
+)
+from stagecraft.facts.package_files import PackageFilesFact
+from stagecraft.facts.processes import Processes, ProcessesFact, parse_processes
 from stagecraft.facts.redis import parse_instances
 from stagecraft.facts.services import Unit
-from stagecraft.facts.units import Units, parse_units
-from stagecraft.facts.unpackaged import UnpackagedFile
+from stagecraft.facts.units import Units, UnitsFact, parse_units
+from stagecraft.facts.unpackaged import UnpackagedFile, UnpackagedFilesFact
 from stagecraft.facts.variables import (
     HIDDEN,
     SECRETS,
@@ -46,6 +59,8 @@ from stagecraft.facts.variables import (
 from stagecraft.manifest import PathRecord
 from stagecraft.run import Run
 from stagecraft.seen import Service
+from stagecraft.settings import Host, Server, Site
+from stagecraft.settings.host import Upgrades
 
 NGINX_CONF = "/etc/nginx/nginx.conf"
 SITES = "/etc/nginx/sites-enabled/"
@@ -80,17 +95,60 @@ def test_what_processes_run_is_told_by_unit() -> None:
         ("deleted", "nginx.service", "/usr/sbin/nginx"),
         ("foreign", FPM, "/root/a\tb.so (deleted)"),
         ("variable", "cron.service", "LD_PRELOAD=/root/x.so"),
+        ("complete", "code", ""),
     )
     assert parse_processes(output) == Processes(
         loaded={"nginx.service": 10.25, FPM: 31.0},
         deleted={"nginx.service": frozenset({"/usr/lib/libssl.so.3", "/usr/sbin/nginx"})},
         foreign={FPM: frozenset({"/root/a\tb.so (deleted)"})},
         variables={"cron.service": frozenset({"LD_PRELOAD=/root/x.so"})},
+        parts=frozenset({"code"}),
     )
 
 
 def test_without_processes_nothing_was_loaded() -> None:
     assert parse_processes([]) == Processes()
+
+
+def test_a_part_that_failed_on_the_server_is_unknown() -> None:
+    found = Processes(parts=frozenset({"loaded", "code"}))
+    assert found.complete("loaded", "code") is found
+    with pytest.raises(ServerError, match="failed on the server while it read: variables"):
+        found.complete("code", "variables")
+
+
+PARTS = ["code", "loaded", "variables"]
+
+
+def parts(shell: Any, environment: str = "") -> list[str]:
+    script = Path(processes.__file__).with_suffix(".sh")
+    output = shell(f"{environment} sh {script} || true").stdout.splitlines()
+    return sorted(parse_processes(output).parts)
+
+
+def test_processes_of_this_machine_are_read_completely(shell: Any) -> None:
+    assert parts(shell) == PARTS
+
+
+@pytest.mark.parametrize(
+    ("program", "failing"),
+    [
+        ("xargs", ["code", "variables"]),
+        ("grep", ["code", "variables"]),
+        ("awk", ["code", "loaded", "variables"]),
+        ("sed", ["code", "loaded", "variables"]),
+        ("sort", ["code"]),
+        ("tr", ["code", "loaded", "variables"]),
+    ],
+)
+def test_a_program_that_fails_makes_its_parts_incomplete(
+    shell: Any, tmp_path: Path, program: str, failing: list[str]
+) -> None:
+    broken = tmp_path / program
+    for ending in ("kill -9 $$", "exit 1"):
+        broken.write_text(f"#!/bin/sh\n{ending}\n")
+        broken.chmod(0o755)
+        assert not set(failing) & set(parts(shell, f"PATH={tmp_path}:$PATH"))
 
 
 STRANGE = Processes(
@@ -172,7 +230,7 @@ def recorded(path: str, sum: str = "a") -> PathRecord:
 def test_what_nginx_does_not_load_as_runs_left_it(
     records: list[PathRecord], paths: list[str]
 ) -> None:
-    assert displaced(NGINX, records) == set(paths)
+    assert not_as_recorded(NGINX, records) == set(paths)
 
 
 CONF_D = "/etc/php/8.4/fpm/conf.d/"
@@ -244,9 +302,12 @@ def test_a_service_is_told_what_systemd_has_to_read_first() -> None:
         ("docker-1a2b.scope", ""),
     ],
 )
-def test_only_services_that_can_be_restarted_run_old_files(unit: str, remedy: str) -> None:
+def test_only_services_that_can_be_restarted_run_old_files(
+    answers: Any, unit: str, remedy: str
+) -> None:
     paths = frozenset({"/", "/usr/lib/a.so", "/usr/lib/b.so", "/usr/lib/c.so", "/usr/lib/d.so"})
-    found = list(services.outdated({unit: paths}))
+    answers[ProcessesFact] = Processes(deleted={unit: paths}, parts=frozenset({"code"}))
+    found = list(services.replaced_files(DECLARED))
     assert [finding.remedy for finding in found] == ([remedy] if remedy else [])
     for finding in found:
         assert finding.found.endswith(": a.so, b.so, c.so and 2 more")
@@ -268,8 +329,14 @@ ROWS = [
 ]
 
 
-def test_only_what_the_next_start_would_change_is_set() -> None:
-    found = list(database.changed(parse_variables(ROWS), MARIADB))
+def of_variables(answers: Any, rows: list[str], engine: Engine) -> list[Finding]:
+    answers[VariablesFact] = parse_variables(rows)
+    declared: Any = SimpleNamespace(settings=SimpleNamespace(engine=engine))
+    return list(database.database_variables(declared))
+
+
+def test_only_what_the_next_start_would_change_is_set(answers: Any) -> None:
+    found = of_variables(answers, ROWS, MARIADB)
     assert things(found) == ["max_connections", "slow_query_log", "init_connect"]
     connections, slow, init = found
     assert connections.expected == "500, by its options"
@@ -279,7 +346,7 @@ def test_only_what_the_next_start_would_change_is_set() -> None:
     assert init.expected == "the value at the start of the server"
 
 
-def test_mysql_tells_no_default_and_of_sessions_too() -> None:
+def test_mysql_tells_no_default_and_of_sessions_too(answers: Any) -> None:
     rows = [
         "variable\tmax_connections\t10\tNULL\troot@localhost\t1",
         "variable\tlong_query_time\t10.000000\tNULL\troot@localhost\t1",
@@ -287,9 +354,9 @@ def test_mysql_tells_no_default_and_of_sessions_too() -> None:
         "option\t--max-connections=500",
         "option\t--long-query-time=10",
     ]
-    connections, *_ = variables = parse_variables(rows)
+    connections, *_ = parse_variables(rows)
     assert connections == Variable("max_connections", "10", "500", None, "root@localhost", 1)
-    [found] = database.changed(variables, MYSQL)
+    [found] = of_variables(answers, rows, MYSQL)
     assert found.remedy == 'mysql -e "SET GLOBAL max_connections = 500"'
 
 
@@ -438,7 +505,14 @@ def test_sysctl_d_is_read_as_systemd_reads_it(line: str, expected: Any) -> None:
     assert assignment(line) == expected
 
 
-def test_the_last_file_decides_and_what_cannot_be_set_is_left_out() -> None:
+def of_kernel(answers: Any, found: Kernel, *, reboots: bool = False) -> list[str]:
+    answers[KernelFact] = found
+    host = Host.model_construct(upgrades=Upgrades(reboot="04:00" if reboots else "never"))
+    declared: Any = SimpleNamespace(settings=SimpleNamespace(host=host))
+    return things(kernel(declared))
+
+
+def test_the_last_file_decides_and_what_cannot_be_set_is_left_out(answers: Any) -> None:
     found = parse_kernel(
         [
             "running 6.1.0-40-amd64",
@@ -453,13 +527,13 @@ def test_the_last_file_decides_and_what_cannot_be_set_is_left_out() -> None:
     )
     sysrq = KernelSetting("kernel.sysrq", "438", "0", "/etc/sysctl.d/60-stagecraft.conf")
     assert found == Kernel("6.1.0-40-amd64", {"6.1.0-41-amd64": 10.5}, (sysrq,))
-    assert things(set_by_hand(found)) == ["kernel.sysrq"]
+    assert "kernel.sysrq" in of_kernel(answers, found)
 
 
 @pytest.mark.parametrize(("value", "same"), [("438", "0x01b6"), ("0 1", "0\t1"), ("core", "core")])
-def test_numbers_are_the_same_in_every_notation(value: str, same: str) -> None:
+def test_numbers_are_the_same_in_every_notation(answers: Any, value: str, same: str) -> None:
     setting = KernelSetting("x.y", value, same, "/etc/sysctl.d/x.conf")
-    assert list(set_by_hand(Kernel(settings=(setting,)))) == []
+    assert of_kernel(answers, Kernel(settings=(setting,))) == []
 
 
 @pytest.mark.parametrize(
@@ -473,13 +547,19 @@ def test_numbers_are_the_same_in_every_notation(value: str, same: str) -> None:
     ],
 )
 def test_a_newer_kernel_of_the_same_flavour_waits(
-    running: str, installed: list[str], found: list[str]
+    monkeypatch: pytest.MonkeyPatch,
+    answers: Any,
+    running: str,
+    installed: list[str],
+    found: list[str],
 ) -> None:
     there = Kernel(running, dict.fromkeys(installed, 1000.0))
-    assert things(outdated(there, 2000, reboots=False)) == found
+    monkeypatch.setattr(time, "time", lambda: 2000)
+    assert of_kernel(answers, there) == found
     # A machine that reboots by itself has a day for it.
-    assert things(outdated(there, 2000, reboots=True)) == []
-    assert things(outdated(there, 1000 + 86401, reboots=True)) == found
+    assert of_kernel(answers, there, reboots=True) == []
+    monkeypatch.setattr(time, "time", lambda: 1000 + 86401)
+    assert of_kernel(answers, there, reboots=True) == found
 
 
 # --- Units ---
@@ -515,16 +595,16 @@ def test_units_are_read() -> None:
 
 
 def test_systemd_must_read_what_somebody_vouches_for() -> None:
-    found = parse_units(UNIT_LINES)
-    assert things(unread(found, DECLARED)) == ["ours.service", "cron.service"]
+    found = replace(parse_units(UNIT_LINES), until_boot={})
+    assert things(differing(found, DECLARED)) == ["ours.service", "cron.service"]
 
 
 def test_what_changes_a_unit_until_the_next_boot() -> None:
-    found = parse_units(UNIT_LINES)
-    assert things(overridden(found)) == ["nginx.service"]
+    found = replace(parse_units(UNIT_LINES), unread={})
+    assert things(differing(found, DECLARED)) == ["nginx.service"]
     named_like_ours = "/run/systemd/system.control/nginx.service.d/stagecraft-revert.timer.conf"
     found = Units(until_boot={named_like_ours: 1.0})
-    assert things(overridden(found)) == ["nginx.service"]
+    assert things(differing(found, DECLARED)) == ["nginx.service"]
 
 
 def test_what_runs_without_its_file() -> None:
@@ -534,7 +614,7 @@ def test_what_runs_without_its_file() -> None:
         "gone\tnginx.service\t/etc/systemd/system/nginx.service.d/x.conf",
     ]
     gone = parse_units(lines)
-    left = list(left_running(gone))
+    left = list(differing(gone, DECLARED))
     assert [(f.thing, f.found, f.remedy.split(" && ")[0]) for f in left] == [
         (
             "sync.timer",
@@ -554,38 +634,88 @@ def test_what_runs_without_its_file() -> None:
     ]
 
 
-def test_of_a_unit_that_is_not_as_declared_the_plan_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_unit_that_is_not_as_declared_the_plan_tells(
+    monkeypatch: pytest.MonkeyPatch, answers: Any
+) -> None:
     lines = [*UNIT_LINES, "gone\tsync.timer\t-", "environment\tLD_PRELOAD"]
-    monkeypatch.setattr(units, "ask", lambda _: parse_units(lines))
+    answers[UnitsFact] = parse_units(lines)
     enabled = Unit("loaded", "active", "enabled")
     run = Run(services=[Service("ours.service", enabled, "", follows=False)])
     monkeypatch.setattr(units, "this_run", lambda: run)
     everything = ["ours.service", "cron.service", "nginx.service", "sync.timer", "LD_PRELOAD"]
-    assert things(units.loaded_units(DECLARED)) == everything
+    assert things(loaded_units(DECLARED)) == everything
     run.services = [
         Service("ours.service", enabled, "restart", follows=False),
         Service("nginx.service", enabled, "", follows=True),
         Service("sync.timer", Unit("loaded", "active", "disabled"), "", follows=False),
     ]
-    assert things(units.loaded_units(DECLARED)) == ["cron.service", "LD_PRELOAD"]
+    assert things(loaded_units(DECLARED)) == ["cron.service", "LD_PRELOAD"]
 
 
-def test_what_systemd_gives_to_all_that_it_starts() -> None:
-    assert things(handed_on(parse_units(["environment\tLD_PRELOAD"]))) == ["LD_PRELOAD"]
+@pytest.fixture
+def declared(site: Site, make_environment: Any, make_machine: Any) -> Declared:
+    host = Host.model_construct(firewall=None)
+    server = Server.model_construct(name="askpro-1", host=host)
+    environment = make_environment(site).model_copy(update={"server": server})
+    return Declared(environment, (environment,), {}, make_machine())
 
 
-def test_sshd_keeps_its_options_over_a_reload() -> None:
-    ways = Ways(sshd=Unit(active="active", restart_due=True))
-    [found] = stale_sshd(ways)
-    assert found.found == "has not loaded /etc/default/ssh since it changed"
-    assert found.remedy == "sshd -t && systemctl restart ssh.service"
+CHANGED = Unit(active="active", newer="/etc/ssh/sshd_config.d/x.conf")
+
+
+@pytest.mark.parametrize(
+    ("sshd", "undeclared", "differing", "found", "step"),
+    [
+        (Unit(active="active", restart_due=True), [], [], "/etc/default/ssh", "restart"),
+        (CHANGED, [], [], CHANGED.newer, "reload"),
+        # Other findings tell of the file, or of what a run would change.
+        (CHANGED, [CHANGED.newer], [], "", ""),
+        (replace(CHANGED, newer="/etc/ssh/sshd_config.d"), [CHANGED.newer], [], "", ""),
+        (CHANGED, [], ["/etc/ssh/sshd_config.d/00-stagecraft.conf"], "", ""),
+    ],
+)
+def test_sshd_keeps_its_options_over_a_reload(
+    monkeypatch: pytest.MonkeyPatch,
+    answers: Any,
+    declared: Declared,
+    sshd: Unit,
+    undeclared: list[str],
+    differing: list[str],
+    found: str,
+    step: str,
+) -> None:
+    run = SimpleNamespace(differing_paths=lambda: set(differing))
+    monkeypatch.setattr(access, "this_run", lambda: run)
+    answers[CurrentAccessFact] = CurrentAccess(sshd=sshd)
+    answers[UnpackagedFilesFact] = [UnpackagedFile(path) for path in undeclared]
+    answers[PackageFilesFact] = {}
+    findings = list(access.ways_in(declared))
+    assert [finding.found for finding in findings] == [
+        f"has not loaded {path} since it changed" for path in [found] if path
+    ]
+    assert [finding.remedy for finding in findings] == [
+        f"sshd -t && systemctl {word} ssh.service" for word in [step] if word
+    ]
 
 
 # --- Certificates ---
 
 
 @pytest.mark.parametrize(("served", "found"), [("AA", 0), ("", 0), ("BB", 1)])
-def test_another_certificate_is_served(served: str, found: int) -> None:
-    site: Any = SITE
-    stale = list(certificates.stale(site, Lifetime(0, 10, "AA", served)))
-    assert things(stale) == ["askpro.test"] * found
+@pytest.mark.parametrize("link_differs", [False, True])
+def test_another_certificate_is_served(
+    monkeypatch: pytest.MonkeyPatch,
+    answers: Any,
+    declared: Declared,
+    served: str,
+    found: int,
+    link_differs: bool,
+) -> None:
+    """If a run would change the link, its finding tells of it."""
+    [site] = declared.sites
+    differing = {f"/etc/ssl/stagecraft/{site.name}"} if link_differs else set()
+    run = SimpleNamespace(differing_paths=lambda: differing)
+    monkeypatch.setattr(certificates, "this_run", lambda: run)
+    answers[LifetimesFact] = {site.domain: Lifetime(0, 10, "AA", served)}
+    stale = certificates.served_certificates(declared)
+    assert things(stale) == [site.domain] * (found and not link_differs)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from stagecraft.drift.findings import Cause
 from stagecraft.facts.files import Entry
 from stagecraft.manifest import Records, path_record
-from stagecraft.operations.nodes import Absent, Node, Vacant
+from stagecraft.operations.nodes import Absent, RemoveIfEmpty
 from stagecraft.seen import Place, Seen, encoded
 
 
@@ -24,23 +24,19 @@ def cause_of(declared: object, found: object, recorded: Collection[object]) -> C
 def cause(seen: Seen, records: Collection[Records]) -> Cause | None:
     """None if the last run did not record states yet."""
     if isinstance(seen, Place):
-        path = seen.node.path
-        made = (record for other in records for record in other.paths if record.path == path)
-        recorded = [record.standing for record in made]
-        return cause_of(declared_at(seen.node), found_at(seen.entry), recorded)
+        node = seen.node
+        made = [record for other in records for record in other.paths if record.path == node.path]
+        declared = () if isinstance(node, (Absent, RemoveIfEmpty)) else path_record("", node).state
+        return cause_of(declared, found_at(seen.entry), [record.state for record in made])
     if not any(other.states for other in records):
         return None
     states = [other.states[seen.name] for other in records if seen.name in other.states]
     # As JSON, or as text if it was recorded in format 1.
-    declared, found = (
+    wanted, found = (
         str(value) if str(value) in states else encoded(value)
         for value in (seen.declared, seen.found)
     )
-    return cause_of(declared, found, states)
-
-
-def declared_at(node: Node) -> tuple[str, ...]:
-    return () if isinstance(node, (Absent, Vacant)) else path_record("", node).standing
+    return cause_of(wanted, found, states)
 
 
 def found_at(entry: Entry | None) -> tuple[str, ...]:
@@ -49,6 +45,5 @@ def found_at(entry: Entry | None) -> tuple[str, ...]:
         return ()
     if entry.kind == "link":
         return ("link", "-", "-", "-", entry.target)
-    acl = ",".join(sorted(entry.acl))
-    value = ",".join(filter(None, [entry.sha256, acl]))
+    value = ",".join(filter(None, [entry.sha256, *sorted(entry.acl)]))
     return (entry.kind, entry.user, entry.group, entry.mode, value or "-")

@@ -22,7 +22,7 @@ from stagecraft.yaml_files import Problem, SettingsError, YamlFile, read_yaml
 FILE = "waivers.yml"
 LONGEST = timedelta(days=366)
 A_MONTH = timedelta(days=30)
-Text = Annotated[str, Field(min_length=1)]
+NotEmpty = Annotated[str, Field(min_length=1)]
 
 
 def day(value: Any) -> date:
@@ -35,9 +35,9 @@ def day(value: Any) -> date:
 class Waiver(Setting):
     """Covers findings with this id, where `*` matches anything, through the day `until`."""
 
-    id: str
-    reason: Text
-    owner: Text
+    id: str = Field(exclude=True)
+    reason: NotEmpty
+    owner: NotEmpty
     until: Annotated[date, PlainValidator(day)]
 
     def covers(self, finding: Finding) -> bool:

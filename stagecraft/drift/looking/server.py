@@ -45,10 +45,6 @@ class Declared:
     known: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def server(self) -> str:
-        return self.environment.server.name
-
-    @property
     def settings(self) -> Server:
         return self.environment.server
 

@@ -246,6 +246,26 @@ def test_with_half_of_its_tools_broken_all_else_is_told(guarded: Guarded, drift:
     assert "www-data in sudo" in {finding["thing"] for finding in verdict["findings"]}
 
 
+@pytest.mark.parametrize(
+    ("tool", "blind"),
+    [
+        ("xargs", {"replaced files", "loaded code"}),
+        ("sort", {"services", "replaced files", "loaded code"}),
+    ],
+)
+def test_a_part_of_what_processes_run_that_fails_is_unknown(
+    guarded: Guarded, drift: Drift, tool: str, blind: set[str]
+) -> None:
+    broken = f"mount --bind /usr/bin/false /usr/bin/{tool}"
+    with tampered(guarded, broken, f"umount /usr/bin/{tool}"):
+        code, verdict, _ = drift(PRODUCTION)
+    assert code == 1
+    unknown = {gap["area"]: gap["reason"] for gap in verdict["unknown"]}
+    assert blind <= unknown.keys()
+    for area in blind:
+        assert "processes.sh failed on the server while it read" in unknown[area]
+
+
 def test_a_full_disk_does_not_blind_it(guarded: Guarded, drift: Drift) -> None:
     places = "/tmp /var/tmp"
     full = "mount -t tmpfs -o size=16k full $p && { head -c 32k /dev/zero >$p/fill || true; }"

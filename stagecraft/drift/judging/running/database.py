@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from stagecraft.drift.findings import Class, Finding, Kind
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.engines import Engine
 from stagecraft.facts.variables import HIDDEN, Variable, VariablesFact
+from stagecraft.settings.values import size_in_bytes
 
 VARIABLE = Kind(Class.RUNNING, "database variable")
 
 REPLICATION = re.compile(r"gtid_(slave|replica|binlog)_")
 """A replica's position, which it sets itself."""
 
-UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 WORDS = {"on": "1", "true": "1", "yes": "1", "off": "0", "false": "0", "no": "0"}
 
 
 def database_variables(declared: Declared) -> Iterator[Finding]:
     """`SET GLOBAL`, which the next start discards. A value that was set back is not a finding."""
     engine = declared.settings.engine
-    variables = ask(VariablesFact, engine=engine.name)
-    return changed(variables, engine)
-
-
-def changed(variables: Iterable[Variable], engine: Engine) -> Iterator[Finding]:
-    for variable in variables:
+    for variable in ask(VariablesFact, engine=engine.name):
         expected = variable.default if variable.configured is None else variable.configured
         if REPLICATION.match(variable.name) or same(variable.value, expected):
             continue
@@ -57,8 +52,8 @@ def same(value: str, expected: str | None) -> bool:
 def plain(value: str) -> str:
     """Converts `1203M` to bytes and ON to 1, as the server prints values."""
     value = value.lower()
-    if size := re.fullmatch(r"(\d+)([kmgt])", value):
-        return str(int(size[1]) * UNITS[size[2]])
+    if re.fullmatch(r"\d+[kmgt]", value):
+        return str(size_in_bytes(value))
     if re.fullmatch(r"\d+\.\d+", value):
         return f"{float(value):g}"
     return WORDS.get(value, value)

@@ -9,7 +9,7 @@ from math import inf
 from pathlib import PurePosixPath
 from posixpath import dirname
 
-from stagecraft.drift.findings import Class, Finding, Kind, Severity, Unconfirmed
+from stagecraft.drift.findings import Class, Finding, Kind, Severity
 from stagecraft.drift.judging.remedies import shortened
 from stagecraft.drift.judging.running import redis
 from stagecraft.drift.judging.unmanaged.files import unexplained
@@ -26,7 +26,7 @@ from stagecraft.manifest import PathRecord
 from stagecraft.packages import php_version
 from stagecraft.run import this_run
 from stagecraft.seen import Service
-from stagecraft.services import FAIL2BAN, NGINX, PhpFpm, Redis, php_settings
+from stagecraft.services import FAIL2BAN, NGINX, PhpFpm, php_settings
 
 SERVICE = Kind(Class.RUNNING, "service", "runs what its files say")
 REPLACED_FILES = Kind(
@@ -39,13 +39,11 @@ LOADED_CODE = Kind(
     Severity.CRITICAL,
 )
 
-
 LOADED_WHOLE = {
     FAIL2BAN: ["/etc/fail2ban"],
     **{engine.unit: [engine.directory] for engine in ENGINES.values()},
 }
 """Read only when the service starts."""
-
 
 UNIT_FILE = re.compile(rf"{UNITS}/([^/]+\.service)")
 
@@ -60,42 +58,36 @@ UNTIL_BOOT = re.compile(
 wait for a reboot. Not a finding, because nobody would act on it."""
 
 
-# --- Configuration ---
-
-
 def services(declared: Declared) -> Iterator[Finding]:
     """nginx and PHP-FPM by what their masters loaded, others by systemd's state. The plan lists the
     services."""
     require_plan()
-    loaded = ask(ProcessesFact).loaded
+    loaded = ask(ProcessesFact).complete("loaded").loaded
     loads = {service.unit: loaded_by(service.unit, declared) for service in this_run().services}
     configuration = ask(
         ConfigurationFact, loads={unit: paths for unit, paths in loads.items() if paths}
     )
-    told = {Redis(site).unit for site in redis.differing(declared)}
-    others = told_by_others(declared, configuration)
+    redis_differs = redis.differing(declared)
+    reported = reported_changes(declared, configuration)
     for service in this_run().services:
         if service.follows or not service.present.running:
             continue  # it is down or its files differ, which the plan reports
         if service.unit != NGINX and service.step and not reads_others(service, declared):
             path = service.present.newer
-            if service.unit not in told and not others.keys() & {path, f"{path}/"}:
+            if service.unit not in redis_differs and not reported.keys() & {path, f"{path}/"}:
                 yield stale_service(service)
             continue
         since = loaded.get(service.unit, service.present.refreshed)
         paths = configuration.loads.get(service.unit, {})
-        yield from stale_paths(service.unit, newer(paths, since, others))
+        yield from stale_paths(service.unit, newer(paths, since, reported))
 
 
 def reads_others(service: Service, declared: Declared) -> bool:
     """Whether it would load files that are not ours, which another finding may report."""
     path = service.present.newer
-    loaded = (f"{top}/" for top in loaded_by(service.unit, declared))
-    return (
-        service.step == "reload"
-        and path not in declared.paths
-        and f"{path}/".startswith(tuple(loaded))
-    )
+    loaded = tuple(f"{top}/" for top in loaded_by(service.unit, declared))
+    ours = path in declared.paths
+    return service.step == "reload" and not ours and f"{path}/".startswith(loaded)
 
 
 def loaded_by(unit: str, declared: Declared) -> list[str]:
@@ -107,18 +99,18 @@ def loaded_by(unit: str, declared: Declared) -> list[str]:
     return LOADED_WHOLE.get(unit, [])
 
 
-def told_by_others(declared: Declared, configuration: Configuration) -> dict[str, float]:
-    """Paths that other findings report, with the time until which changes are explained by them. A
-    file's change also changes its directory; the time of a removal is unknown."""
+def reported_changes(declared: Declared, configuration: Configuration) -> dict[str, float]:
+    """Paths that other findings report, with the time until which they explain changes. A file's
+    change also changes its directory; the time of a removal is unknown."""
     records = [record for records in declared.records.values() for record in records.paths]
     since = {path: at for paths in configuration.loads.values() for path, at in paths.items()}
-    told = told_by_files(declared) | dict.fromkeys(displaced(configuration, records), inf)
-    return with_directories({path: min(at, since.get(path, at)) for path, at in told.items()})
+    until = reported_files(declared) | dict.fromkeys(not_as_recorded(configuration, records), inf)
+    return with_directories({path: min(at, since.get(path, at)) for path, at in until.items()})
 
 
-def told_by_files(declared: Declared) -> dict[str, float]:
+def reported_files(declared: Declared) -> dict[str, float]:
     """The paths of undeclared files, and of files that differ from their packages."""
-    changed = [f.thing for f in package_files(declared) if not isinstance(f, Unconfirmed)]
+    changed = [found.thing for found in package_files(declared) if not found.recorded_by]
     return unexplained(declared) | dict.fromkeys(changed, inf)
 
 
@@ -132,32 +124,27 @@ def with_directories(paths: Mapping[str, float]) -> dict[str, float]:
 
 
 def newer(
-    paths: Mapping[str, float], loaded: float, others: Mapping[str, float]
+    paths: Mapping[str, float], loaded: float, reported: Mapping[str, float]
 ) -> dict[str, float]:
     """Those that changed after they were loaded, unless another finding explains it."""
     return {
         path: changed
         for path, changed in paths.items()
-        if changed > max(loaded, others.get(path, 0))
+        if changed > max(loaded, reported.get(path, 0))
     }
 
 
-def displaced(configuration: Configuration, records: Iterable[PathRecord]) -> set[str]:
+def not_as_recorded(configuration: Configuration, records: Iterable[PathRecord]) -> set[str]:
     """Files and links in /etc/nginx, recorded by runs of any environment, that nginx does not load
     as recorded. The plan reports other services."""
-    installed = [
-        record
-        for record in records
-        if record.kind in ("file", "link") and record.path.startswith("/etc/nginx/")
-    ]
-    standing = {record.path for record in installed if stands(record, configuration)}
-    return {record.path for record in installed} - standing
-
-
-def stands(record: PathRecord, configuration: Configuration) -> bool:
-    if record.kind == "link":
-        return record.path in configuration.loads.get(NGINX, {})
-    return configuration.sums.get(record.path) == record.value
+    links, sums = configuration.loads.get(NGINX, {}), configuration.sums
+    nginx = [r for r in records if r.kind != "directory" and r.path.startswith("/etc/nginx/")]
+    as_recorded = {
+        record.path
+        for record in nginx
+        if (record.kind == "link" and record.path in links) or sums.get(record.path) == record.value
+    }
+    return {record.path for record in nginx} - as_recorded
 
 
 def stale_service(service: Service) -> Finding:
@@ -182,16 +169,9 @@ def stale(unit: str, path: str, remedy: str, changed: float = 0) -> Finding:
     return SERVICE.finding(unit, found=found, remedy=remedy, since=changed)
 
 
-# --- Programs and libraries ---
-
-
 def replaced_files(_: Declared) -> Iterator[Finding]:
     """Services only: programs of a session end with it."""
-    yield from outdated(ask(ProcessesFact).deleted)
-
-
-def outdated(deleted: Mapping[str, frozenset[str]]) -> Iterator[Finding]:
-    for unit, paths in sorted(deleted.items()):
+    for unit, paths in sorted(ask(ProcessesFact).complete("code").deleted.items()):
         service = unit.endswith(".service") and not UNTIL_BOOT.match(unit)
         if service or unit == MANAGER:
             step = "daemon-reexec" if unit == MANAGER else f"restart {unit}"
@@ -206,8 +186,8 @@ def outdated(deleted: Mapping[str, frozenset[str]]) -> Iterator[Finding]:
 def loaded_code(declared: Declared) -> Iterator[Finding]:
     """A library that a drop-in loaded stays loaded when the drop-in is gone. Without `host`, only
     our services are checked."""
-    processes, files = ask(ProcessesFact), ask(UnpackagedFilesFact)
-    others = units_of_others(files, declared)
+    processes = ask(ProcessesFact).complete("code", "variables")
+    others = units_of_others(ask(UnpackagedFilesFact), declared)
     ours = {service.unit for service in this_run().services}
     for found in foreign(processes, others, ask(UnitsFact).environment):
         if declared.settings.host or found.thing in ours:
@@ -235,7 +215,7 @@ def foreign(
         yield LOADED_CODE.finding(unit, found="; ".join(found), remedy=remedy)
 
 
-def units_of_others(files: Collection[UnpackagedFile], declared: Declared) -> set[str]:
+def units_of_others(files: list[UnpackagedFile], declared: Declared) -> set[str]:
     """Units of no package that we did not declare: they have other findings, or are the
     provider's."""
     paths = (file.path for file in files if file.path not in declared.paths)

@@ -23,19 +23,24 @@ PACKAGED = "/usr/lib/systemd/"
 def loaded_units(declared: Declared) -> Iterator[Finding]:
     """Units that differ from their declaration are left to the plan."""
     units = ask(UnitsFact)
-    told = {
+    planned = {
         service.unit
         for service in this_run().services
         if service.follows or service.step or not service.present.starts_at_boot
     }
-    for finding in (*unread(units, declared), *overridden(units), *left_running(units)):
-        if finding.thing not in told:
-            yield finding
-    yield from handed_on(units)
+    yield from (found for found in differing(units, declared) if found.thing not in planned)
+    for name in units.environment:
+        # `systemctl set-environment`, for instance of a library to preload.
+        yield ENVIRONMENT.finding(
+            name,
+            found="systemd passes it to all that it starts, and running services keep it",
+            remedy=f"systemctl unset-environment {name}",
+        )
 
 
-def unread(units: Units, declared: Declared) -> Iterator[Finding]:
-    """Only files that are declared or packaged; other findings report the rest."""
+def differing(units: Units, declared: Declared) -> Iterator[Finding]:
+    """Of the files that systemd has not read, only declared and packaged ones: other findings
+    report the rest. A started timer or service keeps running without its file."""
     for path, changed in units.unread.items():
         if path in declared.paths or path.startswith(PACKAGED):
             yield UNIT.finding(
@@ -45,9 +50,6 @@ def unread(units: Units, declared: Declared) -> Iterator[Finding]:
                 remedy="systemctl daemon-reload",
                 since=changed,
             )
-
-
-def overridden(units: Units) -> Iterator[Finding]:
     for path, changed in units.until_boot.items():
         yield OVERRIDE.finding(
             unit_of(path),
@@ -55,10 +57,6 @@ def overridden(units: Units) -> Iterator[Finding]:
             remedy=f"rm {shlex.quote(path)} && systemctl daemon-reload",
             since=changed,
         )
-
-
-def left_running(units: Units) -> Iterator[Finding]:
-    """A started timer or service keeps running without its file."""
     for unit, path in units.gone.items():
         restarted = f"systemctl daemon-reload && systemctl try-restart {shlex.quote(unit)}"
         stopped = f"systemctl stop {shlex.quote(unit)} && systemctl daemon-reload"
@@ -66,16 +64,6 @@ def left_running(units: Units) -> Iterator[Finding]:
             unit,
             found=f"runs as {path or 'a file'} said, which no longer exists",
             remedy=restarted if path.endswith(".conf") else stopped,
-        )
-
-
-def handed_on(units: Units) -> Iterator[Finding]:
-    """`systemctl set-environment`, for instance of a library to preload."""
-    for name in units.environment:
-        yield ENVIRONMENT.finding(
-            name,
-            found="systemd passes it to all that it starts, and running services keep it",
-            remedy=f"systemctl unset-environment {name}",
         )
 
 

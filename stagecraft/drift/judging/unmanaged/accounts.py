@@ -34,14 +34,14 @@ def accounts(declared: Declared) -> Iterator[Finding | Coverage]:
     settings = declared.settings.host
     if settings is None:
         return
-    logins = ask(LoginsFact)
-    foreign = foreign_accounts(logins, settings, declared.site_names)
+    logins, sites = ask(LoginsFact), declared.site_names
+    foreign = foreign_accounts(logins, settings, sites)
+    known = len(settings.accounts) + len(sites)
+    yield Coverage(declared=known, total=known + len(foreign))
     yield from (account(name, logins) for name in foreign)
-    yield from memberships(logins, declared.site_names, foreign)
+    yield from memberships(logins, sites, foreign)
     yield from passwords(logins, foreign)
     yield from keys(logins, settings, foreign)
-    known = len(settings.accounts) + len(declared.site_names)
-    yield Coverage(declared=known, total=known + len(foreign))
 
 
 def foreign_accounts(logins: Logins, settings: Host, sites: Collection[str]) -> list[str]:
@@ -84,12 +84,11 @@ def memberships(logins: Logins, sites: Collection[str], foreign: list[str]) -> I
 def passwords(logins: Logins, foreign: list[str]) -> Iterator[Finding]:
     """Excludes root's own, which is the provider's, for its console."""
     for name, state in sorted(logins.passwords.items()):
-        empty = state == "empty"
-        if name not in (*foreign, "root") or empty:
+        if state == "empty" or name not in (*foreign, "root"):
             yield PASSWORD.finding(
                 name,
-                severity=Severity.CRITICAL if empty else Severity.HIGH,
-                found="empty" if empty else "set",
+                severity=Severity.CRITICAL if state == "empty" else Severity.HIGH,
+                found=state,
                 remedy=f"usermod --password '!' {shlex.quote(name)}",
             )
 

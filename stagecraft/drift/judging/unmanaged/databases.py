@@ -34,15 +34,16 @@ def databases(declared: Declared) -> Iterator[Finding | Coverage]:
             f"{engine} does not answer root through its socket: systemctl status {engine}"
         )
     schemas, accounts = declared_schemas(declared), declared_accounts(declared)
-    findings = [
-        *foreign_schemas(grants, schemas, engine),
-        *foreign_holders(grants, accounts | engine.accounts, engine),
-        *routines(grants, accounts, engine),
-        *public(grants, engine),
-    ]
-    yield from findings
-    known = len(schemas) + len(accounts)
-    yield Coverage(declared=known, total=known + len(findings))
+    yield Coverage(declared=len(schemas) + len(accounts))
+    yield from foreign_schemas(grants, schemas, engine)
+    yield from foreign_holders(grants, accounts | engine.accounts, engine)
+    yield from routines(grants, accounts, engine)
+    if grants.public:
+        yield GRANT.finding(
+            PUBLIC,
+            found=f"every account {summary(sorted(grants.public))}",
+            remedy=engine.sql("REVOKE ALL PRIVILEGES, GRANT OPTION FROM PUBLIC"),
+        )
 
 
 def declared_schemas(declared: Declared) -> set[str]:
@@ -76,7 +77,16 @@ def foreign_holders(grants: Grants, known: Collection[str], engine: Engine) -> I
     for holder in holders:
         if holder.user == PUBLIC or (holder.user in known and holder.host == "localhost"):
             continue
-        yield role(holder, holder.user in given, engine) if holder.role else account(holder, engine)
+        if not holder.role:
+            yield account(holder, engine)
+            continue
+        in_use = holder.user in given
+        yield ROLE.finding(
+            holder.user,
+            severity=Severity.HIGH if in_use else Severity.LOW,
+            found=summary(holder.grants) + ("" if in_use else ", given to nobody"),
+            remedy=engine.sql(f"DROP ROLE {literal(holder.user)}"),
+        )
 
 
 def account(holder: Holder, engine: Engine) -> Finding:
@@ -94,37 +104,19 @@ def account(holder: Holder, engine: Engine) -> Finding:
     )
 
 
-def role(holder: Holder, given: bool, engine: Engine) -> Finding:
-    return ROLE.finding(
-        holder.user,
-        severity=Severity.HIGH if given else Severity.LOW,
-        found=summary(holder.grants) + ("" if given else ", given to nobody"),
-        remedy=engine.sql(f"DROP ROLE {literal(holder.user)}"),
-    )
-
-
 def routines(grants: Grants, known: set[str], engine: Engine) -> Iterator[Finding]:
     """Privileges of declared accounts on single routines, which the plan does not check."""
-    for holder in grants.holders.values():
-        own = holder.user in known and holder.host == "localhost"
-        for privilege in sorted(holder.privileges) if own else ():
-            if privilege.startswith("Execute on "):
-                where = privilege.removeprefix("Execute on ")
+    ours = [h for h in grants.holders.values() if h.user in known and h.host == "localhost"]
+    for holder in ours:
+        for privilege in sorted(holder.privileges):
+            what, _, where = privilege.partition(" on ")
+            if what == "Execute":
                 revoke = f"REVOKE EXECUTE ON PROCEDURE {where} FROM {quoted(holder)}"
                 yield GRANT.finding(
                     f"{holder.name} {where}",
                     found="may run that routine, with the rights of its author",
                     remedy=engine.sql(revoke),
                 )
-
-
-def public(grants: Grants, engine: Engine) -> Iterator[Finding]:
-    if grants.public:
-        yield GRANT.finding(
-            PUBLIC,
-            found=f"every account {summary(sorted(grants.public))}",
-            remedy=engine.sql("REVOKE ALL PRIVILEGES, GRANT OPTION FROM PUBLIC"),
-        )
 
 
 def summary(grants: Sequence[str]) -> str:
