@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,7 +43,12 @@ def drift(environments: tuple[str, ...], as_json: bool, history: Path) -> int:
     Without ENVIRONMENTS, all whose servers are no throwaways.
     """
     inventories = [inventory(name) for name in environments or lasting(here())]
-    refuse_missing(inventories)
+    if not inventories:
+        raise click.ClickException("there is no environment to check: name one, or add its files")
+    for missing in (path for path in inventories if not path.is_file()):
+        raise click.ClickException(
+            f"there is no {missing}: create it like the inventories beside it"
+        )
     at = datetime.now(UTC).replace(microsecond=0)
     with checks(inventories) as wait:
         # Imported while the checks run: pyinfra's import takes half as long as a check.
@@ -65,13 +69,3 @@ def drift(environments: tuple[str, ...], as_json: bool, history: Path) -> int:
     for problem in verdict.problems:
         click.echo(f"Error: {problem}", err=True)
     return verdict.exit_code
-
-
-def refuse_missing(inventories: Sequence[Path]) -> None:
-    if not inventories:
-        raise click.ClickException("there is no environment to check: name one, or add its files")
-    for path in inventories:
-        if not path.is_file():
-            raise click.ClickException(
-                f"there is no {path}: create it like the inventories beside it"
-            )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from base64 import b64encode
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,14 +18,7 @@ from stagecraft.drift.judging import certificates
 from stagecraft.drift.judging.running import access, database, redis, services, units
 from stagecraft.drift.judging.running.access import other_rules
 from stagecraft.drift.judging.running.kernel import kernel
-from stagecraft.drift.judging.running.services import (
-    newer,
-    not_as_recorded,
-    reads_others,
-    stale_paths,
-    stale_service,
-    with_directories,
-)
+from stagecraft.drift.judging.running.services import not_as_recorded, reads_others
 from stagecraft.drift.judging.running.units import differing, loaded_units
 from stagecraft.drift.looking.server import Declared
 from stagecraft.engines import Engine
@@ -34,7 +28,7 @@ from stagecraft.errors import ServerError
 from stagecraft.facts import processes
 from stagecraft.facts.access import CurrentAccess, CurrentAccessFact, parse_rules
 from stagecraft.facts.certificate_lifetimes import Lifetime, LifetimesFact
-from stagecraft.facts.configuration import parse_configuration
+from stagecraft.facts.configuration import Configuration, ConfigurationFact, parse_configuration
 from stagecraft.facts.jails import parse_jails
 from stagecraft.facts.kernel import (
     Kernel,
@@ -45,7 +39,7 @@ from stagecraft.facts.kernel import (
 )
 from stagecraft.facts.package_files import PackageFilesFact
 from stagecraft.facts.processes import Processes, ProcessesFact, parse_processes
-from stagecraft.facts.redis import parse_instances
+from stagecraft.facts.redis import RedisFact, parse_instances
 from stagecraft.facts.services import Unit
 from stagecraft.facts.units import Units, UnitsFact, parse_units
 from stagecraft.facts.unpackaged import UnpackagedFile, UnpackagedFilesFact
@@ -77,6 +71,19 @@ DECLARED: Any = SimpleNamespace(
 
 def things(findings: Any) -> list[str]:
     return [finding.thing for finding in findings]
+
+
+@pytest.fixture
+def declared(site: Site, make_environment: Any, make_machine: Any) -> Declared:
+    host = Host.model_construct(firewall=None)
+    server = Server.model_construct(name="askpro-1", host=host)
+    environment = make_environment(site).model_copy(update={"server": server})
+    return Declared(environment, (environment,), {}, make_machine())
+
+
+def without_host(declared: Declared) -> Declared:
+    server = declared.settings.model_copy(update={"host": None})
+    return replace(declared, environment=declared.environment.model_copy(update={"server": server}))
 
 
 # --- Processes ---
@@ -157,11 +164,34 @@ STRANGE = Processes(
         "nginx.service": frozenset({"LD_PRELOAD=/root/x.so"}),
         "dbus.service": frozenset({"PATH=/root"}),
     },
+    parts=frozenset({"code", "variables"}),
 )
 
 
-def test_code_that_a_service_has_loaded_from_nowhere_is_one_finding() -> None:
-    dbus, nginx = services.foreign(STRANGE, {"agent@.service"}, ())
+@pytest.fixture
+def loaded_code(
+    monkeypatch: pytest.MonkeyPatch, answers: Any, declared: Declared
+) -> Callable[..., list[Finding]]:
+    """Of STRANGE, where somebody else has brought the unit agent@.service."""
+    files = [
+        UnpackagedFile("/etc/systemd/system/agent@.service"),
+        # Says nothing of where the unit comes from.
+        UnpackagedFile("/etc/systemd/system/multi-user.target.wants/nginx.service", "link"),
+    ]
+
+    def of(*environment: str, host: bool = True) -> list[Finding]:
+        nginx = Service("nginx.service", Unit(), "", follows=False)
+        monkeypatch.setattr(services, "this_run", lambda: Run(services=[nginx]))
+        answers[ProcessesFact] = STRANGE
+        answers[UnpackagedFilesFact] = files
+        answers[UnitsFact] = Units(environment=environment)
+        return list(services.loaded_code(declared if host else without_host(declared)))
+
+    return of
+
+
+def test_code_that_a_service_has_loaded_from_nowhere_is_one_finding(loaded_code: Any) -> None:
+    dbus, nginx = loaded_code()
     assert (dbus.thing, dbus.remedy) == ("dbus.service", "reboot")
     assert nginx.thing == "nginx.service"
     assert nginx.found == (
@@ -171,21 +201,15 @@ def test_code_that_a_service_has_loaded_from_nowhere_is_one_finding() -> None:
     assert nginx.remedy == "systemctl restart nginx.service"
 
 
-def test_systemd_forgets_what_it_would_have_a_service_load_again() -> None:
-    [*_, nginx] = services.foreign(STRANGE, set(), ["LD_PRELOAD"])
+def test_systemd_forgets_what_it_would_have_a_service_load_again(loaded_code: Any) -> None:
+    [*_, nginx] = loaded_code("LD_PRELOAD")
     assert nginx.remedy == (
         "systemctl unset-environment LD_PRELOAD && systemctl restart nginx.service"
     )
 
 
-def test_units_that_others_have_brought() -> None:
-    files = [
-        UnpackagedFile("/etc/systemd/system/agent@.service"),
-        UnpackagedFile("/etc/systemd/system/ours.service"),
-        # Says nothing of where the unit comes from.
-        UnpackagedFile("/etc/systemd/system/multi-user.target.wants/nginx.service", "link"),
-    ]
-    assert services.units_of_others(files, DECLARED) == {"agent@.service"}
+def test_without_host_only_our_services_are_looked_at(loaded_code: Any) -> None:
+    assert things(loaded_code(host=False)) == ["nginx.service"]
 
 
 def test_what_fail2ban_runs_with_is_told_by_setting() -> None:
@@ -234,6 +258,34 @@ def test_what_nginx_does_not_load_as_runs_left_it(
 
 
 CONF_D = "/etc/php/8.4/fpm/conf.d/"
+RUNNING = Unit("loaded", "active", "enabled")
+
+
+@pytest.fixture
+def stale(
+    monkeypatch: pytest.MonkeyPatch, answers: Any, declared: Declared
+) -> Callable[..., list[Finding]]:
+    """What is said of a service, by what it loads, when it has loaded it, and what is undeclared,
+    all with their times."""
+
+    def of(
+        service: Service,
+        loads: Mapping[str, float] | None = None,
+        loaded: float = 0,
+        undeclared: Mapping[str, float] | None = None,
+    ) -> list[Finding]:
+        for module in (services, redis):
+            monkeypatch.setattr(module, "this_run", lambda: Run(services=[service]))
+        monkeypatch.setattr(services, "require_plan", lambda: None)
+        files = [UnpackagedFile(path, since=at) for path, at in (undeclared or {}).items()]
+        parts = frozenset({"loaded"})
+        answers[ProcessesFact] = Processes(loaded={service.unit: loaded}, parts=parts)
+        answers[ConfigurationFact] = Configuration({service.unit: dict(loads or {})})
+        answers[UnpackagedFilesFact], answers[PackageFilesFact] = files, {}
+        answers[RedisFact] = {}
+        return list(services.services(declared))
+
+    return of
 
 
 @pytest.mark.parametrize(
@@ -248,17 +300,22 @@ CONF_D = "/etc/php/8.4/fpm/conf.d/"
     ],
 )
 def test_a_directory_changed_since_it_was_loaded(
-    changed: float, others: dict[str, float], found: bool
+    stale: Any, changed: float, others: dict[str, float], found: bool
 ) -> None:
-    assert bool(newer({CONF_D: changed}, 10, with_directories(others))) == found
+    fpm = Service(FPM, RUNNING, "", follows=False)
+    assert bool(stale(fpm, {CONF_D: changed}, loaded=10, undeclared=others)) == found
 
 
-def test_a_service_is_stale_by_what_it_has_not_loaded() -> None:
-    [found] = stale_paths(FPM, {CONF_D: 11, f"{CONF_D}20-gd.ini": 10})
+def test_a_service_is_stale_by_what_it_has_not_loaded(stale: Any) -> None:
+    fpm = Service(FPM, RUNNING, "", follows=False)
+    [found] = stale(fpm, {CONF_D: 11, f"{CONF_D}20-gd.ini": 10})
     assert found.thing == FPM
     assert found.found == f"may still run what was removed from {CONF_D}"
     assert found.remedy == f"systemctl reload {FPM}"
-    assert list(stale_paths(FPM, {})) == []
+    assert stale(fpm) == []
+    # The plan tells of what is down, and of files that it changes.
+    assert stale(replace(fpm, follows=True), {CONF_D: 11}) == []
+    assert stale(replace(fpm, present=Unit()), {CONF_D: 11}) == []
 
 
 @pytest.mark.parametrize(
@@ -281,14 +338,16 @@ def test_what_php_reads_and_others_write_is_told_by_them_too(
     assert reads_others(service, declared) == others
 
 
-def test_a_service_is_told_what_systemd_has_to_read_first() -> None:
-    unit = Unit("loaded", "active", "enabled", outdated=True, restart_due=True)
-    found = stale_service(Service("x.service", unit, "restart", follows=False))
+def test_a_service_is_told_what_systemd_has_to_read_first(stale: Any) -> None:
+    unit = replace(RUNNING, outdated=True, restart_due=True)
+    [found] = stale(Service("x.service", unit, "restart", follows=False))
     assert found.remedy == "systemctl daemon-reload && systemctl restart x.service"
-    read = replace(unit, outdated=False, newer="/etc/x")
-    found = stale_service(Service("x.service", read, "reload", follows=False))
+    read = Service("x.service", replace(RUNNING, newer="/etc/x"), "reload", follows=False)
+    [found] = stale(read)
     assert found.remedy == "systemctl reload x.service"
     assert "/etc/x" in found.found
+    # A finding of the file itself explains it.
+    assert stale(read, undeclared={"/etc/x": 1}) == []
 
 
 @pytest.mark.parametrize(
@@ -650,14 +709,6 @@ def test_of_a_unit_that_is_not_as_declared_the_plan_tells(
         Service("sync.timer", Unit("loaded", "active", "disabled"), "", follows=False),
     ]
     assert things(loaded_units(DECLARED)) == ["cron.service", "LD_PRELOAD"]
-
-
-@pytest.fixture
-def declared(site: Site, make_environment: Any, make_machine: Any) -> Declared:
-    host = Host.model_construct(firewall=None)
-    server = Server.model_construct(name="askpro-1", host=host)
-    environment = make_environment(site).model_copy(update={"server": server})
-    return Declared(environment, (environment,), {}, make_machine())
 
 
 CHANGED = Unit(active="active", newer="/etc/ssh/sshd_config.d/x.conf")

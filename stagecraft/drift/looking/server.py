@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -106,24 +106,16 @@ class Declared:
 
 def declared_here() -> Declared:
     """For pyinfra's current host."""
-    environment = environment_of(host.data)
-    root = Path(host.data.root)
-    records = ask(ManifestsFact)
-    known = known_records(environment.server, root)
+    environment, root = environment_of(host.data), Path(host.data.root)
+    files = sorted(path for path in (root / "group_data").glob("*.yml") if path.stem != "all")
+    server = environment.server.name
+    here = [path.stem for path in files if read_yaml(path, root).data.get("server") == server]
+    records, known = ask(ManifestsFact), known_records(environment.server, root)
     return Declared(
         environment=environment,
-        environments=tuple(neighbours(environment, root)),
+        environments=tuple(read(name, root) for name in here),
         records=records,
         machine=supported_machine(environment),
         as_found=ask(AsFoundFact) or AsFound(),
         known={name: known.sum(name) for name in (AS_FOUND, *records)},
     )
-
-
-def neighbours(environment: Environment, root: Path) -> Iterator[Environment]:
-    """The environments in the files on the same server, including this one."""
-    for path in sorted((root / "group_data").glob("*.yml")):
-        if path.stem != "all":
-            source = read_yaml(path, root)
-            if source.data.get("server") == environment.server.name:
-                yield read(path.stem, root)

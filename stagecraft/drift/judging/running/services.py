@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 from pathlib import PurePosixPath
 from posixpath import dirname
@@ -19,9 +19,9 @@ from stagecraft.drift.looking.plan import require_plan
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.engines import ENGINES
 from stagecraft.facts.configuration import Configuration, ConfigurationFact
-from stagecraft.facts.processes import Processes, ProcessesFact
+from stagecraft.facts.processes import ProcessesFact
 from stagecraft.facts.units import UnitsFact
-from stagecraft.facts.unpackaged import UnpackagedFile, UnpackagedFilesFact
+from stagecraft.facts.unpackaged import UnpackagedFilesFact
 from stagecraft.manifest import PathRecord
 from stagecraft.packages import php_version
 from stagecraft.run import this_run
@@ -63,23 +63,39 @@ def services(declared: Declared) -> Iterator[Finding]:
     services."""
     require_plan()
     loaded = ask(ProcessesFact).complete("loaded").loaded
-    loads = {service.unit: loaded_by(service.unit, declared) for service in this_run().services}
-    configuration = ask(
-        ConfigurationFact, loads={unit: paths for unit, paths in loads.items() if paths}
-    )
+    units = [service.unit for service in this_run().services]
+    loads = {unit: paths for unit in units if (paths := loaded_by(unit, declared))}
+    configuration = ask(ConfigurationFact, loads=loads)
     redis_differs = redis.differing(declared)
     reported = reported_changes(declared, configuration)
     for service in this_run().services:
-        if service.follows or not service.present.running:
+        unit, present = service.unit, service.present
+        if service.follows or not present.running:
             continue  # it is down or its files differ, which the plan reports
-        if service.unit != NGINX and service.step and not reads_others(service, declared):
-            path = service.present.newer
-            if service.unit not in redis_differs and not reported.keys() & {path, f"{path}/"}:
-                yield stale_service(service)
+        if unit != NGINX and service.step and not reads_others(service, declared):
+            explained = reported.keys() & {present.newer, f"{present.newer}/"}
+            if unit not in redis_differs and not explained:
+                reread = "systemctl daemon-reload && " if present.outdated else ""
+                yield stale(unit, present.newer or "its unit", f"{reread}systemctl {service.step}")
             continue
-        since = loaded.get(service.unit, service.present.refreshed)
-        paths = configuration.loads.get(service.unit, {})
-        yield from stale_paths(service.unit, newer(paths, since, reported))
+        since = loaded.get(unit, present.refreshed)
+        newer = {
+            path: changed
+            for path, changed in configuration.loads.get(unit, {}).items()
+            if changed > max(since, reported.get(path, 0))
+        }
+        if newer:
+            path = max(newer, key=newer.__getitem__)
+            test = "nginx -t && " if unit == NGINX else ""
+            step = "restart" if unit in LOADED_WHOLE else "reload"
+            yield stale(unit, path, f"{test}systemctl {step}", newer[path])
+
+
+def stale(unit: str, path: str, command: str, changed: float = 0) -> Finding:
+    removed = f"may still run what was removed from {path}"
+    edited = f"has not loaded {path} since it changed"
+    found = removed if path.endswith("/") else edited
+    return SERVICE.finding(unit, found=found, remedy=f"{command} {unit}", since=changed)
 
 
 def reads_others(service: Service, declared: Declared) -> bool:
@@ -123,17 +139,6 @@ def with_directories(paths: Mapping[str, float]) -> dict[str, float]:
     return found
 
 
-def newer(
-    paths: Mapping[str, float], loaded: float, reported: Mapping[str, float]
-) -> dict[str, float]:
-    """Those that changed after they were loaded, unless another finding explains it."""
-    return {
-        path: changed
-        for path, changed in paths.items()
-        if changed > max(loaded, reported.get(path, 0))
-    }
-
-
 def not_as_recorded(configuration: Configuration, records: Iterable[PathRecord]) -> set[str]:
     """Files and links in /etc/nginx, recorded by runs of any environment, that nginx does not load
     as recorded. The plan reports other services."""
@@ -145,28 +150,6 @@ def not_as_recorded(configuration: Configuration, records: Iterable[PathRecord])
         if (record.kind == "link" and record.path in links) or sums.get(record.path) == record.value
     }
     return {record.path for record in nginx} - as_recorded
-
-
-def stale_service(service: Service) -> Finding:
-    """A service whose files changed since systemd or the service itself read them."""
-    reread = "systemctl daemon-reload && " if service.present.outdated else ""
-    remedy = f"{reread}systemctl {service.step} {service.unit}"
-    return stale(service.unit, service.present.newer or "its unit", remedy)
-
-
-def stale_paths(unit: str, newer: Mapping[str, float]) -> Iterator[Finding]:
-    if newer:
-        path = max(newer, key=newer.__getitem__)
-        test = "nginx -t && " if unit == NGINX else ""
-        step = "restart" if unit in LOADED_WHOLE else "reload"
-        yield stale(unit, path, f"{test}systemctl {step} {unit}", newer[path])
-
-
-def stale(unit: str, path: str, remedy: str, changed: float = 0) -> Finding:
-    removed = f"may still run what was removed from {path}"
-    edited = f"has not loaded {path} since it changed"
-    found = removed if path.endswith("/") else edited
-    return SERVICE.finding(unit, found=found, remedy=remedy, since=changed)
 
 
 def replaced_files(_: Declared) -> Iterator[Finding]:
@@ -184,39 +167,26 @@ def replaced_files(_: Declared) -> Iterator[Finding]:
 
 
 def loaded_code(declared: Declared) -> Iterator[Finding]:
-    """A library that a drop-in loaded stays loaded when the drop-in is gone. Without `host`, only
-    our services are checked."""
+    """A library that a drop-in loaded stays loaded when the drop-in is gone. Skips undeclared units
+    of no package: they have other findings, or are the provider's. Without `host`, only our
+    services are checked."""
     processes = ask(ProcessesFact).complete("code", "variables")
-    others = units_of_others(ask(UnpackagedFilesFact), declared)
+    paths = (file.path for file in ask(UnpackagedFilesFact) if file.path not in declared.paths)
+    others = {match[1] for path in paths if (match := UNIT_FILE.fullmatch(path))}
     ours = {service.unit for service in this_run().services}
-    for found in foreign(processes, others, ask(UnitsFact).environment):
-        if declared.settings.host or found.thing in ours:
-            yield found
-
-
-def foreign(
-    processes: Processes, others: Set[str], environment: Collection[str]
-) -> Iterator[Finding]:
-    """`others` are units with their own code; `environment` are variables that systemd was told to
-    pass to all units."""
+    passed_to_all = " ".join(sorted(ask(UnitsFact).environment))
     for unit in sorted(processes.foreign.keys() | processes.variables.keys()):
         name, at, _ = unit.partition("@")
         template = f"{name}@.service" if at else unit
         if {unit, template} & others or unit.startswith("user@"):
+            continue
+        if declared.settings.host is None and unit not in ours:
             continue
         code = sorted(processes.foreign.get(unit, ()))
         variables = sorted(processes.variables.get(unit, ()))
         found = [f"has loaded {path}, which is in no package" for path in code]
         found += [f"runs with {variable}, which its unit does not set" for variable in variables]
         # Otherwise systemd would pass them again.
-        forget = f"systemctl unset-environment {' '.join(sorted(environment))} && "
+        forget = f"systemctl unset-environment {passed_to_all} && " if passed_to_all else ""
         restart = "reboot" if UNTIL_BOOT.match(unit) else f"systemctl restart {shlex.quote(unit)}"
-        remedy = f"{forget if environment else ''}{restart}"
-        yield LOADED_CODE.finding(unit, found="; ".join(found), remedy=remedy)
-
-
-def units_of_others(files: list[UnpackagedFile], declared: Declared) -> set[str]:
-    """Units of no package that we did not declare: they have other findings, or are the
-    provider's."""
-    paths = (file.path for file in files if file.path not in declared.paths)
-    return {match[1] for path in paths if (match := UNIT_FILE.fullmatch(path))}
+        yield LOADED_CODE.finding(unit, found="; ".join(found), remedy=f"{forget}{restart}")

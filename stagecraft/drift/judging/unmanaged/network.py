@@ -69,9 +69,17 @@ def ports(declared: Declared) -> Iterator[Finding | Coverage]:
 
 
 def finding(name: str, sockets: list[Socket], declared: Declared) -> Finding:
-    first = sockets[0]
+    first, host = sockets[0], declared.settings.host
     addresses = shortened(sorted({socket.address for socket in sockets}), MANY)
-    severity, reached = reach(sockets, declared)
+    if all(socket.local for socket in sockets):
+        severity, reached = Severity.LOW, "reachable from this machine alone"
+    elif any(socket.unit == PAST_THE_FIREWALL for socket in sockets):
+        severity = Severity.CRITICAL
+        reached = "reachable from everywhere: Docker bypasses the firewall"
+    elif host and host.firewall:
+        severity, reached = Severity.HIGH, "blocked by the firewall alone"
+    else:
+        severity, reached = Severity.CRITICAL, "reachable from everywhere"
     unit = f" of {first.unit}" if first.unit else ""
     return PORT.finding(
         name,
@@ -109,17 +117,6 @@ def closed(socket: Socket) -> str:
     if socket.unit.endswith(".service"):
         return f"systemctl disable --now {socket.unit}"
     return f"ss -Hltunp '( sport = :{socket.port} )'  # then end that process"
-
-
-def reach(sockets: list[Socket], declared: Declared) -> tuple[Severity, str]:
-    """The severity, and who can reach it."""
-    if all(socket.local for socket in sockets):
-        return Severity.LOW, "reachable from this machine alone"
-    if any(socket.unit == PAST_THE_FIREWALL for socket in sockets):
-        return Severity.CRITICAL, "reachable from everywhere: Docker bypasses the firewall"
-    if declared.settings.host and declared.settings.host.firewall:
-        return Severity.HIGH, "blocked by the firewall alone"
-    return Severity.CRITICAL, "reachable from everywhere"
 
 
 def firewall_tables(declared: Declared) -> Iterator[Finding | Coverage]:
