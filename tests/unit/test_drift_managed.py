@@ -9,10 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from stagecraft.drift.findings import Cause, Severity
+from stagecraft.drift.findings import Cause, Finding, Severity
 from stagecraft.drift.judging import managed
 from stagecraft.drift.judging.managed import (
-    by_name,
     explained,
     found,
     owner,
@@ -201,8 +200,13 @@ def test_that_the_files_moved_on_is_not_believed_of_a_way_in(
     assert severity(in_tree(tree), declared, Cause.FILES) == Severity(expected)
 
 
-def test_a_step_that_tells_nothing_is_told_by_its_name() -> None:
-    told = by_name("Monitoring | Have /etc/agent", "staging")
+@pytest.mark.usefixtures("planned")
+def test_a_step_that_tells_nothing_is_told_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, declared: Declared
+) -> None:
+    monkeypatch.setattr(managed, "plan", lambda: [Step("Monitoring | Have /etc/agent", None)])
+    told, _ = managed.managed(declared)
+    assert isinstance(told, Finding)
     assert (told.kind, told.thing) == ("operation", "Monitoring | Have /etc/agent")
 
 

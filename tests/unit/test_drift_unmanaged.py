@@ -310,7 +310,6 @@ class TestDatabases:
         grants = parse_grants(ROWS.splitlines())
         assert grants.reachable
         known = {"askpro_staging"}
-        assert told(databases.foreign_schemas(grants, known, MARIADB)) == [("database", "reports")]
         holders = list(databases.foreign_holders(grants, {"root", *known}, MARIADB))
         assert [(f.thing, f.severity) for f in holders] == [
             ("root@%", "critical"),
@@ -322,9 +321,10 @@ class TestDatabases:
             ("database grant", "askpro_staging@localhost shop.peek")
         ]
 
-    def test_what_every_account_may(self, declared: Declared, answers: Any) -> None:
+    def test_databases_and_what_every_account_may(self, declared: Declared, answers: Any) -> None:
         answers[GrantsFact] = parse_grants(ROWS.splitlines())
         found = findings(databases.databases(declared))
+        assert [f.thing for f in found if f.kind == "database"] == ["reports"]
         [public] = [finding for finding in found if finding.thing == "PUBLIC"]
         assert public.found == "every account may SELECT on shop.calls (name)"
 
@@ -350,11 +350,11 @@ class TestDatabases:
         answers[GrantsFact] = parse_grants([])
         assert list(databases.databases(declared)) == []
 
-    def test_names_are_quoted_in_the_remedy(self) -> None:
-        grants = parse_grants(["schema\tx`; y\tutf8mb4\tx", "account\to'b\t%\t0"])
-        [schema] = databases.foreign_schemas(grants, set(), MARIADB)
+    def test_names_are_quoted_in_the_remedy(self, declared: Declared, answers: Any) -> None:
+        rows = ["installed", "schema\tx`; y\tutf8mb4\tx", "account\to'b\t%\t0"]
+        answers[GrantsFact] = parse_grants(rows)
+        schema, account = findings(databases.databases(declared))
         assert "DROP DATABASE `x``; y`" in schema.remedy
-        [account] = databases.foreign_holders(grants, set(), MARIADB)
         assert "DROP USER" in account.remedy
         assert account.found == "may log in, and nothing else"
 
@@ -660,11 +660,14 @@ class TestAccounts:
 
         return of
 
-    def test_a_site_s_own_is_its_plan_s_affair(self) -> None:
-        logins = parse_logins(["account\tshop-staging:x:999:999::/var/www/shop:/bin/bash"])
-        host = Host(admins={"anna": [KEY]})
-        assert accounts.foreign_accounts(logins, host, ["shop-staging"]) == []
-        assert accounts.foreign_accounts(logins, host, []) == ["shop-staging"]
+    @pytest.mark.parametrize(
+        ("name", "foreign"), [("askpro-staging", []), ("shop-staging", ["shop-staging"])]
+    )
+    def test_a_site_s_own_is_its_plan_s_affair(
+        self, found: Callable[..., list[Finding]], name: str, foreign: list[str]
+    ) -> None:
+        line = f"account\t{name}:x:999:999::/var/www/{name}:/bin/bash"
+        assert [finding.thing for finding in found(line)] == foreign
 
     def test_who_is_declared_debians_or_about_to_be_removed(
         self, found: Callable[..., list[Finding]]

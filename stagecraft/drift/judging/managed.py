@@ -37,8 +37,18 @@ def managed(declared: Declared) -> Iterator[Finding | Coverage]:
     differences = explained(steps)
     texts = read_differing(differences)
     findings = [finding(seen, declared, texts) for seen in differences]
-    silent = [step.name for step in steps if step.seen is None]
-    findings += [by_name(name, declared.environment.name) for name in silent]
+    environment = declared.environment.name
+    findings += [
+        # It only reports that it would change something.
+        OPERATION.finding(
+            step.name,
+            found="a run would change it",
+            remedy=run(environment),
+            environment=environment,
+        )
+        for step in steps
+        if step.seen is None
+    ]
     yield from findings
     this = this_run()
     total = len(this.manifest.declared_paths) + len({state.name for state in this.states()})
@@ -101,12 +111,6 @@ def finding(seen: Seen, declared: Declared, texts: Texts) -> Finding:
         cause=moved,
         diff=tuple(describe(seen.node, seen.entry, texts)) if readable(seen) else (),
     )
-
-
-def by_name(step: str, environment: str) -> Finding:
-    """For a step that only reports that it would change something."""
-    found = "a run would change it"
-    return OPERATION.finding(step, found=found, remedy=run(environment), environment=environment)
 
 
 def replacement(seen: Seen, run: str) -> str:

@@ -61,24 +61,17 @@ class Verdict(Plain):
 
 def contradicted(reports: Sequence[Report]) -> Iterator[Finding]:
     """Findings whose paths neighbours' runs recorded, but which their own checks do not declare."""
-    unexplained = {
+    ids = {
         (report.server, report.environment): {
-            finding.id for finding in [*report.findings, *report.unconfirmed]
+            finding.id for finding in (*report.findings, *report.unconfirmed)
         }
         for report in reports
     }
     for report in reports:
         for finding in report.unconfirmed:
-            checks = [unexplained.get((report.server, name), ()) for name in finding.recorded_by]
-            if all(finding.id in ids for ids in checks):
+            neighbours = [(report.server, name) for name in finding.recorded_by]
+            if all(finding.id in ids.get(neighbour, ()) for neighbour in neighbours):
                 yield finding
-
-
-def believed(reports: Sequence[Report]) -> tuple[tuple[str, str], ...]:
-    """The servers and environments whose records were used although their own checks did not
-    run."""
-    told = {(r.server, name) for r in reports for f in r.unconfirmed for name in f.recorded_by}
-    return tuple(sorted(told - {(report.server, report.environment) for report in reports}))
 
 
 def judge(
@@ -98,6 +91,7 @@ def judge(
     now = snapshot(before, at, scope, known, unchecked)
     changed = changes(before, now)
     drift = DRIFT if any(not waived for _, waived in known) else CLEAN
+    recorded = {(r.server, name) for r in reports for f in r.unconfirmed for name in f.recorded_by}
     coverage = {(c.server, c.kind): c for report in reports for c in report.coverage}
     verdict = Verdict(
         checked_at=at,
@@ -107,7 +101,7 @@ def judge(
         resolved=changed.resolved,
         unknown=unchecked,
         coverage=tuple(coverage.values()),
-        believed=believed(reports),
+        believed=tuple(sorted(recorded - scope.checked)),
     )
     return verdict, now
 

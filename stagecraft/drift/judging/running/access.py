@@ -58,17 +58,12 @@ def other_rules(rules: list[Rule]) -> Iterator[Finding]:
         yield FIREWALL.finding(whole, found="its rules are in a different order", remedy=remedy)
     else:
         for rule in differing:
-            expected, found = compared(rule)
+            expected, found = "the rule is present", "somebody has deleted it"
+            if rule.text.endswith(": policy"):
+                expected, found = rule.declared or "no such chain", rule.live or found
+            elif int(rule.live or 0) > int(rule.declared or 0):
+                expected, found = "no such rule", "somebody has added it"
             yield FIREWALL.finding(rule.text, expected=expected, found=found, remedy=remedy)
-
-
-def compared(rule: Rule) -> tuple[str, str]:
-    """What is declared, and what was found."""
-    if rule.text.endswith(": policy"):
-        return rule.declared or "no such chain", rule.live or "somebody has deleted it"
-    if int(rule.live or 0) > int(rule.declared or 0):
-        return "no such rule", "somebody has added it"
-    return "the rule is present", "somebody has deleted it"
 
 
 def jails(declared: Declared) -> Iterator[Finding]:

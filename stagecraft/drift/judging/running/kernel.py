@@ -38,9 +38,10 @@ def kernel(declared: Declared) -> Iterator[Finding]:
             )
     alike = [image for image in kernel.images if flavour(image) == flavour(kernel.running)]
     newest = max(alike, key=by_version, default=kernel.running)
-    limit = DAY if settings and settings.upgrades.reboot != "never" else 0
     since = kernel.images.get(newest, 0)
-    if by_version(newest) > by_version(kernel.running) and time.time() - since >= limit:
+    reboots = settings is not None and settings.upgrades.reboot != "never"
+    in_time = reboots and time.time() - since < DAY
+    if by_version(newest) > by_version(kernel.running) and not in_time:
         yield KERNEL.finding(
             newest,
             found=f"{kernel.running} runs until the next reboot",

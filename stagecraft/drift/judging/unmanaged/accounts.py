@@ -31,28 +31,24 @@ SYNC = "/bin/sync"
 
 
 def accounts(declared: Declared) -> Iterator[Finding | Coverage]:
+    """Undeclared ones that allow a login. Excludes sites' own, which the plan reports, and members
+    of our group, who were declared once and whom the next run removes."""
     settings = declared.settings.host
     if settings is None:
         return
     logins, sites = ask(LoginsFact), declared.site_names
-    foreign = foreign_accounts(logins, settings, sites)
-    known = len(settings.accounts) + len(sites)
-    yield Coverage(declared=known, total=known + len(foreign))
-    yield from (account(name, logins) for name in foreign)
-    yield from memberships(logins, sites, foreign)
-    yield from passwords(logins, foreign)
-    yield from keys(logins, settings, foreign)
-
-
-def foreign_accounts(logins: Logins, settings: Host, sites: Collection[str]) -> list[str]:
-    """Undeclared accounts that allow a login. Excludes sites' own, which the plan reports, and
-    members of our group, who were declared once and whom the next run removes."""
     known = {"root", *settings.accounts, *sites, *logins.members.get(GROUP, ())}
-    return [
+    foreign = [
         name
         for name, found in logins.accounts.items()
         if name not in known and (found.uid == 0 or (found.lets_in and found.shell != SYNC))
     ]
+    count = len(settings.accounts) + len(sites)
+    yield Coverage(declared=count, total=count + len(foreign))
+    yield from (account(name, logins) for name in foreign)
+    yield from memberships(logins, sites, foreign)
+    yield from passwords(logins, foreign)
+    yield from keys(logins, settings, foreign)
 
 
 def account(name: str, logins: Logins) -> Finding:

@@ -35,7 +35,14 @@ def databases(declared: Declared) -> Iterator[Finding | Coverage]:
         )
     schemas, accounts = declared_schemas(declared), declared_accounts(declared)
     yield Coverage(declared=len(schemas) + len(accounts))
-    yield from foreign_schemas(grants, schemas, engine)
+    for name in grants.schemas:
+        if name not in schemas | engine.schemas:
+            dump = f"{engine.dump} {shlex.quote(name)} >/root/{shlex.quote(name)}.sql"
+            yield DATABASE.finding(
+                name,
+                found="it exists, with its data",
+                remedy=f"{dump} && {engine.sql(f'DROP DATABASE {identifier(name)}')}",
+            )
     yield from foreign_holders(grants, accounts | engine.accounts, engine)
     yield from routines(grants, accounts, engine)
     if grants.public:
@@ -58,17 +65,6 @@ def declared_accounts(declared: Declared) -> set[str]:
     users = {user for s in declared.sites for user in s.database.users}
     logins = (path for path in declared.paths if path.startswith(f"{DATABASE_LOGINS}/"))
     return users | {path.rpartition("/")[2].removesuffix(".cnf") for path in logins}
-
-
-def foreign_schemas(grants: Grants, known: set[str], engine: Engine) -> Iterator[Finding]:
-    for name in grants.schemas:
-        if name not in known | engine.schemas:
-            dump = f"{engine.dump} {shlex.quote(name)} >/root/{shlex.quote(name)}.sql"
-            yield DATABASE.finding(
-                name,
-                found="it exists, with its data",
-                remedy=f"{dump} && {engine.sql(f'DROP DATABASE {identifier(name)}')}",
-            )
 
 
 def foreign_holders(grants: Grants, known: Collection[str], engine: Engine) -> Iterator[Finding]:

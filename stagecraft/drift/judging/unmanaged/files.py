@@ -43,9 +43,6 @@ MASK_OF_A_RUN = re.compile(f"{pattern(replaced([ANY]))}|{RUN_BY_US}")
 
 TYPED = frozenset(string.ascii_letters + string.digits + "/._-")
 
-Things = dict[tuple[str, str], tuple[Files, list[UnpackagedFile]]]
-"""The files of each thing and their location, by its kind and name."""
-
 
 def files_of(area: str) -> Callable[[Declared], Iterator[Finding | Coverage]]:
     """Checks for files of the area's kinds, with one fact for all these areas."""
@@ -67,29 +64,22 @@ def unexplained(declared: Declared) -> dict[str, float]:
 
 
 def undeclared(files: list[UnpackagedFile], declared: Declared) -> Iterator[Finding]:
-    """One finding per thing, however many files it has."""
+    """One finding per thing, however many files it has; a unit and the timer that starts it are
+    one, because one command removes both."""
     left = [file for file in files if not explained(file, declared)]
     pointed_at = {normpath(join(dirname(f.path), f.target)) for f in left if f.kind == "link"}
-    things: Things = {}
+    things: dict[tuple[str, str], tuple[Files, list[UnpackagedFile]]] = {}
     for file in left:
         location = location_of(file)
         if file.path not in pointed_at or location.kind != FILE:
             key = (location.kind, location.thing(file.path) or file.path)
             things.setdefault(key, (location, []))[1].append(file)
-    for (_, thing), (location, own) in units_with_their_timers(things).items():
-        yield finding(location, thing, own, declared)
-
-
-def units_with_their_timers(things: Things) -> Things:
-    """Adds the files of a unit started by a timer to the timer: one command removes both."""
-    folded = dict(things)
-    for (kind, thing), (_, files) in things.items():
+    for kind, thing in list(things):
         timer = (TIMER, f"{thing.removesuffix('.service')}.timer")
         if kind == UNIT and timer in things:
-            location, own = things[timer]
-            folded[timer] = (location, [*own, *files])
-            del folded[kind, thing]
-    return folded
+            things[timer][1].extend(things.pop((kind, thing))[1])
+    for (_, thing), (location, own) in things.items():
+        yield finding(location, thing, own, declared)
 
 
 def finding(

@@ -153,52 +153,48 @@ def refresh_of(path: str) -> str:
     return location.refresh.format(thing=shlex.quote(location.thing(path) or path))
 
 
-MADE_BY_PACKAGES = re.compile(
-    "|".join(
-        (
-            *(engine.made_by_packages for engine in ENGINES.values()),
-            # Created by Debian's packages themselves, and backups by their tools.
-            r"/etc/(?:passwd|group|shadow|gshadow|subuid|subgid)-?",
-            r"/etc/(?:\.pwd\.lock|\.updated|ld\.so\.cache|machine-id|mtab|adjtime)",
-            r"/etc/(?:shells|environment|fstab|crypttab|inputrc|profile|motd|nsswitch\.conf)",
-            r"/etc/(?:hostname|hosts|hosts\.allow|hosts\.deny|mailname|networks|resolv\.conf)",
-            r"/etc/(?:timezone|localtime|locale\.gen|vconsole\.conf|papersize|aliases)",
-            r"/etc/default/(?:locale|keyboard|console-setup|grub)",
-            r"/etc/(?:ca-certificates\.conf|apt/sources\.list|security/opasswd)",
-            r"/etc/(?:dpkg/origins/default|python3/debian_config)",
-            r"/etc/fonts/conf\.d/.+|/etc/udev/hwdb\.bin",
-            r"/etc/pam\.d/common-[a-z-]+",
-            r"/etc/ssh/ssh_host_[a-z0-9_]+_key(?:\.pub)?|/etc/ssh/moduli",
-            r"/etc/ssl/private/ssl-cert-snakeoil\.key",
-            r"/etc/letsencrypt/(?:accounts|archive|csr|keys|live)/.+/.+",
-            r"/etc/letsencrypt/(?:csr|keys|live/README|\.updated-.+)(?:/.+)?",
-            r"/etc/letsencrypt/(?:options-ssl-nginx\.conf|ssl-dhparams\.pem)",
-            r"/etc/runit/runsvdir/default/.+|/var/www/html|/var/spool/cron/atjobs/\.SEQ",
-            # nginx loads every file in sites-enabled, whatever its name.
-            r"/etc/(?!nginx/sites-enabled/).+\.(?:dpkg|ucf)-(?:old|dist|new|bak|tmp|remove)",
-        )
+MADE_BY_PACKAGES = "|".join(
+    (
+        *(engine.made_by_packages for engine in ENGINES.values()),
+        # Created by Debian's packages themselves, and backups by their tools.
+        r"/etc/(?:passwd|group|shadow|gshadow|subuid|subgid)-?",
+        r"/etc/(?:\.pwd\.lock|\.updated|ld\.so\.cache|machine-id|mtab|adjtime)",
+        r"/etc/(?:shells|environment|fstab|crypttab|inputrc|profile|motd|nsswitch\.conf)",
+        r"/etc/(?:hostname|hosts|hosts\.allow|hosts\.deny|mailname|networks|resolv\.conf)",
+        r"/etc/(?:timezone|localtime|locale\.gen|vconsole\.conf|papersize|aliases)",
+        r"/etc/default/(?:locale|keyboard|console-setup|grub)",
+        r"/etc/(?:ca-certificates\.conf|apt/sources\.list|security/opasswd)",
+        r"/etc/(?:dpkg/origins/default|python3/debian_config)",
+        r"/etc/fonts/conf\.d/.+|/etc/udev/hwdb\.bin",
+        r"/etc/pam\.d/common-[a-z-]+",
+        r"/etc/ssh/ssh_host_[a-z0-9_]+_key(?:\.pub)?|/etc/ssh/moduli",
+        r"/etc/ssl/private/ssl-cert-snakeoil\.key",
+        r"/etc/letsencrypt/(?:accounts|archive|csr|keys|live)/.+/.+",
+        r"/etc/letsencrypt/(?:csr|keys|live/README|\.updated-.+)(?:/.+)?",
+        r"/etc/letsencrypt/(?:options-ssl-nginx\.conf|ssl-dhparams\.pem)",
+        r"/etc/runit/runsvdir/default/.+|/var/www/html|/var/spool/cron/atjobs/\.SEQ",
+        # nginx loads every file in sites-enabled, whatever its name.
+        r"/etc/(?!nginx/sites-enabled/).+\.(?:dpkg|ucf)-(?:old|dist|new|bak|tmp|remove)",
     )
 )
 """Paths of files that packages create but do not list."""
 
 SYSTEMD = r"(?:/usr)?/lib/systemd"
 
-ENABLED = re.compile(
-    "|".join(
-        (
-            # PHP's and nginx's modules, and nginx's welcome page; a run removes its link if it
-            # conflicts with our catch-all.
-            r"/etc/php/[^/]+/[^/]+/conf\.d/[^/]+ -> /etc/php/\d[\d.]*/mods-available/[^/]+",
-            r"/etc/nginx/modules-enabled/[^/]+ -> /usr/share/nginx/modules-available/[^/]+",
-            r"/etc/nginx/sites-enabled/default -> (?:/etc/nginx|\.\.)/sites-available/default",
-            # Created by systemd when it was installed, and for user sessions by presets.
-            r"/etc/systemd/system/getty\.target\.wants/getty@tty1\.service"
-            rf" -> {SYSTEMD}/system/getty@\.service",
-            r"/etc/systemd/system/[^/]+\.wants/(?:remote-fs\.target|systemd-[^/]+)"
-            rf" -> {SYSTEMD}/system/[^/]+",
-            rf"/etc/systemd/system/dbus-org\.freedesktop\.[^/]+ -> {SYSTEMD}/system/[^/]+",
-            rf"/etc/systemd/user/[^/]+\.wants/[^/]+ -> {SYSTEMD}/user/[^/]+",
-        )
+ENABLED = "|".join(
+    (
+        # PHP's and nginx's modules, and nginx's welcome page; a run removes its link if it
+        # conflicts with our catch-all.
+        r"/etc/php/[^/]+/[^/]+/conf\.d/[^/]+ -> /etc/php/\d[\d.]*/mods-available/[^/]+",
+        r"/etc/nginx/modules-enabled/[^/]+ -> /usr/share/nginx/modules-available/[^/]+",
+        r"/etc/nginx/sites-enabled/default -> (?:/etc/nginx|\.\.)/sites-available/default",
+        # Created by systemd when it was installed, and for user sessions by presets.
+        r"/etc/systemd/system/getty\.target\.wants/getty@tty1\.service"
+        rf" -> {SYSTEMD}/system/getty@\.service",
+        r"/etc/systemd/system/[^/]+\.wants/(?:remote-fs\.target|systemd-[^/]+)"
+        rf" -> {SYSTEMD}/system/[^/]+",
+        rf"/etc/systemd/system/dbus-org\.freedesktop\.[^/]+ -> {SYSTEMD}/system/[^/]+",
+        rf"/etc/systemd/user/[^/]+\.wants/[^/]+ -> {SYSTEMD}/user/[^/]+",
     )
 )
 """Links by which packages enable their files: path and target. Targets of no package are reported
@@ -207,6 +203,5 @@ by themselves."""
 
 def made_by_packages(file: UnpackagedFile) -> bool:
     """Whether Debian created it, or it is a link to a packaged file for that purpose."""
-    return bool(
-        MADE_BY_PACKAGES.fullmatch(file.path) or ENABLED.fullmatch(f"{file.path} -> {file.target}")
-    )
+    link = f"{file.path} -> {file.target}"
+    return bool(re.fullmatch(MADE_BY_PACKAGES, file.path) or re.fullmatch(ENABLED, link))
