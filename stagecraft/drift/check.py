@@ -7,6 +7,7 @@ from pathlib import Path
 from pyinfra.context import host
 
 from stagecraft.drift.judging import certificates, wearing
+from stagecraft.drift.judging.explained import without_consequences
 from stagecraft.drift.judging.managed import managed
 from stagecraft.drift.judging.running import access, database, kernel, redis, services, units
 from stagecraft.drift.judging.unmanaged import accounts, databases, network, packages, records
@@ -53,6 +54,6 @@ _AREAS: dict[str, Area] = {
 
 refuse_execution()
 _declared = declared_here()
-_found = kernel.without_hidden(look(_AREAS, _declared))
+_found = without_consequences(look(_AREAS, _declared))
 _report = attributed(unremoved(_found), _declared.environment)
 Path(host.data.report).write_text(_report.model_dump_json(by_alias=True))

@@ -137,6 +137,9 @@ class Kind:
             **{"severity": self.severity, **details},
         )
 
+    def includes(self, finding: Finding) -> bool:
+        return (finding.class_, finding.kind) == (self.class_, self.name)
+
 
 MOUNT = Kind(Class.RUNNING, "mount", "nothing is mounted there")
 PACKAGE_FILE = Kind(Class.UNMANAGED, "package file", "as in its package")

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from stagecraft.drift.findings import Class, Finding, Kind, Report
-from stagecraft.drift.judging.running.kernel import mounts, without_hidden
+from stagecraft.drift.findings import Finding
+from stagecraft.drift.judging.running.kernel import mounts
 from stagecraft.drift.looking.server import Declared
 from stagecraft.facts.kernel import Kernel, KernelFact, Mount, parse_kernel
 
@@ -95,14 +95,3 @@ def test_what_hides_something_is_found(told: Told, target: str, severity: str) -
 def test_mounts_over_each_other_are_one(told: Told) -> None:
     (found,) = told(Mount("/usr/bin/wall"), Mount("/usr/bin/wall"))
     assert found.remedy == "umount /usr/bin/wall && umount /usr/bin/wall"
-
-
-def test_what_a_mount_hides_is_not_told_again() -> None:
-    def of(kind: str, thing: str) -> Finding:
-        return Kind(Class.MANAGED, kind).finding(thing, found="", remedy="")
-
-    mount = of("mount", "/etc/nginx")
-    beside = [of("file", "/etc/nginx.conf"), of("service", "nginx.service")]
-    hidden = [of("file", "/etc/nginx"), of("package file", "/etc/nginx/mime.types")]
-    report = Report(findings=[mount, *hidden, *beside])
-    assert without_hidden(report).findings == [mount, *beside]

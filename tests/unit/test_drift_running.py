@@ -29,7 +29,7 @@ from stagecraft.facts import processes
 from stagecraft.facts.access import CurrentAccess, CurrentAccessFact, parse_rules
 from stagecraft.facts.certificate_lifetimes import Lifetime, LifetimesFact
 from stagecraft.facts.configuration import Configuration, ConfigurationFact, parse_configuration
-from stagecraft.facts.jails import parse_jails
+from stagecraft.facts.jails import JailsFact, parse_jails
 from stagecraft.facts.kernel import (
     Kernel,
     KernelFact,
@@ -39,7 +39,7 @@ from stagecraft.facts.kernel import (
 )
 from stagecraft.facts.package_files import PackageFilesFact
 from stagecraft.facts.processes import Processes, ProcessesFact, parse_processes
-from stagecraft.facts.redis import RedisFact, parse_instances
+from stagecraft.facts.redis import parse_instances
 from stagecraft.facts.services import Unit
 from stagecraft.facts.units import Units, UnitsFact, parse_units
 from stagecraft.facts.unpackaged import UnpackagedFile, UnpackagedFilesFact
@@ -56,6 +56,7 @@ from stagecraft.seen import Service
 from stagecraft.settings import Host, Server, Site
 from stagecraft.settings.host import Upgrades
 
+RUNNING = Unit("loaded", "active", "enabled")
 NGINX_CONF = "/etc/nginx/nginx.conf"
 SITES = "/etc/nginx/sites-enabled/"
 SHOP = "/etc/nginx/sites-available/shop.conf"
@@ -212,17 +213,27 @@ def test_without_host_only_our_services_are_looked_at(loaded_code: Any) -> None:
     assert things(loaded_code(host=False)) == ["nginx.service"]
 
 
-def test_what_fail2ban_runs_with_is_told_by_setting() -> None:
+def test_what_fail2ban_runs_with_is_told_by_setting(
+    monkeypatch: pytest.MonkeyPatch, answers: Any
+) -> None:
     output = printed(
         ("sshd", "maxretry", "5", "500"),
         ("gone", "jail", "True", "False"),
         ("own", "jail", "False", "True"),
     )
-    gone, own, maxretry = access.changed(parse_jails(output))
+    answers[JailsFact] = parse_jails(output)
+    fail2ban = Service("fail2ban.service", RUNNING, "", follows=False)
+    run = Run(services=[fail2ban])
+    monkeypatch.setattr(access, "this_run", lambda: run)
+    gone, own, maxretry = access.jails(DECLARED)
     assert (maxretry.thing, maxretry.expected) == ("sshd maxretry", "5, by its files")
     assert maxretry.found == "was set to 500 while fail2ban runs"
     assert (gone.thing, gone.found) == ("gone", "somebody has stopped it")
     assert (own.thing, own.found) == ("own", "somebody has added it")
+    # The plan tells of one that is down or whose files differ.
+    for other in (replace(fail2ban, present=Unit()), replace(fail2ban, follows=True)):
+        run.services = [other]
+        assert list(access.jails(DECLARED)) == []
 
 
 NGINX = parse_configuration(
@@ -258,7 +269,6 @@ def test_what_nginx_does_not_load_as_runs_left_it(
 
 
 CONF_D = "/etc/php/8.4/fpm/conf.d/"
-RUNNING = Unit("loaded", "active", "enabled")
 
 
 @pytest.fixture
@@ -274,15 +284,13 @@ def stale(
         loaded: float = 0,
         undeclared: Mapping[str, float] | None = None,
     ) -> list[Finding]:
-        for module in (services, redis):
-            monkeypatch.setattr(module, "this_run", lambda: Run(services=[service]))
+        monkeypatch.setattr(services, "this_run", lambda: Run(services=[service]))
         monkeypatch.setattr(services, "require_plan", lambda: None)
         files = [UnpackagedFile(path, since=at) for path, at in (undeclared or {}).items()]
         parts = frozenset({"loaded"})
         answers[ProcessesFact] = Processes(loaded={service.unit: loaded}, parts=parts)
         answers[ConfigurationFact] = Configuration({service.unit: dict(loads or {})})
         answers[UnpackagedFilesFact], answers[PackageFilesFact] = files, {}
-        answers[RedisFact] = {}
         return list(services.services(declared))
 
     return of

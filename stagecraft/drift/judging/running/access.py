@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stagecraft.drift.findings import Class, Finding, Kind, Severity
-from stagecraft.drift.judging.running.services import (
-    SERVICE,
-    reported_files,
-    services,
-    with_directories,
-)
+from stagecraft.drift.judging.running.services import SERVICE, reported_files, with_directories
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.access import SSHD_OPTIONS, CurrentAccessFact, FirewallFact, Rule
-from stagecraft.facts.jails import WHOLE, JailSetting, JailsFact
+from stagecraft.facts.jails import WHOLE, JailsFact
 from stagecraft.paths import FIREWALL_RULES
 from stagecraft.run import this_run
 from stagecraft.services import FAIL2BAN, SSHD
@@ -66,19 +61,10 @@ def other_rules(rules: list[Rule]) -> Iterator[Finding]:
             yield FIREWALL.finding(rule.text, expected=expected, found=found, remedy=remedy)
 
 
-def jails(declared: Declared) -> Iterator[Finding]:
-    """`fail2ban-client set`, which the next start discards. Skips changed or not yet loaded files:
-    those are other findings."""
-    running = [s for s in this_run().services if s.present.running and not s.follows]
-    if FAIL2BAN not in {service.unit for service in running}:
-        return
-    reported = {found.thing for found in services(declared)} | reported_files(declared).keys()
-    if not any(thing == FAIL2BAN or thing.startswith("/etc/fail2ban/") for thing in reported):
-        yield from changed(ask(JailsFact))
-
-
-def changed(settings: list[JailSetting]) -> Iterator[Finding]:
-    for setting in settings:
+def jails(_: Declared) -> Iterator[Finding]:
+    """`fail2ban-client set`, which the next start discards."""
+    up = {s.unit for s in this_run().services if s.present.running and not s.follows}
+    for setting in ask(JailsFact) if FAIL2BAN in up else ():
         declared, running = (value[:LONGEST] for value in (setting.declared, setting.running))
         thing = f"{setting.jail} {setting.name}"
         expected = f"{declared}, by its files"

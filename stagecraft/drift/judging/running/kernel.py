@@ -7,7 +7,7 @@ import shlex
 import time
 from collections.abc import Iterator
 
-from stagecraft.drift.findings import MOUNT, THEN, Class, Finding, Kind, Report, Severity
+from stagecraft.drift.findings import MOUNT, THEN, Class, Finding, Kind, Severity
 from stagecraft.drift.judging.remedies import run
 from stagecraft.drift.judging.unmanaged.locations import refresh_of
 from stagecraft.drift.judging.wearing import DAY
@@ -97,14 +97,3 @@ def mounts(declared: Declared) -> Iterator[Finding]:
 def lies_at(path: str, place: str) -> bool:
     """Whether the path is the place or below it."""
     return f"{path}/".startswith(f"{place.rstrip('/')}/")
-
-
-def without_hidden(report: Report) -> Report:
-    """The report without files hidden by a mount: their remedies would act on what is mounted."""
-    hiding = [found.thing for found in report.findings if found.kind == MOUNT.name]
-    findings = [
-        found
-        for found in report.findings
-        if found.kind == MOUNT.name or not any(lies_at(found.thing, place) for place in hiding)
-    ]
-    return report.model_copy(update={"findings": findings})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
 
 from stagecraft.drift.findings import Class, Finding, Kind, Severity
 from stagecraft.drift.looking.server import Declared, ask
@@ -24,19 +23,13 @@ IMPLIED = {"sanitize-payload", "resetchannels"}
 
 
 def redis_settings(declared: Declared) -> Iterator[Finding]:
-    """`CONFIG SET` and `ACL SETUSER`, which the next start discards."""
-    return chain.from_iterable(differing(declared).values())
-
-
-def differing(declared: Declared) -> dict[str, list[Finding]]:
-    """By unit. Skips sites whose files changed, which are other findings."""
+    """`CONFIG SET` and `ACL SETUSER`, which the next start discards. Skips sites whose files
+    changed, which are other findings."""
     environments = {site.name: site.environment for site in declared.environment.sites}
     following = {service.unit for service in this_run().services if service.follows}
-    found = {
-        Redis(site).unit: list(differences(site, instance, environments[site]))
-        for site, instance in ask(RedisFact, sites=list(environments)).items()
-    }
-    return {unit: those for unit, those in found.items() if those and unit not in following}
+    for site, instance in ask(RedisFact, sites=list(environments)).items():
+        if Redis(site).unit not in following:
+            yield from differences(site, instance, environments[site])
 
 
 def differences(site: str, instance: Instance, environment: str) -> Iterator[Finding]:

@@ -11,7 +11,6 @@ from posixpath import dirname
 
 from stagecraft.drift.findings import Class, Finding, Kind, Severity
 from stagecraft.drift.judging.remedies import shortened
-from stagecraft.drift.judging.running import redis
 from stagecraft.drift.judging.unmanaged.files import unexplained
 from stagecraft.drift.judging.unmanaged.locations import UNITS
 from stagecraft.drift.judging.unmanaged.packages import package_files
@@ -66,15 +65,13 @@ def services(declared: Declared) -> Iterator[Finding]:
     units = [service.unit for service in this_run().services]
     loads = {unit: paths for unit in units if (paths := loaded_by(unit, declared))}
     configuration = ask(ConfigurationFact, loads=loads)
-    redis_differs = redis.differing(declared)
     reported = reported_changes(declared, configuration)
     for service in this_run().services:
         unit, present = service.unit, service.present
         if service.follows or not present.running:
             continue  # it is down or its files differ, which the plan reports
         if unit != NGINX and service.step and not reads_others(service, declared):
-            explained = reported.keys() & {present.newer, f"{present.newer}/"}
-            if unit not in redis_differs and not explained:
+            if not reported.keys() & {present.newer, f"{present.newer}/"}:
                 reread = "systemctl daemon-reload && " if present.outdated else ""
                 yield stale(unit, present.newer or "its unit", f"{reread}systemctl {service.step}")
             continue
