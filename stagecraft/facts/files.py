@@ -108,8 +108,8 @@ def read_as(user: str, command: str) -> str:
     return f"if id -u {shlex.quote(user)} >/dev/null 2>&1; then {words}; fi"
 
 
-def each_text(paths: list[str], told: str) -> str:
-    """The command that prints `told` for each $path that is a file; `text` prints its contents.
+def each_text(paths: list[str], program: str) -> str:
+    """The command that runs `program` for each $path that is a file; `text` prints its contents.
 
     Follows no links, which could lead to a secret: it enters the directory, then compares where it
     is. Only the last component can be replaced after that; dd follows no link and waits for no
@@ -122,7 +122,7 @@ def each_text(paths: list[str], told: str) -> str:
         f' && [ "$(stat -c %s -- "$name")" -le {LONGEST} ]; }} 2>/dev/null;'
         ' text() { dd if="$name" iflag=nofollow,nonblock,fullblock'
         f" bs={LONGEST} count=1 status=none 2>/dev/null; }};"
-        f" for path in {quoted}; do is_file || continue; {told}; done; true"
+        f" for path in {quoted}; do is_file || continue; {program}; done; true"
     )
 
 

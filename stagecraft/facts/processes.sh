@@ -8,7 +8,7 @@ users=$(ps -eo pid=,user:64=,unit:256=) || exit
 processes=$(printf '%s\n' "$processes" | sed -E 's/^ +//; s/ +/\t/; s/ +/\t/') || exit
 # A unit is judged by its oldest process: its children, such as an app's or a cron job's, run other code
 # and choose their own names.
-oldest=$(printf '%s\n' "$processes" | awk -F '\t' '!told[$2]++') || exit
+oldest=$(printf '%s\n' "$processes" | awk -F '\t' '!seen[$2]++') || exit
 
 # Prints the last line of a source, unless its xargs failed. 123 means that nothing matched, or that a
 # process has ended since.
@@ -96,8 +96,8 @@ find_code() {
             }
         }' | sort -u | awk -F '\t' -v OFS='\t' '
         # Limits what a site can add to a report by loading many files.
-        ++told[$1 OFS $2] <= 20
-        told[$1 OFS $2] == 21 { print $1, $2, "more than 20 of them" }'
+        ++count[$1 OFS $2] <= 20
+        count[$1 OFS $2] == 21 { print $1, $2, "more than 20 of them" }'
 }
 
 # Only programs that do not overwrite their environment with titles, as nginx, PHP-FPM, Redis and sshd

@@ -66,12 +66,12 @@ def parse_trail(lines: list[str]) -> Trail:
         kind, *row = line.split("\t")
         rows.setdefault(kind, []).append(row)
     accounts = {name: uid for uid, name in rows.get("account", [])}
-    told = [witness(json.loads(text), accounts) for (text,) in rows.get("journal", [])]
+    events = [witness(json.loads(text), accounts) for (text,) in rows.get("journal", [])]
     return Trail(
         paths={path: float(moment) for moment, path in rows.get("path", [])},
         units={unit: float(moment) for moment, unit in rows.get("unit", [])},
-        sudo=tuple(entry for entry in told if isinstance(entry, Sudo)),
-        logins=tuple(entry for entry in told if isinstance(entry, KeyLogin)),
+        sudo=tuple(entry for entry in events if isinstance(entry, Sudo)),
+        logins=tuple(entry for entry in events if isinstance(entry, KeyLogin)),
         apt=tuple(
             Apt(float(moment), command, user, frozenset(packages.split()))
             for moment, command, user, packages in rows.get("apt", [])

@@ -118,7 +118,7 @@ class RemoveIfEmpty:
         return False
 
     def index_line(self) -> list[str]:
-        return ["vacant", self.path, "-", "-", "-", "-", "-"]
+        return ["empty", self.path, "-", "-", "-", "-", "-"]
 
 
 Node = File | Directory | Link | Absent | RemoveIfEmpty

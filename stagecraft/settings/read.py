@@ -8,7 +8,7 @@ from typing import Any
 
 from stagecraft.nearest import did_you_mean
 from stagecraft.settings import checks
-from stagecraft.settings.checks import Entry
+from stagecraft.settings.checks import SiteEntry
 from stagecraft.settings.models import Environment, Issuer, Machines, Server, Site, Sites
 from stagecraft.settings.shape import Shape
 from stagecraft.yaml_files import KeyPath, Location, Problem, SettingsError, YamlFile, read_yaml
@@ -138,7 +138,7 @@ class _Reading:
 
     def _entries(
         self, environment: str, machines: Machines, issuers: dict[str, Issuer]
-    ) -> Iterator[Entry]:
+    ) -> Iterator[SiteEntry]:
         source = self.environments[environment]
         self._check_server_of(source, machines)
         sites = source.data.get("sites")
@@ -161,7 +161,7 @@ class _Reading:
 
     def _entry(
         self, environment: str, key: str, data: Any, defaults: dict[str, Any]
-    ) -> Entry | None:
+    ) -> SiteEntry | None:
         def place(path: KeyPath) -> Location:
             own, default = ("sites", key, *path), ("site_defaults", *path)
             written = own not in source.lines and default in self.all.lines
@@ -174,10 +174,10 @@ class _Reading:
         )
         merged = _merged(defaults, data) if isinstance(data, dict) else data
         site = shape.fit(Site, merged, key=key, environment=environment)
-        return Entry(site, place) if site else None
+        return SiteEntry(site, place) if site else None
 
     def _check_machine(
-        self, server: Server, issuers: dict[str, Issuer], entries: list[Entry]
+        self, server: Server, issuers: dict[str, Issuer], entries: list[SiteEntry]
     ) -> None:
         self._refuse_each(self.all, checks.missing_files(server, issuers))
         self.problems += checks.others_doors(server, entries)

@@ -73,9 +73,9 @@ def since_and_who(finding: Finding, trail: Trail, owners: Mapping[str, str]) -> 
         return (change.moment, f"{change.user or 'root'} ({change.command})") if change else (0, "")
     known = finding.since.timestamp() if finding.since else 0.0
     moment = known or trail.paths.get(finding.thing) or trail.units.get(finding.thing) or 0.0
-    command = last(command for command in trail.sudo if did(command, finding, moment))
+    command = last(command for command in trail.sudo if caused(command, finding, moment))
     if command is None:
-        return moment, near(moment, trail) if moment else ""
+        return moment, nearby(moment, trail) if moment else ""
     logins = (entry for entry in trail.logins if entry.user == command.user)
     login = last(login for login in logins if login.moment <= command.moment)
     owner = owners.get(login.fingerprint, "") if login else ""
@@ -84,7 +84,7 @@ def since_and_who(finding: Finding, trail: Trail, owners: Mapping[str, str]) -> 
     return moment or command.moment, f"{command.user}{key} ({ran})"
 
 
-def did(command: Sudo, finding: Finding, moment: float) -> bool:
+def caused(command: Sudo, finding: Finding, moment: float) -> bool:
     """Whether the command names the thing, or a unit's short name, and may have changed it at that
     moment; if the moment is unknown, whether it certainly did."""
     words = re.split(r"[\s'\"=;|&<>]+", command.line)  # also inside a `sh -c`
@@ -96,7 +96,7 @@ def did(command: Sudo, finding: Finding, moment: float) -> bool:
     return at_the_time and program(command) not in READING
 
 
-def near(moment: float, trail: Trail) -> str:
+def nearby(moment: float, trail: Trail) -> str:
     """Who used sudo in the minutes before, which does not prove that it was them. Excludes
     Stagecraft's own nightly runs."""
     candidates = {
