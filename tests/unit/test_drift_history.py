@@ -79,9 +79,7 @@ def lines(path: Path) -> list[str]:
 
 def last(path: Path) -> Snapshot:
     with history(path) as nights:
-        night = nights.last()
-    assert night
-    return night
+        return next(nights.recent())
 
 
 # --- What changes from night to night ---

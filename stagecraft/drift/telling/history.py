@@ -37,13 +37,9 @@ class History:
         self._file = file
         self._path = path
 
-    def last(self) -> Snapshot | None:
-        return next((snapshot for _, snapshot in snapshots(self._lines())), None)
-
-    def last_notified(self) -> Snapshot | None:
-        """The last check whose changes were sent, if it is recent enough."""
-        recent = islice(snapshots(self._lines()), REMEMBERED)
-        return next((snapshot for _, snapshot in recent if snapshot.notified), None)
+    def recent(self) -> Iterator[Snapshot]:
+        """From the last check backwards, as far as notifications are compared."""
+        return islice((snapshot for _, snapshot in snapshots(self._lines())), REMEMBERED)
 
     def append(self, snapshot: Snapshot) -> None:
         """Written to disk on return; then drops checks older than a year."""
@@ -91,8 +87,9 @@ def conclude(reports: Sequence[Report], waivers: Waivers, path: Path, at: dateti
     `problems`."""
     try:
         with history(path) as past:
-            verdict, now = judge(reports, waivers, past.last() or NOTHING, at)
-            problems = notify(changes(past.last_notified() or NOTHING, now))
+            verdict, now = judge(reports, waivers, next(past.recent(), NOTHING), at)
+            notified = (snapshot for snapshot in past.recent() if snapshot.notified)
+            problems = notify(changes(next(notified, NOTHING), now))
             try:
                 past.append(now.model_copy(update={"notified": not problems}))
             except OSError as error:
@@ -127,18 +124,13 @@ def opened(path: Path, flags: int, mode: str) -> FileIO:
 
 @contextmanager
 def history(path: Path) -> Iterator[History]:
-    """Creates the file at `path` if missing; a second check waits for the first. Raises OSError."""
+    """Creates the file at `path` if missing; a second check waits for the first, and reopens the
+    file if that has replaced it. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path = path.resolve()
-    with locked(path) as file:
-        yield History(file, path)
-
-
-def locked(path: Path) -> FileIO:
-    """Reopens the file if another check replaced it while this one waited."""
     while True:
-        file = opened(path, os.O_RDWR | os.O_APPEND, "a+")
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            return file
-        file.close()
+        with opened(path, os.O_RDWR | os.O_APPEND, "a+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                yield History(file, path)
+                return
