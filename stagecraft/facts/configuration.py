@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from stagecraft.errors import ServerError
 from stagecraft.facts.names import rows
 from stagecraft.facts.reading import Fact
+from stagecraft.services import NGINX
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,13 @@ class Configuration:
 
     loads: dict[str, dict[str, float]] = field(default_factory=dict)
     sums: dict[str, str] = field(default_factory=dict)
+
+    def complete(self, units: Collection[str]) -> Configuration:
+        """This. Raises ServerError if the script failed on the server, so that there is nothing
+        about one of the running units."""
+        if set(units) - self.loads.keys() or (NGINX in units and not self.sums):
+            raise ServerError("configuration.sh failed on the server")
+        return self
 
 
 def parse_configuration(output: Sequence[str]) -> Configuration:

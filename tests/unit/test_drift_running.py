@@ -6,6 +6,7 @@ import re
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -289,7 +290,7 @@ def stale(
         files = [UnpackagedFile(path, since=at) for path, at in (undeclared or {}).items()]
         parts = frozenset({"loaded"})
         answers[ProcessesFact] = Processes(loaded={service.unit: loaded}, parts=parts)
-        answers[ConfigurationFact] = Configuration({service.unit: dict(loads or {})})
+        answers[ConfigurationFact] = Configuration({service.unit: dict(loads or {CONF_D: 0})})
         answers[UnpackagedFilesFact], answers[PackageFilesFact] = files, {}
         return list(services.services(declared))
 
@@ -344,6 +345,25 @@ def test_what_php_reads_and_others_write_is_told_by_them_too(
     )
     service = Service(FPM, Unit("loaded", "active", "enabled", newer=changed), step, follows=False)
     assert reads_others(service, declared) == others
+
+
+@pytest.mark.parametrize(
+    ("found", "complete"),
+    [
+        (
+            Configuration({"nginx.service": {NGINX_CONF: 1}, FPM: {CONF_D: 1}}, {NGINX_CONF: "a"}),
+            True,
+        ),
+        (Configuration({"nginx.service": {NGINX_CONF: 1}}, {NGINX_CONF: "a"}), False),
+        (Configuration({"nginx.service": {NGINX_CONF: 1}, FPM: {CONF_D: 1}}), False),
+        (Configuration(), False),
+    ],
+)
+def test_configuration_that_could_not_be_read_is_unknown(
+    found: Configuration, complete: bool
+) -> None:
+    with nullcontext() if complete else pytest.raises(ServerError, match="configuration"):
+        assert found.complete(["nginx.service", FPM]) is found
 
 
 def test_a_service_is_told_what_systemd_has_to_read_first(stale: Any) -> None:

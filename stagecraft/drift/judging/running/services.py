@@ -64,12 +64,13 @@ def services(declared: Declared) -> Iterator[Finding]:
     loaded = ask(ProcessesFact).complete("loaded").loaded
     units = [service.unit for service in this_run().services]
     loads = {unit: paths for unit in units if (paths := loaded_by(unit, declared))}
-    configuration = ask(ConfigurationFact, loads=loads)
+    # The plan reports what is down, and what loads files that it changes.
+    running = [s for s in this_run().services if s.present.running and not s.follows]
+    judged = {service.unit for service in running} & {NGINX, *loads}
+    configuration = ask(ConfigurationFact, loads=loads).complete(judged)
     reported = reported_changes(declared, configuration)
-    for service in this_run().services:
+    for service in running:
         unit, present = service.unit, service.present
-        if service.follows or not present.running:
-            continue  # it is down or its files differ, which the plan reports
         if unit != NGINX and service.step and not reads_others(service, declared):
             if not reported.keys() & {present.newer, f"{present.newer}/"}:
                 reread = "systemctl daemon-reload && " if present.outdated else ""
