@@ -17,6 +17,7 @@ from stagecraft.drift.judging.unmanaged import (
     accounts,
     databases,
     files,
+    locations,
     network,
     packages,
     records,
@@ -165,6 +166,13 @@ class TestFiles:
     )  # fmt: skip
     def test_what_only_looks_like_it_is_one(self, declared: Declared, file: File) -> None:
         assert len(told(files.undeclared([file], declared))) == 1
+
+    def test_each_kind_is_reported_by_one_area(self) -> None:
+        everywhere = (*locations.LOCATIONS, locations.UNPRINTABLE_NAME, locations.SETUID_FILE)
+        kinds = {location.kind for location in (*everywhere, locations.MASKED)}
+        by_area = [kind for of_area in locations.AREAS.values() for kind in of_area]
+        assert sorted(by_area) == sorted(kinds - {"apt source"})  # apt knows more of these
+        assert locations.OF_THE_MACHINE | locations.FROM_IMAGES <= kinds
 
     def test_sshds_own_file_is_never_removed(self, declared: Declared) -> None:
         [found] = files.undeclared([File("/etc/ssh/sshd_config")], declared)

@@ -3,21 +3,14 @@ it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
 from pydantic import Field
 
 from stagecraft.drift.findings import Class, Coverage, Finding, Plain, Report, Unchecked
-from stagecraft.drift.judging.changes import (
-    Changes,
-    KnownFinding,
-    Scope,
-    Snapshot,
-    changes,
-    snapshot,
-)
+from stagecraft.drift.judging.changes import KnownFinding, Scope, Snapshot, changes, snapshot
 from stagecraft.drift.judging.order import in_order
 from stagecraft.drift.judging.waivers import Waiver, Waivers, entry
 
@@ -90,6 +83,8 @@ def judge(
     known = [(finding, waivers.of(finding) is not None) for finding in found]
     now = snapshot(before, at, scope, known, unchecked)
     changed = changes(before, now)
+    status = dict.fromkeys((known.id for known in changed.new), Status.NEW)
+    status |= dict.fromkeys((known.id for known in changed.worse), Status.WORSE)
     drift = DRIFT if any(not waived for _, waived in known) else CLEAN
     recorded = {(r.server, name) for r in reports for f in r.unconfirmed for name in f.recorded_by}
     coverage = {(c.server, c.kind): c for report in reports for c in report.coverage}
@@ -97,7 +92,7 @@ def judge(
         checked_at=at,
         exit_code=UNKNOWN if unchecked else drift,  # what is unknown may be worse
         servers=tuple(sorted({server for server, _ in scope.checked})),
-        findings=tuple(judged(found, waivers, changed, now)),
+        findings=tuple(judged(found, waivers, status, now)),
         resolved=changed.resolved,
         unknown=unchecked,
         coverage=tuple(coverage.values()),
@@ -107,11 +102,9 @@ def judge(
 
 
 def judged(
-    findings: Iterable[Finding], waivers: Waivers, changed: Changes, now: Snapshot
+    findings: Iterable[Finding], waivers: Waivers, status: Mapping[str, Status], now: Snapshot
 ) -> Iterator[Judged]:
     first_seen = {known.id: known.first_seen for known in now.findings}
-    status = dict.fromkeys((known.id for known in changed.new), Status.NEW)
-    status |= dict.fromkeys((known.id for known in changed.worse), Status.WORSE)
     for finding in findings:
         waiver = waivers.of(finding)
         yield Judged(

@@ -9,21 +9,7 @@ from collections.abc import Callable, Iterator
 from posixpath import dirname, join, normpath
 
 from stagecraft.drift.findings import Class, Coverage, Finding, Kind
-from stagecraft.drift.judging.unmanaged.locations import (
-    AREAS,
-    CERTIFICATE,
-    FILE,
-    FROM_IMAGES,
-    MASK,
-    OF_THE_MACHINE,
-    SETUID,
-    TIMER,
-    UNIT,
-    UNPRINTABLE,
-    Files,
-    location_of,
-    made_by_packages,
-)
+from stagecraft.drift.judging.unmanaged import locations
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.unpackaged import UnpackagedFile, UnpackagedFilesFact
 from stagecraft.paths import AS_FOUND, AUTHORIZED_KEYS, CERTIFICATES, MANIFESTS, SELF_SIGNED
@@ -48,7 +34,7 @@ def files_of(area: str) -> Callable[[Declared], Iterator[Finding | Coverage]]:
     """Checks for files of the area's kinds, with one fact for all these areas."""
 
     def look(declared: Declared) -> Iterator[Finding | Coverage]:
-        kinds, things = AREAS[area], declared_things(declared)
+        kinds, things = locations.AREAS[area], declared_things(declared)
         yield Coverage(declared=sum(kind in kinds for kind, _ in things))
         found = undeclared(ask(UnpackagedFilesFact), declared)
         yield from (finding for finding in found if finding.kind in kinds)
@@ -68,22 +54,22 @@ def undeclared(files: list[UnpackagedFile], declared: Declared) -> Iterator[Find
     one, because one command removes both."""
     left = [file for file in files if not explained(file, declared)]
     pointed_at = {normpath(join(dirname(f.path), f.target)) for f in left if f.kind == "link"}
-    things: dict[tuple[str, str], tuple[Files, list[UnpackagedFile]]] = {}
+    things: dict[tuple[str, str], tuple[locations.Files, list[UnpackagedFile]]] = {}
     for file in left:
-        location = location_of(file)
-        if file.path not in pointed_at or location.kind != FILE:
+        location = locations.location_of(file)
+        if file.path not in pointed_at or location.kind != locations.FILE:
             key = (location.kind, location.thing(file.path) or file.path)
             things.setdefault(key, (location, []))[1].append(file)
     for kind, thing in list(things):
-        timer = (TIMER, f"{thing.removesuffix('.service')}.timer")
-        if kind == UNIT and timer in things:
+        timer = (locations.TIMER, f"{thing.removesuffix('.service')}.timer")
+        if kind == locations.UNIT and timer in things:
             things[timer][1].extend(things.pop((kind, thing))[1])
     for (_, thing), (location, own) in things.items():
         yield finding(location, thing, own, declared)
 
 
 def finding(
-    location: Files, thing: str, files: list[UnpackagedFile], declared: Declared
+    location: locations.Files, thing: str, files: list[UnpackagedFile], declared: Declared
 ) -> Finding:
     """Prefers the unit's own file over links that enable it, which systemd creates and no run
     records."""
@@ -117,28 +103,30 @@ def described(file: UnpackagedFile) -> str:
 
 def explained(file: UnpackagedFile, declared: Declared) -> bool:
     """Whether it is declared, made by Debian, or managed by runs."""
-    location = location_of(file)
+    location = locations.location_of(file)
     kind, thing = location.kind, location.thing(file.path)
-    if kind in (SETUID, UNPRINTABLE):
+    if kind in (locations.SETUID, locations.UNPRINTABLE):
         return False
-    if file.path in declared.paths or made_by_packages(file) or OWN_STATE.fullmatch(file.path):
+    if file.path in declared.paths or OWN_STATE.fullmatch(file.path):
+        return True
+    if locations.made_by_packages(file):
         return True
     if file.path.startswith(OURS):
         directory, _, name = file.path.rpartition("/")
         return directory in (CERTIFICATES, SELF_SIGNED) and name in declared.site_names
-    if kind in OF_THE_MACHINE and declared.settings.host is None:
+    if kind in locations.OF_THE_MACHINE and declared.settings.host is None:
         return True
-    if kind in FROM_IMAGES and file.path in declared.image.files:
+    if kind in locations.FROM_IMAGES and file.path in declared.image.files:
         return True
-    if kind == MASK:
+    if kind == locations.MASK:
         return bool(MASK_OF_A_RUN.fullmatch(file.name))
     if ".wants/" in file.path:
         return (kind, thing) in declared_things(declared)
-    if kind == CERTIFICATE:
+    if kind == locations.CERTIFICATE:
         return thing in declared.site_names
     return file.path.startswith(f"{AUTHORIZED_KEYS}/")  # a run removes the undeclared ones
 
 
 def declared_things(declared: Declared) -> set[tuple[str, str | None]]:
-    locations = ((location_of(UnpackagedFile(path)), path) for path in declared.paths)
-    return {(location.kind, location.thing(path)) for location, path in locations}
+    known = ((locations.location_of(UnpackagedFile(path)), path) for path in declared.paths)
+    return {(location.kind, location.thing(path)) for location, path in known}

@@ -111,12 +111,10 @@ def explained(socket: Socket, declared: Declared) -> bool:
 
 def closed(socket: Socket) -> str:
     """A service that other ports need keeps running: only its setting is looked up."""
-    name = socket.unit.removesuffix(".service")
-    if name in WHERE_IT_IS_SET:
-        return WHERE_IT_IS_SET[name]
+    stop = f"ss -Hltunp '( sport = :{socket.port} )'  # then end that process"
     if socket.unit.endswith(".service"):
-        return f"systemctl disable --now {socket.unit}"
-    return f"ss -Hltunp '( sport = :{socket.port} )'  # then end that process"
+        stop = f"systemctl disable --now {socket.unit}"
+    return WHERE_IT_IS_SET.get(socket.unit.removesuffix(".service"), stop)
 
 
 def firewall_tables(declared: Declared) -> Iterator[Finding | Coverage]:
