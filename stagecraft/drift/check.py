@@ -45,7 +45,7 @@ _AREAS: dict[str, Area] = {
     "loaded units": units.loaded_units,
     # Going to fail without a change.
     "certificate lifetimes": certificates.certificate_lifetimes,
-    "failed units": wearing.failed_units,
+    "failed units": units.failed_units,
     "updates": wearing.updates,
     "disks": wearing.disks,
     "backups": wearing.backups,

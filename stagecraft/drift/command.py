@@ -15,7 +15,6 @@ from stagecraft.program import uninterrupted
 from stagecraft.project import here, inventory, lasting
 
 HISTORY = Path(".stagecraft/drift.jsonl")
-WAIVERS = Path("waivers.yml")
 
 EPILOG = """\b
 Exit code:
@@ -53,11 +52,11 @@ def drift(environments: tuple[str, ...], as_json: bool, history: Path) -> int:
     with checks(inventories) as wait:
         # Imported while the checks run: pyinfra's import takes half as long as a check.
         with uninterrupted():
-            from stagecraft.drift.judging.waivers import read_waivers
+            from stagecraft.drift.judging.waivers import FILE, read_waivers
             from stagecraft.drift.telling.history import conclude
             from stagecraft.drift.telling.text import shown
 
-        waivers = read_waivers(WAIVERS, at.date())
+        waivers = read_waivers(Path(FILE), at.date())
         reports = wait()
     verdict = conclude(reports, waivers, history, at)
     if as_json:

@@ -12,6 +12,7 @@ import pytest
 
 from stagecraft.drift.findings import Severity
 from stagecraft.drift.judging import certificates, wearing
+from stagecraft.drift.judging.running import units
 from stagecraft.drift.judging.wearing import DAY, days, reboot_due, stalled
 from stagecraft.drift.looking.server import Declared
 from stagecraft.facts.backups import BackupsFact
@@ -108,8 +109,8 @@ def test_a_failed_unit_is_told_unless_a_run_starts_it(
 ) -> None:
     run = Run(services=[Service("certbot.service", Unit(), step, follows=False)])
     answers[UnitsFact] = Units(failed=(CERTBOT,))
-    monkeypatch.setattr(wearing, "this_run", lambda: run)
-    assert [finding.thing for finding in wearing.failed_units(declared)] == found
+    monkeypatch.setattr(units, "this_run", lambda: run)
+    assert [finding.thing for finding in units.failed_units(declared)] == found
 
 
 def test_what_it_means_that_a_unit_failed(
@@ -118,8 +119,8 @@ def test_what_it_means_that_a_unit_failed(
     rotation = replace(CERTBOT, unit="logrotate@shop-staging.service", result="timeout")
     gone = Failure(r"a\x2db.timer", "resources", NOW, "")
     answers[UnitsFact] = Units(failed=(CERTBOT, rotation, gone))
-    monkeypatch.setattr(wearing, "this_run", Run)
-    certbot, logrotate, timer = wearing.failed_units(declared)
+    monkeypatch.setattr(units, "this_run", Run)
+    certbot, logrotate, timer = units.failed_units(declared)
     assert certbot.found == "it failed (exit-code): certificates are not renewed"
     assert logrotate.found == "it failed (timeout): logs grow until the disk is full"
     # One that has no file any more is not started again.

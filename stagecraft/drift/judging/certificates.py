@@ -27,11 +27,9 @@ SOON = 7 * DAY
 
 def lifetimes(environment: Environment) -> list[tuple[Site, Lifetime]]:
     """Of every site with a certificate."""
-    sites = environment.sites
-    found = ask(
-        LifetimesFact, sites=[[Nginx(site.name).certificate, site.domain] for site in sites]
-    )
-    return [(site, found[site.domain]) for site in sites if site.domain in found]
+    pairs = [[Nginx(site.name).certificate, site.domain] for site in environment.sites]
+    found = ask(LifetimesFact, sites=pairs)
+    return [(site, found[site.domain]) for site in environment.sites if site.domain in found]
 
 
 def served_certificates(declared: Declared) -> Iterator[Finding]:

@@ -131,21 +131,14 @@ class Changes(NamedTuple):
 def changes(before: Snapshot, now: Snapshot) -> Changes:
     """Waived findings are left out; when a waiver ends, its finding is new."""
     old = {known.id: known for known in before.findings if not known.waived}
+    rank = {id: known.severity.rank for id, known in old.items()}
     current = [known for known in now.findings if not known.waived]
     present = {known.id for known in now.findings}
+    gaps_before, gaps_now = ({gap.key for gap in one.unknown} for one in (before, now))
     return Changes(
         new=tuple(known for known in current if known.id not in old),
-        worse=tuple(
-            known
-            for known in current
-            if known.id in old and known.severity.rank < old[known.id].severity.rank
-        ),
+        worse=tuple(known for known in current if known.severity.rank < rank.get(known.id, 0)),
         resolved=tuple(known for id, known in old.items() if id not in present),
-        unknown=gaps_only_in(now, before),
-        known_again=gaps_only_in(before, now),
+        unknown=tuple(gap for gap in now.unknown if gap.key not in gaps_before),
+        known_again=tuple(gap for gap in before.unknown if gap.key not in gaps_now),
     )
-
-
-def gaps_only_in(one: Snapshot, other: Snapshot) -> tuple[Unknown, ...]:
-    known = {gap.key for gap in other.unknown}
-    return tuple(gap for gap in one.unknown if gap.key not in known)

@@ -37,17 +37,10 @@ def managed(declared: Declared) -> Iterator[Finding | Coverage]:
     differences = explained(steps)
     texts = read_differing(differences)
     findings = [finding(seen, declared, texts) for seen in differences]
-    environment = declared.environment.name
-    findings += [
-        # It only reports that it would change something.
-        OPERATION.finding(
-            step.name,
-            found="a run would change it",
-            remedy=run(environment),
-            environment=environment,
-        )
-        for step in steps
-        if step.seen is None
+    environment, found = declared.environment.name, "a run would change it"
+    findings += [  # steps that say no more than that
+        OPERATION.finding(step, found=found, remedy=run(environment), environment=environment)
+        for step in (step.name for step in steps if step.seen is None)
     ]
     yield from findings
     this = this_run()
@@ -139,10 +132,8 @@ def severity(seen: Seen, declared: Declared, moved: Cause | None) -> Severity:
         critical = seen.tree in DOOR_TREES
     elif seen.kind == "service":
         runs = isinstance(seen.found, Condition) and seen.found.runs
-        environment = declared.environment
-        vital = {NGINX, environment.server.engine.unit}.union(
-            *(Services(site.name).vital for site in environment.sites)
-        )
+        of_sites = (Services(site.name).vital for site in declared.environment.sites)
+        vital = {NGINX, declared.settings.engine.unit}.union(*of_sites)
         critical = seen.thing in vital and not runs
     elif seen.kind.startswith("database"):
         critical = not seen.found

@@ -54,16 +54,11 @@ class Verdict(Plain):
 
 def contradicted(reports: Sequence[Report]) -> Iterator[Finding]:
     """Findings whose paths neighbours' runs recorded, but which their own checks do not declare."""
-    ids = {
-        (report.server, report.environment): {
-            finding.id for finding in (*report.findings, *report.unconfirmed)
-        }
-        for report in reports
-    }
+    ids = {(r.server, r.environment, f.id) for r in reports for f in (*r.findings, *r.unconfirmed)}
     for report in reports:
         for finding in report.unconfirmed:
-            neighbours = [(report.server, name) for name in finding.recorded_by]
-            if all(finding.id in ids.get(neighbour, ()) for neighbour in neighbours):
+            checks = ((report.server, name, finding.id) for name in finding.recorded_by)
+            if all(check in ids for check in checks):
                 yield finding
 
 

@@ -1,9 +1,7 @@
-"""What is going to fail without a change: units, updates, disks, backups and the clock."""
+"""What is going to fail without a change: updates, disks, backups and the clock."""
 
 from __future__ import annotations
 
-import re
-import shlex
 import time
 from collections.abc import Iterator
 
@@ -13,17 +11,16 @@ from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.backups import BackupsFact
 from stagecraft.facts.clock import ClockFact
 from stagecraft.facts.disks import DisksFact
-from stagecraft.facts.units import UnitsFact
 from stagecraft.facts.updates import Updates, UpdatesFact
-from stagecraft.run import this_run
 from stagecraft.settings import Host
 from stagecraft.settings.values import hours
 
-FAILED_UNIT = Kind(Class.WEARING, "failed unit", "does not fail")
 APT_LISTS = Kind(Class.WEARING, "apt lists", "every day")
 UPGRADES = Kind(Class.WEARING, "unattended upgrades", "every day")
 SECURITY_UPDATES = Kind(Class.WEARING, "security updates", "installed")
 REBOOT = Kind(Class.WEARING, "reboot")
+SPACE = Kind(Class.WEARING, "disk space", "less than 80 % used")
+INODES = Kind(Class.WEARING, "inodes", "less than 80 % used")
 BACKUP = Kind(Class.WEARING, "backup")
 CLOCK = Kind(Class.WEARING, "clock", "synchronized with them")
 
@@ -35,36 +32,6 @@ def days(seconds: float) -> str:
     """As text: `5 days`, `1 day`, `9 hours`."""
     count, unit = (seconds / DAY, "day") if seconds >= DAY else (seconds / HOUR, "hour")
     return f"{int(count)} {unit}{'' if int(count) == 1 else 's'}"
-
-
-INSTANCE = re.compile("@.*(?=[.])")
-
-MEANINGS = {
-    "certbot.service": "certificates are not renewed",
-    "apt-daily.service": "apt does not learn of updates",
-    "apt-daily-upgrade.service": "security updates are not installed",
-    "logrotate.service": "logs grow until the disk is full",
-    "unattended-upgrades.service": "an upgrade may be cut off by a shutdown",
-}
-"""By unit, for all of its instances."""
-
-
-def failed_units(_: Declared) -> Iterator[Finding]:
-    """Excludes those that a run would start, which are reported as not running. systemd cannot
-    restart a unit without a file; it only remembers the failure."""
-    started = {service.unit for service in this_run().services if service.step == "start"}
-    for failure in ask(UnitsFact).failed:
-        if failure.unit in started:
-            continue
-        meaning = MEANINGS.get(INSTANCE.sub("", failure.unit))
-        unit = shlex.quote(failure.unit)
-        again = f"journalctl -u {unit}; systemctl restart {unit}"
-        yield FAILED_UNIT.finding(
-            failure.unit,
-            found=f"it failed ({failure.result})" + (f": {meaning}" if meaning else ""),
-            remedy=again if failure.file else f"systemctl reset-failed {unit}",
-            since=failure.since,
-        )
 
 
 LATE = 3 * DAY
@@ -119,11 +86,6 @@ def reboot_due(updates: Updates, settings: Host, now: float) -> Iterator[Finding
 
 LEVELS = ((97, Severity.CRITICAL), (90, Severity.HIGH), (80, Severity.LOW))
 """The thresholds in percent, with severities."""
-
-SPACE, INODES = (
-    Kind(Class.WEARING, name, f"less than {LEVELS[-1][0]} % used")
-    for name in ("disk space", "inodes")
-)
 
 
 def disks(_: Declared) -> Iterator[Finding]:

@@ -71,11 +71,10 @@ def unremoved(report: Report) -> Report:
     which may be ours, are withheld."""
     if planned() is not None:
         return report
+    withheld = {"remedy": f"# {UNPLANNED}: settle that first", "refresh": ""}
     findings = [
-        finding.model_copy(update={"remedy": f"# {UNPLANNED}: settle that first", "refresh": ""})
-        if finding.class_ is Class.UNMANAGED
-        else finding
-        for finding in report.findings
+        found.model_copy(update=withheld) if found.class_ is Class.UNMANAGED else found
+        for found in report.findings
     ]
     return report.model_copy(update={"findings": findings})
 

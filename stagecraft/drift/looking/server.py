@@ -68,11 +68,8 @@ class Declared:
     @cached_property
     def trusted(self) -> list[Records]:
         """The foreign records whose checksum is in known_records."""
-        return [
-            records
-            for name, records in self.foreign.items()
-            if self.known.get(name) == digest(records.text)
-        ]
+        found = self.foreign.items()
+        return [records for name, records in found if self.known.get(name) == digest(records.text)]
 
     @cached_property
     def site_names(self) -> frozenset[str]:
@@ -93,12 +90,8 @@ class Declared:
     def recorded_by(self, paths: Collection[str]) -> tuple[str, ...]:
         """Neighbours in the same files whose runs recorded all of the paths; their own checks
         decide whether they still declare them."""
-        return tuple(
-            environment.name
-            for environment in self.environments
-            if environment.name != self.environment.name
-            and self._recorded(environment) >= set(paths)
-        )
+        others = (env for env in self.environments if env.name != self.environment.name)
+        return tuple(env.name for env in others if self._recorded(env) >= set(paths))
 
     def _recorded(self, environment: Environment) -> set[str]:
         return self.records.get(environment.name, Records()).all_paths

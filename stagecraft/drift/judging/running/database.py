@@ -16,6 +16,8 @@ VARIABLE = Kind(Class.RUNNING, "database variable")
 REPLICATION = re.compile(r"gtid_(slave|replica|binlog)_")
 """A replica's position, which it sets itself."""
 
+UNKNOWN = "the value at the start of the server"
+
 WORDS = {"on": "1", "true": "1", "yes": "1", "off": "0", "false": "0", "no": "0"}
 
 
@@ -24,29 +26,22 @@ def database_variables(declared: Declared) -> Iterator[Finding]:
     engine = declared.settings.engine
     for variable in ask(VariablesFact, engine=engine.name):
         expected = variable.default if variable.configured is None else variable.configured
-        if REPLICATION.match(variable.name) or same(variable.value, expected):
+        hidden = variable.value == HIDDEN
+        known = expected is not None and not hidden
+        same = known and plain(variable.value) == plain(expected or "")
+        if REPLICATION.match(variable.name) or same:
             continue
-        if engine.notes_sessions and expected is None and variable.value != HIDDEN:
+        if engine.notes_sessions and expected is None and not hidden:
             continue  # not an option: it was SET SESSION
+        where = "the default" if variable.configured is None else "by its options"
         yield VARIABLE.finding(
             variable.name,
-            expected=at_start(expected, variable),
+            expected=f"{expected or 'nothing'}, {where}" if known else UNKNOWN,
             found=f"was set to {variable.value} while the server runs",
             remedy=remedy(variable, expected, engine),
             since=variable.since,
             who=variable.who,
         )
-
-
-def at_start(expected: str | None, variable: Variable) -> str:
-    if expected is None or variable.value == HIDDEN:
-        return "the value at the start of the server"
-    where = "the default" if variable.configured is None else "by its options"
-    return f"{expected or 'nothing'}, {where}"
-
-
-def same(value: str, expected: str | None) -> bool:
-    return expected is not None and value != HIDDEN and plain(value) == plain(expected)
 
 
 def plain(value: str) -> str:

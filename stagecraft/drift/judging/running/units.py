@@ -1,4 +1,4 @@
-"""Units for which systemd's state differs from the disk."""
+"""Units for which systemd's state differs from the disk, and failed ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,20 @@ ENVIRONMENT = Kind(
     Class.RUNNING, "environment of all services", "unset, or as systemd itself sets it"
 )
 
+FAILED_UNIT = Kind(Class.WEARING, "failed unit", "does not fail")
+
 PACKAGED = "/usr/lib/systemd/"
+
+INSTANCE = re.compile("@.*(?=[.])")
+
+MEANINGS = {
+    "certbot.service": "certificates are not renewed",
+    "apt-daily.service": "apt does not learn of updates",
+    "apt-daily-upgrade.service": "security updates are not installed",
+    "logrotate.service": "logs grow until the disk is full",
+    "unattended-upgrades.service": "an upgrade may be cut off by a shutdown",
+}
+"""By unit, for all of its instances."""
 
 
 def loaded_units(declared: Declared) -> Iterator[Finding]:
@@ -71,3 +84,21 @@ def unit_of(path: str) -> str:
     """The unit of a unit file or a drop-in: `…/nginx.service.d/x.conf` → `nginx.service`."""
     drop_in = re.search(r"/([^/]+)\.d/[^/]+$", path)
     return drop_in[1] if drop_in else path.rpartition("/")[2]
+
+
+def failed_units(_: Declared) -> Iterator[Finding]:
+    """Excludes those that a run would start, which are reported as not running. systemd cannot
+    restart a unit without a file; it only remembers the failure."""
+    started = {service.unit for service in this_run().services if service.step == "start"}
+    for failure in ask(UnitsFact).failed:
+        if failure.unit in started:
+            continue
+        meaning = MEANINGS.get(INSTANCE.sub("", failure.unit))
+        unit = shlex.quote(failure.unit)
+        again = f"journalctl -u {unit}; systemctl restart {unit}"
+        yield FAILED_UNIT.finding(
+            failure.unit,
+            found=f"it failed ({failure.result})" + (f": {meaning}" if meaning else ""),
+            remedy=again if failure.file else f"systemctl reset-failed {unit}",
+            since=failure.since,
+        )

@@ -33,7 +33,11 @@ def databases(declared: Declared) -> Iterator[Finding | Coverage]:
         raise PyinfraError(
             f"{engine} does not answer root through its socket: systemctl status {engine}"
         )
-    schemas, accounts = declared_schemas(declared), declared_accounts(declared)
+    schemas = {site.database.name for site in declared.sites}.union(
+        *(environment.dropped_databases for environment in declared.environments),  # by a run
+        *(records.databases for records in declared.trusted),
+    )
+    accounts = declared_accounts(declared)
     yield Coverage(declared=len(schemas) + len(accounts))
     for name in grants.schemas:
         if name not in schemas | engine.schemas:
@@ -51,13 +55,6 @@ def databases(declared: Declared) -> Iterator[Finding | Coverage]:
             found=f"every account {summary(sorted(grants.public))}",
             remedy=engine.sql("REVOKE ALL PRIVILEGES, GRANT OPTION FROM PUBLIC"),
         )
-
-
-def declared_schemas(declared: Declared) -> set[str]:
-    """Includes databases to be dropped, which a run does."""
-    names = {site.database.name for site in declared.sites}
-    names.update(name for env in declared.environments for name in env.dropped_databases)
-    return names.union(*(records.databases for records in declared.trusted))
 
 
 def declared_accounts(declared: Declared) -> set[str]:

@@ -33,7 +33,9 @@ GENERATED = re.compile(r"/etc/ssh/moduli|/etc/locale\.gen|/etc/(?:issue|issue\.n
 def packages(declared: Declared) -> Iterator[Finding | Coverage]:
     if declared.settings.host is None:
         return
-    installed, known = ask(PackagesFact), declared_packages(declared)
+    names = {name for env in declared.environments for name in wanted(env, declared.machine)}
+    known = names.union(declared.image.packages, *(other.packages for other in declared.trusted))
+    installed = ask(PackagesFact)
     manual = {name for name, package in installed.items() if package.manual}
     yield Coverage(declared=len(manual & known), total=len(manual))
     for name, package in installed.items():
@@ -51,11 +53,6 @@ def packages(declared: Declared) -> Iterator[Finding | Coverage]:
                 found="held: it gets no upgrades, not even security upgrades",
                 remedy=f"apt-mark unhold {quoted}",
             )
-
-
-def declared_packages(declared: Declared) -> set[str]:
-    names = {name for env in declared.environments for name in wanted(env, declared.machine)}
-    return names.union(declared.image.packages, *(other.packages for other in declared.trusted))
 
 
 def package_files(declared: Declared) -> Iterator[Finding]:
@@ -82,22 +79,19 @@ def package_file(path: str, file: PackageFile, declared: Declared) -> Finding:
     else:
         options = " -o Dpkg::Options::=--force-confask,confmiss,confnew" * configuration
         remedy, refresh = f"apt-get install --reinstall{options} {package}", ""
+    if configuration:  # which people edit
+        severity = Severity.HIGH if DECISIVE.fullmatch(path) else Severity.LOW
+    else:  # only dpkg has a reason to write a package's programs
+        severity = Severity.CRITICAL if file.state == "changed" else Severity.HIGH
     blocked = file.state == "directory"
     return PACKAGE_FILE.finding(
         path,
-        severity=severity(path, file.state),
+        severity=severity,
         found="a directory is in its place" if blocked else file.state,
         remedy=f"{set_aside(path)} && {remedy}" if blocked else remedy,
         refresh=refresh,
         recorded_by=declared.recorded_by([path]),
     )
-
-
-def severity(path: str, state: str) -> Severity:
-    """People edit configuration; only dpkg has a reason to write a package's programs."""
-    if path.startswith("/etc/"):
-        return Severity.HIGH if DECISIVE.fullmatch(path) else Severity.LOW
-    return Severity.CRITICAL if state == "changed" else Severity.HIGH
 
 
 def archives(declared: Declared) -> Iterator[Finding | Coverage]:
