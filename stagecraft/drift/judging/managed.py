@@ -37,9 +37,9 @@ def managed(declared: Declared) -> Iterator[Finding | Coverage]:
     differences = explained(steps)
     texts = read_differing(differences)
     findings = [finding(seen, declared, texts) for seen in differences]
-    environment, found = declared.environment.name, "a run would change it"
+    environment, words = declared.environment.name, "a run would change it"
     findings += [  # steps that say no more than that
-        OPERATION.finding(step, found=found, remedy=run(environment), environment=environment)
+        OPERATION.finding(step, found=words, remedy=run(environment), environment=environment)
         for step in (step.name for step in steps if step.seen is None)
     ]
     yield from findings
