@@ -54,6 +54,6 @@ _AREAS: dict[str, Area] = {
 
 refuse_execution()
 _declared = declared_here()
-_found = without_consequences(look(_AREAS, _declared))
-_report = attributed(unremoved(_found), _declared.environment)
+_found = unremoved(without_consequences(look(_AREAS, _declared)))
+_report = attributed(_found, _declared.environment)
 Path(host.data.report).write_text(_report.model_dump_json(by_alias=True))

@@ -14,8 +14,6 @@ from stagecraft.drift.looking.checks import checks
 from stagecraft.program import uninterrupted
 from stagecraft.project import here, inventory, lasting
 
-HISTORY = Path(".stagecraft/drift.jsonl")
-
 EPILOG = """\b
 Exit code:
   0  clean: the servers are what the files say, but for what waivers.yml waives
@@ -32,7 +30,7 @@ Nothing is changed on any server. docs/drift.md says the rest.
 @click.option(
     "--history",
     type=click.Path(path_type=Path, dir_okay=False),
-    default=HISTORY,
+    default=Path(".stagecraft/drift.jsonl"),
     show_default=True,
     help="Where the checks before this one are remembered.",
 )

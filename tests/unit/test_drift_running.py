@@ -19,7 +19,7 @@ from stagecraft.drift.judging import certificates
 from stagecraft.drift.judging.running import access, database, redis, services, units
 from stagecraft.drift.judging.running.access import other_rules
 from stagecraft.drift.judging.running.kernel import kernel
-from stagecraft.drift.judging.running.services import not_as_recorded, reads_others
+from stagecraft.drift.judging.running.services import not_as_recorded
 from stagecraft.drift.judging.running.units import differing, loaded_units
 from stagecraft.drift.looking.server import Declared
 from stagecraft.engines import Engine
@@ -338,13 +338,11 @@ def test_a_service_is_stale_by_what_it_has_not_loaded(stale: Any) -> None:
     ],
 )
 def test_what_php_reads_and_others_write_is_told_by_them_too(
-    site: Any, make_machine: Any, changed: str, step: str, others: bool
+    stale: Any, changed: str, step: str, others: bool
 ) -> None:
-    declared: Any = SimpleNamespace(
-        environment=SimpleNamespace(sites=[site]), machine=make_machine("13"), paths={}
-    )
-    service = Service(FPM, Unit("loaded", "active", "enabled", newer=changed), step, follows=False)
-    assert reads_others(service, declared) == others
+    """Whether it is stale is judged by what it has loaded then, which is new here."""
+    service = Service(FPM, replace(RUNNING, newer=changed), step, follows=False)
+    assert stale(service, {CONF_D: 1}, loaded=2) == [] if others else stale(service)
 
 
 @pytest.mark.parametrize(

@@ -368,10 +368,11 @@ class TestDatabases:
 
     def test_what_is_declared(self, declared: Declared, answers: Any) -> None:
         known = recorded(declared, "/etc/stagecraft/database/shop.cnf")
-        assert databases.declared_accounts(known) == {
-            "askpro_staging", "askpro_staging_migrator",
-            "askpro_production", "askpro_production_migrator", "shop",
-        }  # fmt: skip
+        users = ["askpro_staging", "askpro_production_migrator", "shop", "eve"]
+        rows = ["schema\tmysql\tx\tx", *(f"account\t{user}\tlocalhost\t0" for user in users)]
+        answers[GrantsFact] = parse_grants(["installed", *rows])
+        found = findings(databases.databases(known))
+        assert told(found) == [("database account", "eve@localhost")]
         other = Records(databases={"shop"})
         known = replace(declared, records={"other": other}, known={"other": digest(other.text)})
         names = ["askpro_staging", "askpro_production", "shop", "reports"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -61,11 +61,10 @@ class Scope:
     blind: frozenset[tuple[str, str]]
 
     @classmethod
-    def of(cls, reports: Iterable[Report]) -> Scope:
-        given = list(reports)
+    def of(cls, reports: Sequence[Report]) -> Scope:
         return cls(
-            frozenset((report.server, report.environment) for report in given if report.server),
-            frozenset((gap.server, gap.environment) for r in given for gap in r.unchecked),
+            frozenset((report.server, report.environment) for report in reports if report.server),
+            frozenset((gap.server, gap.environment) for r in reports for gap in r.unchecked),
         )
 
     def covers(self, server: str, environment: str) -> bool:

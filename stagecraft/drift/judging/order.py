@@ -12,7 +12,6 @@ from stagecraft.drift.findings import MOUNT, PACKAGE_FILE, THEN, Cause, Class, F
 AFTER_THE_RUN = Kind(Class.RUNNING, "service", "run what is declared")
 
 RUN, LAST = 2, 3
-"""The last two steps."""
 
 
 def in_order(

@@ -20,8 +20,6 @@ from stagecraft.drift import CHECK
 from stagecraft.drift.findings import Report, Unchecked
 from stagecraft.program import uninterrupted
 
-PYINFRA = Path(sys.executable).with_name("pyinfra")
-
 PATIENCE = 120.0
 """Seconds for the whole check of a server, which usually takes two."""
 
@@ -103,9 +101,10 @@ class RunningCheck:
         # Trusts only pinned host keys: first contact is for an operator.
         data = ["--data", "ssh_strict_host_key_checking=yes", "--data", f"report={self._report}"]
         kept = {key: value for key, value in os.environ.items() if not key.startswith(NOTIFY)}
+        pyinfra = Path(sys.executable).with_name("pyinfra")
         with self._output.open("w") as output:
             self._process = subprocess.Popen(
-                [str(PYINFRA), "--dry", *data, str(inventory), str(CHECK)],
+                [pyinfra, "--dry", *data, str(inventory), str(CHECK)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

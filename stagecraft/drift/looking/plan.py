@@ -23,7 +23,6 @@ class Step(NamedTuple):
 
 
 UNPLANNED = "deploy.py cannot be planned"
-"""Said if the plan could not be made."""
 
 
 def refuse_execution() -> None:

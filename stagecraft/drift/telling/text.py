@@ -11,7 +11,6 @@ from stagecraft.drift.judging.verdict import Judged, Status, Verdict
 from stagecraft.harmless import harmless_lines
 
 COLOURS = {Severity.CRITICAL: "red", Severity.HIGH: "yellow", Severity.LOW: "cyan"}
-NOWHERE = "all servers"
 
 
 def shown(verdict: Verdict) -> str:
@@ -43,7 +42,7 @@ def of_server(server: str, verdict: Verdict) -> Iterator[str]:
     severities = [finding.severity for finding in findings]
     counts = [(severities.count(severity), str(severity)) for severity in Severity]
     said = [f"{count} {word}" for count, word in (*counts, (len(unknown), "unknown")) if count]
-    yield style(f"{plain(server) or NOWHERE}: {', '.join(said) or 'as declared'}", bold=True)
+    yield style(f"{plain(server) or 'all servers'}: {', '.join(said) or 'as declared'}", bold=True)
     for gap in unknown:
         environment = f" ({gap.environment})" if gap.environment else ""
         why = f"{gap.area}{environment} could not be checked: {gap.reason}"

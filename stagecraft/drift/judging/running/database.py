@@ -16,8 +16,6 @@ VARIABLE = Kind(Class.RUNNING, "database variable")
 REPLICATION = re.compile(r"gtid_(slave|replica|binlog)_")
 """A replica's position, which it sets itself."""
 
-UNKNOWN = "the value at the start of the server"
-
 WORDS = {"on": "1", "true": "1", "yes": "1", "off": "0", "false": "0", "no": "0"}
 
 
@@ -36,7 +34,9 @@ def database_variables(declared: Declared) -> Iterator[Finding]:
         where = "the default" if variable.configured is None else "by its options"
         yield VARIABLE.finding(
             variable.name,
-            expected=f"{expected or 'nothing'}, {where}" if known else UNKNOWN,
+            expected=f"{expected or 'nothing'}, {where}"
+            if known
+            else "the value at the start of the server",
             found=f"was set to {variable.value} while the server runs",
             remedy=remedy(variable, expected, engine),
             since=variable.since,

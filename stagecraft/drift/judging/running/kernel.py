@@ -52,10 +52,9 @@ def kernel(declared: Declared) -> Iterator[Finding]:
 
 def number(value: str) -> str:
     """Normalizes the hexadecimal numbers and tabs of files to the kernel's decimals and spaces."""
-    words = value.split()
     return " ".join(
         str(int(word, 0)) if re.fullmatch(r"0[xX][0-9a-fA-F]+|[1-9]\d*|0", word) else word
-        for word in words
+        for word in value.split()
     )
 
 

@@ -24,7 +24,6 @@ from stagecraft.facts.unpackaged import UnpackagedFilesFact
 from stagecraft.manifest import PathRecord
 from stagecraft.packages import php_version
 from stagecraft.run import this_run
-from stagecraft.seen import Service
 from stagecraft.services import FAIL2BAN, NGINX, PhpFpm, php_settings
 
 SERVICE = Kind(Class.RUNNING, "service", "runs what its files say")
@@ -43,8 +42,6 @@ LOADED_WHOLE = {
     **{engine.unit: [engine.directory] for engine in ENGINES.values()},
 }
 """Read only when the service starts."""
-
-UNIT_FILE = re.compile(rf"{UNITS}/([^/]+\.service)")
 
 MANAGER = "init.scope"
 
@@ -71,7 +68,10 @@ def services(declared: Declared) -> Iterator[Finding]:
     reported = reported_changes(declared, configuration)
     for service in running:
         unit, present = service.unit, service.present
-        if unit != NGINX and service.step and not reads_others(service, declared):
+        shared = tuple(f"{top}/" for top in loads.get(unit, ()))
+        # Files that are not ours, which another finding may report.
+        others = present.newer not in declared.paths and f"{present.newer}/".startswith(shared)
+        if unit != NGINX and service.step and not (service.step == "reload" and others):
             if not reported.keys() & {present.newer, f"{present.newer}/"}:
                 reread = "systemctl daemon-reload && " if present.outdated else ""
                 yield stale(unit, present.newer or "its unit", f"{reread}systemctl {service.step}")
@@ -94,14 +94,6 @@ def stale(unit: str, path: str, command: str, changed: float = 0) -> Finding:
     edited = f"has not loaded {path} since it changed"
     found = removed if path.endswith("/") else edited
     return SERVICE.finding(unit, found=found, remedy=f"{command} {unit}", since=changed)
-
-
-def reads_others(service: Service, declared: Declared) -> bool:
-    """Whether it would load files that are not ours, which another finding may report."""
-    path = service.present.newer
-    loaded = tuple(f"{top}/" for top in loaded_by(service.unit, declared))
-    ours = path in declared.paths
-    return service.step == "reload" and not ours and f"{path}/".startswith(loaded)
 
 
 def loaded_by(unit: str, declared: Declared) -> list[str]:
@@ -170,7 +162,8 @@ def loaded_code(declared: Declared) -> Iterator[Finding]:
     services are checked."""
     processes = ask(ProcessesFact).complete("code", "variables")
     paths = (file.path for file in ask(UnpackagedFilesFact) if file.path not in declared.paths)
-    others = {match[1] for path in paths if (match := UNIT_FILE.fullmatch(path))}
+    files = (re.fullmatch(rf"{UNITS}/([^/]+\.service)", path) for path in paths)
+    others = {match[1] for match in files if match}
     ours = {service.unit for service in this_run().services}
     passed_to_all = " ".join(sorted(ask(UnitsFact).environment))
     for unit in sorted(processes.foreign.keys() | processes.variables.keys()):

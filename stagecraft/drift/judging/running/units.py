@@ -21,8 +21,6 @@ FAILED_UNIT = Kind(Class.WEARING, "failed unit", "does not fail")
 
 PACKAGED = "/usr/lib/systemd/"
 
-INSTANCE = re.compile("@.*(?=[.])")
-
 MEANINGS = {
     "certbot.service": "certificates are not renewed",
     "apt-daily.service": "apt does not learn of updates",
@@ -93,7 +91,7 @@ def failed_units(_: Declared) -> Iterator[Finding]:
     for failure in ask(UnitsFact).failed:
         if failure.unit in started:
             continue
-        meaning = MEANINGS.get(INSTANCE.sub("", failure.unit))
+        meaning = MEANINGS.get(re.sub("@.*(?=[.])", "", failure.unit))
         unit = shlex.quote(failure.unit)
         again = f"journalctl -u {unit}; systemctl restart {unit}"
         yield FAILED_UNIT.finding(

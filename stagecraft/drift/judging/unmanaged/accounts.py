@@ -26,9 +26,6 @@ AS_GOOD_AS_ROOT = ("sudo", "root", "disk", "shadow", "docker", "lxd", "libvirt",
 TELLING = ("adm", "systemd-journal", "www-data", "staff")
 """Groups whose members can see or change data of others."""
 
-SYNC = "/bin/sync"
-"""The shell of Debian's account `sync`, which allows no login."""
-
 
 def accounts(declared: Declared) -> Iterator[Finding | Coverage]:
     """Undeclared ones that allow a login. Excludes sites' own, which the plan reports, and members
@@ -38,10 +35,11 @@ def accounts(declared: Declared) -> Iterator[Finding | Coverage]:
         return
     logins, sites = ask(LoginsFact), declared.site_names
     known = {"root", *settings.accounts, *sites, *logins.members.get(GROUP, ())}
+    # /bin/sync, the shell of Debian's account `sync`, allows no login.
     foreign = [
         name
         for name, found in logins.accounts.items()
-        if name not in known and (found.uid == 0 or (found.lets_in and found.shell != SYNC))
+        if name not in known and (found.uid == 0 or (found.lets_in and found.shell != "/bin/sync"))
     ]
     count = len(settings.accounts) + len(sites)
     yield Coverage(declared=count, total=count + len(foreign))

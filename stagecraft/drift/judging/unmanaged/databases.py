@@ -37,7 +37,10 @@ def databases(declared: Declared) -> Iterator[Finding | Coverage]:
         *(environment.dropped_databases for environment in declared.environments),  # by a run
         *(records.databases for records in declared.trusted),
     )
-    accounts = declared_accounts(declared)
+    logins = (path for path in declared.paths if path.startswith(f"{DATABASE_LOGINS}/"))
+    accounts = {path.rpartition("/")[2].removesuffix(".cnf") for path in logins}.union(
+        *(site.database.users for site in declared.sites)
+    )
     yield Coverage(declared=len(schemas) + len(accounts))
     for name in grants.schemas:
         if name not in schemas | engine.schemas:
@@ -55,13 +58,6 @@ def databases(declared: Declared) -> Iterator[Finding | Coverage]:
             found=f"every account {summary(sorted(grants.public))}",
             remedy=engine.sql("REVOKE ALL PRIVILEGES, GRANT OPTION FROM PUBLIC"),
         )
-
-
-def declared_accounts(declared: Declared) -> set[str]:
-    """Accounts at localhost whose login an environment uses."""
-    users = {user for s in declared.sites for user in s.database.users}
-    logins = (path for path in declared.paths if path.startswith(f"{DATABASE_LOGINS}/"))
-    return users | {path.rpartition("/")[2].removesuffix(".cnf") for path in logins}
 
 
 def foreign_holders(grants: Grants, known: Collection[str], engine: Engine) -> Iterator[Finding]:

@@ -43,9 +43,6 @@ WHERE_IT_IS_SET = {
 MANY = 16
 """The number of a unit's ports with findings of their own: it can open thousands."""
 
-OURS = "stagecraft"
-"""Our table. Other areas report differences in it and in the sites' tables."""
-
 
 def ports(declared: Declared) -> Iterator[Finding | Coverage]:
     """One finding per port, for all its addresses and processes, and one for all ports of a unit
@@ -118,12 +115,12 @@ def closed(socket: Socket) -> str:
 
 
 def firewall_tables(declared: Declared) -> Iterator[Finding | Coverage]:
-    """Empty for a machine whose firewall is somebody else's. All of our tables are of family
-    inet."""
+    """Empty for a machine whose firewall is somebody else's. Other areas report differences in our
+    tables, which are all of family inet."""
     settings = declared.settings.host
     if settings is None or settings.firewall is None:
         return
-    ours = {OURS, *(Reach(site).table for site in declared.site_names)}
+    ours = {"stagecraft", *(Reach(site).table for site in declared.site_names)}
     yield Coverage(declared=len(ours))
     for table in ask(FiltersFact):
         own = table.family == "inet" and table.name in ours
