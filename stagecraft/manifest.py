@@ -15,8 +15,8 @@ from stagecraft.operations.nodes import (
     File,
     Link,
     Node,
+    RemoveIfEmpty,
     Sealed,
-    Vacant,
     index_fields,
 )
 from stagecraft.paths import APPS, DATABASE_LOGINS, MANIFESTS, UNITS
@@ -49,7 +49,7 @@ class PathRecord:
     value: str
 
     @property
-    def standing(self) -> tuple[str, ...]:
+    def state(self) -> tuple[str, ...]:
         """The recorded state, without site, tree and path."""
         return (self.kind, self.user, self.group, self.mode, self.value)
 
@@ -201,7 +201,7 @@ class Manifest:
         self.sites[tree] = site
         gone = {record.path: record.kind for record in self._unneeded([tree])}
         return [
-            Vacant(path) if gone[path] == "directory" else Absent(path)
+            RemoveIfEmpty(path) if gone[path] == "directory" else Absent(path)
             for path in sorted(gone, reverse=True)
             if not is_kept(path)
         ]
@@ -296,7 +296,7 @@ class Manifest:
 
     def _path_records(self, tree: str, nodes: Iterable[Node]) -> Iterator[PathRecord]:
         for node in nodes:
-            if not isinstance(node, (Absent, Vacant)):
+            if not isinstance(node, (Absent, RemoveIfEmpty)):
                 yield path_record(tree, node, self.sites.get(tree, ""))
 
     def _left(self, site: str) -> list[PathRecord]:

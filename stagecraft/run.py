@@ -64,9 +64,9 @@ class Run:
         """All states seen, except paths."""
         return (seen for seen in self._all() if isinstance(seen, State))
 
-    def displaced(self) -> set[str]:
+    def differing_paths(self) -> set[str]:
         """The paths that are not as declared."""
-        links = {s.thing for s in self.states() if s.kind == "link" and not s.stands}
+        links = {s.thing for s in self.states() if s.kind == "link" and not s.as_declared}
         return links | {seen.node.path for seen in self._all() if isinstance(seen, Place)}
 
     def _all(self) -> Iterator[Seen]:
@@ -81,7 +81,7 @@ def this_run() -> Run:
     return run
 
 
-def saw(*all_of_it: Seen) -> None:
+def report_states(*all_of_it: Seen) -> None:
     """Records what the present operation manages, before its first command. Without arguments, it
     only applies what other operations change."""
     if ctx_host.isset():  # type: ignore[no-untyped-call]

@@ -7,17 +7,17 @@ from typing import Any
 
 from stagecraft.facts.files import Entry
 from stagecraft.facts.services import Unit
-from stagecraft.operations.nodes import Absent, Node, Vacant
+from stagecraft.operations.nodes import Absent, Node, RemoveIfEmpty
 
 
-class Standing(ABC):
+class CompositeValue(ABC):
     """A state of several values, which are compared and recorded one by one; printed as text."""
 
     @abstractmethod
     def __str__(self) -> str: ...
 
 
-Value = str | Standing
+Value = str | CompositeValue
 
 
 def encoded(value: Value) -> Any:
@@ -26,7 +26,7 @@ def encoded(value: Value) -> Any:
 
 
 def plain(value: Any) -> Any:
-    return vars(value) if isinstance(value, Standing) else sorted(value)
+    return vars(value) if isinstance(value, CompositeValue) else sorted(value)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class State:
         return f"{self.kind} {self.thing}"
 
     @property
-    def stands(self) -> bool:
+    def as_declared(self) -> bool:
         return self.declared == self.found
 
 
@@ -59,10 +59,12 @@ class Place:
     entry: Entry | None
     user: str
 
+    as_declared = False
+
     @property
     def kind(self) -> str:
         """The declared kind, or the existing one if the path is declared absent."""
-        if not isinstance(self.node, (Absent, Vacant)):
+        if not isinstance(self.node, (Absent, RemoveIfEmpty)):
             return self.node.kind
         return self.entry.kind if self.entry else "file"
 

@@ -11,7 +11,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host, state
 
 from stagecraft.errors import ServerError
-from stagecraft.facts.access import Ways, WaysFact
+from stagecraft.facts.access import CurrentAccess, CurrentAccessFact
 from stagecraft.facts.logins import public_key
 from stagecraft.facts.machine import Machine
 from stagecraft.login import Login, unlock
@@ -31,14 +31,14 @@ CHECKED = ("/etc/ssh",)
 
 @deploy("Access")
 def access(server: Server, settings: Host, machine: Machine) -> None:
-    ways: Ways = host.get_fact(WaysFact)
-    refuse_what_would_be_in_vain(server, settings, ways)
+    current: CurrentAccess = host.get_fact(CurrentAccessFact)
+    refuse_what_would_be_in_vain(server, settings, current)
     if settings.firewall:
         files.tree(name="Make /etc/stagecraft/firewall", tree="firewall", nodes=firewall.home())
-    wanted = declared(server, settings, machine, ways, host.data.login)
+    wanted = declared(server, settings, machine, current, host.data.login)
     this_run().manifest.declare(TREE, wanted.nodes)
     change = guarded(
-        name=described(server, settings, ways),
+        name=described(server, settings, current),
         access=wanted,
     )
     if not host.data.only_plans and change.will_change:
@@ -46,14 +46,18 @@ def access(server: Server, settings: Host, machine: Machine) -> None:
 
 
 def declared(
-    server: Server, settings: Host, machine: Machine, ways: Ways, login: Mapping[str, Any]
+    server: Server,
+    settings: Host,
+    machine: Machine,
+    current: CurrentAccess,
+    login: Mapping[str, Any],
 ) -> Access:
-    nodes = sshd.nodes(server.ssh_port, settings, machine, ways)
+    nodes = sshd.nodes(server.ssh_port, settings, machine, current)
     wanted = sshd.effective(sshd.drop_in([server.ssh_port], settings, machine))
     if settings.firewall:
         nodes += firewall.nodes([server.ssh_port], settings.firewall)
 
-    def transition(now: Ways) -> list[Node]:
+    def transition(now: CurrentAccess) -> list[Node]:
         """The present access plus the new login; nothing if the new login already works."""
         changing = ("port", "permitrootlogin", "authorizedkeysfile")
         if not unlike({name: wanted[name] for name in changing}, now.settings):
@@ -93,29 +97,29 @@ def sshd_verdict(wanted: Mapping[str, list[str]]) -> str:
     return f"effective={shlex.quote(lines)} alone='port allowusers hostkey'\n{CHECK_SSHD}"
 
 
-def refuse_what_would_be_in_vain(server: Server, settings: Host, ways: Ways) -> None:
+def refuse_what_would_be_in_vain(server: Server, settings: Host, current: CurrentAccess) -> None:
     """Raises ServerError if something else on the server controls access."""
-    if ways.socket:
+    if current.socket:
         raise ServerError(
             f"{host.name}: systemd's ssh.socket listens instead of sshd, and decides on the port;"
             " run there: systemctl disable --now ssh.socket && systemctl enable --now ssh.service"
         )
-    if settings.firewall and ways.foreign:
+    if settings.firewall and current.foreign:
         raise ServerError(
-            f"{host.name} already has a firewall, {' and '.join(ways.foreign)}: stop and disable it"
-            f" there, or use it instead of ours with servers: {server.name}: host: firewall: null"
-            " in group_data/all.yml"
+            f"{host.name} already has a firewall, {' and '.join(current.foreign)}: stop and"
+            f" disable it there, or use it instead of ours with servers: {server.name}: host:"
+            " firewall: null in group_data/all.yml"
         )
 
 
-def described(server: Server, settings: Host, ways: Ways) -> str:
+def described(server: Server, settings: Host, current: CurrentAccess) -> str:
     """The operation's name. It lists every key that is removed."""
     text = f"Allow SSH on port {server.ssh_port} only for {', '.join(settings.accounts)}"
     if settings.firewall:
         text += f", and open ports {', '.join(firewall.public(settings.firewall))} to everybody"
     taken = [
         f"{account}'s key {comment(key)}"
-        for account, keys in sorted(ways.keys.items())
+        for account, keys in sorted(current.keys.items())
         for key in keys
         if account not in settings.accounts or key not in settings.keys(account)
     ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pyinfra.api.deploy import deploy
 
-from stagecraft.facts.access import Ways
+from stagecraft.facts.access import CurrentAccess
 from stagecraft.facts.machine import Machine
 from stagecraft.operations import files
 from stagecraft.operations.host_keys import generated
@@ -111,13 +111,13 @@ def declared_host_keys(machine: Machine) -> list[str]:
     return [HOST_KEY, *([HOST_KEY_RSA] if ALGORITHMS[machine.version].rsa else [])]
 
 
-def nodes(port: int, settings: Host, machine: Machine, ways: Ways) -> list[Node]:
+def nodes(port: int, settings: Host, machine: Machine, current: CurrentAccess) -> list[Node]:
     """All of our files for sshd. Keys of undeclared accounts are removed."""
     return [
         *authorized_keys(settings),
         *(
             Absent(f"{AUTHORIZED_KEYS}/{account}")
-            for account in sorted(ways.keys)
+            for account in sorted(current.keys)
             if account not in settings.accounts
         ),
         File(DROP_IN, drop_in([port], settings, machine), origin=origin_of(DROP_IN_TEMPLATE)),
@@ -161,7 +161,9 @@ def effective(text: str) -> dict[str, list[str]]:
     return settings
 
 
-def transition(ports: list[int], settings: Host, machine: Machine, now: Ways) -> list[Node]:
+def transition(
+    ports: list[int], settings: Host, machine: Machine, now: CurrentAccess
+) -> list[Node]:
     """The new ports, keys and accounts in addition to the present ones."""
     files = now.settings.get("authorizedkeysfile", [""])[0].split()
     if files == [f"{AUTHORIZED_KEYS}/%u"]:  # ours already: only the port is new

@@ -7,10 +7,12 @@ from pathlib import Path
 from pyinfra.context import host
 
 from stagecraft.drift.judging import certificates, wearing
+from stagecraft.drift.judging.explained import without_consequences
 from stagecraft.drift.judging.managed import managed
 from stagecraft.drift.judging.running import access, database, kernel, redis, services, units
 from stagecraft.drift.judging.unmanaged import accounts, databases, network, packages, records
 from stagecraft.drift.judging.unmanaged.files import files_of
+from stagecraft.drift.judging.unmanaged.locations import AREAS as FILES
 from stagecraft.drift.judging.who import attributed
 from stagecraft.drift.looking.areas import Area, look
 from stagecraft.drift.looking.plan import refuse_execution, unremoved
@@ -19,23 +21,15 @@ from stagecraft.drift.looking.server import declared_here
 _AREAS: dict[str, Area] = {
     "managed": managed,
     # Undeclared.
-    "vhosts": files_of("vhosts"),
-    "FPM pools": files_of("FPM pools"),
-    "Redis instances": files_of("Redis instances"),
-    "cron jobs": files_of("cron jobs"),
-    "units": files_of("units"),
-    "certificates": files_of("certificates"),
-    "site directories": files_of("site directories"),
+    **{area: files_of(area) for area in FILES},
     "databases": databases.databases,
     "ports": network.ports,
     "firewall tables": network.firewall_tables,
     "accounts": accounts.accounts,
     "processes as nginx": accounts.processes_as_nginx,
-    "rights": files_of("rights"),
     "archives": packages.archives,
     "packages": packages.packages,
     "package files": packages.package_files,
-    "other files": files_of("other files"),
     "records": records.records,
     # Running state that differs from the disk.
     "services": services.services,
@@ -51,7 +45,7 @@ _AREAS: dict[str, Area] = {
     "loaded units": units.loaded_units,
     # Going to fail without a change.
     "certificate lifetimes": certificates.certificate_lifetimes,
-    "failed units": wearing.failed_units,
+    "failed units": units.failed_units,
     "updates": wearing.updates,
     "disks": wearing.disks,
     "backups": wearing.backups,
@@ -60,6 +54,6 @@ _AREAS: dict[str, Area] = {
 
 refuse_execution()
 _declared = declared_here()
-_found = kernel.without_what_is_hidden(look(_AREAS, _declared))
-_report = attributed(unremoved(_found), _declared.environment)
+_found = unremoved(without_consequences(look(_AREAS, _declared)))
+_report = attributed(_found, _declared.environment)
 Path(host.data.report).write_text(_report.model_dump_json(by_alias=True))

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from stagecraft.command import EnvironmentName
-from stagecraft.drift.looking.checks import Checks
-from stagecraft.drift.telling.progress import Progress
+from stagecraft.drift.looking.checks import checks
 from stagecraft.program import uninterrupted
 from stagecraft.project import here, inventory, lasting
-
-HISTORY = Path(".stagecraft/drift.jsonl")
-WAIVERS = Path("waivers.yml")
 
 EPILOG = """\b
 Exit code:
@@ -35,7 +30,7 @@ Nothing is changed on any server. docs/drift.md says the rest.
 @click.option(
     "--history",
     type=click.Path(path_type=Path, dir_okay=False),
-    default=HISTORY,
+    default=Path(".stagecraft/drift.jsonl"),
     show_default=True,
     help="Where the checks before this one are remembered.",
 )
@@ -45,37 +40,29 @@ def drift(environments: tuple[str, ...], as_json: bool, history: Path) -> int:
     Without ENVIRONMENTS, all whose servers are no throwaways.
     """
     inventories = [inventory(name) for name in environments or lasting(here())]
-    refuse_missing(inventories)
+    if not inventories:
+        raise click.ClickException("there is no environment to check: name one, or add its files")
+    for missing in (path for path in inventories if not path.is_file()):
+        raise click.ClickException(
+            f"there is no {missing}: create it like the inventories beside it"
+        )
     at = datetime.now(UTC).replace(microsecond=0)
-    with Progress() as progress, Checks(inventories) as checks:
+    with checks(inventories) as wait:
         # Imported while the checks run: pyinfra's import takes half as long as a check.
         with uninterrupted():
-            from stagecraft.drift.judging.waivers import read_waivers
-            from stagecraft.drift.telling.conclusion import conclude
+            from stagecraft.drift.judging.waivers import FILE, read_waivers
+            from stagecraft.drift.telling.history import conclude
             from stagecraft.drift.telling.text import shown
 
-        waivers = read_waivers(WAIVERS, at.date())
-        reports = checks.wait(progress.show)
+        waivers = read_waivers(Path(FILE), at.date())
+        reports = wait()
     verdict = conclude(reports, waivers, history, at)
     if as_json:
         click.echo(verdict.model_dump_json(by_alias=True, indent=2))
     else:
-        click.echo(shown(verdict), nl=False, color=colourful())
+        # https://no-color.org
+        colourful = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        click.echo(shown(verdict), nl=False, color=colourful)
     for problem in verdict.problems:
         click.echo(f"Error: {problem}", err=True)
     return verdict.exit_code
-
-
-def colourful() -> bool:
-    """https://no-color.org"""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-
-
-def refuse_missing(inventories: Sequence[Path]) -> None:
-    if not inventories:
-        raise click.ClickException("there is no environment to check: name one, or add its files")
-    for path in inventories:
-        if not path.is_file():
-            raise click.ClickException(
-                f"there is no {path}: create it like the inventories beside it"
-            )

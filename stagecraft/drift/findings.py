@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypedDict, Unpack
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, computed_field
 
@@ -90,6 +90,9 @@ class Finding(Plain):
     diff: tuple[Text, ...] = ()
     since: Moment = None
     who: Text = ""
+    recorded_by: tuple[str, ...] = ()
+    """Neighbouring environments whose runs recorded its paths on the server. Unconfirmed: dropped
+    if their own checks declare the paths."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -100,10 +103,14 @@ class Finding(Plain):
         return f"{place} {self.class_} {self.kind} {self.thing}"
 
 
-class Unconfirmed(Finding):
-    """Dropped if the checks of the environments in `recorded_by`, whose runs recorded the paths on
-    the server, confirm that they declare them."""
+class Details(TypedDict, total=False):
+    """`since` is in seconds since the epoch."""
 
+    severity: Severity
+    refresh: str
+    environment: str
+    since: float
+    who: str
     recorded_by: tuple[str, ...]
 
 
@@ -118,32 +125,20 @@ class Kind:
     severity: Severity = Severity.HIGH
 
     def finding(
-        self,
-        thing: str,
-        *,
-        found: str,
-        remedy: str,
-        severity: Severity | None = None,
-        expected: str = "",
-        refresh: str = "",
-        environment: str = "",
-        since: float = 0,
-        who: str = "",
+        self, thing: str, *, found: str, remedy: str, expected: str = "", **details: Unpack[Details]
     ) -> Finding:
-        """`since` is in seconds since the epoch, if the server knows it."""
         return Finding(
             class_=self.class_,
-            severity=severity or self.severity,
             kind=self.name,
             thing=thing,
-            environment=environment,
             expected=expected or self.expected,
             found=found,
             remedy=remedy,
-            refresh=refresh,
-            since=since,
-            who=who,
+            **{"severity": self.severity, **details},
         )
+
+    def includes(self, finding: Finding) -> bool:
+        return (finding.class_, finding.kind) == (self.class_, self.name)
 
 
 MOUNT = Kind(Class.RUNNING, "mount", "nothing is mounted there")
@@ -160,12 +155,13 @@ class Unchecked(Plain):
 
 
 class Coverage(Plain):
-    """How many of the existing things of a kind are declared."""
+    """How many of the existing things of a kind are declared. Without a `total`, its area's
+    findings are all the others."""
 
     server: str = ""
     kind: str = ""
     declared: int
-    total: int
+    total: int = 0
 
 
 class Report(Plain):
@@ -174,6 +170,6 @@ class Report(Plain):
     server: str = ""
     environment: str = ""
     findings: Sequence[Finding] = ()
-    unconfirmed: Sequence[Unconfirmed] = ()
+    unconfirmed: Sequence[Finding] = ()
     unchecked: Sequence[Unchecked] = ()
     coverage: Sequence[Coverage] = ()

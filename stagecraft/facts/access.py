@@ -20,7 +20,7 @@ LOADED_RULES = (
 
 
 @dataclass(frozen=True)
-class Ways:
+class CurrentAccess:
     """Everything that decides who can log in.
 
     `armed`: a change waits to be confirmed or reverted, or files of the revert remain. `settings`
@@ -43,7 +43,7 @@ class Ways:
         return sorted({int(port) for port in self.settings.get("port", [])})
 
 
-class WaysFact(Fact[Ways]):
+class CurrentAccessFact(Fact[CurrentAccess]):
     """Has nft itself normalize our firewall file, by loading it in a separate network namespace."""
 
     def command(self) -> str:
@@ -55,10 +55,10 @@ class WaysFact(Fact[Ways]):
             f' [ "$live" = "$({LOADED_RULES})" ] && echo loaded; true'
         )
 
-    def process(self, output: list[str]) -> Ways:
+    def process(self, output: list[str]) -> CurrentAccess:
         found = by_kind(output, " ")
         active = found["active"]
-        return Ways(
+        return CurrentAccess(
             armed="armed" in found,
             sshd=parse_unit(found["unit"]),
             socket="ssh.socket" in active,

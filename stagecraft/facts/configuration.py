@@ -1,9 +1,12 @@
 """The configuration that services would load now, and its last change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
+from stagecraft.errors import ServerError
 from stagecraft.facts.reading import Fact, rows
+from stagecraft.services import NGINX
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,13 @@ class Configuration:
 
     loads: dict[str, dict[str, float]] = field(default_factory=dict)
     sums: dict[str, str] = field(default_factory=dict)
+
+    def complete(self, units: Collection[str]) -> Self:
+        """This. Raises ServerError if the script failed on the server, so that there is nothing
+        about one of the running units."""
+        if set(units) - self.loads.keys() or (NGINX in units and not self.sums):
+            raise ServerError("configuration.sh failed on the server")
+        return self
 
 
 class ConfigurationFact(Fact[Configuration]):

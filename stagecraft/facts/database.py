@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from stagecraft.engines import ENGINES
 from stagecraft.facts.reading import Fact, by_kind
 from stagecraft.paths import DATABASE_LOGINS
-from stagecraft.seen import Standing
+from stagecraft.seen import CompositeValue
 
 CONNECTIONS_EXHAUSTED = re.compile(r"^ERROR (1203|1226) ")
 """The account is at its connection limit, which the server checks after the password."""
 
 
 @dataclass
-class DatabaseAccount(Standing):
+class DatabaseAccount(CompositeValue):
     """A database account on localhost. `privileges` maps the level (what follows ON in a GRANT) to
     the privileges there, including GRANT OPTION."""
 

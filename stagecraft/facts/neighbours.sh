@@ -23,8 +23,8 @@ listeners=$({
     echo sockets
     printf '%s\n' "$sockets"
 } | awk '
-    $1 == "sockets" { told = 1; next }
-    !told { if (!($1 in pid) || $2 < pid[$1]) pid[$1] = $2; next }
+    $1 == "sockets" { listed = 1; next }
+    !listed { if (!($1 in pid) || $2 < pid[$1]) pid[$1] = $2; next }
     NF { print $2, pid[$1] }' | while read -r address pid; do
     process=
     [ -z "$pid" ] || IFS=$tab read -r process rest <"/proc/$pid/comm"

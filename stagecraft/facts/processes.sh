@@ -1,19 +1,37 @@
 # Prints processes that do not match the files on disk: when nginx and PHP-FPM loaded their
 # configuration, and which units run deleted files, run code of no package, or have variables that name
 # such code and that their units do not set. Kind, unit and value, NUL-terminated, as base64.
+# A part that has done all of its work prints a last line `complete` with its name. That line passes
+# through the same programs as the results, so a part that fails midway does not look clean.
 processes=$(ps -eo pid=,unit:256=,args:40= --sort=start_time,pid) || exit
-processes=$(printf '%s\n' "$processes" | sed -E 's/^ +//; s/ +/\t/; s/ +/\t/')
+users=$(ps -eo pid=,user:64=,unit:256=) || exit
+processes=$(printf '%s\n' "$processes" | sed -E 's/^ +//; s/ +/\t/; s/ +/\t/') || exit
 # A unit is judged by its oldest process: its children, such as an app's or a cron job's, run other code
 # and choose their own names.
-oldest=$(printf '%s\n' "$processes" | awk -F '\t' '!told[$2]++')
+oldest=$(printf '%s\n' "$processes" | awk -F '\t' '!seen[$2]++') || exit
+
+# Prints the last line of a source, unless its xargs failed. 123 means that nothing matched, or that a
+# process has ended since.
+ended() {
+    case $? in 0 | 123) echo '= end' ;; esac
+}
 
 # A master that loads its configuration creates new shared memory: PHP-FPM all of it, nginx the zone
 # stagecraft_loaded. Only a reload does that, so its creation time (%W) is that of the last load.
 find_loaded() {
-    printf '%s\n' "$oldest" | sed -nE 's/^([0-9]+\t[^\t]+)\t(nginx|php-fpm): master process .*/\1/p' |
+    printf '%s\n' "$oldest" '= end' |
+        sed -nE 's/^([0-9]+\t[^\t]+)\t(nginx|php-fpm): master process .*/\1/p; /^= end$/p' |
         while read -r pid unit; do
-            find "/proc/$pid/map_files" -lname '/dev/zero (deleted)' -exec stat -L -c '%.W' {} + |
-                grep '^[1-9]' | sort -n | tail -n 1 | sed "s/^/loaded\t$unit\t/"
+            [ "$pid" != = ] || { printf 'complete\tloaded\t\n'; break; }
+            moment=$(
+                find "/proc/$pid/map_files" -lname '/dev/zero (deleted)' -exec stat -L -c '%.W' {} + |
+                    grep '^[1-9]' | sort -n | tail -n 1
+            )
+            if [ -n "$moment" ]; then
+                printf 'loaded\t%s\t%s\n' "$unit" "$moment"
+            elif [ -d "/proc/$pid" ]; then
+                break
+            fi
         done
 }
 
@@ -25,12 +43,12 @@ find_code() {
     # long names, which takes seconds to read. So of the sites' processes only the oldest of each unit is
     # read. PHP's compiled code is in /dev/zero.
     maps=$(
-        { printf '%s\n' "$oldest"; ps -eo pid=,user:64=,unit:256= | awk '
+        { printf '%s\n' "$oldest"; printf '%s\n' "$users" | awk '
             { user[$1] = $2 }
             $3 ~ /^php-fpm@.+\.service$/ { site[substr($3, 9, length($3) - 16)] }
             END { for (pid in user) if (!(user[pid] in site)) print pid "\t" }'; } |
             sed -nE 's|^([0-9]+)\t.*|/proc/\1/maps|p' | sort -u |
-            xargs grep -H -m 1000 -E ' [r-][w-]x[ps] .* /' |
+            { xargs grep -H -m 1000 -E ' [r-][w-]x[ps] .* /'; ended; } |
             grep -vF '/dev/zero (deleted)' |
             awk '!seen[substr($0, 1, index($0, ":")) substr($0, index($0, " /"), 600)]++ { print substr($0, 1, 700) }'
     )
@@ -47,12 +65,14 @@ find_code() {
         echo '= packaged'
         sed -n '2~3p' /var/lib/dpkg/diversions
         cat /var/lib/dpkg/info/*.list
+        echo '= all read'
     } | awk -F '\t' -v OFS='\t' '
+        /^= end$/ { ends++; next }
         /^= / { part = $0; next }
         !part { oldest[$2] = $1; next }
         part == "= all" { unit[$1] = $2; next }
         part == "= programs" { split($1, at, "/"); program[at[3]] = $2; next }
-        part == "= on disk" { inode[$1] = $2; next }
+        part == "= on disk" { inode[$1] = $2; found_on_disk++; next }
         part == "= packaged" { delete foreign[$0]; delete foreign["/usr" $0]; next }
         {
             split($0, at, "/")
@@ -68,6 +88,7 @@ find_code() {
             }
         }
         END {
+            if (ends && found_on_disk && part == "= all read") print "complete", "code", ""
             for (found in deleted) print "deleted", found
             for (path in foreign) {
                 count = split(foreign[path], units, OFS)
@@ -75,8 +96,8 @@ find_code() {
             }
         }' | sort -u | awk -F '\t' -v OFS='\t' '
         # Limits what a site can add to a report by loading many files.
-        ++told[$1 OFS $2] <= 20
-        told[$1 OFS $2] == 21 { print $1, $2, "more than 20 of them" }'
+        ++count[$1 OFS $2] <= 20
+        count[$1 OFS $2] == 21 { print $1, $2, "more than 20 of them" }'
 }
 
 # Only programs that do not overwrite their environment with titles, as nginx, PHP-FPM, Redis and sshd
@@ -85,8 +106,10 @@ names_code='^(LD_[A-Z_]+|GCONV_PATH|PYTHON(PATH|HOME)|PERL5(LIB|OPT)|RUBY(LIB|OP
 common_path=':PATH=((/usr(/local)?)?/s?bin:?)+$'
 find_variables() {
     printf '%s\n' "$oldest" | sed -nE 's|^([0-9]+)\t[^\t]+\.service\t.*|/proc/\1/environ|p' |
-        xargs -r grep -zHE "$names_code" | grep -zvE "$common_path" | tr '\n\0' ' \n' |
+        { xargs -r grep -zHE "$names_code"; ended | tr '\n' '\0'; } |
+        grep -zvE "$common_path" | tr '\n\0' ' \n' |
         sed -E 's|^/proc/([0-9]+)/environ:|\1 |' | while read -r pid variable; do
+            [ "$pid" != = ] || { printf 'complete\tvariables\t\n'; break; }
             unit=$(printf '%s\n' "$oldest" | sed -n "s/^$pid\t\([^\t]*\)\t.*/\1/p")
             set_for "$unit" | grep -qxF "$variable" || printf 'variable\t%s\t%s\n' "$unit" "$variable"
         done

@@ -16,13 +16,13 @@ for site in $sites; do
             done
         ask "$(printf 'CONFIG GET *\nACL LIST')"
     } | awk -v OFS='\t' -v site="$site" '
-        function numbered(line,  words, count, i, told) {
+        function numbered(line,  words, count, i, result) {
             count = split(line, words, " ")
             for (i = 1; i <= count; i++) {
                 if (words[i] ~ /^#/) words[i] = "#" ((words[i] in known) ? known[words[i]] : known[words[i]] = ++hashes)
-                told = told (i > 1 ? " " : "") words[i]
+                result = result (i > 1 ? " " : "") words[i]
             }
-            return told
+            return result
         }
         sub(/^file-user /, "") { print "file-user", site, numbered($0); next }
         sub(/^file-setting /, "") { key = $1; sub(/^[^ ]+ */, ""); print "file-setting", site, key, $0; next }

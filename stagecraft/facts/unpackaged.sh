@@ -1,7 +1,8 @@
 # Prints the files of no Debian package, in places where a file alone changes the machine's behaviour:
 # type, mode, owner, ctime, path and link target, NUL-terminated, as base64. $apps is the sites' parent.
 as='%y\0%m\0%u:%g\0%C@\0%p\0%l\0'
-{
+
+packaged_and_found() {
     {
         cat /var/lib/dpkg/info/*.list
         # Diverted files of packages, their links to alternatives, and configuration that ucf lists
@@ -31,17 +32,31 @@ as='%y\0%m\0%u:%g\0%C@\0%p\0%l\0'
     find /var/lib/stagecraft -maxdepth 2 ! -type d -printf "$as"
     find /home /root /opt /tmp /var/tmp /dev/shm /usr/local -xdev -maxdepth 6 -type f \
         -perm /6000 -printf "$as"
-} 2>/dev/null | awk -v RS='\0' '
-    function packaged(path) { return path in owned || "/usr" path in owned }
-    $0 == "= links" { linked = NR; next }
-    !listed && $0 == "= found" { listed = NR; next }
-    !linked { owned[$0]; owned["/usr" $0]; next }
-    !listed { links[$0]; next }
-    { field[(NR - listed - 1) % 6] = $0 }
-    (NR - listed) % 6 || field[4] in owned { next }
-    field[4] in links && field[0] == "l" && packaged(field[5]) { next }
-    # A site can create thousands of setuid files, so only the first ones of each owner are printed.
-    length(field[1]) == 4 && ++of_owner[field[2]] > 20 { next }
-    {
-        for (n = 0; n < 6; n++) printf "%s%c", field[n], 0
-    }' | base64 --wrap=0
+    printf '= end\0'
+} 2>/dev/null
+
+# Fails unless it has seen everything.
+leave_out_packaged() {
+    awk -v RS='\0' '
+        function packaged(path) { return path in owned || "/usr" path in owned }
+        $0 == "= links" { linked = NR; next }
+        !listed && $0 == "= found" { listed = NR; next }
+        !linked { owned[$0]; owned["/usr" $0]; next }
+        !listed { links[$0]; next }
+        (NR - listed) % 6 == 1 && $0 == "= end" { ended = NR - listed > 1; next }
+        { field[(NR - listed - 1) % 6] = $0 }
+        (NR - listed) % 6 || field[4] in owned { next }
+        field[4] in links && field[0] == "l" && packaged(field[5]) { next }
+        # A site can create thousands of setuid files, so only the first ones of each owner are printed.
+        length(field[1]) == 4 && ++of_owner[field[2]] > 20 { next }
+        {
+            for (n = 0; n < 6; n++) printf "%s%c", field[n], 0
+        }
+        END { exit !ended }'
+}
+
+# The status of a pipeline is that of base64, so the one that counts is passed around it.
+{
+    status=$({ { packaged_and_found | leave_out_packaged; echo $? >&3; } | base64 --wrap=0 >&4; } 3>&1)
+} 4>&1
+[ "$status" = 0 ] || { echo 'unpackaged.sh failed on the server before it had seen all files' >&2; exit 1; }

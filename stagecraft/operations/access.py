@@ -11,14 +11,14 @@ from pyinfra.api.command import FunctionCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from stagecraft.facts.access import Ways, WaysFact
+from stagecraft.facts.access import CurrentAccess, CurrentAccessFact
 from stagecraft.facts.files import Entry, TreeFact
 from stagecraft.login import Login, proven
 from stagecraft.operations.diff import show
 from stagecraft.operations.files import INSTALL_TREE, Checker, differing, payload
 from stagecraft.operations.nodes import Node
 from stagecraft.operations.scripts import run_script, script
-from stagecraft.run import saw, this_run
+from stagecraft.run import report_states, this_run
 from stagecraft.seen import Place, Seen, State
 
 TREE = "access"
@@ -46,7 +46,7 @@ class Access:
 
     nodes: Sequence[Node]
     check: Checker
-    transition: Callable[[Ways], Sequence[Node]]
+    transition: Callable[[CurrentAccess], Sequence[Node]]
     transition_check: Checker
     settings: dict[str, list[str]]
     login: Login
@@ -56,28 +56,28 @@ class Access:
     def paths(self) -> list[str]:
         return [node.path for node in self.nodes]
 
-    def stands(self, ways: Ways, entries: dict[str, Entry]) -> bool:
+    def is_in_force(self, current: CurrentAccess, entries: dict[str, Entry]) -> bool:
         """Whether everything is installed, in force and confirmed."""
         return (
-            not ways.armed
+            not current.armed
             and not differing(self.nodes, entries)
-            and not ways.sshd.newer
-            and not unlike(self.settings, ways.settings)
-            and (ways.firewall or not self.firewall)
+            and not current.sshd.newer
+            and not unlike(self.settings, current.settings)
+            and (current.firewall or not self.firewall)
         )
 
-    def seen(self, ways: Ways, entries: dict[str, Entry]) -> list[Seen]:
+    def seen(self, current: CurrentAccess, entries: dict[str, Entry]) -> list[Seen]:
         """The files that differ, and sshd's settings unless its files already explain them. The
         drift check compares the kernel's rules with the firewall's file."""
         changes = differing(self.nodes, entries)
         seen: list[Seen] = [Place(TREE, node, entries.get(node.path), "root") for node in changes]
         changed = {node.path for node in changes}
         follows = any(path.startswith(SSHD_CONFIGURATION) for path in changed)
-        wrong = [] if follows else unlike(self.settings, ways.settings)
+        wrong = [] if follows else unlike(self.settings, current.settings)
         for name, values in self.settings.items():
-            found = ways.settings.get(name, []) if name in wrong else values
+            found = current.settings.get(name, []) if name in wrong else values
             seen.append(State("sshd setting", name, in_words(values), in_words(found)))
-        return [*seen, State("access", "unconfirmed change", "", "waits" * ways.armed)]
+        return [*seen, State("access", "unconfirmed change", "", "waits" * current.armed)]
 
 
 def in_words(values: Sequence[str]) -> str:
@@ -106,20 +106,20 @@ def guarded(access: Access) -> Generator[StringCommand | FunctionCommand]:
     The server reverts an unconfirmed change: at once if the proof fails, after REVERT_AFTER seconds
     if this program dies or sleeps, at boot if the server restarts. Later steps are then refused.
     """
-    ways, entries = look(access)
-    saw(*access.seen(ways, entries))
-    if access.stands(ways, entries):
+    current, entries = look(access)
+    report_states(*access.seen(current, entries))
+    if access.is_in_force(current, entries):
         return
     show(differing(access.nodes, entries), entries, "root")
     yield run_script(ARM, str(REVERT_AFTER), REVERT, *access.paths)
-    ways, entries = look(access)  # until now, the server may have reverted a dead run's change
-    proof = FunctionCommand(proven, (access.login, ways.host_key), {})
+    current, entries = look(access)  # until now, the server may have reverted a dead run's change
+    proof = FunctionCommand(proven, (access.login, current.host_key), {})
     records = this_run().manifest.ahead(TREE, access.nodes)
-    if transition := access.transition(ways):
+    if transition := access.transition(current):
         yield apply(differing(transition, entries), access.transition_check, records)
         yield run_script(HOLD)
         yield proof
-        ways, entries = look(access)
+        current, entries = look(access)
         records = ""
     yield apply(differing(access.nodes, entries), access.check, records)
     yield run_script(HOLD)
@@ -127,10 +127,10 @@ def guarded(access: Access) -> Generator[StringCommand | FunctionCommand]:
     yield run_script(CONFIRM)
 
 
-def look(access: Access) -> tuple[Ways, dict[str, Entry]]:
-    ways: Ways = host.get_fact(WaysFact)
+def look(access: Access) -> tuple[CurrentAccess, dict[str, Entry]]:
+    current: CurrentAccess = host.get_fact(CurrentAccessFact)
     entries: dict[str, Entry] = host.get_fact(TreeFact, paths=access.paths)
-    return ways, entries
+    return current, entries
 
 
 def apply(changes: Sequence[Node], check: Checker, records: str) -> StringCommand:

@@ -10,14 +10,14 @@ from pyinfra.context import host
 
 from stagecraft.facts.accounts import MADE_BY_US, Accounts, AccountsFact
 from stagecraft.operations.scripts import run_script, script
-from stagecraft.run import saw
-from stagecraft.seen import Standing, State, Value
+from stagecraft.run import report_states
+from stagecraft.seen import CompositeValue, State, Value
 
 SHELL = "/bin/bash"
 
 
 @dataclass(frozen=True)
-class Admission(Standing):
+class Admission(CompositeValue):
     """What keeps an account out: a group that it is not in, or a shell that allows no login."""
 
     missing_group: str = ""
@@ -37,7 +37,7 @@ def present(account: str, group: str) -> Generator[StringCommand]:
     """Ensures the account with a home and a shell, in the group, which is created if missing."""
     found: Accounts = host.get_fact(AccountsFact, group=group)
     known, name = found.by_name.get(account), shlex.quote(account)
-    saw(State("account", account, ADMITTED, standing(account, group, found)))
+    report_states(State("account", account, ADMITTED, admission(account, group, found)))
     if known and known.lets_in and account in (found.members or ()):
         return
     # In one command, so that a killed run leaves no account without its rights.
@@ -54,7 +54,7 @@ def present(account: str, group: str) -> Generator[StringCommand]:
     yield StringCommand(" && ".join(commands))
 
 
-def standing(account: str, group: str, found: Accounts) -> Value:
+def admission(account: str, group: str, found: Accounts) -> Value:
     """Equals `ADMITTED` if nothing is missing."""
     known = found.by_name.get(account)
     if known is None:
@@ -67,7 +67,7 @@ def standing(account: str, group: str, found: Accounts) -> Value:
 @operation()
 def released(account: str, group: str) -> Generator[StringCommand]:
     """Ensures that the account, which no run created, is not in the group; all else stays."""
-    saw(State("account", account, "", ADMITTED))
+    report_states(State("account", account, "", ADMITTED))
     yield StringCommand(f"gpasswd --delete {shlex.quote(account)} {group}")
 
 
@@ -76,5 +76,5 @@ def absent(account: str, home: str) -> Generator[StringCommand]:
     """Ensures that the account and its processes are gone. Files in its home stay but become
     root's, because a later account with the same user id would inherit them. If the home was moved
     to a place with files of others, those stay unchanged."""
-    saw(State("account", account, "", ADMITTED))
+    report_states(State("account", account, "", ADMITTED))
     yield run_script(script("remove_account"), account, home)

@@ -16,8 +16,8 @@ from pyinfra.context import host
 from stagecraft.facts.certificates import Certificate, Certificates, CertificatesFact
 from stagecraft.operations.scripts import run_script, script
 from stagecraft.paths import ACME_CA_DIRECTORY, ACME_WEBROOT, CERTIFICATES, SELF_SIGNED
-from stagecraft.run import saw
-from stagecraft.seen import Standing, State, Value
+from stagecraft.run import report_states
+from stagecraft.seen import CompositeValue, State, Value
 
 SELF_SIGNED_DAYS = 365
 """In days; Mozilla's guideline 6.0 allows less than 366."""
@@ -55,7 +55,7 @@ class Lineage:
 
 
 @dataclass(frozen=True)
-class Issued(Standing):
+class Issued(CompositeValue):
     """A certificate without its lifetime, which the drift check examines separately. `by` is the
     ACME directory, empty for a self-signed one."""
 
@@ -80,7 +80,7 @@ def served(lineage: Lineage) -> Generator[StringCommand]:
     lasting = State("link", lineage.link, target, present.served)
     # For a site with a CA, the self-signed one is temporary and not declared; `issued` reports.
     own = lineage.state(lineage.self_signed, present.self_signed)
-    saw(*([] if lineage.directory else [own, lasting]))
+    report_states(*([] if lineage.directory else [own, lasting]))
     if target == lineage.self_signed and not good(own, present.self_signed):
         yield make_self_signed(lineage)
     if present.served != target:
@@ -89,7 +89,7 @@ def served(lineage: Lineage) -> Generator[StringCommand]:
 
 def good(state: State, certificate: Certificate | None) -> bool:
     """Whether it is for exactly the site's names, from the declared CA, and not about to expire."""
-    return state.stands and certificate is not None and not certificate.expiring
+    return state.as_declared and certificate is not None and not certificate.expiring
 
 
 def make_self_signed(lineage: Lineage) -> StringCommand:
@@ -113,7 +113,7 @@ def issued(lineage: Lineage) -> Generator[StringCommand | FunctionCommand]:
     present = lineage.read()
     current = present.certbot
     state = lineage.state(lineage.live, current, by=lineage.directory)
-    saw(state, State("link", lineage.link, lineage.live, present.served))
+    report_states(state, State("link", lineage.link, lineage.live, present.served))
     if not good(state, current):
         yield StringCommand(place_probe(lineage))
         yield FunctionCommand(challenges_reachable, (lineage.domains, lineage.name), {})
@@ -127,7 +127,7 @@ def given_up(lineage: Lineage) -> Generator[StringCommand]:
     """Ensures that certbot no longer renews the certificate of a site that is now self-signed: the
     renewal would eventually fail, and hide other failures."""
     present = lineage.read()
-    saw(State("certificate", lineage.live, "", found_of(present.certbot)))
+    report_states(State("certificate", lineage.live, "", found_of(present.certbot)))
     if present.certbot:
         yield forgotten(lineage.name)
 
@@ -142,7 +142,7 @@ def withdrawn(site: str) -> Generator[StringCommand]:
     lineage = Lineage(site, (), f"{SELF_SIGNED}/{site}", f"{CERTIFICATES}/{site}")
     present = lineage.read()
     held = "there" if present.certbot or present.served or present.self_signed else ""
-    saw(State("certificate", site, "", held))
+    report_states(State("certificate", site, "", held))
     if present.certbot:
         yield forgotten(site)
     if present.served or present.self_signed:

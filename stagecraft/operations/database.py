@@ -24,7 +24,7 @@ from stagecraft.operations.files import Written
 from stagecraft.operations.manifest import failed
 from stagecraft.operations.services import pending
 from stagecraft.paths import database_login
-from stagecraft.run import saw
+from stagecraft.run import report_states
 from stagecraft.seen import State
 
 APP_PRIVILEGES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
@@ -161,7 +161,7 @@ def schema(
     """
     option_files = {login.user: login.option_file for login in logins}
     present: DatabaseState = host.get_fact(DatabaseFact, engine=engine.name, logins=option_files)
-    saw(*states(engine, database, (charset, collation), logins, present))
+    report_states(*states(engine, database, (charset, collation), logins, present))
     statements = schema_statements(database, charset, collation, present)
     for login in logins:
         statements += account_statements(login, database, present.accounts.get(login.user))
@@ -175,7 +175,9 @@ def locked(engine: Engine, users: Sequence[str]) -> Generator[StringCommand]:
     that they defined depend on them. An account that is declared again is unlocked."""
     present: DatabaseState = host.get_fact(DatabaseFact, engine=engine.name, logins={})
     there = [user for user in users if user in present.accounts]
-    saw(*(State("database user", f"{user}@localhost", "", "may log in") for user in there))
+    report_states(
+        *(State("database user", f"{user}@localhost", "", "may log in") for user in there)
+    )
     if there:
         statements = [f"ALTER USER {literal(user)}@'localhost' ACCOUNT LOCK" for user in there]
         yield executed(statements, engine.execute)
@@ -186,7 +188,7 @@ def dropped(engine: Engine, database: str, needed: Sequence[str]) -> Generator[S
     """Ensures that the schema is gone, with the accounts that we created for it alone, except those
     still `needed`. Does nothing after a failure in this run: what failed may still use the data."""
     present: DatabaseState = host.get_fact(DatabaseFact, engine=engine.name, logins={})
-    saw(State("database", database, "", "there" if database in present.schemas else ""))
+    report_states(State("database", database, "", "there" if database in present.schemas else ""))
     if database not in present.schemas or (state.is_executing and failed()):
         return
     users = [user for user in accounts_of(database, present) if user not in needed]

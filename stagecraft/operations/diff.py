@@ -3,7 +3,7 @@
 import difflib
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import click
 from pyinfra.context import host, state
@@ -17,7 +17,7 @@ from stagecraft.facts.files import (
     FingerprintsFact,
 )
 from stagecraft.harmless import bounded, harmless
-from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant
+from stagecraft.operations.nodes import Absent, File, Node, RemoveIfEmpty, Sealed
 from stagecraft.secrets.read import STAND_IN
 
 Keys = Mapping[str, str]
@@ -33,19 +33,20 @@ def show(changes: Sequence[Node], entries: dict[str, Entry], user: str) -> None:
     """With `--diff`, prints each change to stderr: in the plan, or with -y before it is made."""
     if not state.config.DIFF or state.is_executing == state.check_for_changes:
         return
-    files = [node for node in changes if isinstance(node, File) and node.path in entries]
-    texts: dict[str, str | Keys] = {}
-    if open_ones := [node.path for node in files if not node.secret]:
-        contents: dict[str, str] = host.get_fact(ContentsFact, paths=open_ones, user=user)
-        texts |= contents
-    if secret_ones := [node.path for node in files if node.secret]:
-        keys: dict[str, dict[str, str]] = host.get_fact(
-            FingerprintsFact, paths=secret_ones, user=user
-        )
-        texts |= keys
+    texts = read_texts([node for node in changes if node.path in entries], user)
     for node in changes:
         for line in describe(node, entries.get(node.path), texts):
             click.echo(f"    {host.print_prefix}{line}", err=True)
+
+
+def read_texts(nodes: Iterable[Node], user: str) -> dict[str, str | Keys]:
+    """The contents of the files among the nodes, as the user reads them."""
+    files = [node for node in nodes if isinstance(node, File)]
+    texts: dict[str, str | Keys] = {}
+    for secret, fact in ((False, ContentsFact), (True, FingerprintsFact)):
+        if paths := [file.path for file in files if file.secret == secret]:
+            texts |= host.get_fact(fact, paths=paths, user=user)
+    return texts
 
 
 def describe(node: Node, entry: Entry | None, texts: Texts) -> Iterator[str]:
@@ -78,7 +79,7 @@ def unread(entry: Entry) -> str:
 
 
 def headline(node: Node, entry: Entry | None) -> str:
-    if isinstance(node, (Absent, Vacant)):
+    if isinstance(node, (Absent, RemoveIfEmpty)):
         return f"remove {node.path}"
     if entry is None:
         return f"create {node.path}{ownership(node)}"

@@ -15,10 +15,10 @@ from pyinfra.context import host, state
 
 from stagecraft.facts.files import Entry, TreeFact, becoming_with_time_limit
 from stagecraft.operations.diff import show
-from stagecraft.operations.nodes import Absent, File, Node, Sealed, Vacant, index_fields
+from stagecraft.operations.nodes import Absent, File, Node, RemoveIfEmpty, Sealed, index_fields
 from stagecraft.operations.scripts import run_script, script
 from stagecraft.project import OVERRIDES
-from stagecraft.run import saw, this_run
+from stagecraft.run import report_states, this_run
 from stagecraft.seen import Place
 
 INSTALL_TREE = script("install_tree")
@@ -45,12 +45,12 @@ class Written:
 
 
 def differing(nodes: Iterable[Node], entries: dict[str, Entry]) -> list[Node]:
-    return [node for node in nodes if not stands(node, entries.get(node.path))]
+    return [node for node in nodes if not is_as_declared(node, entries.get(node.path))]
 
 
-def stands(node: Node, entry: Entry | None) -> bool:
+def is_as_declared(node: Node, entry: Entry | None) -> bool:
     if entry is None:
-        return isinstance(node, (Absent, Vacant))
+        return isinstance(node, (Absent, RemoveIfEmpty))
     return node.matches(entry)
 
 
@@ -128,7 +128,7 @@ def install(
     manifest = this_run().manifest
     entries = host.get_fact(TreeFact, paths=[node.path for node in nodes], user=user)
     changes = differing(nodes, entries)
-    saw(*(Place(tree, node, entries.get(node.path), user) for node in changes))
+    report_states(*(Place(tree, node, entries.get(node.path), user) for node in changes))
     if not changes or (state.is_executing and any(map(went_wrong, needs))):
         return
     if state.is_executing and any(isinstance(node, Sealed) for node in nodes):

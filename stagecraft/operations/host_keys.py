@@ -8,7 +8,7 @@ from pyinfra.context import host
 
 from stagecraft.facts.host_keys import HostKeysFact
 from stagecraft.operations.scripts import run_script, script
-from stagecraft.run import saw
+from stagecraft.run import report_states
 from stagecraft.seen import State
 
 MAKE_HOST_KEY = script("make_host_key")
@@ -29,7 +29,7 @@ def generated(keys: Sequence[str], moduli: bool) -> Generator[StringCommand]:
         strong = "no group is weak"
         present = "some are weak" if "weak" in found else strong
         states.append(State("moduli", MODULI, strong, present))
-    saw(*states)
+    report_states(*states)
     for key in keys:
         if key not in found:
             yield run_script(MAKE_HOST_KEY, key, "rsa" if "_rsa_" in key else "ed25519")

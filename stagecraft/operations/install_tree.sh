@@ -75,7 +75,7 @@ prepare_link() { ln -sfn "$extra" "$root${path%/*}/.${path##*/}.stagecraft"; }
 discard() { rm -f "$root${path%/*}/.${path##*/}.stagecraft"; }
 rename() { mv -fT "$root${path%/*}/.${path##*/}.stagecraft" "$root$path"; }
 remove() { rm -f "$root${path:?}"; }
-vacate() {
+remove_if_empty() {
     [ ! -d "$root$path" ] || dpkg --search "$path" >/dev/null 2>&1 ||
         rmdir --ignore-fail-on-non-empty "$root$path"
 }
@@ -96,7 +96,7 @@ place() { # puts everything in place below the root $1
     each rename link
     preparing=
     each remove absent
-    each vacate vacant
+    each remove_if_empty empty
 }
 sweep() { rm -f "$root${path%/*}"/.*.stagecraft; } # removes what a killed run left
 

@@ -13,12 +13,12 @@ from pyinfra.context import host, state
 from stagecraft.facts.manifests import ManifestsFact
 from stagecraft.manifest import Records
 from stagecraft.operations.scripts import run_script, script
-from stagecraft.run import saw, this_run
-from stagecraft.seen import Standing, State
+from stagecraft.run import report_states, this_run
+from stagecraft.seen import CompositeValue, State
 
 
 @dataclass(frozen=True)
-class MadeOf(Standing):
+class MadeOf(CompositeValue):
     """The sources of a site's files with secrets: checksums of its settings and secret values."""
 
     settings: str
@@ -39,7 +39,7 @@ def recorded(secrets: Mapping[str, tuple[str, str]]) -> Generator[StringCommand 
     """
     manifest = this_run().manifest
     records = host.get_fact(ManifestsFact).get(manifest.environment, Records())
-    saw(*made(secrets, records))
+    report_states(*made(secrets, records))
     if state.is_executing and (names := failed()):
         yield FunctionCommand(say_failed, (names,), {})
         return

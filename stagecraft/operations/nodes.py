@@ -106,17 +106,17 @@ class Absent:
 
 
 @dataclass(frozen=True)
-class Vacant:
+class RemoveIfEmpty:
     """No directory at `path`, unless others put something in it."""
 
-    kind: ClassVar = "vacant"
+    kind: ClassVar = "empty"
     path: str
 
     def matches(self, entry: Entry) -> bool:
         return False
 
 
-Node = File | Directory | Link | Absent | Vacant
+Node = File | Directory | Link | Absent | RemoveIfEmpty
 
 
 def index_fields(node: Node) -> list[str]:

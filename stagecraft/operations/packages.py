@@ -15,7 +15,7 @@ from stagecraft.harmless import harmless
 from stagecraft.operations.files import Written
 from stagecraft.operations.scripts import run_script, script
 from stagecraft.operations.services import pending
-from stagecraft.run import saw, this_run
+from stagecraft.run import report_states, this_run
 from stagecraft.seen import State
 
 INSTALL_PACKAGES = script("install_packages")
@@ -113,8 +113,10 @@ def install(
 ) -> Generator[StringCommand]:
     """What `installed` ensures. The manifest records the packages that were missing."""
     found: Installation = host.get_fact(InstallationFact, packages=list(packages))
-    standing = dict.fromkeys(found.installed, "installed")
-    saw(*(State("package", name, "installed", standing.get(name, "")) for name in packages))
+    present = dict.fromkeys(found.installed, "installed")
+    report_states(
+        *(State("package", name, "installed", present.get(name, "")) for name in packages)
+    )
     missing = sorted(set(packages) - found.installed)
     if missing:
         upgrades = "upgrade" if may_upgrade else "keep"

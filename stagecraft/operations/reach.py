@@ -9,7 +9,7 @@ from pyinfra.context import host
 from stagecraft.facts.reach import IN_FORCE, ReachFact
 from stagecraft.operations.files import Written
 from stagecraft.operations.services import pending
-from stagecraft.run import saw
+from stagecraft.run import report_states
 from stagecraft.seen import State
 from stagecraft.services import Reach
 
@@ -21,6 +21,8 @@ def in_force(site: str, after: Sequence[Written | OperationMeta]) -> Generator[s
     reach = Reach(site)
     found: str = host.get_fact(ReachFact, table=reach.table, rules=reach.rules)
     follows = pending(after)
-    saw(State("reach", site, IN_FORCE, IN_FORCE if follows else found, through=reach.unit))
+    report_states(
+        State("reach", site, IN_FORCE, IN_FORCE if follows else found, through=reach.unit)
+    )
     if found != IN_FORCE and not follows:
         yield f"systemctl reload {shlex.quote(reach.unit)}"

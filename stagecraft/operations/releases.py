@@ -10,7 +10,7 @@ from pyinfra.context import host
 from stagecraft.facts.releases import LEADING_OUT, ReleasesFact
 from stagecraft.harmless import in_one_line
 from stagecraft.operations.scripts import run_script, script
-from stagecraft.run import saw
+from stagecraft.run import report_states
 from stagecraft.seen import State
 from stagecraft.settings import Site
 
@@ -38,7 +38,7 @@ def handed_over(site: Site) -> Generator[StringCommand]:
     """What `root_owns_releases` ensures."""
     found = not_owned_by_root(site)
     present = f"not so: {found}" if found else ROOTS
-    saw(State("releases", f"{site.home}/releases", ROOTS, present))
+    report_states(State("releases", f"{site.home}/releases", ROOTS, present))
     if found:
         shared = f"shared={shlex.quote(' '.join(site.shared))}\n"
         yield run_script(shared + LEADING_OUT + HAND_OVER, site.home, site.name)

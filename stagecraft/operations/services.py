@@ -11,8 +11,8 @@ from pyinfra.context import host, state
 from stagecraft.facts.services import Unit, UnitFact
 from stagecraft.operations.files import Written
 from stagecraft.operations.scripts import run_script, script
-from stagecraft.run import saw, this_run
-from stagecraft.seen import Service, Standing, State, Value
+from stagecraft.run import report_states, this_run
+from stagecraft.seen import CompositeValue, Service, State, Value
 
 RESTART = "systemctl restart"
 
@@ -23,7 +23,7 @@ TAKE_UP = script("take_up")
 
 
 @dataclass(frozen=True)
-class Condition(Standing):
+class Condition(CompositeValue):
     """`active` is systemd's ActiveState."""
 
     active: str
@@ -74,7 +74,7 @@ def running(
     """
     files = {"unit_files": list(unit_files), "watched": list(watched)}
     present: Unit = host.get_fact(UnitFact, unit=unit, **files)
-    follows = pending(after)  # with -y there was no plan, and `displaced` is still empty
+    follows = pending(after)  # with -y there was no plan, and `differing_paths` is still empty
     planned = RESTART if any(changes_below(path) for path in unit_files) else refresh
     step = due(present, planned, changing=follows)
     service = Service(unit, present, step, follows)
@@ -103,7 +103,7 @@ def in_words(service: Service, *, shared: bool) -> str:
 
 def changes_below(path: str) -> bool:
     """Whether the plan changes something at or below the path."""
-    return any(f"{changed}/".startswith(f"{path}/") for changed in this_run().displaced())
+    return any(f"{changed}/".startswith(f"{path}/") for changed in this_run().differing_paths())
 
 
 def due(unit: Unit, refresh: str, *, changing: bool) -> str:
@@ -135,7 +135,7 @@ def run(
 ) -> Generator[str | StringCommand]:
     """What `running` ensures. `files` are `watched` and `unit_files`; `trees` can be restored."""
     current: Unit = host.get_fact(UnitFact, unit=unit, **files)
-    saw(State("service", unit, RUNNING, condition(current)))
+    report_states(State("service", unit, RUNNING, condition(current)))
     if current.masked:
         yield f"systemctl unmask --quiet {shlex.quote(unit)}"
     if not current.starts_at_boot:
@@ -155,7 +155,7 @@ def reloaded(
     """Ensures that a running unit has read the changes of the operations in `after` since the run
     last made it read its files."""
     current: Unit = host.get_fact(UnitFact, unit=unit, unit_files=[], watched=list(watched))
-    saw()
+    report_states()
     if pending(after) or (state.is_executing and current.running and current.newer):
         yield f"{refresh} {shlex.quote(unit)}"
 
@@ -164,7 +164,7 @@ def reloaded(
 def stopped(unit: str) -> Generator[str]:
     """Ensures that the unit neither runs nor starts at boot."""
     current: Unit = host.get_fact(UnitFact, unit=unit, unit_files=[], watched=[])
-    saw(State("service", unit, "", "" if current.at_rest else condition(current)))
+    report_states(State("service", unit, "", "" if current.at_rest else condition(current)))
     if current.load != "not-found" and not current.at_rest:
         yield f"systemctl disable --quiet --now {shlex.quote(unit)}"
         if current.active == "failed":
@@ -176,6 +176,6 @@ def known(unit: str, unit_files: Sequence[str], after: Sequence[Written] = ()) -
     """Ensures that systemd has read our files of a unit that something else starts, such as a
     timer. `after` is what writes them."""
     current: Unit = host.get_fact(UnitFact, unit=unit, unit_files=list(unit_files), watched=[])
-    saw()
+    report_states()
     if current.outdated or pending(after):
         yield "systemctl daemon-reload"

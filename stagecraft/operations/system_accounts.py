@@ -12,15 +12,15 @@ from stagecraft.facts.accounts import Accounts, AccountsFact
 from stagecraft.facts.activity import ActivityFact
 from stagecraft.harmless import in_one_line
 from stagecraft.operations.scripts import run_script, script
-from stagecraft.run import saw
-from stagecraft.seen import Standing, State
+from stagecraft.run import report_states
+from stagecraft.seen import CompositeValue, State
 
 NO_LOGIN = "/usr/sbin/nologin"
 END_ACTIVITY = script("end_activity")
 
 
 @dataclass(frozen=True)
-class Identity(Standing):
+class Identity(CompositeValue):
     group: str
     home: str
     shell: str
@@ -38,7 +38,7 @@ def system_account(account: str, home: str) -> Generator[str]:
     """
     found: Accounts = host.get_fact(AccountsFact, group=account)
     wanted, present = Identity(account, home, NO_LOGIN), identity(account, found)
-    saw(State("account", account, wanted, present or ""))
+    report_states(State("account", account, wanted, present or ""))
     if found.gid is None:
         yield f"groupadd --system {shlex.quote(account)}"
     if present is None:
@@ -79,6 +79,6 @@ def activity(account: str, besides: str, limits: str) -> str:
 def ended(account: str, home: str, besides: str, limits: str) -> Generator[StringCommand]:
     """What `idle` ensures."""
     found = activity(account, besides, limits)
-    saw(State("activity", account, "", found))
+    report_states(State("activity", account, "", found))
     if found:
         yield run_script(END_ACTIVITY, account, home)

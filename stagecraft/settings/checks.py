@@ -19,7 +19,7 @@ Wrong = Iterator[tuple[KeyPath, str]]
 
 
 @dataclass(frozen=True)
-class Entry:
+class SiteEntry:
     """A site, and where each of its keys is written."""
 
     site: Site
@@ -96,7 +96,7 @@ def _values_set_twice(site: Site) -> Wrong:
             yield ("secrets", n), f"{secret} is already in the list of secrets"
 
 
-def dropped_but_used(databases: Iterable[str], entries: Iterable[Entry]) -> Wrong:
+def dropped_but_used(databases: Iterable[str], entries: Iterable[SiteEntry]) -> Wrong:
     """Databases to drop that a site on the same server uses."""
     users = {entry.site.database.name: entry.site for entry in entries}
     for name in databases:
@@ -180,7 +180,7 @@ def one_name_per_machine(servers: dict[str, Server]) -> Wrong:
             yield ("servers", name, "address"), message
 
 
-def collisions(entries: Iterable[Entry]) -> Iterator[Problem]:
+def collisions(entries: Iterable[SiteEntry]) -> Iterator[Problem]:
     """Names that two sites on one machine both claim, even in different environments."""
     in_order = sorted(entries, key=lambda entry: entry.place(()))
     yield from _claimed_twice(in_order)
@@ -188,7 +188,7 @@ def collisions(entries: Iterable[Entry]) -> Iterator[Problem]:
         yield from _overlapping_prefixes(entry, in_order[:n])
 
 
-def _claimed_twice(entries: list[Entry]) -> Iterator[Problem]:
+def _claimed_twice(entries: list[SiteEntry]) -> Iterator[Problem]:
     seen: dict[tuple[str, str], Location] = {}
     refused: set[Location] = set()
     for entry in entries:
@@ -215,7 +215,7 @@ UNPRIVILEGED = 1024
 """The first port that any user may bind: Linux' default, net.ipv4.ip_unprivileged_port_start."""
 
 
-def reachable_logins(server: Server, entries: Iterable[Entry]) -> Iterator[Problem]:
+def reachable_logins(server: Server, entries: Iterable[SiteEntry]) -> Iterator[Problem]:
     """Services that no site may reach, because they give access to all other sites."""
     database = f"is {server.engine}'s port, shared by all sites: use its socket"
     doors = dict.fromkeys(server.engine.ports, database)
@@ -228,7 +228,7 @@ def reachable_logins(server: Server, entries: Iterable[Entry]) -> Iterator[Probl
                 yield Problem(entry.place(("reach", n)), message)
 
 
-def _overlapping_prefixes(entry: Entry, others: list[Entry]) -> Iterator[Problem]:
+def _overlapping_prefixes(entry: SiteEntry, others: list[SiteEntry]) -> Iterator[Problem]:
     prefix, path = entry.site.redis.prefix, ("redis", "prefix")
     for other in others:
         taken, first = other.site.redis.prefix, other.place(path)
@@ -238,7 +238,7 @@ def _overlapping_prefixes(entry: Entry, others: list[Entry]) -> Iterator[Problem
             yield Problem(entry.place(path), message + reason)
 
 
-def overcommitted_memory(server: Server, entries: Iterable[Entry]) -> Iterator[str]:
+def overcommitted_memory(server: Server, entries: Iterable[SiteEntry]) -> Iterator[str]:
     """The memory shares of all sites and the database server must not exceed 100 %."""
     shares = {f"servers.{server.name}.database": server.database.memory_percent}
     for entry in entries:

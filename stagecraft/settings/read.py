@@ -6,7 +6,7 @@ from typing import Any
 
 from stagecraft.nearest import did_you_mean
 from stagecraft.settings import checks
-from stagecraft.settings.checks import Entry
+from stagecraft.settings.checks import SiteEntry
 from stagecraft.settings.models import Environment, Issuer, Machines, Server, Site, Sites
 from stagecraft.settings.shape import Shape
 from stagecraft.yaml_files import KeyPath, Location, Problem, SettingsError, YamlFile, read_yaml
@@ -124,7 +124,7 @@ class _Reading:
 
     def _entries(
         self, environment: str, machines: Machines, issuers: dict[str, Issuer]
-    ) -> Iterator[Entry]:
+    ) -> Iterator[SiteEntry]:
         source = self.environments[environment]
         self._check_server_of(source, machines)
         for key, data in _mapping(source, "sites").items():
@@ -146,7 +146,7 @@ class _Reading:
 
     def _entry(
         self, environment: str, key: str, data: Any, defaults: dict[str, Any]
-    ) -> Entry | None:
+    ) -> SiteEntry | None:
         def place(path: KeyPath) -> Location:
             own, default = ("sites", key, *path), ("site_defaults", *path)
             written = own not in source.lines and default in self.all.lines
@@ -159,10 +159,10 @@ class _Reading:
         )
         merged = _merged(defaults, data) if isinstance(data, dict) else data
         site = shape.fit(Site, merged, key=key, environment=environment)
-        return Entry(site, place) if site else None
+        return SiteEntry(site, place) if site else None
 
     def _check_machine(
-        self, server: Server, issuers: dict[str, Issuer], entries: list[Entry]
+        self, server: Server, issuers: dict[str, Issuer], entries: list[SiteEntry]
     ) -> None:
         self._refuse_each(self.all, checks.missing_files(server, issuers))
         self.problems += checks.reachable_logins(server, entries)

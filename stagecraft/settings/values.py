@@ -16,7 +16,7 @@ from stagecraft.settings.addresses import Destination, machine_address, network
 RESERVED_DOMAINS = ("test", "localhost", "example", "invalid", "internal", "local", "home.arpa")
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_FACTORS = {"k": 2**10, "m": 2**20, "g": 2**30}
+_FACTORS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
 def is_public(domain: str) -> bool:

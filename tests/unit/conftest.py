@@ -26,7 +26,7 @@ from pyinfra.api.operation import OperationMeta
 from pyinfra.context import ctx_host
 
 from stagecraft import render
-from stagecraft.facts.access import Ways
+from stagecraft.facts.access import CurrentAccess
 from stagecraft.facts.machine import DISTRIBUTION_VERSIONS, Machine, version_tuple
 from stagecraft.manifest import Manifest
 from stagecraft.operations.files import Checker
@@ -111,6 +111,18 @@ def make_machine() -> Callable[..., Machine]:
     return make
 
 
+Answers = dict[type[FactBase[Any]], Any]
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    """What a server answers to the nightly check, by fact; a test fills it in."""
+    given: Answers = {}
+    host = SimpleNamespace(get_fact=lambda fact, **_: given[fact])
+    monkeypatch.setattr("stagecraft.drift.looking.server.host", host)
+    return given
+
+
 @pytest.fixture(params=["12", "13"], ids=["debian12", "debian13"])
 def machine(request: pytest.FixtureRequest, make_machine: Callable[..., Machine]) -> Machine:
     return make_machine(request.param)
@@ -170,7 +182,9 @@ class Written:
         self.calls.append(SimpleNamespace(**arguments))
         if access := arguments.get("access"):
             self.tree(nodes=access.nodes, check=access.check)
-            self.passing += [node for node in access.transition(Ways()) if isinstance(node, File)]
+            self.passing += [
+                node for node in access.transition(CurrentAccess()) if isinstance(node, File)
+            ]
 
 
 def is_operation(value: Any) -> bool:

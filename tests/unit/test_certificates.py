@@ -102,7 +102,7 @@ def test_a_self_signed_certificate_has_all_the_names(
     wanted = lineage("askpro.test", "www.askpro.test")
     make(wanted)
     found = read(read_here, wanted).self_signed
-    assert wanted.state(wanted.self_signed, found).stands
+    assert wanted.state(wanted.self_signed, found).as_declared
     assert found is not None
     assert not found.expiring
 
@@ -139,7 +139,7 @@ def test_a_failure_leaves_the_old_certificate(lineage: Any, make: Any, read_here
     assert shell(make_self_signed(lineage("new.test")).get_raw_value()).returncode == 1
     stand_in("openssl", f'exec {OPENSSL} "$@"')
     made = read(read_here, lineage()).self_signed
-    assert lineage().state(lineage().self_signed, made).stands
+    assert lineage().state(lineage().self_signed, made).as_declared
 
 
 def test_a_long_name_is_a_name(lineage: Any, make: Any) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from stagecraft.drift.findings import Cause
-from stagecraft.drift.judging.cause import cause
+from stagecraft.drift.judging.managed import cause
 from stagecraft.facts.files import Entry
 from stagecraft.manifest import Manifest, Records, parse_manifests
 from stagecraft.operations.nodes import Absent, Directory, File, Link, Node

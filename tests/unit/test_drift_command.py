@@ -16,7 +16,7 @@ import pytest
 
 from stagecraft.drift.findings import Class, Coverage, Kind
 from stagecraft.drift.looking.areas import look, placed
-from stagecraft.drift.looking.checks import Checks
+from stagecraft.drift.looking.checks import checks
 from stagecraft.drift.looking.server import Declared
 from stagecraft.facts.machine import Machine
 from stagecraft.settings import REPOSITORY, Environment, Site
@@ -152,8 +152,8 @@ def test_one_that_hangs_is_ended_and_unknown(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project)
-    with Checks([Path("inventories/production.py")], patience=10) as checks:
-        [report] = checks.wait(lambda inventories: None)
+    with checks([Path("inventories/production.py")], patience=10) as wait:
+        [report] = wait()
     [gap] = report.unchecked
     assert gap.reason == "no answer within 10 seconds"
     with pytest.raises(ProcessLookupError):

@@ -16,8 +16,7 @@ from stagecraft.drift.findings import Finding, Report, Unchecked
 from stagecraft.drift.judging.changes import Snapshot
 from stagecraft.drift.judging.verdict import Verdict
 from stagecraft.drift.judging.waivers import Waivers
-from stagecraft.drift.telling.conclusion import conclude
-from stagecraft.drift.telling.history import BLOCK, history
+from stagecraft.drift.telling.history import BLOCK, conclude, history
 
 FIRST = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
 
@@ -80,9 +79,7 @@ def lines(path: Path) -> list[str]:
 
 def last(path: Path) -> Snapshot:
     with history(path) as nights:
-        night = nights.last()
-    assert night
-    return night
+        return next(nights.recent())
 
 
 # --- What changes from night to night ---

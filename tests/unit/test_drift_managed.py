@@ -9,14 +9,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from stagecraft.drift.findings import Cause, Severity
+from stagecraft.drift.findings import Cause, Finding, Severity
+from stagecraft.drift.judging import managed
 from stagecraft.drift.judging.managed import (
-    by_name,
-    diff,
     explained,
     found,
     owner,
-    read_texts,
+    read_differing,
+    readable,
     replacement,
     severity,
     wanted,
@@ -30,7 +30,7 @@ from stagecraft.facts.machine import Machine
 from stagecraft.manifest import Manifest, Records, path_record
 from stagecraft.operations import files
 from stagecraft.operations.diff import describe, lines_by_key, sum_of
-from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
+from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, RemoveIfEmpty, Sealed
 from stagecraft.operations.services import RUNNING, Condition
 from stagecraft.run import Run
 from stagecraft.secrets.read import STAND_IN
@@ -49,8 +49,8 @@ def stopped(unit: str, was: Value = INACTIVE) -> State:
     return State("service", unit, RUNNING, was)
 
 
-def step(*seen: Seen, changes: bool = True) -> Step:
-    return Step("nginx | Run nginx: start, it is inactive", changes, list(seen))
+def step(*seen: Seen) -> Step:
+    return Step("nginx | Run nginx: start, it is inactive", list(seen))
 
 
 def things(*steps: Step) -> list[tuple[str, str]]:
@@ -100,7 +100,8 @@ def test_what_root_cannot_change_can_be_changed_before_the_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("node", "kind"), [(FILE, "link"), (Absent(FILE.path), "file"), (Vacant("/x"), "directory")]
+    ("node", "kind"),
+    [(FILE, "link"), (Absent(FILE.path), "file"), (RemoveIfEmpty("/x"), "directory")],
 )
 def test_what_a_run_replaces_needs_nothing_else(node: Node, kind: str) -> None:
     assert replacement(Place("nginx", node, Entry(kind, "755", "root", "root"), "root"), RUN) == ""
@@ -145,6 +146,15 @@ def declared(
     return Declared(environment, (environment,), {}, make_machine())
 
 
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trees as the tasks declare them, the machine's and a site's."""
+    run = Run(manifest=Manifest("staging"))
+    for tree, site in (("nginx", ""), ("nginx-askpro-staging", "askpro-staging")):
+        run.manifest.declare(tree, [], site)
+    monkeypatch.setattr(managed, "this_run", lambda: run)
+
+
 def in_tree(tree: str) -> Place:
     return Place(tree, FILE, None, "root")
 
@@ -166,8 +176,15 @@ def in_tree(tree: str) -> Place:
         (State("database", "askpro_staging", "utf8mb4", "latin1"), "high", "staging"),
         (State("database", "askpro_staging", "utf8mb4", ""), "critical", "staging"),
         (State("database user", "askpro_staging@localhost", "a", "b"), "high", "staging"),
+        (State("account", "redis-askpro-staging", "a", "b"), "critical", "staging"),
+        (State("releases", "/var/www/askpro-staging/releases", "a", "b"), "high", "staging"),
+        # A name that only contains a site's.
+        (State("service", "backup-askpro-staging-2.timer", RUNNING, INACTIVE), "high", ""),
+        (State("account", "askpro_staging", "a", "b"), "critical", "staging"),
+        (State("account", "askpro-staging2", "a", "b"), "critical", ""),
     ],
 )
+@pytest.mark.usefixtures("planned")
 def test_how_bad_it_is_and_whose(
     declared: Declared, seen: Seen, expected: str, environment: str
 ) -> None:
@@ -183,8 +200,13 @@ def test_that_the_files_moved_on_is_not_believed_of_a_way_in(
     assert severity(in_tree(tree), declared, Cause.FILES) == Severity(expected)
 
 
-def test_a_step_that_tells_nothing_is_told_by_its_name() -> None:
-    told = by_name(Step("Monitoring | Have /etc/agent", True, None), "staging")
+@pytest.mark.usefixtures("planned")
+def test_a_step_that_tells_nothing_is_told_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, declared: Declared
+) -> None:
+    monkeypatch.setattr(managed, "plan", lambda: [Step("Monitoring | Have /etc/agent", None)])
+    told, _ = managed.managed(declared)
+    assert isinstance(told, Finding)
     assert (told.kind, told.thing) == ("operation", "Monitoring | Have /etc/agent")
 
 
@@ -206,7 +228,7 @@ def test_a_step_that_tells_nothing_is_told_by_its_name() -> None:
          "a link to /a", "a link to /b"),
         (Absent("/x"), Entry("file", "600", "eve", "eve"), "nothing",
          "a file of eve:eve, mode 600"),
-        (Vacant("/x"), Entry("directory", "755", "eve", "eve"), "nothing",
+        (RemoveIfEmpty("/x"), Entry("directory", "755", "eve", "eve"), "nothing",
          "a directory of eve:eve, mode 755"),
         (Sealed("/x", "", secret=True), None, "a file that no run has applied yet",
          "missing"),
@@ -220,8 +242,8 @@ def test_what_is_wrong_in_words(node: Node, entry: Entry | None, declared: str, 
 def test_what_is_no_file_is_not_read(kind: str) -> None:
     """A link may lead to a secret."""
     place = Place("nginx", FILE, Entry(kind, "777", "root", "root", "0", "/etc/shadow"), "root")
-    assert read_texts([place]) == {}
-    assert diff(place, {FILE.path: "root:$y$hash"}) == ()
+    assert read_differing([place]) == {}
+    assert not readable(place)
     assert found(place.node, place.entry).startswith(f"a {kind} ")
 
 

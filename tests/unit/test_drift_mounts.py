@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
-from stagecraft.drift.findings import Class, Finding, Kind, Report
-from stagecraft.drift.judging.running.kernel import over_what_is_there, without_what_is_hidden
+from stagecraft.drift.findings import Finding
+from stagecraft.drift.judging.running.kernel import mounts
 from stagecraft.drift.looking.server import Declared
-from stagecraft.facts.kernel import KernelFact, Mount
+from stagecraft.facts.kernel import Kernel, KernelFact, Mount
 
 SUDOERS = "/etc/sudoers.d/stagecraft"
 DECLARED = cast(
@@ -22,8 +23,16 @@ DECLARED = cast(
 )
 
 
-def told(*mounts: Mount) -> list[Finding]:
-    return list(over_what_is_there(mounts, DECLARED))
+Told = Callable[..., list[Finding]]
+
+
+@pytest.fixture
+def told(answers: dict[Any, Any]) -> Told:
+    def of(*mounted: Mount) -> list[Finding]:
+        answers[KernelFact] = Kernel(mounts=mounted)
+        return list(mounts(DECLARED))
+
+    return of
 
 
 def test_mountinfo_and_fstab_are_read() -> None:
@@ -59,7 +68,7 @@ def test_mountinfo_and_fstab_are_read() -> None:
     ],
     ids=lambda mount: mount.target,
 )
-def test_what_a_machine_has_is_no_finding(mount: Mount) -> None:
+def test_what_a_machine_has_is_no_finding(told: Told, mount: Mount) -> None:
     assert told(mount) == []
 
 
@@ -75,7 +84,7 @@ def test_what_a_machine_has_is_no_finding(mount: Mount) -> None:
         ("/usr/bin/wall", "high"),
     ],
 )
-def test_what_hides_something_is_found(target: str, severity: str) -> None:
+def test_what_hides_something_is_found(told: Told, target: str, severity: str) -> None:
     (found,) = told(Mount(target, "/root/other", "ext4", "/dev/sda1"))
     assert (found.kind, found.thing, found.severity) == ("mount", target, severity)
     assert found.remedy.startswith(f"umount {target}")
@@ -83,17 +92,6 @@ def test_what_hides_something_is_found(target: str, severity: str) -> None:
     assert run == (severity == "critical")
 
 
-def test_mounts_over_each_other_are_one() -> None:
+def test_mounts_over_each_other_are_one(told: Told) -> None:
     (found,) = told(Mount("/usr/bin/wall"), Mount("/usr/bin/wall"))
     assert found.remedy == "umount /usr/bin/wall && umount /usr/bin/wall"
-
-
-def test_what_a_mount_hides_is_not_told_again() -> None:
-    def of(kind: str, thing: str) -> Finding:
-        return Kind(Class.MANAGED, kind).finding(thing, found="", remedy="")
-
-    mount = of("mount", "/etc/nginx")
-    beside = [of("file", "/etc/nginx.conf"), of("service", "nginx.service")]
-    hidden = [of("file", "/etc/nginx"), of("package file", "/etc/nginx/mime.types")]
-    report = Report(findings=[mount, *hidden, *beside])
-    assert without_what_is_hidden(report).findings == [mount, *beside]

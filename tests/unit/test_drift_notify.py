@@ -22,7 +22,7 @@ from apprise.plugins.telegram import NotifyTelegram
 from stagecraft.drift.findings import Finding, Report, Unchecked
 from stagecraft.drift.judging.verdict import Verdict
 from stagecraft.drift.judging.waivers import Waivers
-from stagecraft.drift.telling.conclusion import conclude
+from stagecraft.drift.telling.history import conclude
 
 FIRST = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
 TOKEN = "t0ken-of-the-channel"

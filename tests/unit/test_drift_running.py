@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 from base64 import b64encode
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,29 +17,32 @@ import pytest
 from stagecraft.drift.findings import Finding, Severity
 from stagecraft.drift.judging import certificates
 from stagecraft.drift.judging.running import access, database, redis, services, units
-from stagecraft.drift.judging.running.access import other_rules, stale_sshd
-from stagecraft.drift.judging.running.kernel import outdated, set_by_hand
-from stagecraft.drift.judging.running.services import (
-    displaced,
-    newer,
-    reads_others,
-    stale_paths,
-    stale_service,
-    with_directories,
-)
-from stagecraft.drift.judging.running.units import handed_on, left_running, overridden, unread
+from stagecraft.drift.judging.running.access import other_rules
+from stagecraft.drift.judging.running.kernel import kernel
+from stagecraft.drift.judging.running.services import not_as_recorded
+from stagecraft.drift.judging.running.units import differing, loaded_units
+from stagecraft.drift.looking.server import Declared
+from stagecraft.engines import Engine
 from stagecraft.engines.mariadb import MARIADB
 from stagecraft.engines.mysql import MYSQL
-from stagecraft.facts.access import FirewallFact, Ways
-from stagecraft.facts.certificate_lifetimes import Lifetime
-from stagecraft.facts.configuration import ConfigurationFact
+from stagecraft.errors import ServerError
+from stagecraft.facts import processes
+from stagecraft.facts.access import CurrentAccess, CurrentAccessFact, FirewallFact
+from stagecraft.facts.certificate_lifetimes import Lifetime, LifetimesFact
+from stagecraft.facts.configuration import Configuration, ConfigurationFact
 from stagecraft.facts.jails import JailsFact
-from stagecraft.facts.kernel import Kernel, KernelFact, KernelSetting, assignment
+from stagecraft.facts.kernel import (
+    Kernel,
+    KernelFact,
+    KernelSetting,
+    assignment,
+)
+from stagecraft.facts.package_files import PackageFilesFact
 from stagecraft.facts.processes import Processes, ProcessesFact
 from stagecraft.facts.redis import RedisFact
 from stagecraft.facts.services import Unit
 from stagecraft.facts.units import Units, UnitsFact
-from stagecraft.facts.unpackaged import UnpackagedFile
+from stagecraft.facts.unpackaged import UnpackagedFile, UnpackagedFilesFact
 from stagecraft.facts.variables import (
     HIDDEN,
     SECRETS,
@@ -45,7 +52,10 @@ from stagecraft.facts.variables import (
 from stagecraft.manifest import PathRecord
 from stagecraft.run import Run
 from stagecraft.seen import Service
+from stagecraft.settings import Host, Server, Site
+from stagecraft.settings.host import Upgrades
 
+RUNNING = Unit("loaded", "active", "enabled")
 NGINX_CONF = "/etc/nginx/nginx.conf"
 SITES = "/etc/nginx/sites-enabled/"
 SHOP = "/etc/nginx/sites-available/shop.conf"
@@ -61,6 +71,19 @@ DECLARED: Any = SimpleNamespace(
 
 def things(findings: Any) -> list[str]:
     return [finding.thing for finding in findings]
+
+
+@pytest.fixture
+def declared(site: Site, make_environment: Any, make_machine: Any) -> Declared:
+    host = Host.model_construct(firewall=None)
+    server = Server.model_construct(name="askpro-1", host=host)
+    environment = make_environment(site).model_copy(update={"server": server})
+    return Declared(environment, (environment,), {}, make_machine())
+
+
+def without_host(declared: Declared) -> Declared:
+    server = declared.settings.model_copy(update={"host": None})
+    return replace(declared, environment=declared.environment.model_copy(update={"server": server}))
 
 
 # --- Processes ---
@@ -79,17 +102,60 @@ def test_what_processes_run_is_told_by_unit() -> None:
         ("deleted", "nginx.service", "/usr/sbin/nginx"),
         ("foreign", FPM, "/root/a\tb.so (deleted)"),
         ("variable", "cron.service", "LD_PRELOAD=/root/x.so"),
+        ("complete", "code", ""),
     )
     assert ProcessesFact().process(output) == Processes(
         loaded={"nginx.service": 10.25, FPM: 31.0},
         deleted={"nginx.service": frozenset({"/usr/lib/libssl.so.3", "/usr/sbin/nginx"})},
         foreign={FPM: frozenset({"/root/a\tb.so (deleted)"})},
         variables={"cron.service": frozenset({"LD_PRELOAD=/root/x.so"})},
+        parts=frozenset({"code"}),
     )
 
 
 def test_without_processes_nothing_was_loaded() -> None:
     assert ProcessesFact().process([]) == Processes()
+
+
+def test_a_part_that_failed_on_the_server_is_unknown() -> None:
+    found = Processes(parts=frozenset({"loaded", "code"}))
+    assert found.complete("loaded", "code") is found
+    with pytest.raises(ServerError, match="failed on the server while it read: variables"):
+        found.complete("code", "variables")
+
+
+PARTS = ["code", "loaded", "variables"]
+
+
+def parts(shell: Any, environment: str = "") -> list[str]:
+    script = Path(processes.__file__).with_suffix(".sh")
+    output = shell(f"{environment} sh {script} || true").stdout.splitlines()
+    return sorted(ProcessesFact().process(output).parts)
+
+
+def test_processes_of_this_machine_are_read_completely(shell: Any) -> None:
+    assert parts(shell) == PARTS
+
+
+@pytest.mark.parametrize(
+    ("program", "failing"),
+    [
+        ("xargs", ["code", "variables"]),
+        ("grep", ["code", "variables"]),
+        ("awk", ["code", "loaded", "variables"]),
+        ("sed", ["code", "loaded", "variables"]),
+        ("sort", ["code"]),
+        ("tr", ["code", "loaded", "variables"]),
+    ],
+)
+def test_a_program_that_fails_makes_its_parts_incomplete(
+    shell: Any, tmp_path: Path, program: str, failing: list[str]
+) -> None:
+    broken = tmp_path / program
+    for ending in ("kill -9 $$", "exit 1"):
+        broken.write_text(f"#!/bin/sh\n{ending}\n")
+        broken.chmod(0o755)
+        assert not set(failing) & set(parts(shell, f"PATH={tmp_path}:$PATH"))
 
 
 STRANGE = Processes(
@@ -98,11 +164,34 @@ STRANGE = Processes(
         "nginx.service": frozenset({"LD_PRELOAD=/root/x.so"}),
         "dbus.service": frozenset({"PATH=/root"}),
     },
+    parts=frozenset({"code", "variables"}),
 )
 
 
-def test_code_that_a_service_has_loaded_from_nowhere_is_one_finding() -> None:
-    dbus, nginx = services.foreign(STRANGE, {"agent@.service"}, ())
+@pytest.fixture
+def loaded_code(
+    monkeypatch: pytest.MonkeyPatch, answers: Any, declared: Declared
+) -> Callable[..., list[Finding]]:
+    """Of STRANGE, where somebody else has brought the unit agent@.service."""
+    files = [
+        UnpackagedFile("/etc/systemd/system/agent@.service"),
+        # Says nothing of where the unit comes from.
+        UnpackagedFile("/etc/systemd/system/multi-user.target.wants/nginx.service", "link"),
+    ]
+
+    def of(*environment: str, host: bool = True) -> list[Finding]:
+        nginx = Service("nginx.service", Unit(), "", follows=False)
+        monkeypatch.setattr(services, "this_run", lambda: Run(services=[nginx]))
+        answers[ProcessesFact] = STRANGE
+        answers[UnpackagedFilesFact] = files
+        answers[UnitsFact] = Units(environment=environment)
+        return list(services.loaded_code(declared if host else without_host(declared)))
+
+    return of
+
+
+def test_code_that_a_service_has_loaded_from_nowhere_is_one_finding(loaded_code: Any) -> None:
+    dbus, nginx = loaded_code()
     assert (dbus.thing, dbus.remedy) == ("dbus.service", "reboot")
     assert nginx.thing == "nginx.service"
     assert nginx.found == (
@@ -112,34 +201,38 @@ def test_code_that_a_service_has_loaded_from_nowhere_is_one_finding() -> None:
     assert nginx.remedy == "systemctl restart nginx.service"
 
 
-def test_systemd_forgets_what_it_would_have_a_service_load_again() -> None:
-    [*_, nginx] = services.foreign(STRANGE, set(), ["LD_PRELOAD"])
+def test_systemd_forgets_what_it_would_have_a_service_load_again(loaded_code: Any) -> None:
+    [*_, nginx] = loaded_code("LD_PRELOAD")
     assert nginx.remedy == (
         "systemctl unset-environment LD_PRELOAD && systemctl restart nginx.service"
     )
 
 
-def test_units_that_others_have_brought() -> None:
-    files = [
-        UnpackagedFile("/etc/systemd/system/agent@.service"),
-        UnpackagedFile("/etc/systemd/system/ours.service"),
-        # Says nothing of where the unit comes from.
-        UnpackagedFile("/etc/systemd/system/multi-user.target.wants/nginx.service", "link"),
-    ]
-    assert services.units_of_others(files, DECLARED) == {"agent@.service"}
+def test_without_host_only_our_services_are_looked_at(loaded_code: Any) -> None:
+    assert things(loaded_code(host=False)) == ["nginx.service"]
 
 
-def test_what_fail2ban_runs_with_is_told_by_setting() -> None:
+def test_what_fail2ban_runs_with_is_told_by_setting(
+    monkeypatch: pytest.MonkeyPatch, answers: Any
+) -> None:
     output = printed(
         ("sshd", "maxretry", "5", "500"),
         ("gone", "jail", "True", "False"),
         ("own", "jail", "False", "True"),
     )
-    gone, own, maxretry = access.changed(JailsFact().process(output))
+    answers[JailsFact] = JailsFact().process(output)
+    fail2ban = Service("fail2ban.service", RUNNING, "", follows=False)
+    run = Run(services=[fail2ban])
+    monkeypatch.setattr(access, "this_run", lambda: run)
+    gone, own, maxretry = access.jails(DECLARED)
     assert (maxretry.thing, maxretry.expected) == ("sshd maxretry", "5, by its files")
     assert maxretry.found == "was set to 500 while fail2ban runs"
     assert (gone.thing, gone.found) == ("gone", "somebody has stopped it")
     assert (own.thing, own.found) == ("own", "somebody has added it")
+    # The plan tells of one that is down or whose files differ.
+    for other in (replace(fail2ban, present=Unit()), replace(fail2ban, follows=True)):
+        run.services = [other]
+        assert list(access.jails(DECLARED)) == []
 
 
 NGINX = ConfigurationFact().process(
@@ -171,10 +264,35 @@ def recorded(path: str, sum: str = "a") -> PathRecord:
 def test_what_nginx_does_not_load_as_runs_left_it(
     records: list[PathRecord], paths: list[str]
 ) -> None:
-    assert displaced(NGINX, records) == set(paths)
+    assert not_as_recorded(NGINX, records) == set(paths)
 
 
 CONF_D = "/etc/php/8.4/fpm/conf.d/"
+
+
+@pytest.fixture
+def stale(
+    monkeypatch: pytest.MonkeyPatch, answers: Any, declared: Declared
+) -> Callable[..., list[Finding]]:
+    """What is said of a service, by what it loads, when it has loaded it, and what is undeclared,
+    all with their times."""
+
+    def of(
+        service: Service,
+        loads: Mapping[str, float] | None = None,
+        loaded: float = 0,
+        undeclared: Mapping[str, float] | None = None,
+    ) -> list[Finding]:
+        monkeypatch.setattr(services, "this_run", lambda: Run(services=[service]))
+        monkeypatch.setattr(services, "require_plan", lambda: None)
+        files = [UnpackagedFile(path, since=at) for path, at in (undeclared or {}).items()]
+        parts = frozenset({"loaded"})
+        answers[ProcessesFact] = Processes(loaded={service.unit: loaded}, parts=parts)
+        answers[ConfigurationFact] = Configuration({service.unit: dict(loads or {CONF_D: 0})})
+        answers[UnpackagedFilesFact], answers[PackageFilesFact] = files, {}
+        return list(services.services(declared))
+
+    return of
 
 
 @pytest.mark.parametrize(
@@ -189,17 +307,22 @@ CONF_D = "/etc/php/8.4/fpm/conf.d/"
     ],
 )
 def test_a_directory_changed_since_it_was_loaded(
-    changed: float, others: dict[str, float], found: bool
+    stale: Any, changed: float, others: dict[str, float], found: bool
 ) -> None:
-    assert bool(newer({CONF_D: changed}, 10, with_directories(others))) == found
+    fpm = Service(FPM, RUNNING, "", follows=False)
+    assert bool(stale(fpm, {CONF_D: changed}, loaded=10, undeclared=others)) == found
 
 
-def test_a_service_is_stale_by_what_it_has_not_loaded() -> None:
-    [found] = stale_paths(FPM, {CONF_D: 11, f"{CONF_D}20-gd.ini": 10})
+def test_a_service_is_stale_by_what_it_has_not_loaded(stale: Any) -> None:
+    fpm = Service(FPM, RUNNING, "", follows=False)
+    [found] = stale(fpm, {CONF_D: 11, f"{CONF_D}20-gd.ini": 10})
     assert found.thing == FPM
     assert found.found == f"may still run what was removed from {CONF_D}"
     assert found.remedy == f"systemctl reload {FPM}"
-    assert list(stale_paths(FPM, {})) == []
+    assert stale(fpm) == []
+    # The plan tells of what is down, and of files that it changes.
+    assert stale(replace(fpm, follows=True), {CONF_D: 11}) == []
+    assert stale(replace(fpm, present=Unit()), {CONF_D: 11}) == []
 
 
 @pytest.mark.parametrize(
@@ -213,23 +336,42 @@ def test_a_service_is_stale_by_what_it_has_not_loaded() -> None:
     ],
 )
 def test_what_php_reads_and_others_write_is_told_by_them_too(
-    site: Any, make_machine: Any, changed: str, step: str, others: bool
+    stale: Any, changed: str, step: str, others: bool
 ) -> None:
-    declared: Any = SimpleNamespace(
-        environment=SimpleNamespace(sites=[site]), machine=make_machine("13"), paths={}
-    )
-    service = Service(FPM, Unit("loaded", "active", "enabled", newer=changed), step, follows=False)
-    assert reads_others(service, declared) == others
+    """Whether it is stale is judged by what it has loaded then, which is new here."""
+    service = Service(FPM, replace(RUNNING, newer=changed), step, follows=False)
+    assert stale(service, {CONF_D: 1}, loaded=2) == [] if others else stale(service)
 
 
-def test_a_service_is_told_what_systemd_has_to_read_first() -> None:
-    unit = Unit("loaded", "active", "enabled", outdated=True, restart_due=True)
-    found = stale_service(Service("x.service", unit, "restart", follows=False))
+@pytest.mark.parametrize(
+    ("found", "complete"),
+    [
+        (
+            Configuration({"nginx.service": {NGINX_CONF: 1}, FPM: {CONF_D: 1}}, {NGINX_CONF: "a"}),
+            True,
+        ),
+        (Configuration({"nginx.service": {NGINX_CONF: 1}}, {NGINX_CONF: "a"}), False),
+        (Configuration({"nginx.service": {NGINX_CONF: 1}, FPM: {CONF_D: 1}}), False),
+        (Configuration(), False),
+    ],
+)
+def test_configuration_that_could_not_be_read_is_unknown(
+    found: Configuration, complete: bool
+) -> None:
+    with nullcontext() if complete else pytest.raises(ServerError, match="configuration"):
+        assert found.complete(["nginx.service", FPM]) is found
+
+
+def test_a_service_is_told_what_systemd_has_to_read_first(stale: Any) -> None:
+    unit = replace(RUNNING, outdated=True, restart_due=True)
+    [found] = stale(Service("x.service", unit, "restart", follows=False))
     assert found.remedy == "systemctl daemon-reload && systemctl restart x.service"
-    read = replace(unit, outdated=False, newer="/etc/x")
-    found = stale_service(Service("x.service", read, "reload", follows=False))
+    read = Service("x.service", replace(RUNNING, newer="/etc/x"), "reload", follows=False)
+    [found] = stale(read)
     assert found.remedy == "systemctl reload x.service"
     assert "/etc/x" in found.found
+    # A finding of the file itself explains it.
+    assert stale(read, undeclared={"/etc/x": 1}) == []
 
 
 @pytest.mark.parametrize(
@@ -243,9 +385,12 @@ def test_a_service_is_told_what_systemd_has_to_read_first() -> None:
         ("docker-1a2b.scope", ""),
     ],
 )
-def test_only_services_that_can_be_restarted_run_old_files(unit: str, remedy: str) -> None:
+def test_only_services_that_can_be_restarted_run_old_files(
+    answers: Any, unit: str, remedy: str
+) -> None:
     paths = frozenset({"/", "/usr/lib/a.so", "/usr/lib/b.so", "/usr/lib/c.so", "/usr/lib/d.so"})
-    found = list(services.outdated({unit: paths}))
+    answers[ProcessesFact] = Processes(deleted={unit: paths}, parts=frozenset({"code"}))
+    found = list(services.replaced_files(DECLARED))
     assert [finding.remedy for finding in found] == ([remedy] if remedy else [])
     for finding in found:
         assert finding.found.endswith(": a.so, b.so, c.so and 2 more")
@@ -267,8 +412,14 @@ ROWS = [
 ]
 
 
-def test_only_what_the_next_start_would_change_is_set() -> None:
-    found = list(database.changed(VariablesFact().process(ROWS), MARIADB))
+def of_variables(answers: Any, rows: list[str], engine: Engine) -> list[Finding]:
+    answers[VariablesFact] = VariablesFact().process(rows)
+    declared: Any = SimpleNamespace(settings=SimpleNamespace(engine=engine))
+    return list(database.database_variables(declared))
+
+
+def test_only_what_the_next_start_would_change_is_set(answers: Any) -> None:
+    found = of_variables(answers, ROWS, MARIADB)
     assert things(found) == ["max_connections", "slow_query_log", "init_connect"]
     connections, slow, init = found
     assert connections.expected == "500, by its options"
@@ -278,7 +429,7 @@ def test_only_what_the_next_start_would_change_is_set() -> None:
     assert init.expected == "the value at the start of the server"
 
 
-def test_mysql_tells_no_default_and_of_sessions_too() -> None:
+def test_mysql_tells_no_default_and_of_sessions_too(answers: Any) -> None:
     rows = [
         "variable\tmax_connections\t10\tNULL\troot@localhost\t1",
         "variable\tlong_query_time\t10.000000\tNULL\troot@localhost\t1",
@@ -286,9 +437,9 @@ def test_mysql_tells_no_default_and_of_sessions_too() -> None:
         "option\t--max-connections=500",
         "option\t--long-query-time=10",
     ]
-    connections, *_ = variables = VariablesFact().process(rows)
+    connections, *_ = VariablesFact().process(rows)
     assert connections == Variable("max_connections", "10", "500", None, "root@localhost", 1)
-    [found] = database.changed(variables, MYSQL)
+    [found] = of_variables(answers, rows, MYSQL)
     assert found.remedy == 'mysql -e "SET GLOBAL max_connections = 500"'
 
 
@@ -439,7 +590,14 @@ def test_sysctl_d_is_read_as_systemd_reads_it(line: str, expected: Any) -> None:
     assert assignment(line) == expected
 
 
-def test_the_last_file_decides_and_what_cannot_be_set_is_left_out() -> None:
+def of_kernel(answers: Any, found: Kernel, *, reboots: bool = False) -> list[str]:
+    answers[KernelFact] = found
+    host = Host.model_construct(upgrades=Upgrades(reboot="04:00" if reboots else "never"))
+    declared: Any = SimpleNamespace(settings=SimpleNamespace(host=host))
+    return things(kernel(declared))
+
+
+def test_the_last_file_decides_and_what_cannot_be_set_is_left_out(answers: Any) -> None:
     found = KernelFact().process(
         [
             "running 6.1.0-40-amd64",
@@ -454,13 +612,13 @@ def test_the_last_file_decides_and_what_cannot_be_set_is_left_out() -> None:
     )
     sysrq = KernelSetting("kernel.sysrq", "438", "0", "/etc/sysctl.d/60-stagecraft.conf")
     assert found == Kernel("6.1.0-40-amd64", {"6.1.0-41-amd64": 10.5}, (sysrq,))
-    assert things(set_by_hand(found)) == ["kernel.sysrq"]
+    assert "kernel.sysrq" in of_kernel(answers, found)
 
 
 @pytest.mark.parametrize(("value", "same"), [("438", "0x01b6"), ("0 1", "0\t1"), ("core", "core")])
-def test_numbers_are_the_same_in_every_notation(value: str, same: str) -> None:
+def test_numbers_are_the_same_in_every_notation(answers: Any, value: str, same: str) -> None:
     setting = KernelSetting("x.y", value, same, "/etc/sysctl.d/x.conf")
-    assert list(set_by_hand(Kernel(settings=(setting,)))) == []
+    assert of_kernel(answers, Kernel(settings=(setting,))) == []
 
 
 @pytest.mark.parametrize(
@@ -474,13 +632,19 @@ def test_numbers_are_the_same_in_every_notation(value: str, same: str) -> None:
     ],
 )
 def test_a_newer_kernel_of_the_same_flavour_waits(
-    running: str, installed: list[str], found: list[str]
+    monkeypatch: pytest.MonkeyPatch,
+    answers: Any,
+    running: str,
+    installed: list[str],
+    found: list[str],
 ) -> None:
     there = Kernel(running, dict.fromkeys(installed, 1000.0))
-    assert things(outdated(there, 2000, reboots=False)) == found
+    monkeypatch.setattr(time, "time", lambda: 2000)
+    assert of_kernel(answers, there) == found
     # A machine that reboots by itself has a day for it.
-    assert things(outdated(there, 2000, reboots=True)) == []
-    assert things(outdated(there, 1000 + 86401, reboots=True)) == found
+    assert of_kernel(answers, there, reboots=True) == []
+    monkeypatch.setattr(time, "time", lambda: 1000 + 86401)
+    assert of_kernel(answers, there, reboots=True) == found
 
 
 # --- Units ---
@@ -516,16 +680,16 @@ def test_units_are_read() -> None:
 
 
 def test_systemd_must_read_what_somebody_vouches_for() -> None:
-    found = UnitsFact().process(UNIT_LINES)
-    assert things(unread(found, DECLARED)) == ["ours.service", "cron.service"]
+    found = replace(UnitsFact().process(UNIT_LINES), until_boot={})
+    assert things(differing(found, DECLARED)) == ["ours.service", "cron.service"]
 
 
 def test_what_changes_a_unit_until_the_next_boot() -> None:
-    found = UnitsFact().process(UNIT_LINES)
-    assert things(overridden(found)) == ["nginx.service"]
+    found = replace(UnitsFact().process(UNIT_LINES), unread={})
+    assert things(differing(found, DECLARED)) == ["nginx.service"]
     named_like_ours = "/run/systemd/system.control/nginx.service.d/stagecraft-revert.timer.conf"
     found = Units(until_boot={named_like_ours: 1.0})
-    assert things(overridden(found)) == ["nginx.service"]
+    assert things(differing(found, DECLARED)) == ["nginx.service"]
 
 
 def test_what_runs_without_its_file() -> None:
@@ -535,7 +699,7 @@ def test_what_runs_without_its_file() -> None:
         "gone\tnginx.service\t/etc/systemd/system/nginx.service.d/x.conf",
     ]
     gone = UnitsFact().process(lines)
-    left = list(left_running(gone))
+    left = list(differing(gone, DECLARED))
     assert [(f.thing, f.found, f.remedy.split(" && ")[0]) for f in left] == [
         (
             "sync.timer",
@@ -555,38 +719,80 @@ def test_what_runs_without_its_file() -> None:
     ]
 
 
-def test_of_a_unit_that_is_not_as_declared_the_plan_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_unit_that_is_not_as_declared_the_plan_tells(
+    monkeypatch: pytest.MonkeyPatch, answers: Any
+) -> None:
     lines = [*UNIT_LINES, "gone\tsync.timer\t-", "environment\tLD_PRELOAD"]
-    monkeypatch.setattr(units, "ask", lambda _: UnitsFact().process(lines))
+    answers[UnitsFact] = UnitsFact().process(lines)
     enabled = Unit("loaded", "active", "enabled")
     run = Run(services=[Service("ours.service", enabled, "", follows=False)])
     monkeypatch.setattr(units, "this_run", lambda: run)
     everything = ["ours.service", "cron.service", "nginx.service", "sync.timer", "LD_PRELOAD"]
-    assert things(units.loaded_units(DECLARED)) == everything
+    assert things(loaded_units(DECLARED)) == everything
     run.services = [
         Service("ours.service", enabled, "restart", follows=False),
         Service("nginx.service", enabled, "", follows=True),
         Service("sync.timer", Unit("loaded", "active", "disabled"), "", follows=False),
     ]
-    assert things(units.loaded_units(DECLARED)) == ["cron.service", "LD_PRELOAD"]
+    assert things(loaded_units(DECLARED)) == ["cron.service", "LD_PRELOAD"]
 
 
-def test_what_systemd_gives_to_all_that_it_starts() -> None:
-    assert things(handed_on(UnitsFact().process(["environment\tLD_PRELOAD"]))) == ["LD_PRELOAD"]
+CHANGED = Unit(active="active", newer="/etc/ssh/sshd_config.d/x.conf")
 
 
-def test_sshd_keeps_its_options_over_a_reload() -> None:
-    ways = Ways(sshd=Unit(active="active", restart_due=True))
-    [found] = stale_sshd(ways)
-    assert found.found == "has not loaded /etc/default/ssh since it changed"
-    assert found.remedy == "sshd -t && systemctl restart ssh.service"
+@pytest.mark.parametrize(
+    ("sshd", "undeclared", "differing", "found", "step"),
+    [
+        (Unit(active="active", restart_due=True), [], [], "/etc/default/ssh", "restart"),
+        (CHANGED, [], [], CHANGED.newer, "reload"),
+        # Other findings tell of the file, or of what a run would change.
+        (CHANGED, [CHANGED.newer], [], "", ""),
+        (replace(CHANGED, newer="/etc/ssh/sshd_config.d"), [CHANGED.newer], [], "", ""),
+        (CHANGED, [], ["/etc/ssh/sshd_config.d/00-stagecraft.conf"], "", ""),
+    ],
+)
+def test_sshd_keeps_its_options_over_a_reload(
+    monkeypatch: pytest.MonkeyPatch,
+    answers: Any,
+    declared: Declared,
+    sshd: Unit,
+    undeclared: list[str],
+    differing: list[str],
+    found: str,
+    step: str,
+) -> None:
+    run = SimpleNamespace(differing_paths=lambda: set(differing))
+    monkeypatch.setattr(access, "this_run", lambda: run)
+    answers[CurrentAccessFact] = CurrentAccess(sshd=sshd)
+    answers[UnpackagedFilesFact] = [UnpackagedFile(path) for path in undeclared]
+    answers[PackageFilesFact] = {}
+    findings = list(access.ways_in(declared))
+    assert [finding.found for finding in findings] == [
+        f"has not loaded {path} since it changed" for path in [found] if path
+    ]
+    assert [finding.remedy for finding in findings] == [
+        f"sshd -t && systemctl {word} ssh.service" for word in [step] if word
+    ]
 
 
 # --- Certificates ---
 
 
 @pytest.mark.parametrize(("served", "found"), [("AA", 0), ("", 0), ("BB", 1)])
-def test_another_certificate_is_served(served: str, found: int) -> None:
-    site: Any = SITE
-    stale = list(certificates.stale(site, Lifetime(0, 10, "AA", served)))
-    assert things(stale) == ["askpro.test"] * found
+@pytest.mark.parametrize("link_differs", [False, True])
+def test_another_certificate_is_served(
+    monkeypatch: pytest.MonkeyPatch,
+    answers: Any,
+    declared: Declared,
+    served: str,
+    found: int,
+    link_differs: bool,
+) -> None:
+    """If a run would change the link, its finding tells of it."""
+    [site] = declared.sites
+    differing = {f"/etc/ssl/stagecraft/{site.name}"} if link_differs else set()
+    run = SimpleNamespace(differing_paths=lambda: differing)
+    monkeypatch.setattr(certificates, "this_run", lambda: run)
+    answers[LifetimesFact] = {site.domain: Lifetime(0, 10, "AA", served)}
+    stale = certificates.served_certificates(declared)
+    assert things(stale) == [site.domain] * (found and not link_differs)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 from click import unstyle
 
-from stagecraft.drift.findings import Coverage, Finding, Report, Unchecked, Unconfirmed
+from stagecraft.drift.findings import Coverage, Finding, Report, Unchecked
 from stagecraft.drift.judging.changes import NOTHING
 from stagecraft.drift.judging.verdict import judge
 from stagecraft.drift.judging.waivers import Waiver, Waivers
@@ -150,9 +150,9 @@ def test_a_name_cannot_steer_the_terminal() -> None:
 # --- What neighbours' records explain ---
 
 
-def unconfirmed(*recorded_by: str) -> Unconfirmed:
+def unconfirmed(*recorded_by: str) -> Finding:
     given = finding("/etc/cron.d/x", "high").model_dump(by_alias=True)
-    return Unconfirmed.model_validate(given | {"recorded_by": recorded_by})
+    return Finding.model_validate(given | {"recorded_by": recorded_by})
 
 
 def test_a_neighbour_s_record_that_its_own_check_confirms_explains() -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyinfra.api.exceptions import PyinfraError
 
-from stagecraft.drift.findings import Finding, Severity, Unconfirmed
+from stagecraft.drift.findings import Coverage, Finding, Severity
 from stagecraft.drift.judging.unmanaged import (
     accounts,
     databases,
     files,
+    locations,
     network,
     packages,
     records,
@@ -35,6 +37,7 @@ from stagecraft.facts.unpackaged import UnpackagedFile as File
 from stagecraft.facts.unpackaged import UnpackagedFilesFact
 from stagecraft.known_records import AS_FOUND, digest
 from stagecraft.manifest import PathRecord, Records
+from stagecraft.paths import MANIFESTS
 from stagecraft.settings import Environment, Host, Server, Site
 from stagecraft.settings.host import Firewall
 
@@ -81,6 +84,11 @@ def without_host(declared: Declared) -> Declared:
 
 def told(findings: Any) -> list[tuple[str, str]]:
     return [(finding.kind, finding.thing) for finding in findings]
+
+
+def findings(found: Any) -> list[Finding]:
+    """Without the count of what is declared."""
+    return [one for one in found if not isinstance(one, Coverage)]
 
 
 class TestFiles:
@@ -159,6 +167,13 @@ class TestFiles:
     )  # fmt: skip
     def test_what_only_looks_like_it_is_one(self, declared: Declared, file: File) -> None:
         assert len(told(files.undeclared([file], declared))) == 1
+
+    def test_each_kind_is_reported_by_one_area(self) -> None:
+        everywhere = (*locations.LOCATIONS, locations.UNPRINTABLE_NAME, locations.SETUID_FILE)
+        kinds = {location.kind for location in (*everywhere, locations.MASKED)}
+        by_area = [kind for of_area in locations.AREAS.values() for kind in of_area]
+        assert sorted(by_area) == sorted(kinds - {"apt source"})  # apt knows more of these
+        assert kinds >= locations.OF_THE_MACHINE | locations.FROM_IMAGES
 
     def test_sshds_own_file_is_never_removed(self, declared: Declared) -> None:
         [found] = files.undeclared([File("/etc/ssh/sshd_config")], declared)
@@ -304,7 +319,6 @@ class TestDatabases:
         grants = GrantsFact().process(ROWS.splitlines())
         assert grants.reachable
         known = {"askpro_staging"}
-        assert told(databases.foreign_schemas(grants, known, MARIADB)) == [("database", "reports")]
         holders = list(databases.foreign_holders(grants, {"root", *known}, MARIADB))
         assert [(f.thing, f.severity) for f in holders] == [
             ("root@%", "critical"),
@@ -315,7 +329,12 @@ class TestDatabases:
         assert told(databases.routines(grants, known, MARIADB)) == [
             ("database grant", "askpro_staging@localhost shop.peek")
         ]
-        [public] = databases.public(grants, MARIADB)
+
+    def test_databases_and_what_every_account_may(self, declared: Declared, answers: Any) -> None:
+        answers[GrantsFact] = GrantsFact().process(ROWS.splitlines())
+        found = findings(databases.databases(declared))
+        assert [f.thing for f in found if f.kind == "database"] == ["reports"]
+        [public] = [finding for finding in found if finding.thing == "PUBLIC"]
         assert public.found == "every account may SELECT on shop.calls (name)"
 
     def test_an_account_that_is_only_loaded(self) -> None:
@@ -333,30 +352,42 @@ class TestDatabases:
             )
         ]
 
-    def test_nobody_can_look_into_one_that_is_down(self) -> None:
-        grants = GrantsFact().process(["installed"])
-        assert (grants.installed, grants.reachable) == (True, False)
+    def test_nobody_can_look_into_one_that_is_down(self, declared: Declared, answers: Any) -> None:
+        answers[GrantsFact] = GrantsFact().process(["installed"])
+        with pytest.raises(PyinfraError, match="does not answer root"):
+            list(databases.databases(declared))
+        answers[GrantsFact] = GrantsFact().process([])
+        assert list(databases.databases(declared)) == []
 
-    def test_names_are_quoted_in_the_remedy(self) -> None:
-        grants = GrantsFact().process(["schema\tx`; y\tutf8mb4\tx", "account\to'b\t%\t0"])
-        [schema] = databases.foreign_schemas(grants, set(), MARIADB)
+    def test_names_are_quoted_in_the_remedy(self, declared: Declared, answers: Any) -> None:
+        rows = ["installed", "schema\tx`; y\tutf8mb4\tx", "account\to'b\t%\t0"]
+        answers[GrantsFact] = GrantsFact().process(rows)
+        schema, account = findings(databases.databases(declared))
         assert "DROP DATABASE `x``; y`" in schema.remedy
-        [account] = databases.foreign_holders(grants, set(), MARIADB)
         assert "DROP USER" in account.remedy
         assert account.found == "may log in, and nothing else"
 
-    def test_what_is_declared(self, declared: Declared) -> None:
+    def test_what_is_declared(self, declared: Declared, answers: Any) -> None:
         known = recorded(declared, "/etc/stagecraft/database/shop.cnf")
-        assert databases.declared_accounts(known) == {
-            "askpro_staging", "askpro_staging_migrator",
-            "askpro_production", "askpro_production_migrator", "shop",
-        }  # fmt: skip
+        users = ["askpro_staging", "askpro_production_migrator", "shop", "eve"]
+        rows = ["schema\tmysql\tx\tx", *(f"account\t{user}\tlocalhost\t0" for user in users)]
+        answers[GrantsFact] = GrantsFact().process(["installed", *rows])
+        found = findings(databases.databases(known))
+        assert told(found) == [("database account", "eve@localhost")]
         other = Records(databases={"shop"})
         known = replace(declared, records={"other": other}, known={"other": digest(other.text)})
-        assert databases.declared_schemas(known) == {"askpro_staging", "askpro_production", "shop"}
+        names = ["askpro_staging", "askpro_production", "shop", "reports"]
+        rows = [f"schema\t{name}\tutf8mb4\tx" for name in names]
+        answers[GrantsFact] = GrantsFact().process(["installed", *rows])
+        assert told(findings(databases.databases(known))) == [("database", "reports")]
 
 
 FORGED = "/etc/cron.d/backup"
+
+
+def of_manifests(declared: Declared) -> list[Finding]:
+    found = records.records(declared)
+    return [finding for finding in found if finding.thing.startswith(f"{MANIFESTS}/")]
 
 
 class TestRecords:
@@ -375,16 +406,15 @@ class TestRecords:
     def test_a_neighbour_s_record_is_unconfirmed(self, declared: Declared) -> None:
         forged = replace(declared, records={"production": of_files(FORGED)})
         [finding] = files.undeclared([File(FORGED)], forged)
-        assert isinstance(finding, Unconfirmed)
         assert finding.recorded_by == ("production",)
 
     def test_a_stranger_s_record_counts_only_as_it_is_known(self, declared: Declared) -> None:
         known = recorded(declared, FORGED)
         assert told(files.undeclared([File(FORGED)], known)) == []
-        assert list(records.foreign_records(known)) == []
+        assert of_manifests(known) == []
         forged = replace(known, records={"other": of_files(FORGED, FORGED)})
         assert told(files.undeclared([File(FORGED)], forged)) == [("cron job", FORGED)]
-        [finding] = records.foreign_records(forged)
+        [finding] = of_manifests(forged)
         assert (finding.severity, finding.thing) == ("high", "/var/lib/stagecraft/manifests/other")
 
     def test_a_site_is_nobody_s_but_the_files(self, declared: Declared) -> None:
@@ -402,15 +432,15 @@ class TestRecords:
         found = AsFound(files=frozenset({"/etc/vendor"}))
         known = digest(found.text) if known == "right" else known
         server = replace(declared, as_found=found, known={AS_FOUND: known})
-        assert [f.severity for f in records.found_first(server)] == [severity][: bool(severity)]
+        assert [f.severity for f in records.records(server)] == [severity][: bool(severity)]
         assert (told(files.undeclared([File("/etc/vendor")], server)) == []) == believed
 
     def test_a_server_that_nobody_bootstrapped_has_none(self, declared: Declared) -> None:
-        assert list(records.found_first(declared)) == []
+        assert list(records.records(declared)) == []
 
     def test_one_that_is_gone_is_another_one(self, declared: Declared) -> None:
         gone = replace(declared, known={AS_FOUND: digest("file\t/etc/vendor\n")})
-        assert [f.severity for f in records.found_first(gone)] == ["critical"]
+        assert [f.severity for f in records.records(gone)] == ["critical"]
 
 
 def one(findings: Any) -> Finding:
@@ -422,7 +452,18 @@ def one(findings: Any) -> Finding:
 PHP_FPM = "php-fpm@askpro-staging.service"
 
 
+Listening = Callable[..., list[Finding]]
+
+
 class TestPorts:
+    @pytest.fixture
+    def listening(self, answers: Any) -> Listening:
+        def of(sockets: list[Socket], declared: Declared) -> list[Finding]:
+            answers[ListenersFact] = sockets
+            return findings(network.ports(declared))
+
+        return of
+
     @pytest.mark.parametrize(
         "socket",
         [
@@ -437,8 +478,8 @@ class TestPorts:
         ],
         ids=lambda socket: socket.address,
     )
-    def test_explained(self, declared: Declared, socket: Socket) -> None:
-        assert told(network.undeclared_ports([socket], declared)) == []
+    def test_explained(self, declared: Declared, listening: Listening, socket: Socket) -> None:
+        assert told(listening([socket], declared)) == []
 
     @pytest.mark.parametrize(
         ("socket", "thing", "severity"),
@@ -456,51 +497,63 @@ class TestPorts:
         ids=lambda value: value.address if isinstance(value, Socket) else value,
     )
     def test_unexplained(
-        self, declared: Declared, socket: Socket, thing: str, severity: str
+        self,
+        declared: Declared,
+        listening: Listening,
+        socket: Socket,
+        thing: str,
+        severity: str,
     ) -> None:
-        finding = one(network.undeclared_ports([socket], declared))
+        finding = one(listening([socket], declared))
         assert (finding.thing, finding.severity) == (thing, severity)
 
-    def test_a_database_server_of_ours_has_no_port(self, declared: Declared) -> None:
+    def test_a_database_server_of_ours_has_no_port(
+        self, declared: Declared, listening: Listening
+    ) -> None:
         port = Socket("tcp", "127.0.0.1:3306", "mariadbd", "mariadb.service")
         ours = recorded(declared, "/etc/mysql/mariadb.conf.d/90-stagecraft.cnf")
-        finding = one(network.undeclared_ports([port], ours))
+        finding = one(listening([port], ours))
         assert (finding.thing, finding.severity) == ("3306/tcp", "low")
         assert "skip.networking" in finding.remedy
 
-    def test_no_remedy_stops_what_the_sites_need(self, declared: Declared) -> None:
+    def test_no_remedy_stops_what_the_sites_need(
+        self, declared: Declared, listening: Listening
+    ) -> None:
         mariadb = Socket("tcp", "0.0.0.0:3306", "mariadbd", "mariadb.service")
-        assert "bind.address" in one(network.undeclared_ports([mariadb], declared)).remedy
+        assert "bind.address" in one(listening([mariadb], declared)).remedy
         exim = Socket("tcp", "0.0.0.0:25", "exim4", "exim4.service")
-        remedy = one(network.undeclared_ports([exim], declared)).remedy
+        remedy = one(listening([exim], declared)).remedy
         assert remedy == "systemctl disable --now exim4.service"
 
-    def test_all_addresses_of_a_port_are_one_finding(self, declared: Declared) -> None:
+    def test_all_addresses_of_a_port_are_one_finding(
+        self, declared: Declared, listening: Listening
+    ) -> None:
         both = [Socket("tcp", "0.0.0.0:25", "exim4"), Socket("tcp", "[::]:25", "exim4")]
-        assert "0.0.0.0:25, [::]:25" in one(network.undeclared_ports(both, declared)).found
+        assert "0.0.0.0:25, [::]:25" in one(listening(both, declared)).found
 
-    def test_many_ports_of_a_unit_are_one_finding(self, declared: Declared) -> None:
+    def test_many_ports_of_a_unit_are_one_finding(
+        self, declared: Declared, listening: Listening
+    ) -> None:
         many = [Socket("tcp", f"0.0.0.0:{port}", "php", PHP_FPM) for port in range(32768, 50000)]
         other = Socket("tcp", "0.0.0.0:25", "exim4")
-        first, second = list(network.undeclared_ports([*many, other], declared))
+        first, second = listening([*many, other], declared)
         assert (first.thing, second.thing) == (f"{PHP_FPM}/tcp", "25/tcp")
         assert "0.0.0.0:32783 and 17216 more" in first.found
 
-    def test_without_a_firewall_everybody_gets_there(self, declared: Declared) -> None:
+    def test_without_a_firewall_everybody_gets_there(
+        self, declared: Declared, listening: Listening
+    ) -> None:
         socket = Socket("tcp", "0.0.0.0:25", "exim4")
-        finding = one(network.undeclared_ports([socket], without_host(declared)))
+        finding = one(listening([socket], without_host(declared)))
         assert finding.severity == Severity.CRITICAL
 
-    def test_a_declared_opening(self, declared: Declared) -> None:
+    def test_a_declared_opening(self, declared: Declared, listening: Listening) -> None:
         firewall = Firewall.model_validate({"open": {"mail": {"port": 25}}})
         host = Host(admins={"anna": [KEY]}, firewall=firewall)
         server = declared.settings.model_copy(update={"host": host})
         environment = declared.environment.model_copy(update={"server": server})
         socket = Socket("tcp", "0.0.0.0:25", "exim4")
-        assert (
-            told(network.undeclared_ports([socket], replace(declared, environment=environment)))
-            == []
-        )
+        assert told(listening([socket], replace(declared, environment=environment))) == []
 
     def test_lines_of_the_fact(self) -> None:
         output = printed(
@@ -518,7 +571,24 @@ def ruleset(*objects: dict[str, Any]) -> list[str]:
     return [json.dumps({"nftables": list(objects)})]
 
 
+Undeclared = Callable[[list[Table]], list[tuple[str, str]]]
+
+
 class TestFirewall:
+    @pytest.fixture
+    def undeclared(self, declared: Declared, answers: Any) -> Undeclared:
+        """Beside those of staging and production."""
+        host = Host(admins={"anna": [KEY]}, firewall=Firewall())
+        server = declared.settings.model_copy(update={"host": host})
+        environment = declared.environment.model_copy(update={"server": server})
+
+        def of(tables: list[Table]) -> list[tuple[str, str]]:
+            answers[FiltersFact] = tables
+            found = network.firewall_tables(replace(declared, environment=environment))
+            return told(findings(found))
+
+        return of
+
     def test_tables_and_what_is_in_them(self) -> None:
         lines = ruleset(
             {"table": {"family": "ip", "name": "filter"}},
@@ -543,7 +613,7 @@ class TestFirewall:
             " && ip6tables-legacy --table filter --delete-chain"
         )
 
-    def test_fail2bans(self) -> None:
+    def test_fail2bans(self, undeclared: Undeclared) -> None:
         jump = {"jump": {"target": "f2b-sshd"}}
         lines = ruleset(
             {"table": {"family": "ip", "name": "filter"}},
@@ -551,32 +621,31 @@ class TestFirewall:
             {"rule": {"family": "ip", "table": "filter", "chain": "f2b-sshd", "expr": []}},
             {"table": {"family": "inet", "name": "f2b-table"}},
         )
-        assert told(network.undeclared_tables(FiltersFact().process(lines), ())) == []
+        assert undeclared(FiltersFact().process(lines)) == []
 
-    def test_only_who_keeps_out_is_fail2bans(self) -> None:
+    def test_only_who_keeps_out_is_fail2bans(self, undeclared: Undeclared) -> None:
         redirect = {"redirect": {"port": 22}}
         of_its_name = {"family": "inet", "table": "f2b-table", "chain": "f2b-chain"}
         lines = ruleset(
             {"table": {"family": "inet", "name": "f2b-table"}},
             {"rule": {**of_its_name, "expr": [{"match": {}}, redirect]}},
         )
-        assert len(told(network.undeclared_tables(FiltersFact().process(lines), ()))) == 1
+        assert len(undeclared(FiltersFact().process(lines))) == 1
 
-    def test_ours_and_idle_ones_are_no_finding(self) -> None:
-        ours = {"stagecraft", "stagecraft-askpro-staging"}
+    def test_ours_and_idle_ones_are_no_finding(self, undeclared: Undeclared) -> None:
         tables = [
             Table("inet", "stagecraft", 20, ("input",)),
             Table("inet", "stagecraft-askpro-staging", 8),
             Table("ip", "filter"),
         ]
-        assert told(network.undeclared_tables(tables, ours)) == []
+        assert undeclared(tables) == []
         foreign = [
             Table("inet", "stagecraft-gone-staging", 8),  # of a site that nobody declares
             Table("ip", "stagecraft-askpro-staging", 1),
             Table("ip", "nat", 1),
             Table("legacy", "nat", 1),
         ]
-        assert told(network.undeclared_tables(foreign, ours)) == [
+        assert undeclared(foreign) == [
             ("firewall table", "inet stagecraft-gone-staging"),
             ("firewall table", "ip stagecraft-askpro-staging"),
             ("firewall table", "ip nat"),
@@ -596,27 +665,28 @@ ACCOUNTS = [
 
 
 class TestAccounts:
-    def found(self, declared: Declared, *lines: str) -> list[Finding]:
-        host = declared.settings.host
-        assert host
-        logins = LoginsFact().process([*ACCOUNTS, *lines])
-        foreign = accounts.foreign_accounts(logins, host, ())
-        return [
-            *(accounts.account(name, logins) for name in foreign),
-            *accounts.memberships(logins, declared.site_names, foreign),
-            *accounts.passwords(logins, foreign),
-            *accounts.keys(logins, host, foreign),
-        ]
+    @pytest.fixture
+    def found(self, declared: Declared, answers: Any) -> Callable[..., list[Finding]]:
+        def of(*lines: str) -> list[Finding]:
+            answers[LoginsFact] = LoginsFact().process([*ACCOUNTS, *lines])
+            return findings(accounts.accounts(declared))
 
-    def test_a_site_s_own_is_its_plan_s_affair(self) -> None:
-        logins = LoginsFact().process(["account\tshop-staging:x:999:999::/var/www/shop:/bin/bash"])
-        host = Host(admins={"anna": [KEY]})
-        assert accounts.foreign_accounts(logins, host, ["shop-staging"]) == []
-        assert accounts.foreign_accounts(logins, host, []) == ["shop-staging"]
+        return of
 
-    def test_who_is_declared_debians_or_about_to_be_removed(self, declared: Declared) -> None:
+    @pytest.mark.parametrize(
+        ("name", "foreign"), [("askpro-staging", []), ("shop-staging", ["shop-staging"])]
+    )
+    def test_a_site_s_own_is_its_plan_s_affair(
+        self, found: Callable[..., list[Finding]], name: str, foreign: list[str]
+    ) -> None:
+        line = f"account\t{name}:x:999:999::/var/www/{name}:/bin/bash"
+        assert [finding.thing for finding in found(line)] == foreign
+
+    def test_who_is_declared_debians_or_about_to_be_removed(
+        self, found: Callable[..., list[Finding]]
+    ) -> None:
         lines = [f"key\troot\t{KEY} anna", "password\tset\troot"]
-        assert self.found(declared, *lines) == []
+        assert found(*lines) == []
 
     @pytest.mark.parametrize(
         ("lines", "thing", "severity"),
@@ -635,19 +705,21 @@ class TestAccounts:
         ],
     )  # fmt: skip
     def test_one_finding_for_one_change(
-        self, declared: Declared, lines: list[str], thing: str, severity: str
+        self, found: Callable[..., list[Finding]], lines: list[str], thing: str, severity: str
     ) -> None:
-        finding = one(self.found(declared, *lines))
+        finding = one(found(*lines))
         assert (finding.thing, finding.severity) == (thing, severity)
 
-    def test_a_key_is_called_by_its_fingerprint(self, declared: Declared) -> None:
+    def test_a_key_is_called_by_its_fingerprint(self, found: Callable[..., list[Finding]]) -> None:
         other = KEY.replace("tYWb", "tYWc")
-        finding = one(self.found(declared, f'key\troot\tcommand="x" {other} mallory@laptop'))
+        finding = one(found(f'key\troot\tcommand="x" {other} mallory@laptop'))
         assert finding.thing.startswith("root SHA256:")
         assert "mallory@laptop" in finding.found
 
-    def test_a_file_of_keys_that_is_a_link_to_secrets(self, declared: Declared) -> None:
-        assert self.found(declared, "key\troot\troot:$y$j9T$abc:20000::") == []
+    def test_a_file_of_keys_that_is_a_link_to_secrets(
+        self, found: Callable[..., list[Finding]]
+    ) -> None:
+        assert found("key\troot\troot:$y$j9T$abc:20000::") == []
 
 
 class TestPackages:
@@ -665,15 +737,19 @@ class TestPackages:
             "libgd3": Package(),
         }
 
-    def test_what_somebody_installed(self, declared: Declared) -> None:
-        installed = {
-            name: Package(manual=True) for name in ("nginx", "mariadb-server", "vim", "htop")
-        }
-        found = replace(declared, as_found=AsFound(packages=frozenset({"vim"})))
-        known = packages.declared_packages(found)
-        assert told(packages.undeclared_packages(installed, known)) == [("package", "htop")]
+    def test_what_somebody_installed(self, declared: Declared, answers: Any) -> None:
+        names = ("nginx", "mariadb-server", "vim", "htop")
+        answers[PackagesFact] = {name: Package(manual=True) for name in names}
+        server = replace(declared, as_found=AsFound(packages=frozenset({"vim"})))
+        coverage, *found = packages.packages(server)
+        assert told(found) == [("package", "htop")]
+        assert coverage == Coverage(declared=3, total=4)
 
-    def test_packages_files(self, declared: Declared) -> None:
+    def test_what_somebody_holds(self, declared: Declared, answers: Any) -> None:
+        answers[PackagesFact] = {"nginx": Package(held=True)}
+        assert told(findings(packages.packages(declared))) == [("package hold", "nginx")]
+
+    def test_packages_files(self, declared: Declared, answers: Any) -> None:
         lines = [
             "changed\t/usr/bin/wall\t",
             "missing\t/usr/share/man/man1/wall.1.gz\t",
@@ -683,9 +759,8 @@ class TestPackages:
             "missing\t/etc/sudoers\t",
             "changed\t/etc/ssh/moduli\t",
         ]
-        found = packages.changed(
-            PackageFilesFact().process(lines), recorded(declared, "/etc/managed")
-        )
+        answers[PackageFilesFact] = PackageFilesFact().process(lines)
+        found = packages.package_files(recorded(declared, "/etc/managed"))
         assert [(f.thing, f.found, f.severity) for f in found] == [
             ("/usr/bin/wall", "changed", "critical"),
             ("/usr/bin/su", "missing", "high"),
@@ -714,30 +789,43 @@ line\t/etc/apt/sources.list.d/b.list\tdeb [arch=amd64 trusted=yes] https://b.tes
 
 
 class TestArchives:
-    def test_what_is_not_this_debians_own(self, declared: Declared) -> None:
+    @pytest.fixture
+    def archives(self, answers: Any) -> Callable[..., list[Finding]]:
+        def of(lines: list[str], declared: Declared, *keys: str) -> list[Finding]:
+            answers[AptSourcesFact] = AptSourcesFact().process(lines)
+            answers[UnpackagedFilesFact] = [File(path) for path in keys]
+            return findings(packages.archives(declared))
+
+        return of
+
+    def test_what_is_not_this_debians_own(
+        self, declared: Declared, archives: Callable[..., list[Finding]]
+    ) -> None:
         sources = AptSourcesFact().process(SOURCES.splitlines())
         assert [source.suite for source in sources.sources] == ["trixie", "trixie", "sid", "trixie"]
-        foreign = list(packages.undeclared_archives(sources, declared))
-        findings = [packages.archive(source) for source in foreign]
-        assert [(f.thing, f.severity) for f in findings] == [
+        # The key of an archive is no finding beside it.
+        keys = ["/etc/apt/keyrings/a.asc", "/etc/apt/keyrings/b.asc"]
+        found = archives(SOURCES.splitlines(), declared, *keys)
+        assert [(f.thing, f.severity) for f in found] == [
             ("https://mirror.test/linux/ sid", "high"),
             ("https://b.test/linux trixie", "critical"),
+            ("/etc/apt/keyrings/b.asc", "low"),
         ]
-        assert foreign[0].signed_by == ("/etc/apt/keyrings/a.asc",)
-        assert "hunter2" not in "".join(map(str, findings))
+        assert "hunter2" not in "".join(map(str, found))
 
-    def test_a_declared_one(self, declared: Declared) -> None:
-        sources = AptSourcesFact().process(SOURCES.splitlines())
+    def test_a_declared_one(
+        self, declared: Declared, archives: Callable[..., list[Finding]]
+    ) -> None:
         known = recorded(
             declared, "/etc/apt/sources.list.d/a.sources", "/etc/apt/sources.list.d/b.list"
         )
-        assert list(packages.undeclared_archives(sources, known)) == []
+        assert archives(SOURCES.splitlines(), known) == []
 
-    def test_nothing_is_known_before_the_first_update(self, declared: Declared) -> None:
-        sources = AptSourcesFact().process(
-            ["line\t/etc/apt/sources.list\tdeb https://m.test/linux trixie x"]
-        )
-        assert list(packages.undeclared_archives(sources, declared)) == []
+    def test_nothing_is_known_before_the_first_update(
+        self, declared: Declared, archives: Callable[..., list[Finding]]
+    ) -> None:
+        line = "line\t/etc/apt/sources.list\tdeb https://m.test/linux trixie x"
+        assert archives([line], declared) == []
 
     def test_how_apt_names_its_lists(self) -> None:
         assert list_name("https://m.test/a_b/", "trixie/updates") == (

@@ -6,40 +6,38 @@ import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from stagecraft.drift.findings import Severity
-from stagecraft.drift.judging import wearing
-from stagecraft.drift.judging.certificates import worn
-from stagecraft.drift.judging.wearing import (
-    DAY,
-    days,
-    failed,
-    failed_units,
-    filling,
-    left_over,
-    overdue,
-    reboot_due,
-    stalled,
-    unsynchronized,
-)
+from stagecraft.drift.judging import certificates, wearing
+from stagecraft.drift.judging.running import units
+from stagecraft.drift.judging.wearing import DAY, days, reboot_due, stalled
+from stagecraft.drift.looking.server import Declared
 from stagecraft.facts.backups import BackupsFact
 from stagecraft.facts.certificate_lifetimes import Lifetime, LifetimesFact
 from stagecraft.facts.clock import Clock, ClockFact
 from stagecraft.facts.disks import Disk, DisksFact
 from stagecraft.facts.services import Unit
-from stagecraft.facts.units import Failure, Units
+from stagecraft.facts.units import Failure, Units, UnitsFact
 from stagecraft.facts.updates import Updates, UpdatesFact
 from stagecraft.run import Run
 from stagecraft.seen import Service
-from stagecraft.settings import Host
+from stagecraft.settings import Host, Site
 from stagecraft.settings.host import Upgrades
 
-SITE: Any = SimpleNamespace(name="askpro-staging", environment="staging", domain="askpro.test")
 NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def declared(
+    monkeypatch: pytest.MonkeyPatch, site: Site, make_environment: Any, make_machine: Any
+) -> Declared:
+    """Looked at NOW."""
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    environment = make_environment(site)
+    return Declared(environment, (environment,), {}, make_machine())
 
 
 def severities(findings: Any) -> list[Severity]:
@@ -78,10 +76,21 @@ def test_lifetimes_are_read() -> None:
     ],
 )
 def test_a_certificate_wears_out_by_its_share_or_its_days(
-    lasts: float, left: float, issued: bool, expected: list[Severity]
+    answers: Any,
+    declared: Declared,
+    lasts: float,
+    left: float,
+    issued: bool,
+    expected: list[Severity],
 ) -> None:
+    [site] = declared.sites
+    issuer = "letsencrypt" if issued else "selfsigned"
+    site = site.model_copy(update={"tls": site.tls.model_copy(update={"issuer": issuer})})
+    environment = declared.environment.model_copy(update={"sites": [site]})
     lifetime = Lifetime(NOW + (left - lasts) * DAY, NOW + left * DAY, "AA")
-    assert severities(worn(SITE, lifetime, NOW, issued=issued)) == expected
+    answers[LifetimesFact] = {site.domain: lifetime}
+    found = certificates.certificate_lifetimes(replace(declared, environment=environment))
+    assert severities(found) == expected
 
 
 # --- Units ---
@@ -92,24 +101,30 @@ CERTBOT = Failure("certbot.service", "exit-code", NOW, "/usr/lib/systemd/system/
 
 @pytest.mark.parametrize(("step", "found"), [("start", []), ("", ["certbot.service"])])
 def test_a_failed_unit_is_told_unless_a_run_starts_it(
-    monkeypatch: pytest.MonkeyPatch, step: str, found: list[str]
+    monkeypatch: pytest.MonkeyPatch,
+    answers: Any,
+    declared: Declared,
+    step: str,
+    found: list[str],
 ) -> None:
     run = Run(services=[Service("certbot.service", Unit(), step, follows=False)])
-    monkeypatch.setattr(wearing, "ask", lambda _: Units(failed=(CERTBOT,)))
-    monkeypatch.setattr(wearing, "this_run", lambda: run)
-    declared: Any = None
-    assert [finding.thing for finding in failed_units(declared)] == found
+    answers[UnitsFact] = Units(failed=(CERTBOT,))
+    monkeypatch.setattr(units, "this_run", lambda: run)
+    assert [finding.thing for finding in units.failed_units(declared)] == found
 
 
-def test_what_it_means_that_a_unit_failed() -> None:
-    assert failed(CERTBOT).found == "it failed (exit-code): certificates are not renewed"
+def test_what_it_means_that_a_unit_failed(
+    monkeypatch: pytest.MonkeyPatch, answers: Any, declared: Declared
+) -> None:
     rotation = replace(CERTBOT, unit="logrotate@shop-staging.service", result="timeout")
-    assert failed(rotation).found == "it failed (timeout): logs grow until the disk is full"
-
-
-def test_a_failed_unit_that_has_no_file_any_more_is_not_started_again() -> None:
-    found = failed(Failure(r"a\x2db.timer", "resources", NOW, ""))
-    assert found.remedy == r"systemctl reset-failed 'a\x2db.timer'"
+    gone = Failure(r"a\x2db.timer", "resources", NOW, "")
+    answers[UnitsFact] = Units(failed=(CERTBOT, rotation, gone))
+    monkeypatch.setattr(units, "this_run", Run)
+    certbot, logrotate, timer = units.failed_units(declared)
+    assert certbot.found == "it failed (exit-code): certificates are not renewed"
+    assert logrotate.found == "it failed (timeout): logs grow until the disk is full"
+    # One that has no file any more is not started again.
+    assert timer.remedy == r"systemctl reset-failed 'a\x2db.timer'"
 
 
 # --- Updates ---
@@ -141,13 +156,32 @@ def test_what_should_come_every_day_is_missed(updates: Updates, kinds: list[str]
     assert [finding.kind for finding in stalled(updates, NOW)] == kinds
 
 
-def test_an_update_waits_when_unattended_upgrades_has_passed_it_by() -> None:
-    names = frozenset("abcdefg")
-    passed = Updates(waiting=names, fetched=10, upgraded=11)
-    [found] = left_over(passed)
-    assert found.found == "a, b, c, d, e and 2 more"
-    assert list(left_over(Updates(waiting=names, fetched=11, upgraded=10))) == []
-    assert list(left_over(Updates(fetched=10, upgraded=11))) == []
+@pytest.mark.parametrize(
+    ("waiting", "passed_by", "host", "expected"),
+    [
+        ("abcdefg", True, True, [Severity.HIGH]),
+        ("abcdefg", False, True, []),
+        ("", True, True, []),
+        ("abcdefg", False, False, [Severity.LOW]),  # nobody declared that they are installed
+    ],
+)
+def test_an_update_waits_when_unattended_upgrades_has_passed_it_by(
+    answers: Any,
+    declared: Declared,
+    waiting: str,
+    passed_by: bool,
+    host: bool,
+    expected: list[Severity],
+) -> None:
+    upgraded = NOW if passed_by else NOW - 2
+    answers[UpdatesFact] = Updates(
+        waiting=frozenset(waiting), lists=NOW, fetched=NOW - 1, upgraded=upgraded
+    )
+    server = declared.settings.model_copy(update={"host": Host.model_construct() if host else None})
+    environment = declared.environment.model_copy(update={"server": server})
+    found = list(wearing.updates(replace(declared, environment=environment)))
+    assert severities(found) == expected
+    assert {finding.found for finding in found} <= {"a, b, c, d, e and 2 more"}
 
 
 @pytest.mark.parametrize(
@@ -192,9 +226,12 @@ def test_disks_are_read_as_df_prints_them() -> None:
         (100, [Severity.CRITICAL]),
     ],
 )
-def test_a_full_disk_is_worse_the_fuller_it_is(used: int, expected: list[Severity]) -> None:
-    assert severities(filling(Disk("/", used, 0))) == expected
-    assert severities(filling(Disk("/", 0, used))) == expected
+def test_a_full_disk_is_worse_the_fuller_it_is(
+    answers: Any, declared: Declared, used: int, expected: list[Severity]
+) -> None:
+    for disk in (Disk("/", used, 0), Disk("/", 0, used)):
+        answers[DisksFact] = [disk]
+        assert severities(wearing.disks(declared)) == expected
 
 
 # --- Backups ---
@@ -205,11 +242,17 @@ def test_a_full_disk_is_worse_the_fuller_it_is(used: int, expected: list[Severit
     [(None, "there is none"), (29, None), (31, "the newest is 1 day old")],
 )
 def test_a_backup_is_late_after_a_quarter_more_than_promised(
-    age: float | None, found: str | None
+    answers: Any, declared: Declared, age: float | None, found: str | None
 ) -> None:
-    newest = {} if age is None else {"/b": NOW - age * 3600}
-    findings = list(overdue({"/b": "1d"}, newest, NOW))
+    answers[BackupsFact] = {} if age is None else {"/b": NOW - age * 3600}
+    server = declared.settings.model_copy(update={"backups": {"/b": "1d"}})
+    environment = declared.environment.model_copy(update={"server": server})
+    findings = list(wearing.backups(replace(declared, environment=environment)))
     assert [finding.found for finding in findings] == ([found] if found else [])
+
+
+def test_without_promised_backups_nobody_asks(answers: Any, declared: Declared) -> None:
+    assert list(wearing.backups(declared)) == []
 
 
 def test_the_newest_backup_is_found(tmp_path: Path) -> None:
@@ -256,8 +299,11 @@ def test_the_clock_is_read() -> None:
         (Clock(), 0),
     ],
 )
-def test_the_clock_drifts_when_no_time_server_answers(clock: Clock, found: int) -> None:
-    assert len(list(unsynchronized(clock, NOW))) == found
+def test_the_clock_drifts_when_no_time_server_answers(
+    answers: Any, declared: Declared, clock: Clock, found: int
+) -> None:
+    answers[ClockFact] = clock
+    assert len(list(wearing.clock(declared))) == found
 
 
 @pytest.mark.parametrize(

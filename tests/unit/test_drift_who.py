@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from stagecraft.drift.findings import Finding
-from stagecraft.drift.judging.who import attribute, fingerprint
+from stagecraft.drift.judging.who import attribute
+from stagecraft.facts.logins import public_key
 from stagecraft.facts.trail import Trail, TrailFact
 
 VHOST = "/etc/nginx/sites-available/shop.conf"
@@ -149,4 +150,5 @@ def test_a_key_is_known_by_what_sshd_logs_of_it(shell: Any, tmp_path: Any) -> No
     path = tmp_path / "key"
     shell(f"ssh-keygen -q -t ed25519 -N '' -C somebody -f {path}")
     listed = shell(f"ssh-keygen -l -f {path}.pub").stdout.split(" ")[1]
-    assert fingerprint(path.with_suffix(".pub").read_text()) == listed
+    key = public_key("anna", path.with_suffix(".pub").read_text().strip())
+    assert key and key.fingerprint == listed

@@ -36,7 +36,7 @@ from stagecraft.facts.files import (
 from stagecraft.manifest import Manifest, parse_manifests
 from stagecraft.operations import diff, files
 from stagecraft.operations.files import INSTALL_TREE, Checker, differing, payload
-from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Vacant
+from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, RemoveIfEmpty
 from stagecraft.run import Run
 
 Install = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -540,7 +540,11 @@ def test_what_is_absent_goes(root: Path, install: Install) -> None:
 def test_a_directory_goes_when_nothing_is_left_in_it(root: Path, install: Install) -> None:
     (root / "empty").mkdir()
     an_old_tree(root)
-    result = install(Vacant(f"{root}/conf"), Vacant(f"{root}/empty"), Vacant(f"{root}/never"))
+    result = install(
+        RemoveIfEmpty(f"{root}/conf"),
+        RemoveIfEmpty(f"{root}/empty"),
+        RemoveIfEmpty(f"{root}/never"),
+    )
     assert result.returncode == 0
     assert list(root.iterdir()) == [root / "conf"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from stagecraft.facts.access import Ways, WaysFact
+from stagecraft.facts.access import CurrentAccess, CurrentAccessFact
 from stagecraft.facts.system import SysctlFact, parse_sysctl
 from stagecraft.operations.access import unlike
 from stagecraft.settings import Host, Server
@@ -109,7 +109,7 @@ def test_sshd_s_settings_are_compared_by_what_they_become(make_machine: Any) -> 
 def test_the_transition_takes_nothing_away(make_machine: Any) -> None:
     host = Host(admins={"anna": [ED25519]})
     settings = {"authorizedkeysfile": [".ssh/authorized_keys"], "allowusers": ["root"]}
-    nodes = sshd.transition([22, 2222], host, make_machine("12"), Ways(settings=settings))
+    nodes = sshd.transition([22, 2222], host, make_machine("12"), CurrentAccess(settings=settings))
     text = nodes[-1].content  # type: ignore[union-attr]
     assert "Port 22\nPort 2222\n" in text
     assert "AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/authorized_keys.d/%u\n" in text
@@ -118,7 +118,7 @@ def test_the_transition_takes_nothing_away(make_machine: Any) -> None:
 
 
 def test_the_ways_into_a_machine_as_they_are_printed() -> None:
-    ways = WaysFact().process(
+    current = CurrentAccessFact().process(
         [
             "unit ActiveState=active",
             "armed",
@@ -131,14 +131,14 @@ def test_the_ways_into_a_machine_as_they_are_printed() -> None:
             "loaded",
         ]
     )
-    assert ways.armed
-    assert ways.sshd.running
-    assert ways.ports == [22, 2222]
-    assert ways.keys == {"anna": ["ssh-ed25519 AAAA anna@laptop"]}
-    assert ways.host_key == "ssh-ed25519 AAAA"
-    assert ways.socket
-    assert ways.foreign == ("ufw",)
-    assert ways.firewall
+    assert current.armed
+    assert current.sshd.running
+    assert current.ports == [22, 2222]
+    assert current.keys == {"anna": ["ssh-ed25519 AAAA anna@laptop"]}
+    assert current.host_key == "ssh-ed25519 AAAA"
+    assert current.socket
+    assert current.foreign == ("ufw",)
+    assert current.firewall
 
 
 def test_kernel_settings_as_they_are_printed() -> None:

@@ -13,7 +13,7 @@ from stagecraft.errors import BrokenOverride, ServerError
 from stagecraft.facts.manifests import ManifestsFact
 from stagecraft.manifest import Manifest, Records, parse_manifests
 from stagecraft.operations import manifest as operation
-from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Vacant
+from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, RemoveIfEmpty
 from stagecraft.paths import MANIFESTS
 from stagecraft.run import Run
 from stagecraft.seen import State
@@ -56,14 +56,14 @@ CURRENT = Link("/var/www/shop/current", "releases/placeholder", initial=True)
 
 
 def test_a_manifest_is_read_as_it_was_written() -> None:
-    records = recorded(DIRECTORY, VHOST, LINK, CURRENT, Absent("/etc/x"), Vacant("/etc/y"))
+    records = recorded(DIRECTORY, VHOST, LINK, CURRENT, Absent("/etc/x"), RemoveIfEmpty("/etc/y"))
     assert records.text.splitlines()[:2] == [
         f'{{"version": "{OURS}"}}',
         '{"site": "", "tree": "nginx", "kind": "directory", "path": "/etc/nginx/conf",'
         ' "user": "root", "group": "root", "mode": "755",'
         ' "value": "group:a:r-x,user:www-data:--x"}',
     ]
-    assert [(record.path, record.standing) for record in records.paths] == [
+    assert [(record.path, record.state) for record in records.paths] == [
         (DIRECTORY.path, ("directory", "root", "root", "755", "group:a:r-x,user:www-data:--x")),
         (VHOST.path, ("file", "root", "root", "644", VHOST.sha256)),
         (LINK.path, ("link", "-", "-", "-", LINK.target)),
@@ -96,7 +96,10 @@ def test_what_is_no_longer_declared_goes_contents_first() -> None:
     directory = Directory("/etc/nginx/shop")
     inside = File("/etc/nginx/shop/x", "")
     manifest = Manifest("staging", {"staging": recorded(directory, inside, VHOST)})
-    assert manifest.declare("nginx", [VHOST]) == [Absent(inside.path), Vacant(directory.path)]
+    assert manifest.declare("nginx", [VHOST]) == [
+        Absent(inside.path),
+        RemoveIfEmpty(directory.path),
+    ]
 
 
 def test_another_tree_s_paths_are_its_own_affair() -> None:

@@ -77,7 +77,7 @@ def test_packages(see: Any) -> None:
         never_started=[],
         may_upgrade=False,
     )
-    assert [(state.thing, state.stands) for state in seen] == [("acl", True), ("sudo", False)]
+    assert [(state.thing, state.as_declared) for state in seen] == [("acl", True), ("sudo", False)]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_packages(see: Any) -> None:
 )
 def test_the_name_of_the_machine(see: Any, found: System, stands: dict[str, bool]) -> None:
     seen = see(system, system.called, found, hostname="a")
-    assert {state.kind: state.stands for state in seen} == stands
+    assert {state.kind: state.as_declared for state in seen} == stands
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_an_admin(see: Any, account: Account | None, members: set[str], found: V
 def test_a_service_s_account(see: Any, account: Account | None, stands: bool) -> None:
     known = Accounts({"a": account} if account else {}, gid=980)
     (seen,) = see(system_accounts, system_accounts.system_account, known, account="a", home="/a")
-    assert seen.stands == stands
+    assert seen.as_declared == stands
 
 
 LOGIN = database.DatabaseLogin("app", "hunter2", database.APP_PRIVILEGES, 60)
@@ -147,7 +147,7 @@ def test_a_database(see: Any, account: DatabaseAccount | None, wrong: list[str])
         database, database.schema, found,
         engine=MARIADB, database="a_b", charset="utf8mb4", collation="c", logins=[LOGIN],
     )  # fmt: skip
-    assert [state.kind for state in seen if not state.stands] == wrong
+    assert [state.kind for state in seen if not state.as_declared] == wrong
     assert "hunter2" not in repr(seen)
 
 

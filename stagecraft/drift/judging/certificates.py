@@ -27,57 +27,46 @@ SOON = 7 * DAY
 
 def lifetimes(environment: Environment) -> list[tuple[Site, Lifetime]]:
     """Of every site with a certificate."""
-    sites = environment.sites
-    found = ask(
-        LifetimesFact, sites=[[Nginx(site.name).certificate, site.domain] for site in sites]
-    )
-    return [(site, found[site.domain]) for site in sites if site.domain in found]
+    pairs = [[Nginx(site.name).certificate, site.domain] for site in environment.sites]
+    found = ask(LifetimesFact, sites=pairs)
+    return [(site, found[site.domain]) for site in environment.sites if site.domain in found]
 
 
 def served_certificates(declared: Declared) -> Iterator[Finding]:
     """Asks on the server for each site's certificate. Skips sites with a changed link, which is
     another finding."""
-    apart = this_run().displaced()
     for site, lifetime in lifetimes(declared.environment):
-        if Nginx(site.name).certificate not in apart:
-            yield from stale(site, lifetime)
-
-
-def stale(site: Site, lifetime: Lifetime) -> Iterator[Finding]:
-    if lifetime.served and lifetime.served != lifetime.fingerprint:
-        yield SERVED.finding(
-            site.domain,
-            expected=f"nginx serves the one in {Nginx(site.name).certificate}",
-            found="it still serves another one, which it loaded earlier",
-            remedy="nginx -t && systemctl reload nginx.service",
-            environment=site.environment,
-        )
+        link = Nginx(site.name).certificate
+        fresh = lifetime.served in ("", lifetime.fingerprint)
+        if not fresh and link not in this_run().differing_paths():
+            yield SERVED.finding(
+                site.domain,
+                expected=f"nginx serves the one in {link}",
+                found="it still serves another one, which it loaded earlier",
+                remedy="nginx -t && systemctl reload nginx.service",
+                environment=site.environment,
+            )
 
 
 def certificate_lifetimes(declared: Declared) -> Iterator[Finding]:
-    environment = declared.environment
+    environment, now = declared.environment, time.time()
     for site, lifetime in lifetimes(environment):
-        issued = environment.issuers[site.tls.issuer].directory is not None
-        yield from worn(site, lifetime, time.time(), issued=issued)
-
-
-def worn(site: Site, lifetime: Lifetime, now: float, *, issued: bool) -> Iterator[Finding]:
-    """`issued` means that it is from a CA and renewed by certbot."""
-    seconds = lifetime.ends - now
-    if seconds <= 0:
-        severity, found = Severity.CRITICAL, f"it expired {days(-seconds)} ago"
-    elif issued and lifetime.left(now) < OVERDUE:
-        severity, found = Severity.HIGH, f"{days(seconds)} left, and it was not renewed"
-    elif not issued and seconds < SELF_SIGNED_MARGIN:
-        severity = Severity.HIGH if seconds < SOON else Severity.LOW
-        found = f"{days(seconds)} left"
-    else:
-        return
-    by_certbot = "certbot renew && journalctl -u certbot.service"
-    yield LIFETIME.finding(
-        site.domain,
-        severity=severity,
-        found=found,
-        remedy=by_certbot if issued and seconds > 0 else run(site.environment),
-        environment=site.environment,
-    )
+        issued = environment.issuers[site.tls.issuer].directory is not None  # renewed by certbot
+        seconds = lifetime.ends - now
+        if seconds <= 0:
+            severity, found = Severity.CRITICAL, f"it expired {days(-seconds)} ago"
+        elif issued and lifetime.left(now) < OVERDUE:
+            severity, found = Severity.HIGH, f"{days(seconds)} left, and it was not renewed"
+        elif not issued and seconds < SELF_SIGNED_MARGIN:
+            severity = Severity.HIGH if seconds < SOON else Severity.LOW
+            found = f"{days(seconds)} left"
+        else:
+            continue
+        by_certbot = "certbot renew && journalctl -u certbot.service"
+        yield LIFETIME.finding(
+            site.domain,
+            severity=severity,
+            found=found,
+            remedy=by_certbot if issued and seconds > 0 else run(site.environment),
+            environment=site.environment,
+        )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
+
+from pydantic import Field
 
 from stagecraft.drift.findings import Finding, Plain, Report, Severity, Unchecked
 
 
-class Seen(Plain):
+class KnownFinding(Plain):
     """A finding in the history, without its details."""
 
     id: str
@@ -36,14 +39,14 @@ class Unknown(Plain):
 
 class Snapshot(Plain):
     """The results of a check. `checked` are the servers and environments that it covered; results
-    of others are copied from the previous check. `told` means that notifications of the changes
-    were sent."""
+    of others are copied from the previous check. `notified` means that notifications of the changes
+    were sent; the file calls it `told`."""
 
     at: datetime
     checked: tuple[tuple[str, str], ...] = ()
-    findings: tuple[Seen, ...] = ()
+    findings: tuple[KnownFinding, ...] = ()
     unknown: tuple[Unknown, ...] = ()
-    told: bool = True
+    notified: bool = Field(default=True, alias="told")
 
 
 NOTHING = Snapshot(at=datetime.fromtimestamp(0, UTC))
@@ -58,11 +61,10 @@ class Scope:
     blind: frozenset[tuple[str, str]]
 
     @classmethod
-    def of(cls, reports: Iterable[Report]) -> Scope:
-        given = list(reports)
+    def of(cls, reports: Sequence[Report]) -> Scope:
         return cls(
-            frozenset((report.server, report.environment) for report in given if report.server),
-            frozenset((gap.server, gap.environment) for r in given for gap in r.unchecked),
+            frozenset((report.server, report.environment) for report in reports if report.server),
+            frozenset((gap.server, gap.environment) for r in reports for gap in r.unchecked),
         )
 
     def covers(self, server: str, environment: str) -> bool:
@@ -91,29 +93,23 @@ def snapshot(
 ) -> Snapshot:
     """The present results. `findings` are pairs with whether they are waived. Keeps previous
     findings where nothing was checked."""
-    seen = {old.id: old for old in before.findings}
+    first_seen = {old.id: old.first_seen for old in before.findings}
     gaps = {old.key: old for old in before.unknown}
+    found = {
+        finding.id: KnownFinding(
+            **finding.model_dump(include={"id", "server", "environment", "severity"}),
+            first_seen=first_seen.get(finding.id, at),
+            last_seen=at,
+            waived=waived,
+        )
+        for finding, waived in findings
+    }
+    left = [old for old in before.findings if not scope.covers(old.server, old.environment)]
     now = [Unknown(**gap.model_dump(exclude={"reason"}), since=at) for gap in unchecked]
-    found = {finding.id for finding, _ in findings}
     return Snapshot(
         at=at,
         checked=tuple(sorted(scope.checked)),
-        findings=(
-            *(
-                Seen(
-                    **finding.model_dump(include={"id", "server", "environment", "severity"}),
-                    first_seen=seen[finding.id].first_seen if finding.id in seen else at,
-                    last_seen=at,
-                    waived=waived,
-                )
-                for finding, waived in findings
-            ),
-            *(
-                old
-                for id, old in seen.items()
-                if id not in found and not scope.covers(old.server, old.environment)
-            ),
-        ),
+        findings=(*found.values(), *(old for old in left if old.id not in found)),
         unknown=(
             *(gaps.get(gap.key, gap) for gap in now),
             *(gap for gap in before.unknown if not scope.asked_for(gap)),
@@ -121,38 +117,27 @@ def snapshot(
     )
 
 
-@dataclass(frozen=True)
-class Changes:
+class Changes(NamedTuple):
     """The differences from the previous snapshot."""
 
-    new: tuple[Seen, ...]
-    worse: tuple[Seen, ...]
-    resolved: tuple[Seen, ...]
+    new: tuple[KnownFinding, ...]
+    worse: tuple[KnownFinding, ...]
+    resolved: tuple[KnownFinding, ...]
     unknown: tuple[Unknown, ...]
     known_again: tuple[Unknown, ...]
-
-    def __bool__(self) -> bool:
-        return any((self.new, self.worse, self.resolved, self.unknown, self.known_again))
 
 
 def changes(before: Snapshot, now: Snapshot) -> Changes:
     """Waived findings are left out; when a waiver ends, its finding is new."""
-    old = {seen.id: seen for seen in before.findings if not seen.waived}
-    current = {seen.id: seen for seen in now.findings if not seen.waived}
-    waived = {seen.id for seen in now.findings if seen.waived}
+    old = {known.id: known for known in before.findings if not known.waived}
+    rank = {id: known.severity.rank for id, known in old.items()}
+    current = [known for known in now.findings if not known.waived]
+    present = {known.id for known in now.findings}
+    gaps_before, gaps_now = ({gap.key for gap in one.unknown} for one in (before, now))
     return Changes(
-        new=tuple(seen for id, seen in current.items() if id not in old),
-        worse=tuple(
-            seen
-            for id, seen in current.items()
-            if id in old and seen.severity.rank < old[id].severity.rank
-        ),
-        resolved=tuple(old[id] for id in old if id not in current and id not in waived),
-        unknown=tuple(gaps_only_in(now, before)),
-        known_again=tuple(gaps_only_in(before, now)),
+        new=tuple(known for known in current if known.id not in old),
+        worse=tuple(known for known in current if known.severity.rank < rank.get(known.id, 0)),
+        resolved=tuple(known for id, known in old.items() if id not in present),
+        unknown=tuple(gap for gap in now.unknown if gap.key not in gaps_before),
+        known_again=tuple(gap for gap in before.unknown if gap.key not in gaps_now),
     )
-
-
-def gaps_only_in(one: Snapshot, other: Snapshot) -> Iterator[Unknown]:
-    known = {gap.key for gap in other.unknown}
-    return (gap for gap in one.unknown if gap.key not in known)

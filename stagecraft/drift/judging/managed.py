@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Iterable, Iterator
-from itertools import groupby
-from typing import Any, TypeGuard
+from collections.abc import Collection, Iterable, Iterator
+from typing import TypeGuard
 
 from stagecraft.drift.findings import THEN, Cause, Class, Coverage, Finding, Kind, Severity
-from stagecraft.drift.judging.cause import cause
 from stagecraft.drift.judging.remedies import run, set_aside
 from stagecraft.drift.judging.unmanaged.locations import refresh_of
 from stagecraft.drift.looking.plan import Step, plan
-from stagecraft.drift.looking.server import Declared, ask
-from stagecraft.facts.files import ContentsFact, Entry, FingerprintsFact, becoming
-from stagecraft.facts.reading import Fact
+from stagecraft.drift.looking.server import Declared
+from stagecraft.facts.files import Entry, becoming
+from stagecraft.manifest import Records, path_record
 from stagecraft.operations import access
-from stagecraft.operations.diff import Keys, Texts, describe
-from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, Sealed, Vacant
+from stagecraft.operations.diff import Keys, Texts, describe, read_texts
+from stagecraft.operations.nodes import Absent, Directory, File, Link, Node, RemoveIfEmpty, Sealed
 from stagecraft.operations.services import Condition
 from stagecraft.run import this_run
-from stagecraft.seen import Place, Seen, State
+from stagecraft.seen import Place, Seen, State, encoded
 from stagecraft.services import NGINX, Services
 from stagecraft.settings import Environment
 
@@ -36,10 +35,13 @@ def managed(declared: Declared) -> Iterator[Finding | Coverage]:
     """The plan of deploy.py, by the things that it would change."""
     steps = plan()
     differences = explained(steps)
-    texts = read_texts(differences)
+    texts = read_differing(differences)
     findings = [finding(seen, declared, texts) for seen in differences]
-    silent = [step for step in steps if step.changes and step.seen is None]
-    findings += [by_name(step, declared.environment.name) for step in silent]
+    environment, words = declared.environment.name, "a run would change it"
+    findings += [  # steps that say no more than that
+        OPERATION.finding(step, found=words, remedy=run(environment), environment=environment)
+        for step in (step.name for step in steps if step.seen is None)
+    ]
     yield from findings
     this = this_run()
     total = len(this.manifest.declared_paths) + len({state.name for state in this.states()})
@@ -48,9 +50,8 @@ def managed(declared: Declared) -> Iterator[Finding | Coverage]:
 
 def explained(steps: Iterable[Step]) -> list[Seen]:
     """The differences, each thing once, without consequences of others."""
-    differences = {
-        (seen.kind, seen.thing): seen for step in steps if step.changes for seen in step.differences
-    }
+    seen = (seen for step in steps for seen in step.seen or ())
+    differences = {(one.kind, one.thing): one for one in seen if not one.as_declared}
     return [seen for seen in differences.values() if not follows(seen, differences)]
 
 
@@ -67,15 +68,13 @@ def follows(seen: Seen, differences: Iterable[tuple[str, str]]) -> bool:
     return ("service", seen.through) in differences
 
 
-def read_texts(differences: Iterable[Seen]) -> Texts:
+def read_differing(differences: Iterable[Seen]) -> Texts:
     """Reads once per user, and not at all if no file differs. Does not read links in the place of
     files, which could lead to secrets."""
-    files = [seen for seen in differences if readable(seen)]
+    places = list(filter(readable, differences))
     texts: dict[str, str | Keys] = {}
-    for (user, secret), places in groupby(sorted(files, key=reader), key=reader):
-        paths = [place.node.path for place in places]
-        fact: type[Fact[Any]] = FingerprintsFact if secret else ContentsFact
-        texts |= ask(fact, paths=paths, user=user)
+    for user in {place.user for place in places}:
+        texts |= read_texts([place.node for place in places if place.user == user], user)
     return texts
 
 
@@ -86,18 +85,12 @@ def readable(seen: Seen) -> TypeGuard[Place]:
     return isinstance(seen.node, File) and seen.entry.kind == "file"
 
 
-def reader(place: Place) -> tuple[str, bool]:
-    return place.user, isinstance(place.node, File) and place.node.secret
-
-
 def finding(seen: Seen, declared: Declared, texts: Texts) -> Finding:
-    moved = cause(seen, declared.records.values())
+    moved, remedy = cause(seen, declared.records.values()), run(declared.environment.name)
     if isinstance(seen, State):
-        expected = str(seen.declared) or "nothing"
-        present = str(seen.found) or "missing"
+        expected, present = str(seen.declared) or "nothing", str(seen.found) or "missing"
     else:
         expected, present = wanted(seen.node), found(seen.node, seen.entry)
-    remedy = run(declared.environment.name)
     return Finding(
         class_=Class.MANAGED,
         severity=severity(seen, declared, moved),
@@ -109,15 +102,7 @@ def finding(seen: Seen, declared: Declared, texts: Texts) -> Finding:
         remedy=replacement(seen, remedy) or remedy,
         refresh=refresh_of(seen.thing) if isinstance(seen, Place) else "",
         cause=moved,
-        diff=diff(seen, texts),
-    )
-
-
-def by_name(step: Step, environment: str) -> Finding:
-    """For a step that only reports that it would change something."""
-    found = "a run would change it"
-    return OPERATION.finding(
-        step.name, found=found, remedy=run(environment), environment=environment
+        diff=tuple(describe(seen.node, seen.entry, texts)) if readable(seen) else (),
     )
 
 
@@ -133,7 +118,7 @@ def replacement(seen: Seen, run: str) -> str:
             made = f"rm {path} && install -d -o {user} -g {group} -m {mode} {path}"
             made += f" && setfacl -m {','.join(acl)} {path}" if acl else ""
             return shlex.join([*becoming(seen.user), "sh", "-c", made])
-        case (Directory(), "directory") | (Vacant(), _):
+        case (Directory(), "directory") | (RemoveIfEmpty(), _):
             return ""
         case (Directory(), _) | (_, "directory"):
             return f"{set_aside(seen.node.path, seen.user)}{THEN}{run}"
@@ -147,10 +132,8 @@ def severity(seen: Seen, declared: Declared, moved: Cause | None) -> Severity:
         critical = seen.tree in DOOR_TREES
     elif seen.kind == "service":
         runs = isinstance(seen.found, Condition) and seen.found.runs
-        environment = declared.environment
-        vital = {NGINX, environment.server.engine.unit}.union(
-            *(Services(site.name).vital for site in environment.sites)
-        )
+        of_sites = (Services(site.name).vital for site in declared.environment.sites)
+        vital = {NGINX, declared.settings.engine.unit}.union(*of_sites)
         critical = seen.thing in vital and not runs
     elif seen.kind.startswith("database"):
         critical = not seen.found
@@ -162,22 +145,61 @@ def severity(seen: Seen, declared: Declared, moved: Cause | None) -> Severity:
 
 
 def owner(seen: Seen, environment: Environment) -> str:
-    """The environment, or empty for the machine as a whole."""
-    text = seen.tree if isinstance(seen, Place) else seen.thing
+    """The environment if the thing is a site's, or empty for the machine as a whole."""
     sites = environment.sites
-    logins = {f"{user}@localhost" for s in sites for user in s.database.users}
-    own = text in {site.database.name for site in sites} | logins
-    return environment.name if own or any(site.name in text for site in sites) else ""
+    if isinstance(seen, Place):
+        own = this_run().manifest.sites.get(seen.tree) in {site.name for site in sites}
+    else:
+        names = {user for site in sites for user in Services(site.name).users}
+        databases = {site.database.name for site in sites}
+        databases |= {f"{user}@localhost" for site in sites for user in site.database.users}
+        own = seen.thing in databases or not names.isdisjoint(re.split("[/@.]", seen.thing))
+    return environment.name if own else ""
 
 
-# --- In words ---
+def cause_of(declared: object, found: object, recorded: Collection[object]) -> Cause:
+    """The cause of the difference between `declared` and `found`. `recorded` has the values at the
+    last run of each environment that applied it."""
+    if declared in recorded:
+        return Cause.SERVER
+    if not declared:  # undeclared now, but once declared if it was recorded
+        return Cause.FILES if found in recorded else Cause.SERVER
+    return Cause.FILES if found in recorded or not recorded else Cause.SERVER
+
+
+def cause(seen: Seen, records: Collection[Records]) -> Cause | None:
+    """None if the last run did not record states yet."""
+    if isinstance(seen, Place):
+        node = seen.node
+        made = [record for other in records for record in other.paths if record.path == node.path]
+        declared = () if isinstance(node, (Absent, RemoveIfEmpty)) else path_record("", node).state
+        return cause_of(declared, found_at(seen.entry), [record.state for record in made])
+    if not any(other.states for other in records):
+        return None
+    states = [other.states[seen.name] for other in records if seen.name in other.states]
+    # As JSON, or as text if it was recorded in format 1.
+    wanted, found = (
+        str(value) if str(value) in states else encoded(value)
+        for value in (seen.declared, seen.found)
+    )
+    return cause_of(wanted, found, states)
+
+
+def found_at(entry: Entry | None) -> tuple[str, ...]:
+    """What the manifest would record for the path in this state."""
+    if entry is None:
+        return ()
+    if entry.kind == "link":
+        return ("link", "-", "-", "-", entry.target)
+    value = ",".join(filter(None, [entry.sha256, *sorted(entry.acl)]))
+    return (entry.kind, entry.user, entry.group, entry.mode, value or "-")
 
 
 def wanted(node: Node) -> str:
     match node:
         case Link():
             return f"a link to {node.target}"
-        case Absent() | Vacant():
+        case Absent() | RemoveIfEmpty():
             return "nothing"
         case Sealed(recorded=""):
             return "a file that no run has applied yet"
@@ -191,7 +213,7 @@ def found(node: Node, entry: Entry | None) -> str:
     """What is wrong with the path's state."""
     if entry is None:
         return "missing"
-    if isinstance(node, (Absent, Vacant)) or entry.kind != node.kind:
+    if isinstance(node, (Absent, RemoveIfEmpty)) or entry.kind != node.kind:
         return f"a {entry.kind} of {entry.user}:{entry.group}, mode {entry.mode}"
     if isinstance(node, Link):
         return f"a link to {entry.target}"
@@ -208,8 +230,3 @@ def wrong(node: File | Directory, entry: Entry) -> Iterator[str]:
     acl = frozenset(node.acl) if isinstance(node, Directory) else frozenset()
     if entry.acl != acl:
         yield f"the ACL {', '.join(sorted(entry.acl)) or 'is gone'}"
-
-
-def diff(seen: Seen, texts: Texts) -> tuple[str, ...]:
-    """The lines that differ; for a secret, the names of keys."""
-    return tuple(describe(seen.node, seen.entry, texts)) if readable(seen) else ()

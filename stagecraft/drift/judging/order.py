@@ -12,7 +12,6 @@ from stagecraft.drift.findings import MOUNT, PACKAGE_FILE, THEN, Cause, Class, F
 AFTER_THE_RUN = Kind(Class.RUNNING, "service", "run what is declared")
 
 RUN, LAST = 2, 3
-"""The last two steps."""
 
 
 def in_order(
@@ -43,13 +42,13 @@ def step(finding: Finding) -> int:
     removed first, because commands may need those programs."""
     if THEN in finding.remedy:
         return RUN
-    if finding.kind == MOUNT.name:
+    if MOUNT.includes(finding):
         return 0
     if not finding.refresh or finding.cause == Cause.FILES:
         return LAST
     if finding.class_ == Class.MANAGED:
         return RUN
-    return 1 if finding.kind == PACKAGE_FILE.name else 0
+    return 1 if PACKAGE_FILE.includes(finding) else 0
 
 
 def refreshed(findings: list[Finding], waived: Callable[[Finding], bool]) -> Iterator[Finding]:

@@ -3,14 +3,16 @@ it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 
+from pydantic import Field
+
 from stagecraft.drift.findings import Class, Coverage, Finding, Plain, Report, Unchecked
-from stagecraft.drift.judging.changes import Changes, Scope, Seen, Snapshot, changes, snapshot
+from stagecraft.drift.judging.changes import KnownFinding, Scope, Snapshot, changes, snapshot
 from stagecraft.drift.judging.order import in_order
-from stagecraft.drift.judging.waivers import Waivers, entry
+from stagecraft.drift.judging.waivers import Waiver, Waivers, entry
 
 CLEAN, UNKNOWN, DRIFT = 0, 1, 2
 
@@ -23,20 +25,15 @@ class Status(StrEnum):
     KNOWN = "known"
 
 
-class Waived(Plain):
-    reason: str
-    owner: str
-    until: date
-
-
 class Judged(Finding):
     """A finding with its history and waiver. `keep` is the entry in waivers.yml that would accept
     an undeclared thing, which may be somebody's."""
 
     status: Status
     first_seen: datetime
-    waived: Waived | None = None
+    waived: Waiver | None = None
     keep: str = ""
+    recorded_by: tuple[str, ...] = Field(default=(), exclude=True)
 
 
 class Verdict(Plain):
@@ -48,49 +45,21 @@ class Verdict(Plain):
     exit_code: int
     servers: tuple[str, ...]
     findings: tuple[Judged, ...]
-    resolved: tuple[Seen, ...]
+    resolved: tuple[KnownFinding, ...]
     unknown: tuple[Unchecked, ...]
     coverage: tuple[Coverage, ...]
     believed: tuple[tuple[str, str], ...] = ()
     problems: tuple[str, ...] = ()
 
 
-def merged(findings: Iterable[Finding]) -> list[Finding]:
-    """Each finding once, although two inventories of one server report the same machine."""
-    by_id: dict[str, Finding] = {}
-    for finding in findings:
-        known = by_id.get(finding.id)
-        if known is None or finding.severity.rank < known.severity.rank:
-            by_id[finding.id] = finding
-    return list(by_id.values())
-
-
 def contradicted(reports: Sequence[Report]) -> Iterator[Finding]:
     """Findings whose paths neighbours' runs recorded, but which their own checks do not declare."""
-    unexplained = {
-        (report.server, report.environment): {
-            finding.id for finding in [*report.findings, *report.unconfirmed]
-        }
-        for report in reports
-    }
+    ids = {(r.server, r.environment, f.id) for r in reports for f in (*r.findings, *r.unconfirmed)}
     for report in reports:
         for finding in report.unconfirmed:
-            checks = [unexplained.get((report.server, name), ()) for name in finding.recorded_by]
-            if all(finding.id in ids for ids in checks):
+            checks = ((report.server, name, finding.id) for name in finding.recorded_by)
+            if all(check in ids for check in checks):
                 yield finding
-
-
-def believed(reports: Sequence[Report]) -> tuple[tuple[str, str], ...]:
-    """The servers and environments whose records were used although their own checks did not
-    run."""
-    told = {(r.server, name) for r in reports for f in r.unconfirmed for name in f.recorded_by}
-    return tuple(sorted(told - {(report.server, report.environment) for report in reports}))
-
-
-def covered(reports: Sequence[Report]) -> tuple[Coverage, ...]:
-    """Each kind on each server once."""
-    kinds = {(c.server, c.kind): c for report in reports for c in report.coverage}
-    return tuple(kinds.values())
 
 
 def judge(
@@ -99,45 +68,44 @@ def judge(
     """The verdict, and the snapshot for the history."""
     unchecked = tuple(dict.fromkeys(gap for report in reports for gap in report.unchecked))
     scope = Scope.of(reports)
-    found = merged([*(f for report in reports for f in report.findings), *contradicted(reports)])
-    found += waivers.findings(found, scope)
+    found = [*(f for report in reports for f in report.findings), *contradicted(reports)]
+    # Two inventories of one server report the same machine: the most urgent finding counts.
+    by_id: dict[str, Finding] = {}
+    for finding in sorted(found, key=lambda finding: finding.severity.rank):
+        by_id.setdefault(finding.id, finding)
+    found = [*by_id.values(), *waivers.findings(by_id.values(), scope)]
     found = in_order(found, lambda finding: waivers.of(finding) is not None)
     known = [(finding, waivers.of(finding) is not None) for finding in found]
     now = snapshot(before, at, scope, known, unchecked)
     changed = changes(before, now)
-    findings = tuple(judged(found, waivers, changed, now))
+    status = dict.fromkeys((known.id for known in changed.new), Status.NEW)
+    status |= dict.fromkeys((known.id for known in changed.worse), Status.WORSE)
+    drift = DRIFT if any(not waived for _, waived in known) else CLEAN
+    recorded = {(r.server, name) for r in reports for f in r.unconfirmed for name in f.recorded_by}
+    coverage = {(c.server, c.kind): c for report in reports for c in report.coverage}
     verdict = Verdict(
         checked_at=at,
-        exit_code=exit_code(findings, unchecked),
+        exit_code=UNKNOWN if unchecked else drift,  # what is unknown may be worse
         servers=tuple(sorted({server for server, _ in scope.checked})),
-        findings=findings,
+        findings=tuple(judged(found, waivers, status, now)),
         resolved=changed.resolved,
         unknown=unchecked,
-        coverage=covered(reports),
-        believed=believed(reports),
+        coverage=tuple(coverage.values()),
+        believed=tuple(sorted(recorded - scope.checked)),
     )
     return verdict, now
 
 
 def judged(
-    findings: Iterable[Finding], waivers: Waivers, changed: Changes, now: Snapshot
+    findings: Iterable[Finding], waivers: Waivers, status: Mapping[str, Status], now: Snapshot
 ) -> Iterator[Judged]:
-    first_seen = {seen.id: seen.first_seen for seen in now.findings}
-    status = dict.fromkeys((seen.id for seen in changed.new), Status.NEW)
-    status |= dict.fromkeys((seen.id for seen in changed.worse), Status.WORSE)
+    first_seen = {known.id: known.first_seen for known in now.findings}
     for finding in findings:
         waiver = waivers.of(finding)
         yield Judged(
             **finding.model_dump(),
             status=status.get(finding.id, Status.KNOWN),
             first_seen=first_seen[finding.id],
-            waived=waiver and Waived(**waiver.model_dump(exclude={"id"})),
+            waived=waiver,
             keep=entry(finding, waivers.today) if finding.class_ == Class.UNMANAGED else "",
         )
-
-
-def exit_code(findings: Iterable[Judged], unchecked: Sequence[Unchecked]) -> int:
-    """What is unknown may be worse than everything known."""
-    if unchecked:
-        return UNKNOWN
-    return DRIFT if any(not finding.waived for finding in findings) else CLEAN

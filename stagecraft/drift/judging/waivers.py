@@ -22,7 +22,7 @@ from stagecraft.yaml_files import Problem, SettingsError, YamlFile, read_yaml
 FILE = "waivers.yml"
 LONGEST = timedelta(days=366)
 A_MONTH = timedelta(days=30)
-Text = Annotated[str, Field(min_length=1)]
+NotEmpty = Annotated[str, Field(min_length=1)]
 
 
 def day(value: Any) -> date:
@@ -35,9 +35,9 @@ def day(value: Any) -> date:
 class Waiver(Setting):
     """Covers findings with this id, where `*` matches anything, through the day `until`."""
 
-    id: str
-    reason: Text
-    owner: Text
+    id: str = Field(exclude=True)
+    reason: NotEmpty
+    owner: NotEmpty
     until: Annotated[date, PlainValidator(day)]
 
     def covers(self, finding: Finding) -> bool:
@@ -71,9 +71,24 @@ class Waivers:
         for waiver in self.all:
             looked_at = waiver.place is not None and scope.covers(*waiver.place)
             if waiver.until < self.today:
-                yield complaint(waiver, "expired", f"it expired after {waiver.until}")
+                kind, found = "expired", f"it expired after {waiver.until}"
             elif looked_at and not any(map(waiver.covers, given)):
-                yield complaint(waiver, "unused", "it no longer covers any difference")
+                kind, found = "unused", "it no longer covers any difference"
+            else:
+                continue
+            server, environment = waiver.place or ("", "")
+            yield Finding(
+                class_=Class.WAIVER,
+                severity=Severity.LOW,
+                kind=kind,
+                thing=waiver.id,
+                server=server,
+                environment=environment,
+                expected="a waiver that is still needed and has not expired"
+                f" (owner: {waiver.owner})",
+                found=found,
+                remedy=f"remove it from {FILE}, or have {waiver.owner} set a new date",
+            )
 
 
 def entry(finding: Finding, today: date) -> str:
@@ -81,21 +96,6 @@ def entry(finding: Finding, today: date) -> str:
     waiver = {"reason": "", "owner": "", "until": today + A_MONTH}
     text = yaml.safe_dump({finding.id: waiver}, default_flow_style=None, sort_keys=False, width=inf)
     return text.rstrip("\n")
-
-
-def complaint(waiver: Waiver, kind: str, found: str) -> Finding:
-    server, environment = waiver.place or ("", "")
-    return Finding(
-        class_=Class.WAIVER,
-        severity=Severity.LOW,
-        kind=kind,
-        thing=waiver.id,
-        server=server,
-        environment=environment,
-        expected=f"a waiver that is still needed and has not expired (owner: {waiver.owner})",
-        found=found,
-        remedy=f"remove it from {FILE}, or have {waiver.owner} set a new date",
-    )
 
 
 def read_waivers(path: Path, today: date) -> Waivers:

@@ -1,29 +1,26 @@
-"""What is going to fail without a change: units, updates, disks, backups and the clock."""
+"""What is going to fail without a change: updates, disks, backups and the clock."""
 
 from __future__ import annotations
 
-import re
-import shlex
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from stagecraft.drift.findings import Class, Finding, Kind, Severity
 from stagecraft.drift.judging.remedies import shortened
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.backups import BackupsFact
-from stagecraft.facts.clock import Clock, ClockFact
-from stagecraft.facts.disks import Disk, DisksFact
-from stagecraft.facts.units import Failure, UnitsFact
+from stagecraft.facts.clock import ClockFact
+from stagecraft.facts.disks import DisksFact
 from stagecraft.facts.updates import Updates, UpdatesFact
-from stagecraft.run import this_run
 from stagecraft.settings import Host
 from stagecraft.settings.values import hours
 
-FAILED_UNIT = Kind(Class.WEARING, "failed unit", "does not fail")
 APT_LISTS = Kind(Class.WEARING, "apt lists", "every day")
 UPGRADES = Kind(Class.WEARING, "unattended upgrades", "every day")
 SECURITY_UPDATES = Kind(Class.WEARING, "security updates", "installed")
 REBOOT = Kind(Class.WEARING, "reboot")
+SPACE = Kind(Class.WEARING, "disk space", "less than 80 % used")
+INODES = Kind(Class.WEARING, "inodes", "less than 80 % used")
 BACKUP = Kind(Class.WEARING, "backup")
 CLOCK = Kind(Class.WEARING, "clock", "synchronized with them")
 
@@ -37,55 +34,24 @@ def days(seconds: float) -> str:
     return f"{int(count)} {unit}{'' if int(count) == 1 else 's'}"
 
 
-# --- Units ---
-
-INSTANCE = re.compile("@.*(?=[.])")
-
-MEANINGS = {
-    "certbot.service": "certificates are not renewed",
-    "apt-daily.service": "apt does not learn of updates",
-    "apt-daily-upgrade.service": "security updates are not installed",
-    "logrotate.service": "logs grow until the disk is full",
-    "unattended-upgrades.service": "an upgrade may be cut off by a shutdown",
-}
-"""By unit, for all of its instances."""
-
-
-def failed_units(_: Declared) -> Iterator[Finding]:
-    """Excludes those that a run would start, which are reported as not running."""
-    started = {service.unit for service in this_run().services if service.step == "start"}
-    for failure in ask(UnitsFact).failed:
-        if failure.unit not in started:
-            yield failed(failure)
-
-
-def failed(failure: Failure) -> Finding:
-    """systemd cannot restart a unit without a file; it only remembers the failure."""
-    meaning = MEANINGS.get(INSTANCE.sub("", failure.unit))
-    unit = shlex.quote(failure.unit)
-    again = f"journalctl -u {unit}; systemctl restart {unit}"
-    return FAILED_UNIT.finding(
-        failure.unit,
-        found=f"it failed ({failure.result})" + (f": {meaning}" if meaning else ""),
-        remedy=again if failure.file else f"systemctl reset-failed {unit}",
-        since=failure.since,
-    )
-
-
-# --- Updates ---
-
 LATE = 3 * DAY
 """Lists and upgrades are daily; this allows for a machine that is off over a weekend."""
 
 
 def updates(declared: Declared) -> Iterator[Finding]:
+    """Without `host`, no automatic upgrades are declared, so anything may wait; with it, only what
+    unattended-upgrades left: held packages, and those with a question."""
     found, settings, now = ask(UpdatesFact), declared.settings.host, time.time()
-    if settings is None:  # automatic upgrades are not declared
-        yield from waiting(found, Severity.LOW)
-        return
-    yield from stalled(found, now)
-    yield from left_over(found)
-    yield from reboot_due(found, settings, now)
+    if found.waiting and (settings is None or found.upgraded > found.fetched):
+        yield SECURITY_UPDATES.finding(
+            "waiting",
+            severity=Severity.HIGH if settings else Severity.LOW,
+            found=shortened(sorted(found.waiting), 5),
+            remedy="apt-get upgrade",
+        )
+    if settings:
+        yield from stalled(found, now)
+        yield from reboot_due(found, settings, now)
 
 
 def stalled(updates: Updates, now: float) -> Iterator[Finding]:
@@ -97,20 +63,6 @@ def stalled(updates: Updates, now: float) -> Iterator[Finding]:
         if now - max(moment, updates.declared) > LATE:
             found = f"the last was {days(now - moment)} ago" if moment else "there was none yet"
             yield kind.finding(thing, found=found, remedy=command, since=moment)
-
-
-def left_over(updates: Updates) -> Iterator[Finding]:
-    """Packages that unattended-upgrades did not install: held, or with a question."""
-    if updates.upgraded > updates.fetched:
-        yield from waiting(updates, Severity.HIGH)
-
-
-def waiting(updates: Updates, severity: Severity) -> Iterator[Finding]:
-    if updates.waiting:
-        found = shortened(sorted(updates.waiting), 5)
-        yield SECURITY_UPDATES.finding(
-            "waiting", severity=severity, found=found, remedy="apt-get upgrade"
-        )
 
 
 def reboot_due(updates: Updates, settings: Host, now: float) -> Iterator[Finding]:
@@ -132,53 +84,34 @@ def reboot_due(updates: Updates, settings: Host, now: float) -> Iterator[Finding
     )
 
 
-# --- Disks ---
-
 LEVELS = ((97, Severity.CRITICAL), (90, Severity.HIGH), (80, Severity.LOW))
 """The thresholds in percent, with severities."""
-
-SPACE, INODES = (
-    Kind(Class.WEARING, name, f"less than {LEVELS[-1][0]} % used")
-    for name in ("disk space", "inodes")
-)
 
 
 def disks(_: Declared) -> Iterator[Finding]:
     for disk in ask(DisksFact):
-        yield from filling(disk)
+        for kind, used, options in ((SPACE, disk.space, ""), (INODES, disk.inodes, " --inodes")):
+            reached = (severity for percent, severity in LEVELS if used >= percent)
+            if severity := next(reached, None):
+                yield kind.finding(
+                    disk.mount,
+                    severity=severity,
+                    found=f"{used} % used",
+                    remedy=f"du -xh{options} {disk.mount} | sort -h | tail",
+                )
 
-
-def filling(disk: Disk) -> Iterator[Finding]:
-    for kind, used, options in ((SPACE, disk.space, ""), (INODES, disk.inodes, " --inodes")):
-        reached = (severity for percent, severity in LEVELS if used >= percent)
-        if severity := next(reached, None):
-            yield kind.finding(
-                disk.mount,
-                severity=severity,
-                found=f"{used} % used",
-                remedy=f"du -xh{options} {disk.mount} | sort -h | tail",
-            )
-
-
-# --- Backups ---
 
 GRACE = 1.25
 """A multiple of the declared interval, because a backup may take longer than the last one."""
 
 
 def backups(declared: Declared) -> Iterator[Finding]:
-    if promises := declared.settings.backups:
-        minutes = {path: int(hours(every) * GRACE * 60) for path, every in promises.items()}
-        newest = ask(BackupsFact, minutes=minutes)
-        yield from overdue(promises, newest, time.time())
-
-
-def overdue(
-    promises: Mapping[str, str], newest: Mapping[str, float], now: float
-) -> Iterator[Finding]:
-    for path, every in promises.items():
+    longest = {path: hours(every) * GRACE for path, every in declared.settings.backups.items()}
+    minutes = {path: int(60 * limit) for path, limit in longest.items()}
+    newest, now = ask(BackupsFact, minutes=minutes) if minutes else {}, time.time()
+    for path, every in declared.settings.backups.items():
         written = newest.get(path)
-        if written is None or now - written > hours(every) * GRACE * HOUR:
+        if written is None or now - written > longest[path] * HOUR:
             yield BACKUP.finding(
                 path,
                 expected=f"a new one every {every}",
@@ -188,17 +121,11 @@ def overdue(
             )
 
 
-# --- The clock ---
-
-
 def clock(_: Declared) -> Iterator[Finding]:
-    """Only if systemd-timesyncd runs: not in containers or with other daemons."""
-    yield from unsynchronized(ask(ClockFact), time.time())
-
-
-def unsynchronized(clock: Clock, now: float) -> Iterator[Finding]:
-    """After an hour without an answer; a machine that has just booted has not asked yet."""
-    if clock.kept and not clock.synchronized and now - clock.since > HOUR:
+    """Only if systemd-timesyncd runs: not in containers or with other daemons. A machine that has
+    just booted has not asked yet, so this allows an hour."""
+    clock = ask(ClockFact)
+    if clock.kept and not clock.synchronized and time.time() - clock.since > HOUR:
         yield CLOCK.finding(
             "time servers",
             found="systemd-timesyncd has reached no time server since the boot",

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import TypeVar
 
 from pyinfra.api.exceptions import PyinfraError
 
 from stagecraft.drift.findings import Finding, Report
 from stagecraft.drift.looking.server import ask
+from stagecraft.facts.logins import public_key
 from stagecraft.facts.trail import Apt, KeyLogin, Sudo, Trail, TrailFact
 from stagecraft.settings import Environment
 from stagecraft.settings.host import DEPLOY
@@ -44,26 +43,29 @@ def attributed(report: Report, environment: Environment) -> Report:
     and not at all without findings; no answer is not an error."""
     if not report.findings:
         return report
-    untold = {finding.thing for finding in report.findings if not finding.since}
-    paths = sorted(thing for thing in untold if thing.startswith("/"))
+    undated = {finding.thing for finding in report.findings if not finding.since}
+    paths = sorted(thing for thing in undated if thing.startswith("/"))
     units = sorted({found.thing for found in report.findings if UNIT.fullmatch(found.thing)})
     try:
         trail = ask(TrailFact, paths=paths, units=units)
     except PyinfraError:
         return report
-    people = owners_of_keys(environment)
-    findings = [attribute(finding, trail, people) for finding in report.findings]
+    admins = environment.server.host.admins if environment.server.host else {}
+    keys = (public_key(admin, line) for admin, given in admins.items() for line in lines(given))
+    owners = {key.fingerprint: key.account for key in keys if key}
+    findings = [attribute(finding, trail, owners) for finding in report.findings]
     return report.model_copy(update={"findings": findings})
 
 
-def attribute(finding: Finding, trail: Trail, people: Mapping[str, str]) -> Finding:
-    """The finding, completed from the trail; what an area found itself stays."""
-    since, who = since_and_who(finding, trail, people)
+def attribute(finding: Finding, trail: Trail, owners: Mapping[str, str]) -> Finding:
+    """The finding, completed from the trail; what an area found itself stays. `owners` are admins
+    by their keys' fingerprints, as sshd logs them."""
+    since, who = since_and_who(finding, trail, owners)
     moment = datetime.fromtimestamp(since, UTC) if since else None
     return finding.model_copy(update={"since": finding.since or moment, "who": finding.who or who})
 
 
-def since_and_who(finding: Finding, trail: Trail, people: Mapping[str, str]) -> tuple[float, str]:
+def since_and_who(finding: Finding, trail: Trail, owners: Mapping[str, str]) -> tuple[float, str]:
     """Seconds since the epoch, and a few words; 0 and empty if unknown. Of a command, only the
     program and the thing are named, because other arguments may be secrets."""
     if finding.kind == "package":
@@ -71,18 +73,22 @@ def since_and_who(finding: Finding, trail: Trail, people: Mapping[str, str]) -> 
         return (change.moment, f"{change.user or 'root'} ({change.command})") if change else (0, "")
     known = finding.since.timestamp() if finding.since else 0.0
     moment = known or trail.paths.get(finding.thing) or trail.units.get(finding.thing) or 0.0
-    command = last(command for command in trail.sudo if did(command, finding, moment))
-    if command:
-        ran = f"sudo {program(command)} … {called(finding.thing)}"
-        return moment or command.moment, f"{person(command, trail, people)} ({ran})"
-    return moment, near(moment, trail) if moment else ""
+    command = last(command for command in trail.sudo if caused(command, finding, moment))
+    if command is None:
+        return moment, nearby(moment, trail) if moment else ""
+    logins = (entry for entry in trail.logins if entry.user == command.user)
+    login = last(login for login in logins if login.moment <= command.moment)
+    owner = owners.get(login.fingerprint, "") if login else ""
+    key = "" if owner in ("", command.user) else f", with {owner}'s key"
+    ran = f"sudo {program(command)} … {short(finding.thing)}"
+    return moment or command.moment, f"{command.user}{key} ({ran})"
 
 
-def did(command: Sudo, finding: Finding, moment: float) -> bool:
+def caused(command: Sudo, finding: Finding, moment: float) -> bool:
     """Whether the command names the thing, or a unit's short name, and may have changed it at that
     moment; if the moment is unknown, whether it certainly did."""
     words = re.split(r"[\s'\"=;|&<>]+", command.line)  # also inside a `sh -c`
-    if called(finding.thing) not in map(called, words):
+    if short(finding.thing) not in map(short, words):
         return False
     if not moment:
         return program(command) in DECISIVE
@@ -90,12 +96,7 @@ def did(command: Sudo, finding: Finding, moment: float) -> bool:
     return at_the_time and program(command) not in READING
 
 
-def called(thing: str) -> str:
-    """A unit's short name; anything else unchanged."""
-    return thing.removesuffix(".service")
-
-
-def near(moment: float, trail: Trail) -> str:
+def nearby(moment: float, trail: Trail) -> str:
     """Who used sudo in the minutes before, which does not prove that it was them. Excludes
     Stagecraft's own nightly runs."""
     candidates = {
@@ -106,35 +107,17 @@ def near(moment: float, trail: Trail) -> str:
     return "; ".join(sorted(candidates))
 
 
-def person(command: Sudo, trail: Trail, people: Mapping[str, str]) -> str:
-    """The account, and the key's owner if that is somebody else."""
-    login = last(
-        login
-        for login in trail.logins
-        if login.user == command.user and login.moment <= command.moment
-    )
-    owner = people.get(login.fingerprint, "") if login else ""
-    return command.user if owner in ("", command.user) else f"{command.user}, with {owner}'s key"
+def short(thing: str) -> str:
+    """A unit's short name; anything else unchanged."""
+    return thing.removesuffix(".service")
 
 
 def program(command: Sudo) -> str:
     return command.line.split(" ")[0].rpartition("/")[2]
 
 
-def owners_of_keys(environment: Environment) -> dict[str, str]:
-    """Admins by the fingerprints of their keys, as sshd logs them."""
-    admins = environment.server.host.admins if environment.server.host else {}
-    return {fingerprint(key): admin for admin, keys in admins.items() for key in lines(keys)}
+Logged = TypeVar("Logged", Apt, KeyLogin, Sudo)
 
 
-def fingerprint(key: str) -> str:
-    """The fingerprint of a line of authorized_keys."""
-    digest = sha256(b64decode(key.split(" ")[1])).digest()
-    return f"SHA256:{b64encode(digest).decode().rstrip('=')}"
-
-
-Entry = TypeVar("Entry", Apt, KeyLogin, Sudo)
-
-
-def last(entries: Iterable[Entry]) -> Entry | None:
+def last(entries: Iterable[Logged]) -> Logged | None:
     return max(entries, key=lambda entry: entry.moment, default=None)

@@ -12,7 +12,7 @@ from click import unstyle
 from pyinfra import logger
 from pyinfra.api.exceptions import PyinfraError
 
-from stagecraft.drift.findings import Class, Coverage, Finding, Report, Unchecked, Unconfirmed
+from stagecraft.drift.findings import Class, Coverage, Finding, Report, Unchecked
 from stagecraft.drift.looking.server import Declared
 
 NO_HOSTS = "No hosts remaining!"
@@ -34,17 +34,20 @@ def look(areas: Mapping[str, Area], declared: Declared) -> Report:
                 found = list(area(declared))
             except Exception as error:  # a bug in one area must not affect the others
                 why = reason(error, lines)
-                unchecked.append(Unchecked(server=declared.server, area=name, reason=why))
+                unchecked.append(Unchecked(server=declared.settings.name, area=name, reason=why))
                 continue
-        findings += [placed(one, declared) for one in found if isinstance(one, Finding)]
-        counts = (one for one in found if isinstance(one, Coverage) and one.total)
-        named = {"server": declared.server, "kind": name}
-        coverage += [count.model_copy(update=named) for count in counts]
+        its = [placed(one, declared) for one in found if isinstance(one, Finding)]
+        findings += its
+        for count in (one for one in found if isinstance(one, Coverage)):
+            undeclared = sum(not finding.recorded_by for finding in its)
+            if total := count.total or count.declared + undeclared:
+                here = {"server": declared.settings.name, "kind": name, "total": total}
+                coverage.append(count.model_copy(update=here))
     return Report(
-        server=declared.server,
+        server=declared.settings.name,
         environment=declared.environment.name,
-        findings=[finding for finding in findings if not isinstance(finding, Unconfirmed)],
-        unconfirmed=[finding for finding in findings if isinstance(finding, Unconfirmed)],
+        findings=[finding for finding in findings if not finding.recorded_by],
+        unconfirmed=[finding for finding in findings if finding.recorded_by],
         unchecked=unchecked,
         coverage=coverage,
     )
@@ -52,7 +55,7 @@ def look(areas: Mapping[str, Area], declared: Declared) -> Report:
 
 def placed(finding: Finding, declared: Declared) -> Finding:
     """The finding with the server, and with the environment whose site runs its unit."""
-    place = {"server": declared.server}
+    place = {"server": declared.settings.name}
     of_a_unit = finding.class_ in (Class.RUNNING, Class.WEARING) and "/" not in finding.thing
     if of_a_unit and not finding.environment:
         instance = finding.thing.partition("@")[2].rpartition(".")[0]

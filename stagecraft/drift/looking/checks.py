@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,8 +19,6 @@ from pydantic import ValidationError
 from stagecraft.drift import CHECK
 from stagecraft.drift.findings import Report, Unchecked
 from stagecraft.program import uninterrupted
-
-PYINFRA = Path(sys.executable).with_name("pyinfra")
 
 PATIENCE = 120.0
 """Seconds for the whole check of a server, which usually takes two."""
@@ -48,41 +46,47 @@ REASONS = {
 """Why there is no report, for the operator, by what pyinfra printed."""
 
 
-class Checks:
-    """All checks, started on entry; none outlives the `with`."""
+@contextmanager
+def checks(
+    inventories: Sequence[Path], patience: float = PATIENCE
+) -> Iterator[Callable[[], list[Report]]]:
+    """Starts the checks, of which none outlives the `with`. The function waits for them and returns
+    one report per inventory, in order."""
+    waiting, begun, started = list(inventories), list[RunningCheck](), time.monotonic()
 
-    def __init__(self, inventories: Sequence[Path], patience: float = PATIENCE) -> None:
-        self._waiting = list(inventories)
-        self._begun: list[RunningCheck] = []
-        self._patience = patience
-        self._directory = TemporaryDirectory()
+    def running() -> list[RunningCheck]:
+        return [check for check in begun if not check.over()]
 
-    def __enter__(self) -> Checks:
-        with uninterrupted():
-            self._begin()
-        return self
+    def begin() -> None:
+        while waiting and len(running()) < AT_ONCE:
+            begun.append(RunningCheck(waiting.pop(0), Path(directory, str(len(begun))), patience))
 
-    def __exit__(self, *_: object) -> None:
-        for check in self._begun:
-            check.end()
-        self._directory.cleanup()
-
-    def wait(self, watch: Callable[[Sequence[Path]], None]) -> list[Report]:
-        """One report per inventory, in order. Calls `watch` repeatedly with the inventories being
-        checked."""
-        while running := self._running():
-            watch([check.inventory for check in running])
+    def wait() -> list[Report]:
+        shown = ""
+        while checked := running():
+            names = ", ".join(check.inventory.stem for check in checked)
+            progress = f"Checking {names}, {time.monotonic() - started:.0f} s"
+            if progress != shown:
+                show(shown := progress)
             time.sleep(0.02)
-            self._begin()
-        return [check.report() for check in self._begun]
+            begin()
+        return [check.report() for check in begun]
 
-    def _begin(self) -> None:
-        while self._waiting and len(self._running()) < AT_ONCE:
-            place = Path(self._directory.name) / str(len(self._begun))
-            self._begun.append(RunningCheck(self._waiting.pop(0), place, self._patience))
+    with TemporaryDirectory() as directory:
+        try:
+            with uninterrupted():
+                begin()
+            yield wait
+        finally:
+            show("")
+            for check in begun:
+                check.end()
 
-    def _running(self) -> list[RunningCheck]:
-        return [check for check in self._begun if not check.over()]
+
+def show(progress: str) -> None:
+    """Replaces the last line on standard error, if that is a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{progress}", end="", file=sys.stderr, flush=True)
 
 
 class RunningCheck:
@@ -92,32 +96,27 @@ class RunningCheck:
         self.inventory = inventory
         self._patience = patience
         self._deadline = time.monotonic() + patience
-        self._in_time = True
-        self._report = place.with_suffix(".json")
-        self._said = place.with_suffix(".txt")
-        with self._said.open("w") as said:
+        self._late = False
+        self._report, self._output = place.with_suffix(".json"), place.with_suffix(".txt")
+        # Trusts only pinned host keys: first contact is for an operator.
+        data = ["--data", "ssh_strict_host_key_checking=yes", "--data", f"report={self._report}"]
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(NOTIFY)}
+        pyinfra = Path(sys.executable).with_name("pyinfra")
+        with self._output.open("w") as output:
             self._process = subprocess.Popen(
-                list(self._command()),
+                [pyinfra, "--dry", *data, str(inventory), str(CHECK)],
                 stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                env=environment(),
+                stdout=output,
+                stderr=output,
+                env=kept | {"PYINFRA_PROGRESS": "off"},
                 # Nobody can type a password, and we pass Ctrl-C on ourselves.
                 start_new_session=True,
             )
 
-    def _command(self) -> Iterator[str]:
-        yield str(PYINFRA)
-        yield "--dry"
-        # Trusts only pinned host keys: first contact is for an operator.
-        yield from ("--data", "ssh_strict_host_key_checking=yes")
-        yield from ("--data", f"report={self._report}")
-        yield from (str(self.inventory), str(CHECK))
-
     def over(self) -> bool:
         """Whether it has ended or its time is up."""
         if self._process.poll() is None and time.monotonic() >= self._deadline:
-            self._in_time = False
+            self._late = True
             self.end()
         return self._process.returncode is not None
 
@@ -131,18 +130,12 @@ class RunningCheck:
         """Its report; if there is none, why everything is unchecked."""
         with suppress(OSError, ValidationError):
             return Report.model_validate_json(self._report.read_text())
-        said = self._said.read_text(errors="replace")
-        late = f"no answer within {self._patience:.0f} seconds"
-        why = reason(said) if self._in_time else late
+        why = reason(self._output.read_text(errors="replace"))
+        if self._late:
+            why = f"no answer within {self._patience:.0f} seconds"
         server, environment = place(self.inventory)
         unchecked = Unchecked(server=server, environment=environment, area="everything", reason=why)
         return Report(unchecked=[unchecked])
-
-
-def environment() -> dict[str, str]:
-    """Our environment variables without the notifier's."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(NOTIFY)}
-    return kept | {"PYINFRA_PROGRESS": "off"}
 
 
 def place(inventory: Path) -> tuple[str, str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyinfra import local
 from pyinfra.context import ctx_host, host, state
@@ -12,26 +11,18 @@ from pyinfra_cli.exceptions import UnexpectedExternalError  # type: ignore[impor
 from stagecraft.drift.findings import Class, Report
 from stagecraft.errors import ServerError
 from stagecraft.run import this_run
-from stagecraft.seen import Seen, State
+from stagecraft.seen import Seen
 
 
-@dataclass(frozen=True)
-class Step:
-    """An operation of the plan: its name, whether it would change something, and the states that it
-    manages; None if it does not report them."""
+class Step(NamedTuple):
+    """An operation that would change something: its name, and the states that it manages; None if
+    it does not report them."""
 
     name: str
-    changes: bool
     seen: list[Seen] | None
-
-    @property
-    def differences(self) -> list[Seen]:
-        """The states that are not as declared."""
-        return [seen for seen in self.seen or [] if not (isinstance(seen, State) and seen.stands)]
 
 
 UNPLANNED = "deploy.py cannot be planned"
-"""Said if the plan could not be made."""
 
 
 def refuse_execution() -> None:
@@ -45,17 +36,22 @@ def refuse_execution() -> None:
 def plan() -> list[Step]:
     """The steps of deploy.py on this server; nothing can execute them. Raises ServerError if a run
     would be refused, once everything is planned."""
-    before = set(state.ops[host])
-    run = this_run()
+    before, run = set(state.ops[host]), this_run()
     run.checks = True
     try:
         include("deploy.py")
-        run.planned = frozenset(run.manifest.declared_paths | run.displaced())
+        run.planned = frozenset(run.manifest.declared_paths | run.differing_paths())
         for refusal in run.refusals:
             raise refusal
-        return [step(operation) for operation in state.ops[host] if operation not in before]
+        return [
+            Step(", ".join(sorted(state.get_op_meta(operation).names)), run.seen.get(operation))
+            for operation, planned in state.ops[host].items()
+            if operation not in before and planned.operation_meta.will_change
+        ]
     finally:
-        forget(operation for operation in list(state.ops[host]) if operation not in before)
+        for operation in state.ops[host].keys() - before:
+            del state.ops[host][operation], state.op_meta[operation]
+            host.op_hash_order.remove(operation)
 
 
 def planned() -> frozenset[str] | None:
@@ -74,11 +70,10 @@ def unremoved(report: Report) -> Report:
     which may be ours, are withheld."""
     if planned() is not None:
         return report
+    withheld = {"remedy": f"# {UNPLANNED}: settle that first", "refresh": ""}
     findings = [
-        finding.model_copy(update={"remedy": f"# {UNPLANNED}: settle that first", "refresh": ""})
-        if finding.class_ is Class.UNMANAGED
-        else finding
-        for finding in report.findings
+        found.model_copy(update=withheld) if found.class_ is Class.UNMANAGED else found
+        for found in report.findings
     ]
     return report.model_copy(update={"findings": findings})
 
@@ -89,18 +84,3 @@ def include(verb: str) -> None:
         local.include(verb)
     except UnexpectedExternalError as error:
         raise error.exception from error
-
-
-def step(operation: str) -> Step:
-    """The planned operation with this hash."""
-    names = ", ".join(sorted(state.get_op_meta(operation).names))
-    changes = state.ops[host][operation].operation_meta.will_change
-    return Step(names, changes, this_run().seen.get(operation))
-
-
-def forget(operations: Iterable[str]) -> None:
-    """Removes them from pyinfra's operations to execute."""
-    for operation in operations:
-        del state.ops[host][operation]
-        del state.op_meta[operation]
-        host.op_hash_order.remove(operation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -45,10 +45,6 @@ class Declared:
     known: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def server(self) -> str:
-        return self.environment.server.name
-
-    @property
     def settings(self) -> Server:
         return self.environment.server
 
@@ -72,11 +68,8 @@ class Declared:
     @cached_property
     def trusted(self) -> list[Records]:
         """The foreign records whose checksum is in known_records."""
-        return [
-            records
-            for name, records in self.foreign.items()
-            if self.known.get(name) == digest(records.text)
-        ]
+        found = self.foreign.items()
+        return [records for name, records in found if self.known.get(name) == digest(records.text)]
 
     @cached_property
     def site_names(self) -> frozenset[str]:
@@ -97,12 +90,8 @@ class Declared:
     def recorded_by(self, paths: Collection[str]) -> tuple[str, ...]:
         """Neighbours in the same files whose runs recorded all of the paths; their own checks
         decide whether they still declare them."""
-        return tuple(
-            environment.name
-            for environment in self.environments
-            if environment.name != self.environment.name
-            and self._recorded(environment) >= set(paths)
-        )
+        others = (env for env in self.environments if env.name != self.environment.name)
+        return tuple(env.name for env in others if self._recorded(env) >= set(paths))
 
     def _recorded(self, environment: Environment) -> set[str]:
         return self.records.get(environment.name, Records()).all_paths
@@ -110,24 +99,16 @@ class Declared:
 
 def declared_here() -> Declared:
     """For pyinfra's current host."""
-    environment = environment_of(host.data)
-    root = Path(host.data.root)
-    records = ask(ManifestsFact)
-    known = known_records(environment.server, root)
+    environment, root = environment_of(host.data), Path(host.data.root)
+    files = sorted(path for path in (root / "group_data").glob("*.yml") if path.stem != "all")
+    server = environment.server.name
+    here = [path.stem for path in files if read_yaml(path, root).data.get("server") == server]
+    records, known = ask(ManifestsFact), known_records(environment.server, root)
     return Declared(
         environment=environment,
-        environments=tuple(neighbours(environment, root)),
+        environments=tuple(read(name, root) for name in here),
         records=records,
         machine=supported_machine(environment),
         as_found=ask(AsFoundFact) or AsFound(),
         known={name: known.sum(name) for name in (AS_FOUND, *records)},
     )
-
-
-def neighbours(environment: Environment, root: Path) -> Iterator[Environment]:
-    """The environments in the files on the same server, including this one."""
-    for path in sorted((root / "group_data").glob("*.yml")):
-        if path.stem != "all":
-            source = read_yaml(path, root)
-            if source.data.get("server") == environment.server.name:
-                yield read(path.stem, root)

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from errno import ENOSPC
 from io import FileIO
 from itertools import islice
@@ -15,7 +15,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from stagecraft.drift.judging.changes import Snapshot
+from stagecraft.drift.findings import Report
+from stagecraft.drift.judging.changes import NOTHING, Snapshot, changes
+from stagecraft.drift.judging.verdict import Verdict, judge
+from stagecraft.drift.judging.waivers import Waivers
+from stagecraft.drift.telling.notify import notify
 
 BLOCK = 65536
 """Bytes to read at once, from the end."""
@@ -33,30 +37,23 @@ class History:
         self._file = file
         self._path = path
 
-    def last(self) -> Snapshot | None:
-        return next((snapshot for _, snapshot in snapshots(self._lines())), None)
-
-    def last_told(self) -> Snapshot | None:
-        """The last check whose changes were sent, if it is recent enough."""
-        recent = islice(snapshots(self._lines()), REMEMBERED)
-        return next((snapshot for _, snapshot in recent if snapshot.told), None)
+    def recent(self) -> Iterator[Snapshot]:
+        """From the last check backwards, as far as notifications are compared."""
+        return islice((snapshot for _, snapshot in snapshots(self._lines())), REMEMBERED)
 
     def append(self, snapshot: Snapshot) -> None:
         """Written to disk on return; then drops checks older than a year."""
-        line = snapshot.model_dump_json().encode() + b"\n"
+        line = snapshot.model_dump_json(by_alias=True).encode() + b"\n"
         limit = snapshot.at - KEPT
-        if any(oldest.at < limit for oldest in self._oldest()):
-            with self._path.open("rb") as file:
-                kept = (line for line, known in snapshots(file) if known.at >= limit)
-                self._replace([*kept, line])
-        else:
-            self._add(line)
-
-    def _oldest(self) -> Iterator[Snapshot]:
-        """The first one, if any; a device such as /dev/full has none."""
-        if self._path.is_file():
-            with self._path.open("rb") as file:
-                yield from (snapshot for _, snapshot in islice(snapshots(file), 1))
+        if not self._path.is_file():  # a device such as /dev/full
+            return self._add(line)
+        with self._path.open("rb") as file:
+            _, oldest = next(snapshots(file), (b"", snapshot))
+            if oldest.at >= limit:
+                return self._add(line)
+            file.seek(0)
+            kept = (line for line, known in snapshots(file) if known.at >= limit)
+            return self._replace([*kept, line])
 
     def _add(self, line: bytes) -> None:
         """First ends a line that a crash has truncated."""
@@ -85,6 +82,25 @@ class History:
         yield rest
 
 
+def conclude(reports: Sequence[Report], waivers: Waivers, path: Path, at: datetime) -> Verdict:
+    """The verdict, saved in the history at `path` and sent; failures of that are in its
+    `problems`."""
+    try:
+        with history(path) as past:
+            verdict, now = judge(reports, waivers, next(past.recent(), NOTHING), at)
+            notified = (snapshot for snapshot in past.recent() if snapshot.notified)
+            problems = notify(changes(next(notified, NOTHING), now))
+            try:
+                past.append(now.model_copy(update={"notified": not problems}))
+            except OSError as error:
+                problems.append(f"this check will not be remembered: {error}")
+    except OSError as error:
+        verdict, now = judge(reports, waivers, NOTHING, at)
+        without = f"every finding counts as new without a history: {error}"
+        problems = [without, *notify(changes(NOTHING, now))]
+    return verdict.model_copy(update={"problems": tuple(problems)})
+
+
 def snapshots(lines: Iterable[bytes]) -> Iterator[tuple[bytes, Snapshot]]:
     """Pairs with the original line; skips invalid lines."""
     for line in lines:
@@ -108,18 +124,13 @@ def opened(path: Path, flags: int, mode: str) -> FileIO:
 
 @contextmanager
 def history(path: Path) -> Iterator[History]:
-    """Creates the file at `path` if missing; a second check waits for the first. Raises OSError."""
+    """Creates the file at `path` if missing; a second check waits for the first, and reopens the
+    file if that has replaced it. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path = path.resolve()
-    with locked(path) as file:
-        yield History(file, path)
-
-
-def locked(path: Path) -> FileIO:
-    """Reopens the file if another check replaced it while this one waited."""
     while True:
-        file = opened(path, os.O_RDWR | os.O_APPEND, "a+")
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            return file
-        file.close()
+        with opened(path, os.O_RDWR | os.O_APPEND, "a+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                yield History(file, path)
+                return

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from stagecraft.drift.judging.changes import Changes, Seen, Unknown
+from stagecraft.drift.judging.changes import Changes, KnownFinding
 from stagecraft.harmless import bounded, harmless
 from stagecraft.secrets import Secret
 
@@ -17,14 +17,13 @@ URLS = "STAGECRAFT_NOTIFY"
 URLS_FILE = "STAGECRAFT_NOTIFY_FILE"
 """A file with the URLs instead, such as a systemd credential."""
 
-
 ALIKE = str.maketrans("<>&`|~*", "‹›＆ˋ¦∼∗")  # noqa: RUF001
 """Characters that services read as markup, and lookalikes."""
 
 
-def tell(changes: Changes) -> list[str]:
+def notify(changes: Changes) -> list[str]:
     """Sends the changes to all URLs, if there are any. Returns failures without the URLs."""
-    if not changes:
+    if not any(changes):
         return []
     try:
         urls = addresses()
@@ -68,34 +67,26 @@ def inert(text: str) -> str:
 
 
 def title(changes: Changes) -> str:
-    counts: dict[str, tuple[Seen, ...] | tuple[Unknown, ...]] = {
-        "new": changes.new,
-        "worse": changes.worse,
-        "resolved": changes.resolved,
-        "unknown": changes.unknown,
-        "known again": changes.known_again,
-    }
-    said = ", ".join(f"{len(things)} {word}" for word, things in counts.items() if things)
-    servers = sorted({thing.server for things in counts.values() for thing in things} - {""})
+    counts = ((len(things), name.replace("_", " ")) for name, things in changes._asdict().items())
+    servers = sorted({thing.server for things in changes for thing in things} - {""})
+    said = ", ".join(f"{count} {name}" for count, name in counts if count)
     return f"Drift on {', '.join(servers) or 'all servers'}: {said}"
 
 
 def body(changes: Changes) -> Iterator[str]:
-    for gap in changes.unknown:
-        yield f"unknown: {of_gap(gap)} could not be checked"
-    for gap in changes.known_again:
-        yield f"known again: {of_gap(gap)}"
+    for words, gaps in (
+        ("unknown: {} could not be checked", changes.unknown),
+        ("known again: {}", changes.known_again),
+    ):
+        for gap in gaps:
+            place = "/".join(part for part in (gap.server, gap.environment) if part)
+            yield words.format(harmless(f"{place} {gap.area}"))
     for word, findings in (("new", changes.new), ("worse", changes.worse)):
-        for finding in sorted(findings, key=lambda seen: (seen.severity.rank, seen.id)):
+        for finding in sorted(findings, key=lambda known: (known.severity.rank, known.id)):
             yield f"{word}, {finding.severity}: {of_finding(finding)}"
     for finding in changes.resolved:
         yield f"resolved: {of_finding(finding)}"
 
 
-def of_gap(gap: Unknown) -> str:
-    place = "/".join(part for part in (gap.server, gap.environment) if part)
-    return harmless(f"{place} {gap.area}")
-
-
-def of_finding(finding: Seen) -> str:
+def of_finding(finding: KnownFinding) -> str:
     return f"{harmless(finding.id)} (first seen {finding.first_seen:%Y-%m-%d})"

@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from click import style
 
-from stagecraft.drift.findings import Severity, Unchecked
+from stagecraft.drift.findings import Severity
 from stagecraft.drift.judging.verdict import Judged, Status, Verdict
 from stagecraft.harmless import harmless_lines
 
 COLOURS = {Severity.CRITICAL: "red", Severity.HIGH: "yellow", Severity.LOW: "cyan"}
-NOWHERE = "all servers"
 
 
 def shown(verdict: Verdict) -> str:
-    return "\n".join(lines(verdict)) + "\n"
+    return "".join(f"{line}\n" for line in lines(verdict))
 
 
 def lines(verdict: Verdict) -> Iterator[str]:
-    for server in in_order(verdict):
+    """Each server's, the one with the most urgent findings first, and the rest."""
+    blind = [gap.server for gap in verdict.unknown]
+    found = [finding.server for finding in verdict.findings if not finding.waived]
+    for server in dict.fromkeys([*blind, *found, *verdict.servers]):
         yield from of_server(server, verdict)
         yield ""
     for gone in verdict.resolved:
-        yield style(f"resolved: {plain(gone.id)}, seen since {day(gone.first_seen)}", fg="green")
-    yield summary(verdict)
-
-
-def in_order(verdict: Verdict) -> list[str]:
-    """The servers in the order of their findings, most urgent first."""
-    blind = [gap.server for gap in verdict.unknown]
-    found = [finding.server for finding in verdict.findings if not finding.waived]
-    return list(dict.fromkeys([*blind, *found, *verdict.servers]))
+        said = f"resolved: {plain(gone.id)}, seen since {gone.first_seen:%Y-%m-%d}"
+        yield style(said, fg="green")
+    if verdict.unknown:
+        yield style("Unknown: not everything could be checked", fg="red", bold=True)
+    elif found:
+        yield style(f"Drift: {number(len(found), 'finding')}", fg="yellow", bold=True)
+    else:
+        yield style("Clean: the servers are what the files say", fg="green", bold=True)
 
 
 def of_server(server: str, verdict: Verdict) -> Iterator[str]:
     unknown = [gap for gap in verdict.unknown if gap.server == server]
     all_of_it = [finding for finding in verdict.findings if finding.server == server]
     findings = [finding for finding in all_of_it if not finding.waived]
-    yield style(f"{plain(server) or NOWHERE}: {counted(findings, unknown)}", bold=True)
+    severities = [finding.severity for finding in findings]
+    counts = [(severities.count(severity), str(severity)) for severity in Severity]
+    said = [f"{count} {word}" for count, word in (*counts, (len(unknown), "unknown")) if count]
+    yield style(f"{plain(server) or 'all servers'}: {', '.join(said) or 'as declared'}", bold=True)
     for gap in unknown:
         environment = f" ({gap.environment})" if gap.environment else ""
         why = f"{gap.area}{environment} could not be checked: {gap.reason}"
@@ -56,16 +60,6 @@ def of_server(server: str, verdict: Verdict) -> Iterator[str]:
             f"  of {total} things on {plain(server)} {declared} are declared, changed or not"
             f" ({100 * declared // total}%)"
         )
-
-
-def counted(findings: Sequence[Judged], unknown: Sequence[Unchecked]) -> str:
-    parts = [
-        f"{count} {severity}"
-        for severity in Severity
-        if (count := sum(finding.severity == severity for finding in findings))
-    ]
-    parts += [f"{len(unknown)} unknown"] if unknown else []
-    return ", ".join(parts) or "as declared"
 
 
 def of_finding(finding: Judged) -> Iterator[str]:
@@ -93,26 +87,12 @@ def when(finding: Judged) -> str:
     """When a check first saw it, or before that, when the server says it changed."""
     known = f"{finding.since:%Y-%m-%d %H:%M}" if finding.since else ""
     known += f" by {finding.who or 'unknown'}" if finding.who or known else ""
-    first = f"first seen {day(finding.first_seen)}"
+    first = f"first seen {finding.first_seen:%Y-%m-%d}"
     return f"{known.strip()}, {first}" if known else first
-
-
-def summary(verdict: Verdict) -> str:
-    """The last line, and the first that people read."""
-    findings = [finding for finding in verdict.findings if not finding.waived]
-    if verdict.unknown:
-        return style("Unknown: not everything could be checked", fg="red", bold=True)
-    if findings:
-        return style(f"Drift: {number(len(findings), 'finding')}", fg="yellow", bold=True)
-    return style("Clean: the servers are what the files say", fg="green", bold=True)
 
 
 def number(count: int, noun: str) -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
-
-
-def day(moment: object) -> str:
-    return f"{moment:%Y-%m-%d}"
 
 
 def plain(text: str, indent: int = 0) -> str:

@@ -246,6 +246,31 @@ def test_with_half_of_its_tools_broken_all_else_is_told(guarded: Guarded, drift:
     assert "www-data in sudo" in {finding["thing"] for finding in verdict["findings"]}
 
 
+@pytest.mark.parametrize(
+    ("tool", "blind", "words"),
+    [
+        ("xargs", {"replaced files", "loaded code"}, "processes.sh failed on the server"),
+        (
+            "sort",
+            {"services", "replaced files", "loaded code"},
+            "processes.sh failed on the server",
+        ),
+        ("find", {"vhosts", "rights", "other files"}, "unpackaged.sh failed on the server"),
+        ("sed", {"ports"}, ""),
+    ],
+)
+def test_what_a_broken_tool_would_have_found_is_unknown(
+    guarded: Guarded, drift: Drift, tool: str, blind: set[str], words: str
+) -> None:
+    broken = f"mount --bind /usr/bin/false /usr/bin/{tool}"
+    with tampered(guarded, broken, f"umount /usr/bin/{tool}"):
+        code, verdict, _ = drift(PRODUCTION)
+    assert code == 1
+    unknown = {gap["area"]: gap["reason"] for gap in verdict["unknown"]}
+    assert blind <= unknown.keys()
+    assert all(words in unknown[area] for area in blind)
+
+
 def test_a_full_disk_does_not_blind_it(guarded: Guarded, drift: Drift) -> None:
     places = "/tmp /var/tmp"
     full = "mount -t tmpfs -o size=16k full $p && { head -c 32k /dev/zero >$p/fill || true; }"

@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from stagecraft.drift.findings import Class, Finding, Kind
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.engines import Engine
 from stagecraft.facts.variables import HIDDEN, Variable, VariablesFact
+from stagecraft.settings.values import size_in_bytes
 
 VARIABLE = Kind(Class.RUNNING, "database variable")
 
 REPLICATION = re.compile(r"gtid_(slave|replica|binlog)_")
 """A replica's position, which it sets itself."""
 
-UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 WORDS = {"on": "1", "true": "1", "yes": "1", "off": "0", "false": "0", "no": "0"}
 
 
 def database_variables(declared: Declared) -> Iterator[Finding]:
     """`SET GLOBAL`, which the next start discards. A value that was set back is not a finding."""
     engine = declared.settings.engine
-    variables = ask(VariablesFact, engine=engine.name)
-    return changed(variables, engine)
-
-
-def changed(variables: Iterable[Variable], engine: Engine) -> Iterator[Finding]:
-    for variable in variables:
+    for variable in ask(VariablesFact, engine=engine.name):
         expected = variable.default if variable.configured is None else variable.configured
-        if REPLICATION.match(variable.name) or same(variable.value, expected):
+        hidden = variable.value == HIDDEN
+        known = expected is not None and not hidden
+        same = known and plain(variable.value) == plain(expected or "")
+        if REPLICATION.match(variable.name) or same:
             continue
-        if engine.notes_sessions and expected is None and variable.value != HIDDEN:
+        if engine.notes_sessions and expected is None and not hidden:
             continue  # not an option: it was SET SESSION
+        where = "the default" if variable.configured is None else "by its options"
         yield VARIABLE.finding(
             variable.name,
-            expected=at_start(expected, variable),
+            expected=f"{expected or 'nothing'}, {where}"
+            if known
+            else "the value at the start of the server",
             found=f"was set to {variable.value} while the server runs",
             remedy=remedy(variable, expected, engine),
             since=variable.since,
@@ -43,22 +44,11 @@ def changed(variables: Iterable[Variable], engine: Engine) -> Iterator[Finding]:
         )
 
 
-def at_start(expected: str | None, variable: Variable) -> str:
-    if expected is None or variable.value == HIDDEN:
-        return "the value at the start of the server"
-    where = "the default" if variable.configured is None else "by its options"
-    return f"{expected or 'nothing'}, {where}"
-
-
-def same(value: str, expected: str | None) -> bool:
-    return expected is not None and value != HIDDEN and plain(value) == plain(expected)
-
-
 def plain(value: str) -> str:
     """Converts `1203M` to bytes and ON to 1, as the server prints values."""
     value = value.lower()
-    if size := re.fullmatch(r"(\d+)([kmgt])", value):
-        return str(int(size[1]) * UNITS[size[2]])
+    if re.fullmatch(r"\d+[kmgt]", value):
+        return str(size_in_bytes(value))
     if re.fullmatch(r"\d+\.\d+", value):
         return f"{float(value):g}"
     return WORDS.get(value, value)

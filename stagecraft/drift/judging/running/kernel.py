@@ -5,19 +5,17 @@ from __future__ import annotations
 import re
 import shlex
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
-from stagecraft.drift.findings import MOUNT, THEN, Class, Finding, Kind, Report, Severity
+from stagecraft.drift.findings import MOUNT, THEN, Class, Finding, Kind, Severity
 from stagecraft.drift.judging.remedies import run
 from stagecraft.drift.judging.unmanaged.locations import refresh_of
+from stagecraft.drift.judging.wearing import DAY
 from stagecraft.drift.looking.server import Declared, ask
-from stagecraft.facts.kernel import Kernel, KernelFact, Mount
+from stagecraft.facts.kernel import KernelFact
 
 SETTING = Kind(Class.RUNNING, "kernel setting")
 KERNEL = Kind(Class.RUNNING, "kernel", "the newest installed kernel runs", Severity.LOW)
-
-A_DAY = 86400
-"""In seconds; the maximum time until the declared time of day for reboots."""
 
 WITHOUT_VOLUMES = ("/etc", "/usr")
 """There is no reason to mount anything in these."""
@@ -27,14 +25,9 @@ BY_SYSTEMD = frozenset({"/etc/machine-id"})
 
 
 def kernel(declared: Declared) -> Iterator[Finding]:
-    found, settings = ask(KernelFact), declared.settings.host
-    reboots = settings is not None and settings.upgrades.reboot != "never"
-    yield from set_by_hand(found)
-    yield from outdated(found, time.time(), reboots=reboots)
-
-
-def set_by_hand(kernel: Kernel) -> Iterator[Finding]:
-    """`sysctl -w`, which the next boot discards."""
+    """Settings by `sysctl -w`, which the next boot discards, and a newer kernel of the same flavour
+    that waits for a reboot; on machines that reboot by themselves, only if it waits too long."""
+    kernel, settings = ask(KernelFact), declared.settings.host
     for setting in kernel.settings:
         if number(setting.value) != number(setting.declared):
             yield SETTING.finding(
@@ -43,31 +36,25 @@ def set_by_hand(kernel: Kernel) -> Iterator[Finding]:
                 found=f"is {setting.value} in the running kernel",
                 remedy=f"sysctl -w {setting.key}='{setting.declared}'",
             )
+    alike = [image for image in kernel.images if flavour(image) == flavour(kernel.running)]
+    newest = max(alike, key=by_version, default=kernel.running)
+    since = kernel.images.get(newest, 0)
+    reboots = settings is not None and settings.upgrades.reboot != "never"
+    in_time = reboots and time.time() - since < DAY
+    if by_version(newest) > by_version(kernel.running) and not in_time:
+        yield KERNEL.finding(
+            newest,
+            found=f"{kernel.running} runs until the next reboot",
+            remedy="reboot",
+            since=since,
+        )
 
 
 def number(value: str) -> str:
     """Normalizes the hexadecimal numbers and tabs of files to the kernel's decimals and spaces."""
-    words = value.split()
     return " ".join(
         str(int(word, 0)) if re.fullmatch(r"0[xX][0-9a-fA-F]+|[1-9]\d*|0", word) else word
-        for word in words
-    )
-
-
-def outdated(kernel: Kernel, now: float, *, reboots: bool) -> Iterator[Finding]:
-    """A newer kernel of the same flavour that waits for a reboot; on machines that reboot by
-    themselves, only if it waits too long."""
-    alike = [image for image in kernel.images if flavour(image) == flavour(kernel.running)]
-    newest = max(alike, key=by_version, default="")
-    if not newest or by_version(newest) <= by_version(kernel.running):
-        return
-    if reboots and now - kernel.images[newest] < A_DAY:
-        return
-    yield KERNEL.finding(
-        newest,
-        found=f"{kernel.running} runs until the next reboot",
-        remedy="reboot",
-        since=kernel.images[newest],
+        for word in value.split()
     )
 
 
@@ -80,54 +67,32 @@ def by_version(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", version.removesuffix(flavour(version)))]
 
 
-# --- Mounts ---
-
-
 def mounts(declared: Declared) -> Iterator[Finding]:
-    return over_what_is_there(ask(KernelFact).mounts, declared)
-
-
-def over_what_is_there(mounted: Collection[Mount], declared: Declared) -> Iterator[Finding]:
+    """Excludes the mount points of the machine's own disks, such as /boot, /var or /home."""
+    mounted = ask(KernelFact).mounts
     targets = [mount.target for mount in mounted]
     for target, mount in {mount.target: mount for mount in mounted}.items():
         hides = any(lies_at(path, target) for path in declared.paths)
-        if is_watched(mount, declared, hides=hides):
-            quoted = shlex.quote(target)
-            remedy = " && ".join([f"umount {quoted}"] * targets.count(target))
-            if hides:
-                # Processes that load these files may run what was mounted. A new ctime marks the
-                # files as changed, so that a run makes services load them again.
-                remedy += f" && find {quoted} -xdev -exec touch -ha {{}} +"
-                remedy += f"{THEN}{run(declared.environment.name)}"
-            yield MOUNT.finding(
-                target,
-                severity=Severity.CRITICAL if hides else Severity.HIGH,
-                found=f"{mount.root} of {mount.source} ({mount.type}) hides the files there",
-                remedy=remedy,
-                refresh="" if hides else refresh_of(target),
-            )
-
-
-def is_watched(mount: Mount, declared: Declared, *, hides: bool) -> bool:
-    """Excludes the mount points of the machine's own disks, such as /boot, /var or /home."""
-    if mount.declared or mount.target in BY_SYSTEMD:
-        return False
-    if any(lies_at(mount.target, path) for path in (*WITHOUT_VOLUMES, *declared.paths)):
-        return True
-    return hides and mount.target.count("/") > 1
+        inside = any(lies_at(target, path) for path in (*WITHOUT_VOLUMES, *declared.paths))
+        suspicious = inside or (hides and target.count("/") > 1)
+        if mount.declared or target in BY_SYSTEMD or not suspicious:
+            continue
+        quoted = shlex.quote(target)
+        remedy = " && ".join([f"umount {quoted}"] * targets.count(target))
+        if hides:
+            # Processes that load these files may run what was mounted. A new ctime marks the files
+            # as changed, so that a run makes services load them again.
+            remedy += f" && find {quoted} -xdev -exec touch -ha {{}} +"
+            remedy += f"{THEN}{run(declared.environment.name)}"
+        yield MOUNT.finding(
+            target,
+            severity=Severity.CRITICAL if hides else Severity.HIGH,
+            found=f"{mount.root} of {mount.source} ({mount.type}) hides the files there",
+            remedy=remedy,
+            refresh="" if hides else refresh_of(target),
+        )
 
 
 def lies_at(path: str, place: str) -> bool:
     """Whether the path is the place or below it."""
     return f"{path}/".startswith(f"{place.rstrip('/')}/")
-
-
-def without_what_is_hidden(report: Report) -> Report:
-    """The report without files hidden by a mount: their remedies would act on what is mounted."""
-    hidden = [found.thing for found in report.findings if found.kind == MOUNT.name]
-    findings = [
-        found
-        for found in report.findings
-        if found.kind == MOUNT.name or not any(lies_at(found.thing, place) for place in hidden)
-    ]
-    return report.model_copy(update={"findings": findings})

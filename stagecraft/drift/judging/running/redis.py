@@ -10,6 +10,7 @@ from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.redis import Instance, RedisFact
 from stagecraft.run import this_run
 from stagecraft.services import Redis
+from stagecraft.settings.values import size_in_bytes
 
 SETTING = Kind(Class.RUNNING, "Redis setting")
 USER = Kind(Class.RUNNING, "Redis user", "as in its file", Severity.CRITICAL)
@@ -20,25 +21,15 @@ BY_DEFAULT = {"replicaof": ""}
 IMPLIED = {"sanitize-payload", "resetchannels"}
 """Added by Redis to every user's rules."""
 
-UNITS = {"kb": 2**10, "mb": 2**20, "gb": 2**30}
-
 
 def redis_settings(declared: Declared) -> Iterator[Finding]:
-    """`CONFIG SET` and `ACL SETUSER`, which the next start discards."""
-    for findings in differing(declared).values():
-        yield from findings
-
-
-def differing(declared: Declared) -> dict[str, list[Finding]]:
-    """By site. Skips sites whose files changed, which are other findings."""
-    sites = {site.name: site.environment for site in declared.environment.sites}
+    """`CONFIG SET` and `ACL SETUSER`, which the next start discards. Skips sites whose files
+    changed, which are other findings."""
+    environments = {site.name: site.environment for site in declared.environment.sites}
     following = {service.unit for service in this_run().services if service.follows}
-    instances = {
-        site: list(differences(site, instance, sites[site]))
-        for site, instance in ask(RedisFact, sites=list(sites)).items()
-        if Redis(site).unit not in following
-    }
-    return {site: findings for site, findings in instances.items() if findings}
+    for site, instance in ask(RedisFact, sites=list(environments)).items():
+        if Redis(site).unit not in following:
+            yield from differences(site, instance, environments[site])
 
 
 def differences(site: str, instance: Instance, environment: str) -> Iterator[Finding]:
@@ -89,5 +80,4 @@ def rights(rules: Iterable[str], categories: Mapping[str, set[str]]) -> tuple[bo
 
 def plain(value: str) -> str:
     """Converts `64mb` to bytes, as Redis prints it."""
-    size = re.fullmatch(r"(\d+)(kb|mb|gb)", value.lower())
-    return str(int(size[1]) * UNITS[size[2]]) if size else value
+    return str(size_in_bytes(value)) if re.fullmatch(r"(?i)\d+[kmg]b", value) else value

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 from pathlib import PurePosixPath
 from posixpath import dirname
 
-from stagecraft.drift.findings import Class, Finding, Kind, Severity, Unconfirmed
+from stagecraft.drift.findings import Class, Finding, Kind, Severity
 from stagecraft.drift.judging.remedies import shortened
-from stagecraft.drift.judging.running import redis
 from stagecraft.drift.judging.unmanaged.files import unexplained
 from stagecraft.drift.judging.unmanaged.locations import UNITS
 from stagecraft.drift.judging.unmanaged.packages import package_files
@@ -19,14 +18,13 @@ from stagecraft.drift.looking.plan import require_plan
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.engines import ENGINES
 from stagecraft.facts.configuration import Configuration, ConfigurationFact
-from stagecraft.facts.processes import Processes, ProcessesFact
+from stagecraft.facts.processes import ProcessesFact
 from stagecraft.facts.units import UnitsFact
-from stagecraft.facts.unpackaged import UnpackagedFile, UnpackagedFilesFact
+from stagecraft.facts.unpackaged import UnpackagedFilesFact
 from stagecraft.manifest import PathRecord
 from stagecraft.packages import php_version
 from stagecraft.run import this_run
-from stagecraft.seen import Service
-from stagecraft.services import FAIL2BAN, NGINX, PhpFpm, Redis, php_settings
+from stagecraft.services import FAIL2BAN, NGINX, PhpFpm, php_settings
 
 SERVICE = Kind(Class.RUNNING, "service", "runs what its files say")
 REPLACED_FILES = Kind(
@@ -39,15 +37,11 @@ LOADED_CODE = Kind(
     Severity.CRITICAL,
 )
 
-
 LOADED_WHOLE = {
     FAIL2BAN: ["/etc/fail2ban"],
     **{engine.unit: [engine.directory] for engine in ENGINES.values()},
 }
 """Read only when the service starts."""
-
-
-UNIT_FILE = re.compile(rf"{UNITS}/([^/]+\.service)")
 
 MANAGER = "init.scope"
 
@@ -60,42 +54,46 @@ UNTIL_BOOT = re.compile(
 wait for a reboot. Not a finding, because nobody would act on it."""
 
 
-# --- Configuration ---
-
-
 def services(declared: Declared) -> Iterator[Finding]:
     """nginx and PHP-FPM by what their masters loaded, others by systemd's state. The plan lists the
     services."""
     require_plan()
-    loaded = ask(ProcessesFact).loaded
-    loads = {service.unit: loaded_by(service.unit, declared) for service in this_run().services}
-    configuration = ask(
-        ConfigurationFact, loads={unit: paths for unit, paths in loads.items() if paths}
-    )
-    told = {Redis(site).unit for site in redis.differing(declared)}
-    others = told_by_others(declared, configuration)
-    for service in this_run().services:
-        if service.follows or not service.present.running:
-            continue  # it is down or its files differ, which the plan reports
-        if service.unit != NGINX and service.step and not reads_others(service, declared):
-            path = service.present.newer
-            if service.unit not in told and not others.keys() & {path, f"{path}/"}:
-                yield stale_service(service)
+    loaded = ask(ProcessesFact).complete("loaded").loaded
+    units = [service.unit for service in this_run().services]
+    loads = {unit: paths for unit in units if (paths := loaded_by(unit, declared))}
+    # The plan reports what is down, and what loads files that it changes.
+    running = [s for s in this_run().services if s.present.running and not s.follows]
+    judged = {service.unit for service in running} & {NGINX, *loads}
+    configuration = ask(ConfigurationFact, loads=loads).complete(judged)
+    reported = reported_changes(declared, configuration)
+    for service in running:
+        unit, present = service.unit, service.present
+        shared = tuple(f"{top}/" for top in loads.get(unit, ()))
+        # Files that are not ours, which another finding may report.
+        others = present.newer not in declared.paths and f"{present.newer}/".startswith(shared)
+        if unit != NGINX and service.step and not (service.step == "reload" and others):
+            if not reported.keys() & {present.newer, f"{present.newer}/"}:
+                reread = "systemctl daemon-reload && " if present.outdated else ""
+                yield stale(unit, present.newer or "its unit", f"{reread}systemctl {service.step}")
             continue
-        since = loaded.get(service.unit, service.present.refreshed)
-        paths = configuration.loads.get(service.unit, {})
-        yield from stale_paths(service.unit, newer(paths, since, others))
+        since = loaded.get(unit, present.refreshed)
+        newer = {
+            path: changed
+            for path, changed in configuration.loads.get(unit, {}).items()
+            if changed > max(since, reported.get(path, 0))
+        }
+        if newer:
+            path = max(newer, key=newer.__getitem__)
+            test = "nginx -t && " if unit == NGINX else ""
+            step = "restart" if unit in LOADED_WHOLE else "reload"
+            yield stale(unit, path, f"{test}systemctl {step}", newer[path])
 
 
-def reads_others(service: Service, declared: Declared) -> bool:
-    """Whether it would load files that are not ours, which another finding may report."""
-    path = service.present.newer
-    loaded = (f"{top}/" for top in loaded_by(service.unit, declared))
-    return (
-        service.step == "reload"
-        and path not in declared.paths
-        and f"{path}/".startswith(tuple(loaded))
-    )
+def stale(unit: str, path: str, command: str, changed: float = 0) -> Finding:
+    removed = f"may still run what was removed from {path}"
+    edited = f"has not loaded {path} since it changed"
+    found = removed if path.endswith("/") else edited
+    return SERVICE.finding(unit, found=found, remedy=f"{command} {unit}", since=changed)
 
 
 def loaded_by(unit: str, declared: Declared) -> list[str]:
@@ -107,18 +105,18 @@ def loaded_by(unit: str, declared: Declared) -> list[str]:
     return LOADED_WHOLE.get(unit, [])
 
 
-def told_by_others(declared: Declared, configuration: Configuration) -> dict[str, float]:
-    """Paths that other findings report, with the time until which changes are explained by them. A
-    file's change also changes its directory; the time of a removal is unknown."""
+def reported_changes(declared: Declared, configuration: Configuration) -> dict[str, float]:
+    """Paths that other findings report, with the time until which they explain changes. A file's
+    change also changes its directory; the time of a removal is unknown."""
     records = [record for records in declared.records.values() for record in records.paths]
     since = {path: at for paths in configuration.loads.values() for path, at in paths.items()}
-    told = told_by_files(declared) | dict.fromkeys(displaced(configuration, records), inf)
-    return with_directories({path: min(at, since.get(path, at)) for path, at in told.items()})
+    until = reported_files(declared) | dict.fromkeys(not_as_recorded(configuration, records), inf)
+    return with_directories({path: min(at, since.get(path, at)) for path, at in until.items()})
 
 
-def told_by_files(declared: Declared) -> dict[str, float]:
+def reported_files(declared: Declared) -> dict[str, float]:
     """The paths of undeclared files, and of files that differ from their packages."""
-    changed = [f.thing for f in package_files(declared) if not isinstance(f, Unconfirmed)]
+    changed = [found.thing for found in package_files(declared) if not found.recorded_by]
     return unexplained(declared) | dict.fromkeys(changed, inf)
 
 
@@ -131,67 +129,22 @@ def with_directories(paths: Mapping[str, float]) -> dict[str, float]:
     return found
 
 
-def newer(
-    paths: Mapping[str, float], loaded: float, others: Mapping[str, float]
-) -> dict[str, float]:
-    """Those that changed after they were loaded, unless another finding explains it."""
-    return {
-        path: changed
-        for path, changed in paths.items()
-        if changed > max(loaded, others.get(path, 0))
-    }
-
-
-def displaced(configuration: Configuration, records: Iterable[PathRecord]) -> set[str]:
+def not_as_recorded(configuration: Configuration, records: Iterable[PathRecord]) -> set[str]:
     """Files and links in /etc/nginx, recorded by runs of any environment, that nginx does not load
     as recorded. The plan reports other services."""
-    installed = [
-        record
-        for record in records
-        if record.kind in ("file", "link") and record.path.startswith("/etc/nginx/")
-    ]
-    standing = {record.path for record in installed if stands(record, configuration)}
-    return {record.path for record in installed} - standing
-
-
-def stands(record: PathRecord, configuration: Configuration) -> bool:
-    if record.kind == "link":
-        return record.path in configuration.loads.get(NGINX, {})
-    return configuration.sums.get(record.path) == record.value
-
-
-def stale_service(service: Service) -> Finding:
-    """A service whose files changed since systemd or the service itself read them."""
-    reread = "systemctl daemon-reload && " if service.present.outdated else ""
-    remedy = f"{reread}systemctl {service.step} {service.unit}"
-    return stale(service.unit, service.present.newer or "its unit", remedy)
-
-
-def stale_paths(unit: str, newer: Mapping[str, float]) -> Iterator[Finding]:
-    if newer:
-        path = max(newer, key=newer.__getitem__)
-        test = "nginx -t && " if unit == NGINX else ""
-        step = "restart" if unit in LOADED_WHOLE else "reload"
-        yield stale(unit, path, f"{test}systemctl {step} {unit}", newer[path])
-
-
-def stale(unit: str, path: str, remedy: str, changed: float = 0) -> Finding:
-    removed = f"may still run what was removed from {path}"
-    edited = f"has not loaded {path} since it changed"
-    found = removed if path.endswith("/") else edited
-    return SERVICE.finding(unit, found=found, remedy=remedy, since=changed)
-
-
-# --- Programs and libraries ---
+    links, sums = configuration.loads.get(NGINX, {}), configuration.sums
+    nginx = [r for r in records if r.kind != "directory" and r.path.startswith("/etc/nginx/")]
+    as_recorded = {
+        record.path
+        for record in nginx
+        if (record.kind == "link" and record.path in links) or sums.get(record.path) == record.value
+    }
+    return {record.path for record in nginx} - as_recorded
 
 
 def replaced_files(_: Declared) -> Iterator[Finding]:
     """Services only: programs of a session end with it."""
-    yield from outdated(ask(ProcessesFact).deleted)
-
-
-def outdated(deleted: Mapping[str, frozenset[str]]) -> Iterator[Finding]:
-    for unit, paths in sorted(deleted.items()):
+    for unit, paths in sorted(ask(ProcessesFact).complete("code").deleted.items()):
         service = unit.endswith(".service") and not UNTIL_BOOT.match(unit)
         if service or unit == MANAGER:
             step = "daemon-reexec" if unit == MANAGER else f"restart {unit}"
@@ -204,39 +157,27 @@ def outdated(deleted: Mapping[str, frozenset[str]]) -> Iterator[Finding]:
 
 
 def loaded_code(declared: Declared) -> Iterator[Finding]:
-    """A library that a drop-in loaded stays loaded when the drop-in is gone. Without `host`, only
-    our services are checked."""
-    processes, files = ask(ProcessesFact), ask(UnpackagedFilesFact)
-    others = units_of_others(files, declared)
+    """A library that a drop-in loaded stays loaded when the drop-in is gone. Skips undeclared units
+    of no package: they have other findings, or are the provider's. Without `host`, only our
+    services are checked."""
+    processes = ask(ProcessesFact).complete("code", "variables")
+    paths = (file.path for file in ask(UnpackagedFilesFact) if file.path not in declared.paths)
+    files = (re.fullmatch(rf"{UNITS}/([^/]+\.service)", path) for path in paths)
+    others = {match[1] for match in files if match}
     ours = {service.unit for service in this_run().services}
-    for found in foreign(processes, others, ask(UnitsFact).environment):
-        if declared.settings.host or found.thing in ours:
-            yield found
-
-
-def foreign(
-    processes: Processes, others: Set[str], environment: Collection[str]
-) -> Iterator[Finding]:
-    """`others` are units with their own code; `environment` are variables that systemd was told to
-    pass to all units."""
+    passed_to_all = " ".join(sorted(ask(UnitsFact).environment))
     for unit in sorted(processes.foreign.keys() | processes.variables.keys()):
         name, at, _ = unit.partition("@")
         template = f"{name}@.service" if at else unit
         if {unit, template} & others or unit.startswith("user@"):
+            continue
+        if declared.settings.host is None and unit not in ours:
             continue
         code = sorted(processes.foreign.get(unit, ()))
         variables = sorted(processes.variables.get(unit, ()))
         found = [f"has loaded {path}, which is in no package" for path in code]
         found += [f"runs with {variable}, which its unit does not set" for variable in variables]
         # Otherwise systemd would pass them again.
-        forget = f"systemctl unset-environment {' '.join(sorted(environment))} && "
+        forget = f"systemctl unset-environment {passed_to_all} && " if passed_to_all else ""
         restart = "reboot" if UNTIL_BOOT.match(unit) else f"systemctl restart {shlex.quote(unit)}"
-        remedy = f"{forget if environment else ''}{restart}"
-        yield LOADED_CODE.finding(unit, found="; ".join(found), remedy=remedy)
-
-
-def units_of_others(files: Collection[UnpackagedFile], declared: Declared) -> set[str]:
-    """Units of no package that we did not declare: they have other findings, or are the
-    provider's."""
-    paths = (file.path for file in files if file.path not in declared.paths)
-    return {match[1] for path in paths if (match := UNIT_FILE.fullmatch(path))}
+        yield LOADED_CODE.finding(unit, found="; ".join(found), remedy=f"{forget}{restart}")

@@ -26,33 +26,27 @@ AS_GOOD_AS_ROOT = ("sudo", "root", "disk", "shadow", "docker", "lxd", "libvirt",
 TELLING = ("adm", "systemd-journal", "www-data", "staff")
 """Groups whose members can see or change data of others."""
 
-SYNC = "/bin/sync"
-"""The shell of Debian's account `sync`, which allows no login."""
-
 
 def accounts(declared: Declared) -> Iterator[Finding | Coverage]:
+    """Undeclared ones that allow a login. Excludes sites' own, which the plan reports, and members
+    of our group, who were declared once and whom the next run removes."""
     settings = declared.settings.host
     if settings is None:
         return
-    logins = ask(LoginsFact)
-    foreign = foreign_accounts(logins, settings, declared.site_names)
-    yield from (account(name, logins) for name in foreign)
-    yield from memberships(logins, declared.site_names, foreign)
-    yield from passwords(logins, foreign)
-    yield from keys(logins, settings, foreign)
-    known = len(settings.accounts) + len(declared.site_names)
-    yield Coverage(declared=known, total=known + len(foreign))
-
-
-def foreign_accounts(logins: Logins, settings: Host, sites: Collection[str]) -> list[str]:
-    """Undeclared accounts that allow a login. Excludes sites' own, which the plan reports, and
-    members of our group, who were declared once and whom the next run removes."""
+    logins, sites = ask(LoginsFact), declared.site_names
     known = {"root", *settings.accounts, *sites, *logins.members.get(GROUP, ())}
-    return [
+    # /bin/sync, the shell of Debian's account `sync`, allows no login.
+    foreign = [
         name
         for name, found in logins.accounts.items()
-        if name not in known and (found.uid == 0 or (found.lets_in and found.shell != SYNC))
+        if name not in known and (found.uid == 0 or (found.lets_in and found.shell != "/bin/sync"))
     ]
+    count = len(settings.accounts) + len(sites)
+    yield Coverage(declared=count, total=count + len(foreign))
+    yield from (account(name, logins) for name in foreign)
+    yield from memberships(logins, sites, foreign)
+    yield from passwords(logins, foreign)
+    yield from keys(logins, settings, foreign)
 
 
 def account(name: str, logins: Logins) -> Finding:
@@ -84,12 +78,11 @@ def memberships(logins: Logins, sites: Collection[str], foreign: list[str]) -> I
 def passwords(logins: Logins, foreign: list[str]) -> Iterator[Finding]:
     """Excludes root's own, which is the provider's, for its console."""
     for name, state in sorted(logins.passwords.items()):
-        empty = state == "empty"
-        if name not in (*foreign, "root") or empty:
+        if state == "empty" or name not in (*foreign, "root"):
             yield PASSWORD.finding(
                 name,
-                severity=Severity.CRITICAL if empty else Severity.HIGH,
-                found="empty" if empty else "set",
+                severity=Severity.CRITICAL if state == "empty" else Severity.HIGH,
+                found=state,
                 remedy=f"usermod --password '!' {shlex.quote(name)}",
             )
 

@@ -33,41 +33,31 @@ def databases(declared: Declared) -> Iterator[Finding | Coverage]:
         raise PyinfraError(
             f"{engine} does not answer root through its socket: systemctl status {engine}"
         )
-    schemas, accounts = declared_schemas(declared), declared_accounts(declared)
-    findings = [
-        *foreign_schemas(grants, schemas, engine),
-        *foreign_holders(grants, accounts | engine.accounts, engine),
-        *routines(grants, accounts, engine),
-        *public(grants, engine),
-    ]
-    yield from findings
-    known = len(schemas) + len(accounts)
-    yield Coverage(declared=known, total=known + len(findings))
-
-
-def declared_schemas(declared: Declared) -> set[str]:
-    """Includes databases to be dropped, which a run does."""
-    names = {site.database.name for site in declared.sites}
-    names.update(name for env in declared.environments for name in env.dropped_databases)
-    return names.union(*(records.databases for records in declared.trusted))
-
-
-def declared_accounts(declared: Declared) -> set[str]:
-    """Accounts at localhost whose login an environment uses."""
-    users = {user for s in declared.sites for user in s.database.users}
+    schemas = {site.database.name for site in declared.sites}.union(
+        *(environment.dropped_databases for environment in declared.environments),  # by a run
+        *(records.databases for records in declared.trusted),
+    )
     logins = (path for path in declared.paths if path.startswith(f"{DATABASE_LOGINS}/"))
-    return users | {path.rpartition("/")[2].removesuffix(".cnf") for path in logins}
-
-
-def foreign_schemas(grants: Grants, known: set[str], engine: Engine) -> Iterator[Finding]:
+    accounts = {path.rpartition("/")[2].removesuffix(".cnf") for path in logins}.union(
+        *(site.database.users for site in declared.sites)
+    )
+    yield Coverage(declared=len(schemas) + len(accounts))
     for name in grants.schemas:
-        if name not in known | engine.schemas:
+        if name not in schemas | engine.schemas:
             dump = f"{engine.dump} {shlex.quote(name)} >/root/{shlex.quote(name)}.sql"
             yield DATABASE.finding(
                 name,
                 found="it exists, with its data",
                 remedy=f"{dump} && {engine.sql(f'DROP DATABASE {identifier(name)}')}",
             )
+    yield from foreign_holders(grants, accounts | engine.accounts, engine)
+    yield from routines(grants, accounts, engine)
+    if grants.public:
+        yield GRANT.finding(
+            PUBLIC,
+            found=f"every account {summary(sorted(grants.public))}",
+            remedy=engine.sql("REVOKE ALL PRIVILEGES, GRANT OPTION FROM PUBLIC"),
+        )
 
 
 def foreign_holders(grants: Grants, known: Collection[str], engine: Engine) -> Iterator[Finding]:
@@ -76,7 +66,16 @@ def foreign_holders(grants: Grants, known: Collection[str], engine: Engine) -> I
     for holder in holders:
         if holder.user == PUBLIC or (holder.user in known and holder.host == "localhost"):
             continue
-        yield role(holder, holder.user in given, engine) if holder.role else account(holder, engine)
+        if not holder.role:
+            yield account(holder, engine)
+            continue
+        in_use = holder.user in given
+        yield ROLE.finding(
+            holder.user,
+            severity=Severity.HIGH if in_use else Severity.LOW,
+            found=summary(holder.grants) + ("" if in_use else ", given to nobody"),
+            remedy=engine.sql(f"DROP ROLE {literal(holder.user)}"),
+        )
 
 
 def account(holder: Holder, engine: Engine) -> Finding:
@@ -94,37 +93,19 @@ def account(holder: Holder, engine: Engine) -> Finding:
     )
 
 
-def role(holder: Holder, given: bool, engine: Engine) -> Finding:
-    return ROLE.finding(
-        holder.user,
-        severity=Severity.HIGH if given else Severity.LOW,
-        found=summary(holder.grants) + ("" if given else ", given to nobody"),
-        remedy=engine.sql(f"DROP ROLE {literal(holder.user)}"),
-    )
-
-
 def routines(grants: Grants, known: set[str], engine: Engine) -> Iterator[Finding]:
     """Privileges of declared accounts on single routines, which the plan does not check."""
-    for holder in grants.holders.values():
-        own = holder.user in known and holder.host == "localhost"
-        for privilege in sorted(holder.privileges) if own else ():
-            if privilege.startswith("Execute on "):
-                where = privilege.removeprefix("Execute on ")
+    ours = [h for h in grants.holders.values() if h.user in known and h.host == "localhost"]
+    for holder in ours:
+        for privilege in sorted(holder.privileges):
+            what, _, where = privilege.partition(" on ")
+            if what == "Execute":
                 revoke = f"REVOKE EXECUTE ON PROCEDURE {where} FROM {quoted(holder)}"
                 yield GRANT.finding(
                     f"{holder.name} {where}",
                     found="may run that routine, with the rights of its author",
                     remedy=engine.sql(revoke),
                 )
-
-
-def public(grants: Grants, engine: Engine) -> Iterator[Finding]:
-    if grants.public:
-        yield GRANT.finding(
-            PUBLIC,
-            found=f"every account {summary(sorted(grants.public))}",
-            remedy=engine.sql("REVOKE ALL PRIVILEGES, GRANT OPTION FROM PUBLIC"),
-        )
 
 
 def summary(grants: Sequence[str]) -> str:

@@ -5,24 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 import string
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from posixpath import dirname, join, normpath
 
-from stagecraft.drift.findings import Coverage, Finding, Unconfirmed
-from stagecraft.drift.judging.unmanaged.locations import (
-    CERTIFICATE,
-    FILE,
-    MASK,
-    SETUID,
-    TIMER,
-    UNIT,
-    UNPRINTABLE,
-    FileKind,
-    Location,
-    kinds_of,
-    location_of,
-    made_by_packages,
-)
+from stagecraft.drift.findings import Class, Coverage, Finding, Kind
+from stagecraft.drift.judging.unmanaged import locations
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.unpackaged import UnpackagedFile, UnpackagedFilesFact
 from stagecraft.paths import AS_FOUND, AUTHORIZED_KEYS, CERTIFICATES, MANIFESTS, SELF_SIGNED
@@ -42,20 +29,15 @@ MASK_OF_A_RUN = re.compile(f"{pattern(replaced([ANY]))}|{RUN_BY_US}")
 
 TYPED = frozenset(string.ascii_letters + string.digits + "/._-")
 
-Things = dict[tuple[str, str], tuple[Location, list[UnpackagedFile]]]
-"""The files of each thing and their location, by its kind and name."""
-
 
 def files_of(area: str) -> Callable[[Declared], Iterator[Finding | Coverage]]:
     """Checks for files of the area's kinds, with one fact for all these areas."""
 
     def look(declared: Declared) -> Iterator[Finding | Coverage]:
-        files, kinds = ask(UnpackagedFilesFact), kinds_of(area)
-        found = [finding for finding in undeclared(files, declared) if finding.kind in kinds]
-        known = [(kind, thing) for kind, thing in declared_things(declared) if kind.name in kinds]
-        confirmed = [finding for finding in found if not isinstance(finding, Unconfirmed)]
-        yield from found
-        yield Coverage(declared=len(known), total=len(known) + len(confirmed))
+        kinds, things = locations.AREAS[area], declared_things(declared)
+        yield Coverage(declared=sum(kind in kinds for kind, _ in things))
+        found = undeclared(ask(UnpackagedFilesFact), declared)
+        yield from (finding for finding in found if finding.kind in kinds)
 
     return look
 
@@ -67,57 +49,41 @@ def unexplained(declared: Declared) -> dict[str, float]:
     return {file.path: file.since for file in left if not declared.recorded_by([file.path])}
 
 
-def undeclared(files: Iterable[UnpackagedFile], declared: Declared) -> Iterator[Finding]:
-    """One finding per thing, however many files it has."""
+def undeclared(files: list[UnpackagedFile], declared: Declared) -> Iterator[Finding]:
+    """One finding per thing, however many files it has; a unit and the timer that starts it are
+    one, because one command removes both."""
     left = [file for file in files if not explained(file, declared)]
     pointed_at = {normpath(join(dirname(f.path), f.target)) for f in left if f.kind == "link"}
-    things: Things = {}
+    things: dict[tuple[str, str], tuple[locations.Files, list[UnpackagedFile]]] = {}
     for file in left:
-        location = location_of(file)
-        thing = location.thing(file.path) or file.path
-        if file.path not in pointed_at or location.kind != FILE:
-            things.setdefault((location.kind.name, thing), (location, []))[1].append(file)
-    for (_, thing), (location, own) in units_with_their_timers(things).items():
-        yield unless_recorded(finding(location, thing, own), installed(own), declared)
+        location = locations.location_of(file)
+        if file.path not in pointed_at or location.kind != locations.FILE:
+            key = (location.kind, location.thing(file.path) or file.path)
+            things.setdefault(key, (location, []))[1].append(file)
+    for kind, thing in list(things):
+        timer = (locations.TIMER, f"{thing.removesuffix('.service')}.timer")
+        if kind == locations.UNIT and timer in things:
+            things[timer][1].extend(things.pop((kind, thing))[1])
+    for (_, thing), (location, own) in things.items():
+        yield finding(location, thing, own, declared)
 
 
-def unless_recorded(finding: Finding, paths: Collection[str], declared: Declared) -> Finding:
-    """The finding, unconfirmed if a neighbour's runs recorded these paths."""
-    names = declared.recorded_by(paths)
-    if not names:
-        return finding
-    return Unconfirmed.model_validate(finding.model_dump() | {"recorded_by": names})
-
-
-def installed(files: Iterable[UnpackagedFile]) -> list[str]:
-    """The paths that a run would record; systemd creates the links that enable a unit."""
-    paths = [file.path for file in files]
-    return [path for path in paths if ".wants/" not in path] or paths
-
-
-def units_with_their_timers(things: Things) -> Things:
-    """Adds the files of a unit started by a timer to the timer: one command removes both."""
-    folded = dict(things)
-    for (kind, thing), (_, files) in things.items():
-        timer = (TIMER.name, f"{thing.removesuffix('.service')}.timer")
-        if kind == UNIT.name and timer in things:
-            location, own = things[timer]
-            folded[timer] = (location, [*own, *files])
-            del folded[kind, thing]
-    return folded
-
-
-def finding(location: Location, thing: str, files: list[UnpackagedFile]) -> Finding:
-    """Prefers the unit's own file over links that enable it."""
+def finding(
+    location: locations.Files, thing: str, files: list[UnpackagedFile], declared: Declared
+) -> Finding:
+    """Prefers the unit's own file over links that enable it, which systemd creates and no run
+    records."""
     first = min(files, key=lambda file: file.kind == "link")
-    quoted = shlex.quote(thing)
-    return location.kind.finding(
+    paths, quoted = [file.path for file in files], shlex.quote(thing)
+    installed = [path for path in paths if ".wants/" not in path] or paths
+    return Kind(Class.UNMANAGED, location.kind).finding(
         thing,
         severity=location.severity,
-        found=", ".join(described(file) for file in files),
+        found=", ".join(map(described, files)),
         remedy=location.remedy.format(path=" ".join(map(typed, files)), thing=quoted),
         refresh=location.refresh.format(thing=quoted),
         since=first.since,
+        recorded_by=declared.recorded_by(installed),
     )
 
 
@@ -137,28 +103,30 @@ def described(file: UnpackagedFile) -> str:
 
 def explained(file: UnpackagedFile, declared: Declared) -> bool:
     """Whether it is declared, made by Debian, or managed by runs."""
-    location = location_of(file)
+    location = locations.location_of(file)
     kind, thing = location.kind, location.thing(file.path)
-    if kind in (SETUID, UNPRINTABLE):
+    if kind in (locations.SETUID, locations.UNPRINTABLE):
         return False
-    if file.path in declared.paths or made_by_packages(file) or OWN_STATE.fullmatch(file.path):
+    if file.path in declared.paths or OWN_STATE.fullmatch(file.path):
+        return True
+    if locations.made_by_packages(file):
         return True
     if file.path.startswith(OURS):
         directory, _, name = file.path.rpartition("/")
         return directory in (CERTIFICATES, SELF_SIGNED) and name in declared.site_names
-    if kind.machines and declared.settings.host is None:
+    if kind in locations.OF_THE_MACHINE and declared.settings.host is None:
         return True
-    if kind.images and file.path in declared.image.files:
+    if kind in locations.FROM_IMAGES and file.path in declared.image.files:
         return True
-    if kind == MASK:
+    if kind == locations.MASK:
         return bool(MASK_OF_A_RUN.fullmatch(file.name))
     if ".wants/" in file.path:
         return (kind, thing) in declared_things(declared)
-    if kind == CERTIFICATE:
+    if kind == locations.CERTIFICATE:
         return thing in declared.site_names
     return file.path.startswith(f"{AUTHORIZED_KEYS}/")  # a run removes the undeclared ones
 
 
-def declared_things(declared: Declared) -> set[tuple[FileKind, str | None]]:
-    locations = ((location_of(UnpackagedFile(path)), path) for path in declared.paths)
-    return {(location.kind, location.thing(path)) for location, path in locations}
+def declared_things(declared: Declared) -> set[tuple[str, str | None]]:
+    known = ((locations.location_of(UnpackagedFile(path)), path) for path in declared.paths)
+    return {(location.kind, location.thing(path)) for location, path in known}

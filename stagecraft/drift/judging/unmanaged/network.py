@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 
 from stagecraft.drift.findings import Class, Coverage, Finding, Kind, Severity
 from stagecraft.drift.judging.remedies import shortened
@@ -16,22 +16,13 @@ from stagecraft.services import NGINX, SSHD, WEB_PORTS, Reach
 PORT = Kind(Class.UNMANAGED, "port", "nothing listens: no opening is declared")
 TABLE = Kind(Class.UNMANAGED, "firewall table")
 
-ADDRESS = r"networking|ifup@.+|NetworkManager|systemd-networkd|dhcpcd(?:@.+)?"
-TIME = r"chrony|ntp|ntpsec|openntpd|systemd-timesyncd"
-NAMES = r"systemd-resolved"
-
 CLIENTS_OF_THE_NETWORK = {
-    ("udp", 68): ADDRESS,
-    ("udp", 546): ADDRESS,
-    ("udp", 323): TIME,
-    ("udp", 123): TIME,
-    ("udp", 53): NAMES,
-    ("tcp", 53): NAMES,
-    ("udp", 5355): NAMES,
-    ("tcp", 5355): NAMES,
+    r"networking|ifup@.+|NetworkManager|systemd-networkd|dhcpcd(?:@.+)?": {"udp/68", "udp/546"},
+    r"chrony|ntp|ntpsec|openntpd|systemd-timesyncd": {"udp/123", "udp/323"},
+    r"systemd-resolved": {"udp/53", "tcp/53", "udp/5355", "tcp/5355"},
 }
-"""Services by which providers' images get an address, the time and names, identified by unit: only
-root decides on that, while processes choose their own names."""
+"""The ports of services by which providers' images get an address, the time and names. They are
+identified by unit: only root decides on that, while processes choose their own names."""
 
 FIRST_OWN_PORT = 32768
 """The first ephemeral port (ip_local_port_range): an open UDP port above it is a query that waits
@@ -52,30 +43,20 @@ WHERE_IT_IS_SET = {
 MANY = 16
 """The number of a unit's ports with findings of their own: it can open thousands."""
 
-OURS = "stagecraft"
-"""Our table. Other areas report differences in it and in the sites' tables."""
-
-
-# --- Ports ---
-
 
 def ports(declared: Declared) -> Iterator[Finding | Coverage]:
-    sockets = ask(ListenersFact)
-    findings = list(undeclared_ports(sockets, declared))
-    known = {(s.protocol, s.port) for s in sockets if explained(s, declared)}
-    yield from findings
-    yield Coverage(declared=len(known), total=len(known) + len(findings))
-
-
-def undeclared_ports(sockets: Iterable[Socket], declared: Declared) -> Iterator[Finding]:
     """One finding per port, for all its addresses and processes, and one for all ports of a unit
     with many."""
     by_port: dict[tuple[int, str], list[Socket]] = {}
     by_unit: dict[tuple[str, str], list[Socket]] = {}
-    for socket in sockets:
-        if not explained(socket, declared):
+    known: set[tuple[int, str]] = set()
+    for socket in ask(ListenersFact):
+        if explained(socket, declared):
+            known.add((socket.port, socket.protocol))
+        else:
             by_port.setdefault((socket.port, socket.protocol), []).append(socket)
             by_unit.setdefault((socket.unit, socket.protocol), []).append(socket)
+    yield Coverage(declared=len(known))
     many = {key for key, of_unit in by_unit.items() if len({s.port for s in of_unit}) > MANY}
     for unit, protocol in sorted(many):
         yield finding(f"{unit or 'no unit'}/{protocol}", by_unit[unit, protocol], declared)
@@ -85,9 +66,17 @@ def undeclared_ports(sockets: Iterable[Socket], declared: Declared) -> Iterator[
 
 
 def finding(name: str, sockets: list[Socket], declared: Declared) -> Finding:
-    first = sockets[0]
+    first, host = sockets[0], declared.settings.host
     addresses = shortened(sorted({socket.address for socket in sockets}), MANY)
-    severity, reached = reach(sockets, declared)
+    if all(socket.local for socket in sockets):
+        severity, reached = Severity.LOW, "reachable from this machine alone"
+    elif any(socket.unit == PAST_THE_FIREWALL for socket in sockets):
+        severity = Severity.CRITICAL
+        reached = "reachable from everywhere: Docker bypasses the firewall"
+    elif host and host.firewall:
+        severity, reached = Severity.HIGH, "blocked by the firewall alone"
+    else:
+        severity, reached = Severity.CRITICAL, "reachable from everywhere"
     unit = f" of {first.unit}" if first.unit else ""
     return PORT.finding(
         name,
@@ -106,9 +95,10 @@ def explained(socket: Socket, declared: Declared) -> bool:
     engine = settings.engine
     if socket.unit == engine.unit and socket.port in engine.ports:
         return socket.local and engine.settings not in declared.paths
-    client = CLIENTS_OF_THE_NETWORK.get((socket.protocol, socket.port))
-    if client and re.fullmatch(rf"(?:{client})\.service", socket.unit):
-        return True
+    port = f"{socket.protocol}/{socket.port}"
+    for client, ports in CLIENTS_OF_THE_NETWORK.items():
+        if port in ports and re.fullmatch(rf"(?:{client})\.service", socket.unit):
+            return True
     if socket.protocol == "udp" and socket.port >= FIRST_OWN_PORT and socket.process:
         return True
     firewall = settings.host and settings.host.firewall
@@ -118,43 +108,21 @@ def explained(socket: Socket, declared: Declared) -> bool:
 
 def closed(socket: Socket) -> str:
     """A service that other ports need keeps running: only its setting is looked up."""
-    name = socket.unit.removesuffix(".service")
-    if name in WHERE_IT_IS_SET:
-        return WHERE_IT_IS_SET[name]
+    stop = f"ss -Hltunp '( sport = :{socket.port} )'  # then end that process"
     if socket.unit.endswith(".service"):
-        return f"systemctl disable --now {socket.unit}"
-    return f"ss -Hltunp '( sport = :{socket.port} )'  # then end that process"
-
-
-def reach(sockets: list[Socket], declared: Declared) -> tuple[Severity, str]:
-    """The severity, and who can reach it."""
-    if all(socket.local for socket in sockets):
-        return Severity.LOW, "reachable from this machine alone"
-    if any(socket.unit == PAST_THE_FIREWALL for socket in sockets):
-        return Severity.CRITICAL, "reachable from everywhere: Docker bypasses the firewall"
-    if declared.settings.host and declared.settings.host.firewall:
-        return Severity.HIGH, "blocked by the firewall alone"
-    return Severity.CRITICAL, "reachable from everywhere"
-
-
-# --- Packet filters ---
+        stop = f"systemctl disable --now {socket.unit}"
+    return WHERE_IT_IS_SET.get(socket.unit.removesuffix(".service"), stop)
 
 
 def firewall_tables(declared: Declared) -> Iterator[Finding | Coverage]:
-    """Empty for a machine whose firewall is somebody else's."""
+    """Empty for a machine whose firewall is somebody else's. Other areas report differences in our
+    tables, which are all of family inet."""
     settings = declared.settings.host
     if settings is None or settings.firewall is None:
         return
-    tables = ask(FiltersFact)
-    ours = {OURS, *(Reach(site).table for site in declared.site_names)}
-    findings = list(undeclared_tables(tables, ours))
-    yield from findings
-    yield Coverage(declared=len(ours), total=len(ours) + len(findings))
-
-
-def undeclared_tables(tables: Iterable[Table], ours: Collection[str]) -> Iterator[Finding]:
-    """`ours` are the names of our tables, all of family inet."""
-    for table in tables:
+    ours = {"stagecraft", *(Reach(site).table for site in declared.site_names)}
+    yield Coverage(declared=len(ours))
+    for table in ask(FiltersFact):
         own = table.family == "inet" and table.name in ours
         if own or table.idle or table.fail2ban:
             continue

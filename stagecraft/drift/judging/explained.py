@@ -1,0 +1,29 @@
+"""One change is one finding: which findings another one explains."""
+
+from __future__ import annotations
+
+from stagecraft.drift.findings import MOUNT, Finding, Report
+from stagecraft.drift.judging.running import redis
+from stagecraft.drift.judging.running.access import JAIL
+from stagecraft.drift.judging.running.kernel import lies_at
+from stagecraft.drift.judging.running.services import SERVICE
+from stagecraft.services import FAIL2BAN, Redis
+
+
+def without_consequences(report: Report) -> Report:
+    """The report without findings that others explain."""
+    found = report.findings
+    left = [one for one in found if not any(explains(other, one) for other in found)]
+    return report.model_copy(update={"findings": left})
+
+
+def explains(cause: Finding, finding: Finding) -> bool:
+    if JAIL.includes(finding):  # fail2ban's files differ, or it has not loaded them
+        stale = SERVICE.includes(cause) and cause.thing == FAIL2BAN
+        return stale or lies_at(cause.thing, "/etc/fail2ban")
+    if SERVICE.includes(finding):  # a Redis that differs from its files has not loaded them either
+        differs = redis.SETTING.includes(cause) or redis.USER.includes(cause)
+        return differs and finding.thing == Redis(cause.thing.split(" ")[0]).unit
+    # A remedy for a hidden file would act on what is mounted.
+    hides = MOUNT.includes(cause) and not MOUNT.includes(finding)
+    return hides and lies_at(finding.thing, cause.thing)
