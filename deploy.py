@@ -21,10 +21,12 @@ from tasks.manifest import begin, complete
 from tasks.nginx import nginx, removed_vhosts, run_nginx, vhost
 from tasks.packages import packages
 from tasks.php_fpm import php_fpm
+from tasks.program import program, releases
 from tasks.reach import reach
 from tasks.redis import redis
 from tasks.removed import removed_sites, removed_steps
 from tasks.tls import acme_certificates, first_certificates
+from tasks.workers import workers
 
 _run = this_run()
 _run.machine = machine(_run.environment)
@@ -36,6 +38,7 @@ refuse_clashes()
 _installed = packages()
 host()
 database_server()
+program()
 for _site in _run.environment.sites:
     # A failure here affects only this site; `complete` makes the run fail at the end.
     app(_site, _ignore_errors=True)
@@ -44,9 +47,11 @@ for _site in _run.environment.sites:
         *database(_site, _ignore_errors=True),
         *redis(_site, _ignore_errors=True),
     ]
-    app_settings(_site, _services, _ignore_errors=True)
+    _settings = app_settings(_site, _services, _ignore_errors=True)
     logs(_site, _ignore_errors=True)
     php_fpm(_site, _installed, _ignore_errors=True)
+    releases(_site, _settings, _ignore_errors=True)
+    workers(_site, _ignore_errors=True)
 _written = [*first_certificates(), nginx()]
 for _site in _run.environment.sites:
     _written.append(vhost(_site, _ignore_errors=True))

@@ -1,4 +1,4 @@
-"""The `stagecraft` command: everything that an operator does except changing servers, which pyinfra
+"""The `stagecraft` command: everything that an operator does except provisioning, which pyinfra
 does. Each verb is in a module of its own package, loaded on demand."""
 
 from importlib import import_module
@@ -13,6 +13,10 @@ from stagecraft.nearest import did_you_mean
 from stagecraft.project import environments, here
 
 VERBS = {
+    "release": "stagecraft.release.command",
+    "rollback": "stagecraft.release.command",
+    "releases": "stagecraft.release.command",
+    "follow": "stagecraft.release.command",
     "drift": "stagecraft.drift.command",
     "secret": "stagecraft.secrets.command",
     "settings": "stagecraft.settings.command",
@@ -30,7 +34,7 @@ Exit codes:
   2    a check found something wrong, such as drift
   130  interrupted; 143 by SIGTERM
 
-To change servers, use pyinfra: pyinfra INVENTORY deploy.py, bootstrap.py or nightly.py.
+To provision servers, use pyinfra: pyinfra INVENTORY deploy.py, bootstrap.py or nightly.py.
 """
 
 
@@ -82,8 +86,8 @@ class EnvironmentName(click.ParamType[str]):
 @click.command(cls=Verbs, epilog=EPILOG)
 @click.version_option(package_name="stagecraft")
 def stagecraft() -> None:
-    """Checks Laravel environments on Debian servers, and edits settings and secrets. Run it in
-    the project's directory."""
+    """Releases applications to Laravel environments on Debian servers and back, checks the servers,
+    and edits settings and secrets. Run it in the project's directory."""
 
 
 @click.command()

@@ -53,7 +53,7 @@ def load(environment: str, root: Path = REPOSITORY) -> tuple[Hosts, dict[str, An
         "environment": settings.model_dump(mode="json"),
         "root": str(root),
         "only_plans": _only_plans(),
-        "login": _login(settings.server) | {"ssh_keys": _keys(settings.server)},
+        "login": login(settings.server) | {"ssh_keys": _keys(settings.server)},
     }
     # Where the facts that the last run of this verb on this server read are recorded.
     facts = root / f".stagecraft/prefetched/{environment}-{settings.server.name}-{_verb()}.json"
@@ -136,11 +136,11 @@ def _only_plans() -> bool:
 def _connection(server: Server, root: Path) -> dict[str, Any]:
     """pyinfra's connection data; an ssh_config decides on what is None."""
     return {
-        **_login(server),
+        **login(server),
         "ssh_hostname": server.address,
         "ssh_key": server.ssh_key,
         "ssh_config_file": server.ssh_config,
-        "ssh_known_hosts_file": _known_hosts(server, root),
+        "ssh_known_hosts_file": known_hosts(server, root),
         "_sudo": _sudo(_option("ssh_user") or server.ssh_user) or None,
         "_env": UNTRANSLATED,
         "usual_login": _usual_login(server),
@@ -148,7 +148,7 @@ def _connection(server: Server, root: Path) -> dict[str, Any]:
     }
 
 
-def _login(server: Server) -> dict[str, Any]:
+def login(server: Server) -> dict[str, Any]:
     """The account and port of every run, except first contact with --user."""
     said = server.model_fields_set if server.ssh_config else {"ssh_user", "ssh_port"}
     return {
@@ -161,7 +161,7 @@ def _usual_login(server: Server) -> dict[str, Any] | None:
     """For first contact, the login of all other runs: the server may already be bootstrapped."""
     if not _first_contact():
         return None
-    return {**_login(server), "ssh_keys": _keys(server), "_sudo": _sudo(server.ssh_user)}
+    return {**login(server), "ssh_keys": _keys(server), "_sudo": _sudo(server.ssh_user)}
 
 
 def _account_of_bootstrap(server: Server) -> str | None:
@@ -194,7 +194,7 @@ def _option(argument: str) -> Any:
     return context.params.get(argument) if context else None
 
 
-def _known_hosts(server: Server, root: Path) -> str | None:
+def known_hosts(server: Server, root: Path) -> str | None:
     """The file in which first contact pins the server's host key: in the project, so that everybody
     compares with the same one, unless an ssh_config names another file."""
     if server.host is None:

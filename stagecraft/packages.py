@@ -13,10 +13,12 @@ MACHINE_PACKAGES = [
 EVERY_SERVER = [
     "acl",
     "ca-certificates",
+    "libfcgi-bin",  # asks a release for its health before it serves
     "logrotate",
     "nftables",
     "nginx",
     "openssl",
+    "python3",  # runs our own program
     "redis-server",
 ]
 """On every server that deploy.py provisions."""

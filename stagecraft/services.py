@@ -1,7 +1,7 @@
 """The services of a machine and its sites: units, directories and sockets, declared once, for
 tasks, removal, clashes, the drift check and tests."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from stagecraft.engines import ENGINES
 from stagecraft.paths import CERTIFICATES, UNITS, home
@@ -14,12 +14,14 @@ JOURNALD = "systemd-journald.service"
 TIMESYNCD = "systemd-timesyncd.service"
 CERTBOT = "certbot.timer"
 LOGROTATE = "logrotate.timer"
+RECOVERY = "stagecraft-recovery.service"
 UPGRADES = ("apt-daily.timer", "apt-daily-upgrade.timer")
 DATABASES = tuple(engine.unit for engine in ENGINES.values())
 
 MACHINE_UNITS = (
     *(NGINX, SSHD, FAIL2BAN, FIREWALL, JOURNALD, TIMESYNCD, CERTBOT, LOGROTATE),
     *(*UPGRADES, *DATABASES),
+    RECOVERY,
 )
 
 WEB_PORTS = {"tcp": (80, 443)}
@@ -62,6 +64,20 @@ def php_settings(version: str) -> list[str]:
     return [f"{php_directory(version)}/php.ini", f"{php_directory(version)}/conf.d"]
 
 
+class Workers:
+    """Run the current release's jobs: `counts` has the number of processes by name. Before the
+    first release, they do not start."""
+
+    def __init__(self, site: str, counts: Mapping[str, int], *, scheduler: bool) -> None:
+        self.queues = {
+            f"worker@{site}:{name}:{number}.service": name
+            for name, count in counts.items()
+            for number in range(1, count + 1)
+        }
+        self.scheduler = f"scheduler@{site}.service" if scheduler else ""
+        self.units = [*self.queues, *([self.scheduler] if scheduler else [])]
+
+
 class Redis:
     """Runs as its own user, so that the site's cannot replace its socket or data."""
 
@@ -80,6 +96,17 @@ class Logs:
         self.timer = f"logrotate@{site}.timer"
         self.configuration = f"/etc/stagecraft/logrotate/{site}.conf"
         self.files = (unit_file(f"logrotate@{site}.service"), unit_file(self.timer))
+
+
+class Program:
+    """`stagecraft` on the server. `sites` has what it knows of each site."""
+
+    name = "stagecraft"
+    path = "/usr/local/sbin/stagecraft"
+    library = "/usr/local/lib/stagecraft"
+    sites = "/etc/stagecraft/sites"
+    state = "/var/lib/stagecraft/sites"
+    logs = "/var/log/stagecraft"
 
 
 class Reach:
@@ -114,5 +141,6 @@ def pattern(units: Iterable[str]) -> str:
 
 
 ANY = "[^/]+"
-RUN_BY_US = pattern([*MACHINE_UNITS, *Services(ANY).units])
+WORKERS = (f"worker@{ANY}.service", f"scheduler@{ANY}.service")
+RUN_BY_US = pattern([*MACHINE_UNITS, *Services(ANY).units, *WORKERS])
 """Matches units that runs start, and restart when their files change."""

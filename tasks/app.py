@@ -45,9 +45,9 @@ def app(site: Site) -> None:
 
 
 @deploy("App settings")
-def app_settings(site: Site, services: Sequence[Written | OperationMeta]) -> None:
+def app_settings(site: Site, services: Sequence[Written | OperationMeta]) -> Written:
     """Runs after the services that .env refers to. If one of them failed, .env is not changed."""
-    files.tree(
+    return files.tree(
         name=f"Write {site.home}/shared/.env",
         tree="settings",
         site=site.name,

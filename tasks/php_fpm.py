@@ -100,18 +100,12 @@ def check(directory: str, site: Site, php: str) -> Checker:
 
 
 def instance(directory: str, site: Site, php: str, machine: Machine) -> list[Node]:
-    service = PhpFpm(site.name)
+    service, size = PhpFpm(site.name), pool(site.php_fpm, machine)
     values: dict[str, Any] = {
-        "site": site,
-        "php": php,
-        "pool": pool(site.php_fpm, machine),
+        **sandbox(site, php, machine, size.memory_mb),
+        "pool": size,
         "socket": service.socket,
-        "logs": service.logs,
-        "temporary": service.temporary,
         "socket_unit": service.socket_unit,
-        "cpu_weight": cpu_weight(site),
-        "unreached": UNREACHED,
-        "reached": reached(site, machine),
     }
     return [
         Directory(directory),
@@ -119,6 +113,21 @@ def instance(directory: str, site: Site, php: str, machine: Machine) -> list[Nod
         file(f"{directory}/90-stagecraft.ini", "php-fpm/php.ini.j2", **values),
         file(service.files[0], "php-fpm/unit.service.j2", **values),
     ]
+
+
+def sandbox(site: Site, php: str, machine: Machine, memory_mb: int) -> dict[str, Any]:
+    """What php-fpm/sandbox.j2 and the units around it need."""
+    service = PhpFpm(site.name)
+    return {
+        "site": site,
+        "php": php,
+        "memory_mb": memory_mb,
+        "logs": service.logs,
+        "temporary": service.temporary,
+        "cpu_weight": cpu_weight(site),
+        "unreached": UNREACHED,
+        "reached": reached(site, machine),
+    }
 
 
 def reached(site: Site, machine: Machine) -> list[str]:

@@ -1,17 +1,21 @@
 """Releases become root's, so that the running app cannot change what nginx and PHP serve."""
 
 import shlex
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host
 
+from stagecraft.facts.cached_configuration import FRESH, STALE, CachedConfigurationFact
 from stagecraft.facts.releases import LEADING_OUT, ReleasesFact
 from stagecraft.harmless import in_one_line
+from stagecraft.operations.files import Written
 from stagecraft.operations.scripts import run_script, script
+from stagecraft.operations.services import pending
 from stagecraft.run import report_states
 from stagecraft.seen import State
+from stagecraft.services import Program
 from stagecraft.settings import Site
 
 HAND_OVER = script("hand_over")
@@ -25,6 +29,18 @@ def root_owns_releases(*, name: str, site: Site) -> OperationMeta:
     if found := not_owned_by_root(site):
         name += f": {found}"
     return handed_over(name=name, site=site)
+
+
+@operation()
+def configured(site: Site, after: Sequence[Written]) -> Generator[str]:
+    """Ensures that the current release's cached configuration is that of its .env, which `after`
+    writes, and that PHP and the workers have read it."""
+    state = f"{Program.state}/{site.name}"
+    cached = host.get_fact(CachedConfigurationFact, home=site.home, state=state)
+    found = STALE if cached == STALE else FRESH
+    report_states(State("configuration", site.name, FRESH, found))
+    if cached == STALE or (cached and pending(after)):
+        yield f"{Program.path} configure {shlex.quote(site.name)} --within-run --by deploy.py"
 
 
 def not_owned_by_root(site: Site) -> str:

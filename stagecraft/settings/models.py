@@ -156,6 +156,47 @@ class PhpFpm(Setting):
         return size_in_bytes(self.process_size)
 
 
+LARAVEL = (
+    "composer install --no-dev --no-interaction --prefer-dist --optimize-autoloader",
+    "[ ! -f package-lock.json ] || { npm ci && npm run build; }",
+    "php artisan route:cache",
+    "php artisan event:cache",
+    "php artisan view:cache",
+)
+
+
+class Worker(Setting):
+    """Processes that run an app's jobs. `memory` is the limit of each one; `drain` is how many
+    seconds a job has to end when they are restarted."""
+
+    command: values.Line = "php artisan queue:work"
+    count: PositiveInt = 1
+    memory: values.ProcessSize = "256M"
+    drain: PositiveInt = 60
+
+    @property
+    def memory_mb(self) -> int:
+        return size_in_bytes(self.memory) // 2**20
+
+
+class App(Setting):
+    """The application's source, how a release is made of it, and what runs besides PHP-FPM.
+
+    `source` is a git URL, or the path of a checkout, relative to the project. `build`, `configure`
+    (what depends on .env) and `migrate` are shell commands, run in the release as the site's user.
+    `keep` good releases stay.
+    """
+
+    source: values.Line
+    ref: values.Line = "main"
+    build: list[values.Line] = list(LARAVEL)
+    configure: list[values.Line] = ["php artisan config:cache"]
+    migrate: values.Line | None = "php artisan migrate --force --no-interaction"
+    keep: PositiveInt = 5
+    workers: dict[values.Name, Worker] = {"queue": Worker()}
+    scheduler: bool = True
+
+
 class Site(Setting):
     """An application in one environment. `key` and `environment` come from its place."""
 
@@ -176,6 +217,7 @@ class Site(Setting):
     protect: Protect = Protect()
     php_fpm: PhpFpm = PhpFpm()
     reach: list[values.Reachable] = []
+    app: App | None = None
     mark_staging: bool = True
     env: dict[values.EnvironmentVariable, values.Value] = {}
     features: dict[values.FeatureName, bool] = {}

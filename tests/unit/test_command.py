@@ -44,7 +44,7 @@ def test_each_verb_says_what_it_does(verb: str) -> None:
 
 def test_without_a_verb_it_lists_them(tmp_path: Path) -> None:
     result = run(tmp_path)
-    assert "Commands:\n  drift " in result.stdout + result.stderr
+    assert "Commands:\n  release " in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(

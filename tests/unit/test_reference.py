@@ -34,7 +34,7 @@ def with_examples() -> dict[str, Any]:
     settings = [line for line in lines if SETTING.match(line)]
     start = settings.index("servers:")
     kept = [
-        re.sub(r": (\{\}|\[\]).*", ":", line) if depth(following) > depth(line) else line
+        re.sub(r": (\{\}|\[\]|null).*", ":", line) if depth(following) > depth(line) else line
         for line, following in pairwise([*settings[start:], "end:"])
     ]
     return dict(yaml.safe_load("\n".join(kept)))

@@ -10,6 +10,9 @@ return [
     // The release's own directory: releases/<version>.
     'version' => basename(dirname(__DIR__)),
 
+    // Stagecraft writes this file into each release.
+    'commit' => is_file(__DIR__.'/../REVISION') ? trim(file_get_contents(__DIR__.'/../REVISION')) : null,
+
     'timezone' => 'UTC',
     'locale' => 'en',
     'fallback_locale' => 'en',

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import re
-import tarfile
-from base64 import encodebytes
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
-from project import REPOSITORY
 from provisioned import Provisioned, quote
-
-SITE = "https://staging.askpro.test"
-NAME = "askpro-staging"
-HOME = f"/var/www/{NAME}"
+from releasing import HOME, NAME, SITE, Releasing, releasing
 
 
 def artisan(host: Provisioned, command: str, **environment: str) -> tuple[bool, str]:
@@ -27,99 +19,19 @@ def artisan(host: Provisioned, command: str, **environment: str) -> tuple[bool, 
     return not output.endswith("FAILED"), output
 
 
-def commands(version: str) -> str:
-    """The README's, as they stand there for release 1."""
-    text = (REPOSITORY / "README.md").read_text()
-    (block,) = re.findall(r"To release your app by hand.*?```sh\n(.*?)```", text, re.DOTALL)
-    return str(block).replace("releases/1", f"releases/{version}")
-
-
-def release(host: Provisioned, version: str, **links: str) -> tuple[bool, str]:
-    """Follows the README with an archive of tests/app and these links in its public/; whether it
-    worked, and what was said."""
-    host.ssh("base64 -d > /root/app.tar.gz", input=application(links))
-    said = host.ssh("sh -e 2>&1 || echo FAILED", input=commands(version))
-    return not said.endswith("FAILED"), said
-
-
-TYPE = r"""
-foreach my $letter (split //, "touch /root/typed\n") {
-    ioctl(STDIN, 0x5412, $letter);  # TIOCSTI
-}
-"""
-
-
-def types(host: Provisioned, as_site: str) -> bool:
-    """Whether a program that root starts like this, in a shell on a terminal, types a command of
-    its own there."""
-    host.ssh("cat > /run/type.pl", input=TYPE)
-    typed = f"site={NAME}; {as_site}; $as_site perl /run/type.pl"
-    lines = f"echo {quote(typed)}; sleep 2; echo exit; sleep 1"
-    host.ssh(f"({lines}) | script --quiet --command 'sh -i' /dev/null")
-    return host.succeeds("rm /root/typed")
-
-
-def test_what_runs_as_the_site_types_nothing_into_root_s_terminal(host: Provisioned) -> None:
-    """Linux before 6.2, and so Debian 12, lets every program; later ones have a setting."""
-    (as_site,) = re.findall("^as_site=.*", commands("1"), re.MULTILINE)
-    assert not types(host, as_site)
-    allowed = host.ssh("cat /proc/sys/dev/tty/legacy_tiocsti || echo 1") == "1"
-    assert types(host, as_site.replace("setsid --wait ", "")) == allowed
-
-
-def switch_to(host: Provisioned, version: str) -> None:
-    host.ssh(f"cd {HOME} && ln -sfn releases/{version} current.new && mv -fT current.new current")
-    host.ssh(f"systemctl reload php-fpm@{NAME}.service")
-
-
-def application(links: Mapping[str, str]) -> str:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        archive.add(REPOSITORY / "tests/app", arcname=".")
-        for name, target in links.items():
-            link = tarfile.TarInfo(f"./public/{name}")
-            link.type, link.linkname = tarfile.SYMTYPE, target
-            archive.addfile(link)
-    return encodebytes(buffer.getvalue()).decode()
-
-
 @pytest.fixture(scope="module", params=["trixie", "bookworm"])
-def host(request: pytest.FixtureRequest) -> Iterator[Provisioned]:
-    """The provisioned server with the application released and migrated."""
+def host(request: pytest.FixtureRequest) -> Provisioned:
     host: Provisioned = request.getfixturevalue(request.param)
-    host.ssh(
-        "DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends"
-        " php-laravel-framework",
-        timeout=300,
-    )
-    for name in host.environments:
-        host.project.apply(name)  # it has brought extensions of PHP
-    worked, said = release(host, "1")
-    assert worked, said
-    yield host
-    migrator = {
-        "DB_USERNAME": "askproai_staging_migrator",
-        "DB_PASSWORD": host.secret("DB_MIGRATOR_PASSWORD"),
-    }
-    worked, said = artisan(host, "migrate:reset --force", **migrator)
-    switch_to(host, "placeholder")
-    host.ssh(f"rm -r {HOME}/releases/[12]")
-    assert worked, said
+    return host
 
 
-def test_the_site_has_no_other_name_for_a_file_of_a_release(host: Provisioned) -> None:
-    """Nor has it one open: a copy has taken the file's place."""
-    discover, linked = "$as_site php artisan package:discover\n", f"{HOME}/shared/storage/linked"
-    link = f"$as_site ln bootstrap/cache/packages.php {linked}\n"
-    host.ssh("sh -e", input=commands("3").replace(discover, discover + link))
-    bootstrap = f"{HOME}/releases/3/bootstrap"
-    try:
-        assert host.ssh(f"ls {bootstrap}/cache/packages.php")
-        assert not host.ssh(f"find {bootstrap} -samefile {linked}")
-        assert not host.ssh(f"find {bootstrap} ! -user root -o ! -group {NAME} -o -perm /022")
-    finally:
-        switch_to(host, "1")
-        host.ssh(f"rm -r {HOME}/releases/3 {linked}")
+@pytest.fixture(scope="module", autouse=True)
+def site(host: Provisioned, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Releasing]:
+    """The application is released, without workers: the tests look into the queue."""
+    without = {"workers": {}, "scheduler": False}
+    with releasing(host, tmp_path_factory.mktemp("laravel"), without) as site:
+        site.release()
+        yield site
 
 
 def redis(host: Provisioned, command: str, database: int = 0) -> str:
@@ -136,7 +48,7 @@ def keys(host: Provisioned) -> set[str]:
     return {key for names in found for key in names}
 
 
-def test_health_is_the_apps_own_now(host: Provisioned) -> None:
+def test_health_is_the_apps_own_now(site: Releasing, host: Provisioned) -> None:
     response = host.web.get(f"{SITE}/health")
     assert response.status == 200
     assert response.json == {
@@ -144,7 +56,8 @@ def test_health_is_the_apps_own_now(host: Provisioned) -> None:
         "environment": "staging",
         "database": "connected",
         "cache": "connected",
-        "version": "1",
+        "version": site.releases[-1],
+        "commit": site.journal[-1]["commit"],
     }
 
 
@@ -215,6 +128,7 @@ def test_the_portal_is_404_while_its_flag_is_off(host: Provisioned) -> None:
     with host.project.edited("staging", off):
         assert host.project.plan("staging") == [
             f"App settings | Write {HOME}/shared/.env",
+            f"Releases | Build the configuration of {NAME} from .env",
             "Manifest | Record what staging consists of",
         ]
         host.project.apply("staging")
@@ -246,24 +160,6 @@ def test_an_upload_just_below_the_limit_passes_and_just_above_is_refused(
     assert upload(host, limit + 1) == 413
 
 
-def test_a_switched_release_is_served_at_once(host: Provisioned) -> None:
-    assert release(host, "2")[0]
-    assert host.web.get(f"{SITE}/health").json["version"] == "2"
-    switch_to(host, "1")
-    assert host.web.get(f"{SITE}/health").json["version"] == "1"
-
-
-@pytest.mark.parametrize("target", ["/etc/nginx", "../../../shared", "../storage/app/public"])
-def test_a_release_with_a_link_that_leads_out_is_not_switched_to(
-    host: Provisioned, target: str
-) -> None:
-    worked, said = release(host, "3", within="../public/robots.txt", out=target)
-    host.ssh(f"rm -r {HOME}/releases/3")
-    assert not worked
-    assert "these links lead out of the release: ./public/out\n" in said
-    assert host.ssh(f"readlink {HOME}/current") == "releases/1"
-
-
-def test_a_run_leaves_the_apps_release_alone(host: Provisioned) -> None:
+def test_a_run_leaves_the_apps_release_alone(site: Releasing, host: Provisioned) -> None:
     assert host.project.apply("staging") == []
-    assert host.ssh(f"readlink {HOME}/current") == "releases/1"
+    assert host.ssh(f"readlink {HOME}/current") == f"releases/{site.releases[-1]}"

@@ -15,6 +15,7 @@ from pebble import Pebble
 from project import REPOSITORY, Project
 from web import Web
 
+from stagecraft.nspawn import containers
 from stagecraft.nspawn.lab import Lab
 from stagecraft.nspawn.server import Server
 from stagecraft.secrets import secrets_for
@@ -106,6 +107,12 @@ class Provisioned:
         """As a provider's reset button does."""
         self.hang_up()
         self.server.reboot()
+
+    def cut_power(self) -> None:
+        """Nothing on it ends in good order. It is on again afterwards."""
+        self.hang_up()
+        containers.kill(self.server.root)
+        self.server.power_on()
 
     def hang_up(self) -> None:
         """Ends the connection that stays; the next command logs in anew."""

@@ -9,7 +9,7 @@ use Illuminate\Queue\InteractsWithQueue;
 use Illuminate\Support\Facades\DB;
 use RuntimeException;
 
-/** Writes down that a worker ran it, and as whom. The value "fail" throws. */
+/** Writes down that a worker ran it, as whom and how often. "fail" throws, "slow…" takes a second. */
 class RecordResult implements ShouldQueue
 {
     use Dispatchable, InteractsWithQueue, Queueable;
@@ -30,9 +30,14 @@ class RecordResult implements ShouldQueue
             throw new RuntimeException('Failing, as asked.');
         }
 
+        if (strncmp($this->value, 'slow', 4) === 0) {
+            sleep(1);
+        }
+
         DB::table('results')->updateOrInsert(
             ['value' => $this->value],
             ['sapi' => PHP_SAPI, 'uid' => posix_geteuid(), 'created_at' => now()]
         );
+        DB::table('results')->where('value', $this->value)->increment('runs');
     }
 }

@@ -36,6 +36,7 @@ class HealthController
             'database' => $database,
             'cache' => $cache,
             'version' => config('app.version'),
+            'commit' => config('app.commit'),
         ], $healthy ? 200 : 503);
     }
 

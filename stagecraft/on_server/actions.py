@@ -1,0 +1,291 @@
+"""Actions on a site: a series of steps, each of which is undone if a later one fails."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from stagecraft.on_server import configuration, files, health, journal, sandbox, workers
+from stagecraft.on_server.build import Build
+from stagecraft.on_server.lock import lock
+from stagecraft.on_server.log import Log
+from stagecraft.on_server.migrations import Migrations, refuse
+from stagecraft.on_server.releases import BAD, GOOD, WITHDRAWN, Release, Releases
+from stagecraft.on_server.site import Failed, Site
+from stagecraft.on_server.storage import Storage
+
+RELEASE = "release"
+ROLLBACK = "rollback"
+CONFIGURE = "configure"
+
+DONE = "done"
+FAILED = "failed"
+KILLED = "killed"
+REFUSED = "refused"
+
+LONGEST = 1000
+"""Characters of a problem that the journal keeps; the log has all of it."""
+
+Step = tuple[str, Callable[[], None]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody asked for: `release` is the new release, or the one to return to. `by` is the
+    person, `login` the account that ran the command. `before` was current when it began, and is
+    empty until then. An action `within_run` is started by deploy.py, which holds the server's
+    lock."""
+
+    id: str
+    verb: str
+    by: str
+    login: str
+    at: str
+    release: Release
+    now: bool = False
+    contract: bool = False
+    within_run: bool = False
+    before: str = ""
+
+
+def pending(site: Site, id: str) -> Path:
+    """Exists from the request to the end of the action, or to its recovery."""
+    return site.state / f"actions/{id}.json"
+
+
+def archive_of(site: Site, id: str) -> Path:
+    return site.state / f"actions/{id}.tar"
+
+
+def ask(site: Site, request: Request) -> None:
+    files.write_json(pending(site, request.id), asdict(request))
+
+
+def asked(path: Path) -> Request:
+    data = json.loads(path.read_text())
+    return Request(**data | {"release": Release(**data["release"])})
+
+
+def all_asked(site: Site) -> list[Request]:
+    """Without those that cannot be read: nothing was begun for these, or by another version."""
+    requests = []
+    for path in sorted(site.state.glob("actions/*.json")):
+        with suppress(ValueError, TypeError, KeyError):
+            requests.append(asked(path))
+    return requests
+
+
+def perform(site: Site, id: str) -> bool:
+    """Carries out what was asked for, or nothing of it; whether it did. The journal says so either
+    way."""
+    signal.signal(signal.SIGTERM, _stopped)
+    request, log = asked(pending(site, id)), Log()
+    try:
+        holder = f"{request.verb} {request.release.id} by {request.by}"
+        with lock(site, holder, within_run=request.within_run):
+            recover(site, but=id)
+            request = replace(request, before=Releases(site).current())
+            ask(site, request)
+            action = Action(site, request, log)
+            return action.run(action.steps())
+    except Failed as error:  # the lock is held by another
+        Action(site, request, log).end(REFUSED, str(error))
+        return False
+
+
+def recover(site: Site, but: str = "") -> None:
+    """Undoes the actions that died half-way. The caller holds the lock."""
+    for request in all_asked(site):
+        if journal.outcome(site, request.id):
+            clean_up(site, request.id)
+        elif request.id != but:
+            Action(site, request, Log()).end(KILLED, "")
+
+
+def clean_up(site: Site, id: str) -> None:
+    """After the action's end."""
+    archive_of(site, id).unlink(missing_ok=True)
+    pending(site, id).unlink(missing_ok=True)
+
+
+class Action:
+    def __init__(self, site: Site, request: Request, log: Log) -> None:
+        self.site = site
+        self.request = request
+        self.log = log
+        self.releases = Releases(site)
+        self.release = request.release
+        self.path = self.releases.path(request.release.id)
+        self.seconds: dict[str, float] = {}
+
+    def steps(self) -> Sequence[Step]:
+        by_verb = {RELEASE: self._release, ROLLBACK: self._rollback, CONFIGURE: self._configure}
+        return by_verb[self.request.verb]()
+
+    def _release(self) -> Sequence[Step]:
+        site, release, log = self.site, self.release, self.log
+        build, archive = Build(site, release.id), archive_of(site, self.request.id)
+        return [
+            ("prepare", self._prepare),
+            ("unpack", lambda: build.unpack(archive, release.commit, log)),
+            ("build", lambda: build.build(log)),
+            ("hand over", build.hand_over),
+            ("place", build.place),
+            ("boot", self._boot),
+            ("migrate", self._migrate),
+            ("switch", self._switch),
+            ("health", self._health),
+            ("workers", self._workers),
+            ("finish", self._finish),
+        ]
+
+    def _rollback(self) -> Sequence[Step]:
+        stale = configuration.stale(self.site, self.path)
+        configure: list[Step] = [("configure", self._reconfigure)] if stale else []
+        boot: list[Step] = [] if self.request.now else [("boot", self._boot)]
+        return [
+            *configure,
+            *boot,
+            ("switch", self._switch),
+            ("health", self._health),
+            ("workers", self._workers),
+            ("finish", self._finish),
+        ]
+
+    def _configure(self) -> Sequence[Step]:
+        return [
+            ("configure", self._reconfigure),
+            ("reload", lambda: reload(self.site)),
+            ("health", self._health),
+            ("workers", self._workers),
+        ]
+
+    def run(self, steps: Sequence[Step]) -> bool:
+        for name, step in steps:
+            self.log.say(f"==> {name}")
+            began = time.monotonic()
+            problem = attempt(step, self.log)
+            self.seconds[name] = round(time.monotonic() - began, 3)
+            if problem:
+                self.end(FAILED, f"{name}: {problem}")
+                return False
+        self.end(DONE, "")
+        return True
+
+    def end(self, outcome: str, problem: str) -> None:
+        """Records the outcome; unless it is done, after a return to the release before."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if outcome != DONE:
+            self._undo()
+        journal.append(self.site, self._entry(outcome, problem))
+        clean_up(self.site, self.request.id)
+        said = {DONE: "Done", FAILED: f"Failed at {problem}", REFUSED: f"Refused: {problem}"}
+        self.log.say(f"{said.get(outcome, 'It was killed')}. {self.releases.running}")
+
+    def _entry(self, outcome: str, problem: str) -> dict[str, Any]:
+        request = asdict(self.request)
+        release = request.pop("release")
+        return {
+            **request,
+            **{key: release[key] for key in ("commit", "ref")},
+            "release": release["id"],
+            "seconds": self.seconds,
+            "outcome": outcome,
+            "problem": " ".join(problem.split())[:LONGEST],
+        }
+
+    # --- Steps ---
+
+    def _prepare(self) -> None:
+        self.site.builds.mkdir(exist_ok=True, mode=0o700)
+        self.releases.record(self.release)
+        self._prune()
+
+    def _boot(self) -> None:
+        health.boots(self.site, self.path, self.release.commit)
+
+    def _reconfigure(self) -> None:
+        configuration.rebuild(self.site, self.path, self.log)
+
+    def _migrate(self) -> None:
+        if not self.site.migrate:
+            return
+        migrations = Migrations(self.site, self.release.id, self.log)
+        contracting = migrations.contracting()
+        if not self.request.contract:
+            refuse(contracting)
+        self.releases.record(replace(self.release, contracts=bool(contracting)))
+        migrations.run()
+
+    def _switch(self) -> None:
+        self.releases.switch(self.release.id)
+        reload(self.site)
+
+    def _health(self) -> None:
+        health.serves(self.site, self.release.commit)
+
+    def _workers(self) -> None:
+        workers.restart(self.site)
+        if self.request.verb == RELEASE:
+            workers.stay(self.site)
+
+    def _finish(self) -> None:
+        """From here on, it is good."""
+        self.releases.mark(self.release.id, GOOD)
+        if self.request.verb == ROLLBACK:
+            self.releases.mark(self.request.before, WITHDRAWN)
+        self._prune()
+
+    def _prune(self) -> None:
+        for gone in self.releases.prune():
+            self.log.say(f"  removed {gone}")
+            Storage(self.site, gone).remove_views(self.log)
+
+    def _undo(self) -> None:
+        """Each part again does no harm, in case this is killed, too."""
+        if not self.request.before:  # nothing was done yet
+            return
+        sandbox.end_step(self.site)
+        health.end_own_php_fpm(self.site)
+        if self.releases.current() != self.request.before:
+            self.releases.switch(self.request.before)
+            with suppress(Failed):
+                reload(self.site)
+            with suppress(Failed):
+                workers.restart(self.site)
+        if self.request.verb == RELEASE:
+            Build(self.site, self.release.id).remove()
+            with suppress(OSError):  # there is a release in it
+                self.path.rmdir()
+            with suppress(OSError):  # the disk is full: unfinished is not good either
+                self.releases.mark(self.release.id, BAD)
+
+
+def attempt(step: Callable[[], None], log: Log) -> str:
+    """Why it failed; empty if it did not."""
+    try:
+        step()
+    except (Failed, OSError) as error:
+        return str(error)
+    except Exception as error:  # a mistake of ours must not leave the site half-way either
+        log.say(traceback.format_exc())
+        return repr(error)
+    return ""
+
+
+def reload(site: Site) -> None:
+    done = subprocess.run(["systemctl", "reload", site.php_fpm], capture_output=True, text=True)
+    if done.returncode:
+        raise Failed(f"{site.php_fpm} was not reloaded: {done.stderr.strip()}")
+
+
+def _stopped(*_: object) -> NoReturn:
+    raise Failed("it was stopped")

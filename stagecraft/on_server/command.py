@@ -1,0 +1,196 @@
+"""The command line of the server's program."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from io import TextIOWrapper
+from pathlib import Path
+
+from stagecraft.harmless import harmless
+from stagecraft.on_server import journal
+from stagecraft.on_server.actions import (
+    CONFIGURE,
+    RELEASE,
+    ROLLBACK,
+    Request,
+    all_asked,
+    archive_of,
+    perform,
+    recover,
+)
+from stagecraft.on_server.lock import busy, lock
+from stagecraft.on_server.releases import Release, Releases
+from stagecraft.on_server.site import Failed, Site, names
+from stagecraft.on_server.unit import follow, start
+
+ISO = "%Y-%m-%dT%H:%M:%SZ"
+COMMIT = re.compile(r"[0-9a-f]{40,64}")
+
+
+def main() -> int:
+    arguments = parser().parse_args()
+    if os.geteuid():
+        print("Error: only root can do this: use sudo", file=sys.stderr)
+        return 1
+    os.umask(0o077)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return int(arguments.action(arguments))
+    except Failed as error:
+        print(f"Error: {harmless(str(error))}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    whole = argparse.ArgumentParser(
+        prog="stagecraft", description="Releases of this server's sites, and the way back."
+    )
+    verbs = whole.add_subparsers(required=True, metavar="VERB")
+
+    def verb(name: str, action: object, text: str, *, site: bool = True) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=text, description=text)
+        added.set_defaults(action=action)
+        if site:
+            added.add_argument("site", help="like askpro-production")
+        return added
+
+    new = verb("release", release, "Release what the archive (tar) on standard input contains.")
+    new.add_argument("--commit", required=True, help="the archive's commit, in full")
+    new.add_argument("--ref", default="", help="the branch or tag it was made of")
+    new.add_argument("--size", type=int, required=True, help="of the archive, in bytes")
+    new.add_argument(
+        "--contract",
+        action="store_true",
+        help="with migrations that the present release would not survive",
+    )
+    by(new)
+    back = verb("rollback", rollback, "Return to the previous good release, or the named one.")
+    back.add_argument("release", nargs="?", help="a release, or a commit")
+    back.add_argument("--now", action="store_true", help="without booting it off traffic first")
+    by(back)
+    again = verb("configure", configure, "Build the current release's configuration again.")
+    again.add_argument("--within-run", action="store_true", help=argparse.SUPPRESS)
+    by(again)
+    verb("releases", releases, "List the site's releases.")
+    verb("follow", follow_running, "Follow the action that runs.")
+    again = verb("recover", recover_sites, "Undo actions that were killed.", site=False)
+    again.add_argument("site", nargs="*", help="by default, all")
+    inner = verb("perform", perform_asked, "What the action's unit runs.")
+    inner.add_argument("id")
+    return whole
+
+
+def by(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--by", default=login(), help="who does it")
+
+
+def login() -> str:
+    return os.environ.get("SUDO_USER") or "root"
+
+
+def release(arguments: argparse.Namespace) -> int:
+    site = Site.read(arguments.site)
+    if not COMMIT.fullmatch(arguments.commit):
+        raise Failed(f"{arguments.commit} is not a full commit id")
+    at = after_the_last(Releases(site))
+    id = f"{at:%Y%m%d-%H%M%S}-{arguments.commit[:7]}"
+    new = Release(id, arguments.commit, arguments.ref, arguments.by, f"{at:{ISO}}")
+    archive_of(site, id).parent.mkdir(parents=True, exist_ok=True)
+    if holder := busy(site):
+        raise Failed(f"{site.name} is busy: {holder}")
+    receive(archive_of(site, id), arguments.size)
+    request = Request(id, RELEASE, arguments.by, login(), new.at, new, contract=arguments.contract)
+    return act(site, request)
+
+
+def after_the_last(releases: Releases) -> datetime:
+    """Now. Releases are in the order of their ids, even if the clock has gone back."""
+    now = datetime.now(UTC)
+    last = [datetime.fromisoformat(release.at) for release in releases.records()[-1:]]
+    return max([now, *(at + timedelta(seconds=1) for at in last)])
+
+
+def receive(path: Path, size: int) -> None:
+    """The archive from standard input. Raises Failed, and keeps nothing, unless all of it came."""
+    if shutil.disk_usage(path.parent).free < 4 * size + 200_000_000:
+        raise Failed("the server's disk is too full for another release")
+    try:
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        if (came := path.stat().st_size) != size:
+            raise Failed(f"the archive has not arrived whole: {came} of {size} bytes")
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def rollback(arguments: argparse.Namespace) -> int:
+    site = Site.read(arguments.site)
+    all_of_it = Releases(site)
+    name = arguments.release
+    target = all_of_it.named(name) if name else all_of_it.previous()
+    return act(site, replace(asked_for(ROLLBACK, target, arguments), now=arguments.now))
+
+
+def configure(arguments: argparse.Namespace) -> int:
+    site = Site.read(arguments.site)
+    request = asked_for(CONFIGURE, Releases(site).recorded(), arguments)
+    return act(site, replace(request, within_run=arguments.within_run))
+
+
+def asked_for(verb: str, release: Release, arguments: argparse.Namespace) -> Request:
+    at = datetime.now(UTC)
+    id = f"{at:%Y%m%d-%H%M%S}-{verb}"
+    return Request(id, verb, arguments.by, login(), f"{at:{ISO}}", release)
+
+
+def act(site: Site, request: Request) -> int:
+    start(site, request)
+    return 0 if follow(site, request.id) else 1
+
+
+def perform_asked(arguments: argparse.Namespace) -> int:
+    site = Site.read(arguments.site)
+    return 0 if perform(site, arguments.id) else 1
+
+
+def recover_sites(arguments: argparse.Namespace) -> int:
+    for name in arguments.site or names():
+        site = Site.read(name)
+        if all_asked(site):
+            # Not for a run to wait for: what serves meanwhile may be no good release.
+            with lock(site, "recovery", within_run=True):
+                recover(site)
+    return 0
+
+
+def follow_running(arguments: argparse.Namespace) -> int:
+    site = Site.read(arguments.site)
+    running = all_asked(site)
+    if not running or not busy(site):
+        raise Failed(f"nothing is going on at {site.name}")
+    return 0 if follow(site, running[0].id) else 1
+
+
+def releases(arguments: argparse.Namespace) -> int:
+    site = Site.read(arguments.site)
+    current = Releases(site).current()
+    for entry in journal.entries(site):
+        mark = "*" if entry["release"] == current else " "
+        seconds = sum(entry["seconds"].values())
+        line = (
+            f"{mark} {entry['at']} {entry['verb']:8} {entry['release']} {entry['ref']}"
+            f" {entry['by']} {seconds:.1f} s {entry['outcome']} {entry['problem']}"
+        )
+        print(harmless(line.rstrip()))
+    return 0

@@ -1,0 +1,121 @@
+"""Runs a release's own code before it serves: as the site's user, in the sandbox of the site's
+PHP-FPM, in a transient unit of systemd's that ends with the action."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from stagecraft.on_server.log import Log
+from stagecraft.on_server.site import Failed, Site
+
+UNITS = Path("/etc/systemd/system")
+
+PROCESS = {
+    *("Type", "ExecStartPre", "ExecStart", "ExecReload", "ExecStopPost", "KillSignal", "KillMode"),
+    *("Restart", "RestartSec", "TimeoutStopSec", "Environment"),
+}
+"""How PHP-FPM's unit runs its process."""
+
+PLACES = {"CacheDirectory", "CacheDirectoryMode", "BindPaths", "ReadWritePaths"}
+"""Where the running site may write."""
+
+LIMITS = {"MemoryMax", "TasksMax", "LimitNOFILE", "CapabilityBoundingSet", "AmbientCapabilities"}
+
+HARMLESS = "CAP_NET_BIND_SERVICE"
+"""PHP has no capability, so it cannot look into a process of its user that has one."""
+
+OWN = [
+    f"CapabilityBoundingSet={HARMLESS}",
+    f"AmbientCapabilities={HARMLESS}",
+    "PrivateTmp=yes",
+    "UMask=0027",
+]
+"""In place of what is left out above."""
+
+PATIENCE = "30min"
+
+LONGEST_LINE = 65536
+
+
+def settings(unit: str) -> list[tuple[str, str]]:
+    """The lines of the unit's [Service], by name."""
+    lines = (UNITS / unit).read_text().partition("[Service]")[2].partition("\n[")[0].splitlines()
+    pairs = (line.partition("=") for line in lines if line and line[0] not in "#;")
+    return [(name, value) for name, _, value in pairs]
+
+
+def walls(site: Site) -> list[str]:
+    """What confines PHP-FPM, except where it may write and how much it may use."""
+    left = PROCESS | PLACES | LIMITS
+    kept = [f"{name}={value}" for name, value in settings(site.php_fpm) if name not in left]
+    return [*kept, f"BindReadOnlyPaths={site.php}:/usr/bin/php"]
+
+
+def run(
+    site: Site,
+    words: Sequence[str],
+    log: Log,
+    properties: Sequence[str],
+    stdin: int = subprocess.DEVNULL,
+) -> None:
+    """Runs the words, with their output in the log. Raises Failed unless they exit with 0."""
+    command = [
+        *("systemd-run", "--quiet", "--wait", "--pipe", "--collect", f"--unit={unit_of(site)}"),
+        *(f"--property={line}" for line in [*walls(site), *properties, *of_the_action(site)]),
+        *(f"--property=RuntimeMaxSec={PATIENCE}", "--", *words),
+    ]
+    with subprocess.Popen(
+        command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        try:
+            for line in lines(process.stdout):
+                log.output(line)
+        except Failed:  # it is stopped
+            end_step(site)
+            raise
+    if process.returncode:
+        raise Failed(f"`{shlex.join(words)}` ended with {process.returncode}")
+
+
+def lines(stream: IO[bytes] | None) -> Iterator[bytes]:
+    """With a very long one in parts."""
+    if stream:
+        yield from iter(partial(stream.readline, LONGEST_LINE), b"")
+
+
+def unit_of(site: Site) -> str:
+    return f"stagecraft-step-{site.name}.service"
+
+
+def end_step(site: Site) -> None:
+    command = ["systemctl", "kill", "--signal=KILL", unit_of(site)]
+    subprocess.run(command, capture_output=True)
+
+
+def of_the_action(site: Site) -> list[str]:
+    """Ends when the action's unit does, even by SIGKILL."""
+    return [f"BindsTo={site.unit}", f"After={site.unit}"]
+
+
+@contextmanager
+def environment_file(path: Path, variables: dict[str, str]) -> Iterator[list[str]]:
+    """The property that sets these variables. systemd shows the file's name to everybody, but its
+    contents to the process alone."""
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{name}={quoted(value)}\n" for name, value in variables.items()))
+    try:
+        yield [f"EnvironmentFile={path}"]
+    finally:
+        path.unlink()
+
+
+def quoted(value: str) -> str:
+    """For systemd.exec(5), EnvironmentFile=."""
+    escaped = "".join("\\" + letter if letter in '"\\`$' else letter for letter in value)
+    return f'"{escaped}"'

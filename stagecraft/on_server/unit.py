@@ -1,0 +1,79 @@
+"""Starts actions in systemd units of their own, which the operator's connection does not end, and
+follows them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from stagecraft.on_server import journal, lock
+from stagecraft.on_server.actions import DONE, Request, archive_of, ask, pending
+from stagecraft.on_server.site import Failed, Site
+
+PROGRAM = "/usr/local/sbin/stagecraft"
+
+LONGEST = "1h"
+
+
+def start(site: Site, request: Request) -> None:
+    """Raises Failed if another action of the site runs."""
+    if holder := lock.busy(site):
+        raise Failed(f"{site.name} is busy: {holder}")
+    site.logs.mkdir(parents=True, exist_ok=True, mode=0o750)
+    wait_for_the_end(site)
+    ask(site, request)
+    command = [
+        *("systemd-run", "--quiet", "--collect", f"--unit={site.unit}", "--property=Type=exec"),
+        f"--description={request.verb} {request.release.id} of {site.name}",
+        f"--property=StandardOutput=append:{log_of(site, request.id)}",
+        f"--property=StandardError=append:{log_of(site, request.id)}",
+        f"--property=ExecStopPost={PROGRAM} recover {site.name}",
+        *(f"--property=RuntimeMaxSec={LONGEST}", "--property=KillMode=mixed"),
+        *("--", PROGRAM, "perform", site.name, request.id),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        pending(site, request.id).unlink()
+        archive_of(site, request.id).unlink(missing_ok=True)
+        raise Failed(f"{site.name} is busy: {done.stderr.strip()}")
+
+
+def log_of(site: Site, id: str) -> Path:
+    return site.logs / f"{id}.log"
+
+
+def follow(site: Site, id: str) -> bool:
+    """Prints what the action prints, until it has ended; whether it was done."""
+    read = 0
+    while True:
+        if ended := journal.outcome(site, id):
+            wait_for_the_end(site)
+        read += copy(log_of(site, id), read)
+        if ended:
+            return ended == DONE
+        time.sleep(0.05)
+
+
+def wait_for_the_end(site: Site) -> None:
+    """Until systemd has let go of the action's unit, so that the next one can begin."""
+    show = ["systemctl", "show", "--property=ActiveState", "--value", site.unit]
+    for _ in range(100):
+        state = subprocess.run(show, capture_output=True, text=True).stdout.strip()
+        if state in ("inactive", "failed"):
+            return
+        time.sleep(0.05)
+
+
+def copy(path: Path, start: int) -> int:
+    """Prints the file from there on; how much it was."""
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            new = file.read()
+    except FileNotFoundError:
+        return 0
+    sys.stdout.buffer.write(new)
+    sys.stdout.buffer.flush()
+    return len(new)

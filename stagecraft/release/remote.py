@@ -1,0 +1,78 @@
+"""Calls the program on a server over OpenSSH."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from stagecraft.harmless import harmless
+from stagecraft.inventory import known_hosts, login
+from stagecraft.settings import Server
+
+PROGRAM = "/usr/local/sbin/stagecraft"
+
+LOST = 255
+"""ssh's exit code for its own problems."""
+
+CHUNK = 1 << 16
+
+
+def ssh(server: Server, root: Path, words: Sequence[str]) -> list[str]:
+    """The command that runs the words as root on the server, with the login and the host key that
+    runs use."""
+    usual = login(server)
+    user, port = usual["ssh_user"], usual["ssh_port"]
+    pinned = known_hosts(server, root)
+    become = [] if server.ssh_user == "root" else ["sudo", "-n"]
+    return [
+        *("ssh", "-T"),
+        *(["-F", server.ssh_config] if server.ssh_config else []),
+        *(["-i", server.ssh_key] if server.ssh_key else []),
+        *(["-l", user] if user else []),
+        *(["-p", str(port)] if port else []),
+        *([f"-oUserKnownHostsFile={pinned}", "-oStrictHostKeyChecking=yes"] if pinned else []),
+        "--",
+        server.address,
+        shlex.join([*become, PROGRAM, *words]),
+    ]
+
+
+def call(server: Server, root: Path, words: Sequence[str], archive: Path | None = None) -> int:
+    """Shows what the program prints, as it comes. Its exit code; raises click.ClickException if the
+    connection was lost."""
+    with subprocess.Popen(
+        ssh(server, root, words),
+        stdin=subprocess.PIPE if archive else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    ) as process:
+        if archive:
+            send(archive, process)
+        for line in process.stdout or ():
+            click.echo(harmless(line.decode(errors="surrogateescape").rstrip("\n")))
+    if process.returncode == LOST:
+        raise click.ClickException(
+            f"the connection to {server.name} failed. What runs there goes on: follow it with"
+            " `stagecraft follow`"
+        )
+    return process.returncode
+
+
+def send(archive: Path, process: subprocess.Popen[bytes]) -> None:
+    """Shows how much is sent, on a terminal. A program that ends earlier says itself why."""
+    bar = click.progressbar(
+        length=archive.stat().st_size,
+        label="Uploading",
+        file=sys.stderr,
+        hidden=not sys.stderr.isatty(),
+    )
+    if process.stdin:
+        with suppress(BrokenPipeError), archive.open("rb") as file, process.stdin, bar:
+            while chunk := file.read(CHUNK):
+                process.stdin.write(chunk)
+                bar.update(len(chunk))

@@ -1,0 +1,67 @@
+"""A release's source: a commit of the application, packed."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from stagecraft.settings.models import App
+
+MIRRORS = Path(".stagecraft/sources")
+"""Clones of the applications whose source is a URL."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A commit in a repository on this machine."""
+
+    repository: Path
+    ref: str
+    commit: str
+
+    def pack(self, archive: Path) -> None:
+        """Writes a tar of what git knows at the commit, and of nothing else."""
+        git(self.repository, "archive", "--format=tar.gz", f"--output={archive}", self.commit)
+
+
+def find(app: App, ref: str | None, root: Path) -> Source:
+    """The commit of the ref. Raises click.ClickException."""
+    repository, wanted = repository_of(app.source, root), ref or app.ref
+    if wanted.startswith("-"):
+        raise click.ClickException(f"{wanted} is no branch, tag or commit")
+    for candidate in (wanted, f"origin/{wanted}"):
+        try:
+            text = git(repository, "rev-parse", "--verify", "--quiet", f"{candidate}^{{commit}}")
+            return Source(repository, wanted, text)
+        except click.ClickException:
+            continue
+    raise click.ClickException(f"{app.source} has no branch, tag or commit {wanted}")
+
+
+def repository_of(source: str, root: Path) -> Path:
+    """A checkout as it is; a URL's mirror, brought up to date."""
+    checkout = root / source
+    if checkout.is_dir():
+        return checkout
+    if "://" not in source and ":" not in source:
+        raise click.ClickException(f"there is no checkout {source}: see app.source in group_data/")
+    mirror = root / MIRRORS / hashlib.sha256(source.encode()).hexdigest()[:16]
+    if mirror.is_dir():
+        git(mirror, "fetch", "--quiet", "--prune", "--tags")
+    else:
+        mirror.parent.mkdir(parents=True, exist_ok=True)
+        git(root, "clone", "--quiet", "--mirror", "--", source, str(mirror))
+    return mirror
+
+
+def git(repository: Path, *words: str) -> str:
+    """What git prints. Raises click.ClickException with what it complains of."""
+    done = subprocess.run(["git", "-C", repository, *words], capture_output=True, text=True)
+    if done.returncode:
+        complaint = done.stderr.strip() or f"git {words[0]} failed in {repository}"
+        raise click.ClickException(complaint)
+    return done.stdout.strip()

@@ -1,0 +1,104 @@
+"""The program that lives on the server, and what it knows of each site."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pyinfra.api.deploy import deploy
+
+import stagecraft
+from stagecraft.operations import files
+from stagecraft.operations.files import Checker, Written
+from stagecraft.operations.nodes import Directory, File, Node
+from stagecraft.operations.releases import configured
+from stagecraft.operations.services import running
+from stagecraft.packages import php_version
+from stagecraft.paths import database_login
+from stagecraft.render import file
+from stagecraft.run import this_run
+from stagecraft.services import RECOVERY, PhpFpm, Program, unit_file
+from stagecraft.settings import Site
+from stagecraft.settings.models import App
+from tasks.workers import of_site
+
+PACKAGE = Path(stagecraft.__path__[0])
+MODULES = [PACKAGE / "harmless.py", *sorted(PACKAGE.glob("on_server/*.py"))]
+
+
+@deploy("Program")
+def program() -> None:
+    written = files.tree(
+        name=f"Write {Program.path}",
+        tree="program",
+        nodes=nodes(),
+        check=Checker(
+            "stagecraft --help",
+            f"{Program.path} --help >/dev/null",
+            ("/usr/local/lib", "/usr/local/sbin"),
+        ),
+    )
+    running(
+        name="Return from interrupted releases at boot",
+        unit=RECOVERY,
+        unit_files=[unit_file(RECOVERY)],
+        after=[written],
+    )
+
+
+def nodes() -> list[Node]:
+    package = f"{Program.library}/stagecraft"
+    return [
+        *(Directory(path) for path in (Program.library, package, f"{package}/on_server")),
+        *(File(f"{package}/{path.relative_to(PACKAGE)}", path.read_text()) for path in MODULES),
+        file(Program.path, "stagecraft/stagecraft.py.j2", mode="755", library=Program.library),
+        file(unit_file(RECOVERY), "stagecraft/recovery.service.j2", program=Program.path),
+        Directory("/etc/stagecraft"),
+        Directory(Program.sites),
+        Directory(Program.state, mode="700"),
+        Directory(Program.logs, mode="750"),
+    ]
+
+
+@deploy("Releases")
+def releases(site: Site, settings: Written) -> None:
+    """What the program needs to release the site. `settings` is its .env."""
+    if site.app:
+        files.tree(
+            name=f"Write {Program.sites}/{site.name}.json",
+            tree="releases",
+            site=site.name,
+            nodes=[
+                Directory(f"{site.home}/builds", mode="700"),
+                File(f"{Program.sites}/{site.name}.json", known(site, site.app)),
+            ],
+        )
+        configured(
+            name=f"Build the configuration of {site.name} from .env",
+            site=site,
+            after=[settings],
+        )
+
+
+def known(site: Site, app: App) -> str:
+    return (
+        json.dumps(
+            {
+                "name": site.name,
+                "home": site.home,
+                "domain": site.domain,
+                "health": site.health,
+                "php": f"/usr/bin/php{php_version(site, this_run().machine)}",
+                "php_fpm": PhpFpm(site.name).unit,
+                "build": app.build,
+                "configure": app.configure,
+                "migrate": app.migrate or "",
+                "migrator": database_login(site.database.migrator),
+                "shared": site.shared,
+                "keep": app.keep,
+                "workers": of_site(site, app).units,
+            },
+            indent=1,
+        )
+        + "\n"
+    )

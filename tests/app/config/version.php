@@ -1,0 +1,3 @@
+<?php
+
+return ['number' => 0];

@@ -1,0 +1,58 @@
+"""A git repository of the test application, with commits that are broken in each way."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from project import REPOSITORY
+
+AUTHOR = ["-c", "user.name=Anna", "-c", "user.email=anna@askpro.test"]
+
+BUILD = ["php artisan route:cache", "php artisan view:cache"]
+
+
+class Application:
+    """A checkout in this directory, at first with one commit on `main`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        shutil.copytree(
+            REPOSITORY / "tests/app", directory, ignore=shutil.ignore_patterns("__pycache__")
+        )
+        self._git("init", "--quiet", "--initial-branch=main")
+        self.commit("The application")
+
+    def commit(self, subject: str, changes: Mapping[str, str | None] | None = None) -> str:
+        """A commit with these files' contents, or without the files; its id."""
+        for name, content in (changes or {}).items():
+            path = self.directory / name
+            if content is None:
+                path.unlink()
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(content)
+        self._git("add", "--all", "--force")
+        self._git("commit", "--quiet", "--allow-empty", f"--message={subject}")
+        return self._git("rev-parse", "HEAD")
+
+    def branch(self, name: str, changes: Mapping[str, str | None], *, links: bool = False) -> str:
+        """A branch from main with one more commit, of files or of links; the commit."""
+        self._git("checkout", "--quiet", "-B", name, "main")
+        if links:
+            for path, target in changes.items():
+                (self.directory / path).symlink_to(str(target))
+        commit = self.commit(name, {} if links else changes)
+        self._git("checkout", "--quiet", "main")
+        return commit
+
+    def _git(self, *words: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", self.directory, *AUTHOR, *words],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()

@@ -1,0 +1,334 @@
+"""What the server's program decides: which migrations contract, which release is returned to."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from stagecraft.on_server import journal, sandbox, site
+from stagecraft.on_server.actions import all_asked
+from stagecraft.on_server.command import after_the_last
+from stagecraft.on_server.health import answered
+from stagecraft.on_server.lock import busy, lock
+from stagecraft.on_server.log import Log
+from stagecraft.on_server.migrations import contracting, login
+from stagecraft.on_server.releases import BAD, GOOD, WITHDRAWN, Release, Releases
+from stagecraft.on_server.site import Failed, Site
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.setattr(site, "STATE", tmp_path / "state")
+    monkeypatch.setattr(site, "LOGS", tmp_path / "logs")
+    monkeypatch.setattr("stagecraft.on_server.lock.SERVER", tmp_path / "run")
+    home = tmp_path / "shop-staging"
+    (home / "releases").mkdir(parents=True)
+    (home / "current").symlink_to("releases/placeholder")
+    return Site(
+        name="shop-staging",
+        home=home,
+        domain="shop.test",
+        health="/health",
+        php="/usr/bin/php8.4",
+        php_fpm="php-fpm@shop-staging.service",
+        build=[],
+        configure=[],
+        migrate="",
+        migrator=tmp_path / "migrator.cnf",
+        shared=[],
+        keep=2,
+        workers=[],
+    )
+
+
+def released(shop: Site, id: str, state: str = GOOD, *, contracts: bool = False) -> Release:
+    """A release that is there, and was current last if it is good."""
+    release = Release(id, id * 40, "main", "anna", "2026-11-30T12:00:00Z", state, contracts)
+    releases = Releases(shop)
+    releases.record(release)
+    releases.path(id).mkdir()
+    if state == GOOD:
+        releases.switch(id)
+    return release
+
+
+# --- Which release is returned to ---
+
+
+def test_a_rollback_goes_to_the_good_release_before_the_current_one(shop: Site) -> None:
+    released(shop, "1")
+    released(shop, "2")
+    released(shop, "3", BAD)
+    released(shop, "4")
+    assert Releases(shop).previous().id == "2"
+    Releases(shop).switch("2")
+    assert Releases(shop).previous().id == "1"
+
+
+def test_what_a_rollback_left_is_returned_to_by_name_alone(shop: Site) -> None:
+    released(shop, "1")
+    released(shop, "2")
+    Releases(shop).mark("2", WITHDRAWN)
+    released(shop, "3")
+    assert Releases(shop).previous().id == "1"
+    assert Releases(shop).named("2").id == "2"
+
+
+def test_there_is_nothing_to_return_to_before_the_first_good_release(shop: Site) -> None:
+    released(shop, "1", BAD)
+    released(shop, "2")
+    with pytest.raises(Failed, match="no earlier good release than 2"):
+        Releases(shop).previous()
+
+
+def test_a_bad_release_is_not_returned_to_by_name(shop: Site) -> None:
+    released(shop, "1", BAD)
+    released(shop, "2")
+    with pytest.raises(Failed, match="1 is bad"):
+        Releases(shop).named("1")
+
+
+def test_a_release_goes_by_the_beginning_of_its_commit_too(shop: Site) -> None:
+    released(shop, "1")
+    assert Releases(shop).named("1111111").id == "1"
+    with pytest.raises(Failed, match="no release 2222 any more"):
+        Releases(shop).named("2222")
+
+
+def test_no_rollback_crosses_a_contracting_release_even_a_removed_one(shop: Site) -> None:
+    released(shop, "1")
+    gone = released(shop, "2", contracts=True)
+    released(shop, "3")
+    Releases(shop).path(gone.id).rmdir()
+    with pytest.raises(Failed, match="2 has contracted it"):
+        Releases(shop).previous()
+    assert Releases(shop).named("3").id == "3"
+
+
+def test_what_another_version_wrote_is_not_returned_to(shop: Site) -> None:
+    released(shop, "1")
+    released(shop, "2")
+    (shop.state / "releases/1.json").write_text('{"id": "1", "of": "tomorrow"}')
+    (shop.state / "releases/0.json").write_text("")
+    with pytest.raises(Failed, match="no earlier good release than 2"):
+        Releases(shop).previous()
+
+
+def test_a_new_release_is_the_last_even_if_the_clock_has_gone_back(shop: Site) -> None:
+    last = replace(released(shop, "1"), at="2999-01-01T00:00:00Z")
+    Releases(shop).record(last)
+    assert after_the_last(Releases(shop)) == datetime(2999, 1, 1, 0, 0, 1, tzinfo=UTC)
+
+
+def test_current_that_is_no_link_is_named(shop: Site) -> None:
+    (shop.home / "current").unlink()
+    (shop.home / "current").mkdir()
+    with pytest.raises(Failed, match="current is not a link to a release"):
+        Releases(shop).current()
+
+
+# --- Which releases stay ---
+
+
+def test_as_many_good_releases_stay_as_are_to_be_kept(shop: Site) -> None:
+    for id in "12345":
+        released(shop, id)
+    assert Releases(shop).prune() == ["1", "2", "3"]
+    assert [release.id for release in Releases(shop).all()] == ["4", "5"]
+
+
+def test_the_current_release_and_the_one_before_it_stay(shop: Site) -> None:
+    for id in "12345":
+        released(shop, id)
+    Releases(shop).switch("2")
+    assert Releases(shop).prune() == ["3"]
+    assert Releases(shop).previous().id == "1"
+
+
+def test_what_a_rollback_returns_to_stays_although_newer_ones_were_left(shop: Site) -> None:
+    for id in "12345":
+        released(shop, id)
+    for id in "234":
+        Releases(shop).mark(id, WITHDRAWN)
+    assert Releases(shop).prune() == ["2", "3"]
+    assert Releases(shop).previous().id == "1"
+
+
+def test_what_is_not_good_goes_and_what_is_not_ours_stays(shop: Site) -> None:
+    (shop.releases / "placeholder").mkdir()
+    (shop.releases / "by-hand").mkdir()
+    released(shop, "1")
+    released(shop, "2", BAD)
+    Releases(shop).prune()
+    left = {path.name for path in shop.releases.iterdir()}
+    assert left == {"1", "by-hand", "placeholder"}
+
+
+# --- Which migrations contract ---
+
+
+EXPANDING = [
+    "create table `calls` (`id` bigint unsigned not null auto_increment primary key)",
+    "alter table `calls` add `note` varchar(255) null",
+    "alter table `calls` add `state` varchar(20) not null default 'new'",
+    "alter table `calls` add index `calls_state_index`(`state`)",
+    "alter table `calls` drop index `calls_state_index`",
+    "alter table `calls` drop foreign key `calls_company_foreign`",
+    "update `calls` set `state` = 'drop table'",
+    "insert into `calls` (`note`) values ('rename table')",
+]
+
+CONTRACTING = [
+    "drop table `calls`",
+    "drop table if exists `calls`",
+    "alter table `calls` drop `note`",
+    "alter table `calls` drop column `note`",
+    "alter table `calls` add `a` int null, drop `note`",
+    "alter table `calls` rename column `note` to `text`",
+    "alter table `calls` change `note` `text` varchar(255)",
+    "alter table `calls` modify `note` varchar(20) not null",
+    "alter table `calls` add `state` varchar(20) not null",
+    "alter table `calls` add `a` int not null, add `b` int null default 1",
+    "alter table `calls` add unique `calls_note_unique`(`note`)",
+    "rename table `calls` to `talks`",
+    "truncate `calls`",
+    "delete from `calls`",
+]
+
+
+@pytest.mark.parametrize("shape", ["  ⇂ {}  ", "AddNote: {}"], ids=["Laravel 10", "Laravel 8"])
+@pytest.mark.parametrize("statement", EXPANDING)
+def test_what_the_release_before_survives(statement: str, shape: str) -> None:
+    assert not contracting([shape.format(statement)])
+
+
+@pytest.mark.parametrize("shape", ["  ⇂ {}  ", "AddNote: {}"], ids=["Laravel 10", "Laravel 8"])
+@pytest.mark.parametrize("statement", CONTRACTING)
+def test_what_the_release_before_does_not_survive(statement: str, shape: str) -> None:
+    assert contracting([shape.format(statement)]) == [statement]
+
+
+def test_the_release_before_does_not_know_a_new_table() -> None:
+    create, unique = "create table `calls` (`note` text)", CONTRACTING[-4]
+    assert not contracting([f"  ⇂ {create}", f"  ⇂ {unique}"])
+    assert contracting([f"  ⇂ {create.replace('calls', 'talks')}", f"  ⇂ {unique}"]) == [unique]
+
+
+def test_the_migrators_login_is_read_from_its_option_file(shop: Site) -> None:
+    shop.migrator.write_text('# managed\n[client]\nuser = "m"\npassword = "a\\\\b#c%d"\n')
+    assert login(shop) == {"DB_USERNAME": "m", "DB_PASSWORD": "a\\b#c%d"}
+
+
+# --- What counts as a good answer ---
+
+
+def test_a_good_answer_names_the_commit() -> None:
+    site = Site.__new__(Site)
+    object.__setattr__(site, "health", "/health")
+    answered(site, 200, b'{"commit": "abc"}', "abc")
+    for status, body, said in (
+        (503, b'{"commit": "abc"}', "answered 503"),
+        (200, b'{"commit": "abd"}', "by commit abd, not by abc"),
+        (200, b'{"status": "ok"}', "does not tell its commit"),
+        (200, b"\xff<html>", "does not tell its commit"),
+        (200, b"[]", "does not tell its commit"),
+    ):
+        with pytest.raises(Failed, match=said):
+            answered(site, status, body, "abc")
+
+
+# --- The sandbox, the journal, the lock ---
+
+
+UNIT = """
+[Unit]
+Description=PHP
+
+[Service]
+Type=exec
+User=shop-staging
+# A comment
+ExecStart=/usr/sbin/php-fpm8.4
+Environment=A=1
+MemoryMax=100M
+TemporaryFileSystem=/var/log:ro
+BindPaths=/var/log/php-fpm-shop-staging
+SystemCallFilter=@system-service
+SystemCallFilter=~@aio
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def test_what_confines_php_confines_a_build(
+    shop: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "UNITS", tmp_path)
+    (tmp_path / shop.php_fpm).write_text(UNIT)
+    assert sandbox.walls(shop) == [
+        "User=shop-staging",
+        "TemporaryFileSystem=/var/log:ro",
+        "SystemCallFilter=@system-service",
+        "SystemCallFilter=~@aio",
+        "BindReadOnlyPaths=/usr/bin/php8.4:/usr/bin/php",
+    ]
+
+
+def test_a_line_that_a_power_cut_has_cut_short_is_left_out(shop: Site) -> None:
+    journal.append(shop, {"id": "1"})
+    with journal.path_of(shop).open("a") as file:
+        file.write('{"id": "2", "outc')
+    assert journal.entries(shop) == [{"id": "1"}]
+    journal.append(shop, {"id": "3"})
+    assert [entry["id"] for entry in journal.entries(shop)] == ["1", "3"]
+
+
+def test_an_action_that_cannot_be_read_stops_no_other(shop: Site) -> None:
+    (shop.state / "actions").mkdir(parents=True)
+    (shop.state / "actions/1.json").write_text("{")
+    (shop.state / "actions/2.json").write_text('{"release": {"id": "of tomorrow"}}')
+    assert all_asked(shop) == []
+
+
+def test_a_release_prints_nothing_that_a_terminal_obeys(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log = Log()
+    log.output(b"\x1b]0;title\x07 \xff\r\n")
+    log.say("a\x1b[2J\nb")
+    assert capsys.readouterr().out == "    \\x1b]0;title\\x07 \\xff\\r\na\\x1b[2J\nb\n"
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from stagecraft.on_server import lock, site
+site.STATE, lock.SERVER = Path(sys.argv[1]), Path(sys.argv[2])
+shop = site.Site.__new__(site.Site)
+object.__setattr__(shop, "name", "shop-staging")
+with lock.lock(shop, "release 1 by anna"):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_second_of_two_actions_is_told_of_the_first(shop: Site, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "state"), str(tmp_path / "run")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout and holder.stdout.readline() == b"locked\n"
+        other = replace(shop, name="other-staging")
+        with pytest.raises(Failed, match="busy: release 1 by anna since 2"), lock(shop, "me"):
+            pass
+        assert busy(shop).startswith("release 1 by anna")
+        with lock(other, "me"):  # sites do not wait for one another
+            pass
+        holder.kill()
+    with lock(shop, "me"):
+        pass
+    assert not busy(shop)
