@@ -26,7 +26,8 @@ MACHINE_UNITS = (
 
 WEB_PORTS = {"tcp": (80, 443)}
 """nginx' ports, open to everybody. Another one, such as UDP 443 for HTTP/3, also needs its `listen`
-in nginx' templates; facts/neighbours.sh looks for other programs on these ports."""
+in nginx' templates. facts/neighbours.* and tasks/clashes.py look for other programs on the TCP
+ports."""
 
 CACHE = "/var/cache/stagecraft"
 """Where the sites' /tmp and /var/tmp are."""
@@ -66,7 +67,7 @@ def php_settings(version: str) -> list[str]:
 
 class Workers:
     """Run the current release's jobs: `counts` has the number of processes by name. Before the
-    first release, they do not start."""
+    first release, they do not start. Each release restarts `units`."""
 
     def __init__(self, site: str, counts: Mapping[str, int], *, scheduler: bool) -> None:
         self.queues = {

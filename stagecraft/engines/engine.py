@@ -7,10 +7,11 @@ that `facts/database.py`, `facts/grants.py` and `facts/variables.py` parse.
 
 What is in the dialect of these two, elsewhere, becomes members then: statements and quoting in
 `operations/database.py` and `drift/judging/unmanaged/databases.py`, errors and the login file in
-`facts/database.py`, remedies in `drift/judging/running/database.py` and `unmanaged/network.py`, the
+`facts/database.sh`, remedies in `drift/judging/running/database.py` and `unmanaged/network.py`, the
 `DB_` variables in `dotenv.py`, names and collations in `settings/values.py` and `checks.py`,
 advice and collations in `tasks/database.py`, the connection in `templates/app/placeholder.php.j2`,
-and `After=` of PHP-FPM's unit.
+`After=` of the units of PHP-FPM and workers, and in `on_server/migrations.py` what contracts a
+schema and how the migrator's login file reads. `engines/__init__.py` lists the engines.
 """
 
 import shlex

@@ -57,8 +57,8 @@ def call(server: Server, root: Path, words: Sequence[str], archive: Path | None 
             click.echo(harmless(line.decode(errors="surrogateescape").rstrip("\n")))
     if process.returncode == LOST:
         raise click.ClickException(
-            f"the connection to {server.name} failed. What runs there goes on: follow it with"
-            " `stagecraft follow`"
+            f"the login to {server.name} failed, or the connection ended. What runs there goes on:"
+            " `stagecraft follow` shows it"
         )
     return process.returncode
 
