@@ -20,7 +20,7 @@ from stagecraft.on_server.log import Log
 from stagecraft.on_server.migrations import Migrations, refuse
 from stagecraft.on_server.releases import BAD, GOOD, WITHDRAWN, Release, Releases
 from stagecraft.on_server.site import Failed, Site
-from stagecraft.on_server.storage import Storage
+from stagecraft.on_server.storage import remove_other_views
 
 RELEASE = "release"
 ROLLBACK = "rollback"
@@ -208,6 +208,7 @@ class Action:
         self.site.builds.mkdir(exist_ok=True, mode=0o700)
         self.releases.record(self.release)
         self._prune()
+        remove_other_views(self.site, self.log)
 
     def _boot(self) -> None:
         health.boots(self.site, self.path, self.release.commit)
@@ -247,7 +248,6 @@ class Action:
     def _prune(self) -> None:
         for gone in self.releases.prune():
             self.log.say(f"  removed {gone}")
-            Storage(self.site, gone).remove_views(self.log)
 
     def _undo(self) -> None:
         """Each part again does no harm, in case this is killed, too."""

@@ -49,11 +49,6 @@ class Storage:
             f"Environment=VIEW_COMPILED_PATH={self.views}",
         ]
 
-    def remove_views(self, log: Log) -> None:
-        """As the site's user, who could have put a link in their place."""
-        words = ["rm", "-rf", str(self.views)]
-        sandbox.run(self.site, words, log, [f"ReadWritePaths={self.path}", *sandbox.OWN])
-
     def _make_views(self) -> None:
         with directory(self.site.home / "shared", ["storage", *VIEWS.split("/")]) as views:
             name = self.views.name
@@ -63,6 +58,22 @@ class Storage:
                 return
             owner = os.fstat(views)
             os.chown(name, owner.st_uid, owner.st_gid, dir_fd=views, follow_symlinks=False)
+
+
+REMOVE_OTHERS = """
+cd "$1"
+for views in [0-9]*-[0-9]*-*/; do
+    [ -d "$2/$views" ] || rm -rf -- "$views"
+done
+"""
+
+
+def remove_other_views(site: Site, log: Log) -> None:
+    """Removes those of releases that are gone: as the site's user, who could have put links in
+    their place."""
+    views = site.home / "shared/storage" / VIEWS
+    words = ["sh", "-euc", REMOVE_OTHERS, "remove", str(views), str(site.releases)]
+    sandbox.run(site, words, log, [f"ReadWritePaths={views}", *sandbox.OWN])
 
 
 @contextmanager

@@ -166,5 +166,8 @@ def test_failures_leave_the_number_of_releases_to_keep(site: Releasing) -> None:
         site.app.commit("Good")
         site.release()
     assert len(site.releases) == 3
+    views = site.host.ssh(f"ls {HOME}/shared/storage/framework/views").split()
+    assert set(site.releases) <= set(views)
+    assert len(views) <= 4, "what the last release has removed, the next one tidies up"
     left = f"find {HOME}/builds /var/lib/stagecraft/sites/{NAME}/actions -mindepth 1"
     assert not site.host.ssh(left)

@@ -79,7 +79,7 @@ def test_php_runs_as_the_site_and_its_code_is_read_only_to_it(host: Provisioned)
 
 
 def test_a_migration_is_refused_with_the_apps_login(host: Provisioned) -> None:
-    worked, output = artisan(host, "migrate:reset --force")
+    worked, output = artisan(host, "migrate:reset --force", COLUMNS="300")
     assert not worked
     assert "denied" in output
 
