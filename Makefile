@@ -8,7 +8,7 @@ SUITE ?= trixie
 MAKEFLAGS += --no-print-directory
 
 # The servers' library needs nothing but the standard library, so no .venv before the first server.
-NSPAWN := python3 -m stagecraft.nspawn
+NSPAWN := python3 -m lab
 
 SERVER_PACKAGES := mmdebstrap debian-archive-keyring systemd-container openssh-client iproute2 nftables
 
@@ -21,7 +21,7 @@ FIRST_CONTACT = $(if $(wildcard .stagecraft/servers/$(NAME)/root/etc/ssh/authori
 demo: server .venv/complete ## Provision a real server from nothing, and prove that it serves
 	@.venv/bin/pyinfra -y $(FIRST_CONTACT) inventories/local.py bootstrap.py
 	@.venv/bin/pyinfra -y inventories/local.py deploy.py
-	@.venv/bin/python -m stagecraft.demo $(NAME)
+	@.venv/bin/python -m lab.demo $(NAME)
 
 server: ## Boot a bare Debian server (NAME=local SUITE=trixie)
 	@.ci/ensure-packages $(SERVER_PACKAGES)

@@ -17,9 +17,9 @@ from project import Project
 from bench.runs import ROUNDS, Figure, Taken, in_turns, take
 from bench.servers import SITE, STATE, Subject, bare, copies, far, rented, together
 from bench.serving import Serving, serving
+from lab.lab import Lab
 from stagecraft.connection.prefetch import Prefetch
 from stagecraft.facts.package_files import PackageFilesFact
-from stagecraft.nspawn.lab import Lab
 from stagecraft.packages import MACHINE_PACKAGES
 
 STOCK = "stock pyinfra"

@@ -12,9 +12,9 @@ from typing import Any, cast
 from project import Project
 from relay import Relay
 
+from lab.lab import Lab
+from lab.server import Server
 from stagecraft.facts.machine import Machine, MachineFact
-from stagecraft.nspawn.lab import Lab
-from stagecraft.nspawn.server import Server
 from stagecraft.packages import wanted
 from stagecraft.settings import REPOSITORY, read
 

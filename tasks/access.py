@@ -1,7 +1,5 @@
 """sshd and the firewall, changed together because both depend on the SSH port."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 from pathlib import Path

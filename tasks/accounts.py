@@ -1,7 +1,5 @@
 """Accounts of the admins, and `deploy` for automation. All may use sudo, and have no password."""
 
-from __future__ import annotations
-
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 

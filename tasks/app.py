@@ -1,7 +1,5 @@
 """The app's home: its Unix user, directories, .env, and a placeholder for its first release."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Preflight: refuses to stop, replace or take over what others have on the server."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from pyinfra import logger

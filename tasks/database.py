@@ -1,7 +1,5 @@
 """The database: the server local only, and for each site a database with its two accounts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from posixpath import dirname
 

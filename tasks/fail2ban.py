@@ -5,8 +5,6 @@ fail2ban does not start. It needs `backend = auto`, because our default is the j
 among `watched`.
 """
 
-from __future__ import annotations
-
 from pyinfra.api.deploy import deploy
 
 from stagecraft.operations import files

@@ -1,7 +1,5 @@
 """The firewall: drops everything that is not declared, on IPv4 and IPv6."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from stagecraft.operations.nodes import Directory, Link, Node

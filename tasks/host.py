@@ -1,7 +1,5 @@
 """The machine itself: bootstrap.py sets it up and deploy.py maintains it, both with these steps."""
 
-from __future__ import annotations
-
 from stagecraft.run import this_run
 from tasks.access import access
 from tasks.accounts import accounts, removed_accounts

@@ -1,7 +1,5 @@
 """The kernel: its settings (sysctl), and modules that it does not load."""
 
-from __future__ import annotations
-
 from pyinfra.api.deploy import deploy
 
 from stagecraft.operations import files, system

@@ -1,8 +1,6 @@
 """The logs of a site's PHP and app, rotated by a service of its own and kept for a week. Debian
 rotates nginx' logs, and the journal has those of the other services."""
 
-from __future__ import annotations
-
 from posixpath import dirname
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Preflight: reads the machine, and checks that it can reach the declared state."""
 
-from __future__ import annotations
-
 from pyinfra.context import host
 
 from stagecraft.errors import ServerError

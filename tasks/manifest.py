@@ -1,7 +1,5 @@
 """The manifest, by which runs know what earlier ones installed; written first and last."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from pyinfra.api.deploy import deploy

@@ -1,7 +1,5 @@
 """nginx: shared configuration, a catch-all, and a vhost for each site."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

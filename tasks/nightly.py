@@ -1,7 +1,5 @@
 """The nightly check: an account, its SSH key, and a timer on the machine that runs it."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Debian packages, installed in one step. stagecraft/packages.py lists them."""
 
-from __future__ import annotations
-
 from urllib.parse import urlsplit
 
 from pyinfra.api.deploy import deploy

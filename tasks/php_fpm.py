@@ -1,7 +1,5 @@
 """PHP-FPM: a separate instance for each site, with its own opcache, socket and sandbox."""
 
-from __future__ import annotations
-
 import shlex
 from ipaddress import ip_address, ip_network
 from posixpath import dirname

@@ -1,7 +1,5 @@
 """The program that lives on the server, and what it knows of each site."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Limits what a site's user can connect to: the internet, and declared addresses nearby."""
 
-from __future__ import annotations
-
 from posixpath import dirname
 from typing import Any
 

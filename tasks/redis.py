@@ -1,7 +1,5 @@
 """Redis: a separate instance for each site, with a socket, limited to the site's prefix."""
 
-from __future__ import annotations
-
 import hashlib
 
 from pyinfra.api.deploy import deploy

@@ -1,8 +1,6 @@
 """Removes services of sites, and files of steps of overrides/, that are no longer declared. Data
 stays."""
 
-from __future__ import annotations
-
 from pyinfra import logger
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host

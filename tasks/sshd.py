@@ -1,7 +1,5 @@
 """sshd: keys only, no root, the accounts of all.yml, modern algorithms."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from pyinfra.api.deploy import deploy

@@ -1,7 +1,5 @@
 """The machine as a whole: its name, time, language, journal, core dumps and swap."""
 
-from __future__ import annotations
-
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 

@@ -1,7 +1,5 @@
 """TLS certificates: self-signed at first, then the issuer's."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pyinfra.api.deploy import deploy

@@ -1,7 +1,5 @@
 """Automatic security upgrades, and restarts of the services that they affect."""
 
-from __future__ import annotations
-
 from pyinfra.api.deploy import deploy
 
 from stagecraft.operations import files

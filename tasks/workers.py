@@ -1,7 +1,5 @@
 """Workers and the scheduler run the current release's jobs, in the sandbox of the site's PHP."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pyinfra.api.deploy import deploy

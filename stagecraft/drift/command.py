@@ -1,7 +1,5 @@
 """`stagecraft drift`: how servers differ from the files."""
 
-from __future__ import annotations
-
 import os
 import sys
 from datetime import UTC, datetime

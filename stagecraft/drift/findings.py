@@ -1,7 +1,5 @@
 """What a check finds, as plain data for the terminal, notifications and JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Whether a site's current release has a cached configuration, and .env has changed since."""
 
-from __future__ import annotations
-
 from stagecraft.facts.reading import Fact
 
 FRESH = "fresh"

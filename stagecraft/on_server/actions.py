@@ -1,7 +1,5 @@
 """Actions on a site: a series of steps, each of which is undone if a later one fails."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """From an archive to a release that root owns."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The command line of the server's program."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

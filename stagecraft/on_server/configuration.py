@@ -1,7 +1,5 @@
 """A release's cached configuration is built from .env, and again when that changes."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

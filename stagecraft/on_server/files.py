@@ -1,7 +1,5 @@
 """Files that survive a power cut whole."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

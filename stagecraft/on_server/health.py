@@ -1,7 +1,5 @@
 """Asks a site whether it is well, and which commit answers."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import os

@@ -1,7 +1,5 @@
 """The site's journal: one line per action, never changed."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """One action per site at a time, and none while a run of deploy.py changes the server."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What an action prints, for those who follow it and for later."""
 
-from __future__ import annotations
-
 from stagecraft.harmless import harmless, harmless_lines
 
 MOST = 10_000_000

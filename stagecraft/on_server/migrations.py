@@ -1,7 +1,5 @@
 """Migrations of the database, with the login that may change its schema."""
 
-from __future__ import annotations
-
 import configparser
 import re
 from collections.abc import Iterable, Sequence

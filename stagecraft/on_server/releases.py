@@ -1,7 +1,5 @@
 """The releases of a site: their directories, and what is known about each."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from contextlib import suppress

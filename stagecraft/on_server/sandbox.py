@@ -1,8 +1,6 @@
 """Runs a release's own code before it serves: as the site's user, in the sandbox of the site's
 PHP-FPM, in a transient unit of systemd's that ends with the action."""
 
-from __future__ import annotations
-
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence

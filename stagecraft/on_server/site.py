@@ -1,11 +1,10 @@
 """What the program knows about a site."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 SITES = Path("/etc/stagecraft/sites")
 """One JSON file per site, which deploy.py writes."""
@@ -39,7 +38,7 @@ class Site:
     workers: Sequence[str]
 
     @classmethod
-    def read(cls, name: str) -> Site:
+    def read(cls, name: str) -> Self:
         """Raises Failed for a site that is not declared on this server."""
         known = names()
         if name not in known:

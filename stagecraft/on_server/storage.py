@@ -1,7 +1,5 @@
 """The storage that a release's code sees before it serves: empty, but for its compiled views."""
 
-from __future__ import annotations
-
 import os
 import shlex
 from collections.abc import Iterator

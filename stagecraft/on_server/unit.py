@@ -1,8 +1,6 @@
 """Starts actions in systemd units of their own, which the operator's connection does not end, and
 follows them."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

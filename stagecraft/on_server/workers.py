@@ -1,7 +1,5 @@
 """Workers take up the current release after each switch."""
 
-from __future__ import annotations
-
 import subprocess
 import time
 

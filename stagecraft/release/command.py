@@ -1,7 +1,5 @@
 """The verbs around releases."""
 
-from __future__ import annotations
-
 import getpass
 import socket
 import sys

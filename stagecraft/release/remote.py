@@ -1,7 +1,5 @@
 """Calls the program on a server over OpenSSH."""
 
-from __future__ import annotations
-
 import shlex
 import subprocess
 import sys

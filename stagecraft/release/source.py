@@ -1,7 +1,5 @@
 """A release's source: a commit of the application, packed."""
 
-from __future__ import annotations
-
 import hashlib
 import subprocess
 from dataclasses import dataclass

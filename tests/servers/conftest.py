@@ -23,7 +23,7 @@ from provisioned import (
 )
 from tampering import Finder, Guarded, guard
 
-from stagecraft.nspawn.lab import Lab
+from lab.lab import Lab
 from stagecraft.settings import read
 
 

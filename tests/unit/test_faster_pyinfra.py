@@ -52,8 +52,9 @@ BEYOND_PYINFRA = {
 }
 """The packages that a plan loads and pyinfra does not: each costs every run its time."""
 
-OF_OTHER_COMMANDS = tuple(
-    f"stagecraft.{name}" for name in ("command", "drift", "init", "nspawn", "secrets.command")
+OF_OTHER_COMMANDS = (
+    *(f"stagecraft.{name}" for name in ("command", "drift", "init", "release", "secrets.command")),
+    "lab",
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stagecraft.nspawn import (
+from lab import (
     Lab,
     NspawnError,
     containers,
@@ -20,7 +20,7 @@ from stagecraft.nspawn import (
     ssh_config,
     tree,
 )
-from stagecraft.nspawn.commands import locked
+from lab.commands import locked
 
 ARGUMENTS = ["systemd-nspawn", "--boot", "--directory=/lab/servers/one/root", "--machine=stage-7"]
 
@@ -312,7 +312,7 @@ def test_a_lock_makes_the_next_one_wait(tmp_path: Path) -> None:
 def test_a_command_that_survives_its_caller_keeps_the_lock(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path\n"
-        "from stagecraft.nspawn import commands\n"
+        "from lab import commands\n"
         "with commands.locked(Path(sys.argv[1])): commands.run('sh', '-c', 'kill $PPID; sleep 1')\n"
     )
     subprocess.run([sys.executable, "-c", script, tmp_path / "lock"], check=False)

@@ -1,7 +1,5 @@
 """Whether nginx serves the certificates on disk, and how long they remain valid."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 

@@ -1,11 +1,9 @@
 """The results of a check as the history keeps them, and how they changed since another check."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from pydantic import Field
 
@@ -61,7 +59,7 @@ class Scope:
     blind: frozenset[tuple[str, str]]
 
     @classmethod
-    def of(cls, reports: Sequence[Report]) -> Scope:
+    def of(cls, reports: Sequence[Report]) -> Self:
         return cls(
             frozenset((report.server, report.environment) for report in reports if report.server),
             frozenset((gap.server, gap.environment) for r in reports for gap in r.unchecked),

@@ -1,7 +1,5 @@
 """One change is one finding: which findings another one explains."""
 
-from __future__ import annotations
-
 from stagecraft.drift.findings import MOUNT, Finding, Report
 from stagecraft.drift.judging.running import redis
 from stagecraft.drift.judging.running.access import JAIL

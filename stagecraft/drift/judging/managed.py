@@ -1,7 +1,5 @@
 """What a run of deploy.py would change."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Collection, Iterable, Iterator

@@ -1,8 +1,6 @@
 """The order of remedies. Followed from top to bottom, none activates what a later one removes: a
 reload, or a run that starts a service, could load another undeclared file."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby
 from operator import attrgetter

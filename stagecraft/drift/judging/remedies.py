@@ -1,7 +1,5 @@
 """Commands shared by several findings."""
 
-from __future__ import annotations
-
 import shlex
 
 from stagecraft.facts.files import becoming

@@ -1,8 +1,6 @@
 """The result of checking all inventories: `--json` prints it; text and notifications are made from
 it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """waivers.yml: accepted differences, each with an owner and an end."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

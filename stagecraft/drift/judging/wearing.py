@@ -1,7 +1,5 @@
 """What is going to fail without a change: updates, disks, backups and the clock."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """When something changed and who did it, as far as the server knows."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime

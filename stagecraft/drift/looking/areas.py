@@ -1,7 +1,5 @@
 """Checks a server area by area, so that a failure affects only one area."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager

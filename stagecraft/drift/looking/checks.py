@@ -1,8 +1,6 @@
 """The checks of several inventories at once. Each is a separate pyinfra process, so that a hang or
 a crash affects only one."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

@@ -1,7 +1,5 @@
 """The plan of deploy.py, made without secrets and never executed."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from pyinfra import local

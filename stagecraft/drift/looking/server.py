@@ -1,7 +1,5 @@
 """A server's answers, and everything declared for it, in the files and in records on the server."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -1,8 +1,6 @@
 """The results of past checks: `drift.jsonl`, a line for each check of the last year. Every line
 contains all known differences, so that only the end of the file is read."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from collections.abc import Iterable, Iterator, Sequence

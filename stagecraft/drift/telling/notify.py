@@ -1,7 +1,5 @@
 """Sends notifications of new, worse and resolved findings by Apprise, to any of its URLs."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A verdict as text for a terminal, the worst findings first."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from click import style

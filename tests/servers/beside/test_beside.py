@@ -13,7 +13,7 @@ from project import Project, Run
 from provisioned import Provisioned, bound, machine, quote, staging
 from web import Web
 
-from stagecraft.nspawn.lab import Lab
+from lab.lab import Lab
 from stagecraft.operations.packages import INSTALL_PACKAGES
 
 PRODUCTION = "https://www.askpro.test/calls"

@@ -34,8 +34,8 @@ from project import Project
 from tampering import Guarded
 from watcher import Seen, Way, lets_in, own_sources, sources
 
+from lab.lab import Lab
 from stagecraft.drift.findings import Cause, Class, Finding
-from stagecraft.nspawn.lab import Lab
 from stagecraft.operations.access import ARM, CONFIRM, REVERT, REVERT_AFTER
 
 

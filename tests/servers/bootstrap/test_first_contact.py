@@ -23,8 +23,8 @@ from project import Project, Run
 from provisioned import STATE
 from watcher import Way, own_sources, sources
 
-from stagecraft.nspawn import containers
-from stagecraft.nspawn.lab import Lab
+from lab import containers
+from lab.lab import Lab
 
 PASSWORD = "first-contact"
 

@@ -6,7 +6,7 @@ import pytest
 from provisioned import Provisioned
 from tampering import Guarded, Tamper, expect_alone
 
-from stagecraft.nspawn.lab import Lab
+from lab.lab import Lab
 
 LOGIN = "askproai_staging@localhost"
 

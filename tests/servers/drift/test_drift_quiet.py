@@ -6,8 +6,8 @@ import pytest
 from provisioned import Provisioned
 from tampering import Guarded
 
+from lab.lab import Lab
 from stagecraft.drift.findings import Report
-from stagecraft.nspawn.lab import Lab
 
 NEW_RELEASE = """
 cd /var/www/askpro-production

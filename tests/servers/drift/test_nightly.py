@@ -16,8 +16,8 @@ from console import Console
 from project import REPOSITORY
 from tampering import Guarded, machine, site
 
-from stagecraft.nspawn.lab import Lab
-from stagecraft.nspawn.server import Server
+from lab.lab import Lab
+from lab.server import Server
 from tasks.nightly import ACCOUNT, HOME, KEY, NOTIFY
 
 CHECKOUT = "/srv/stagecraft"

@@ -13,8 +13,8 @@ from project import Project, copy_code
 from provisioned import STATE, Provisioned, machine
 from relay import Relay
 
-from stagecraft.nspawn.lab import Lab
-from stagecraft.nspawn.server import Server
+from lab.lab import Lab
+from lab.server import Server
 
 OPERATIONS = [
     "App home | Add the user app-{}",

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from stagecraft.nspawn import Lab, NspawnError, Server, containers, images, network
-from stagecraft.nspawn.commands import locked
+from lab import Lab, NspawnError, Server, containers, images, network
+from lab.commands import locked
 
 VERSIONS = {"trixie": "13", "bookworm": "12"}
 
@@ -154,7 +154,7 @@ def test_a_container_whose_files_were_deleted_is_still_found(lab: Lab) -> None:
 
 @pytest.mark.parametrize("seconds", [0.3, 0.8, 2.0])
 def test_a_boot_that_was_killed_breaks_nothing(lab: Lab, seconds: float) -> None:
-    command = [sys.executable, "-m", "stagecraft.nspawn", "--directory", str(lab.directory)]
+    command = [sys.executable, "-m", "lab", "--directory", str(lab.directory)]
     with subprocess.Popen([*command, "up", "killed"]) as boot:
         time.sleep(seconds)
         boot.kill()
@@ -211,7 +211,7 @@ def test_a_server_cannot_change_what_the_next_one_installs(lab: Lab) -> None:
 
 
 FORWARDS = """
-from stagecraft.nspawn import kernel, network
+from lab import kernel, network
 network.ensure()
 print(network.FORWARDING.read_text().strip())
 network.remove()

@@ -9,8 +9,8 @@ import pytest
 from project import Project
 from provisioned import STATE, Provisioned, machine, staging
 
-from stagecraft.nspawn.lab import Lab
-from stagecraft.nspawn.server import Server
+from lab.lab import Lab
+from lab.server import Server
 from stagecraft.secrets import secrets_for
 
 

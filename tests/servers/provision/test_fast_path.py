@@ -11,7 +11,7 @@ import pytest
 from project import Project, Run
 from provisioned import STATE, Provisioned, machine, staging
 
-from stagecraft.nspawn.lab import Lab
+from lab.lab import Lab
 
 Result = TypeVar("Result")
 

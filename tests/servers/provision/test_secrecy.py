@@ -19,7 +19,7 @@ import yaml
 from project import Run
 from provisioned import Provisioned
 
-from stagecraft.nspawn import containers
+from lab import containers
 from stagecraft.secrets import secrets_for
 
 DETAILED = ("-y", "--diff", "-vvv", "--debug-all")

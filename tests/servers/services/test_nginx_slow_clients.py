@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from provisioned import Provisioned
 from tampering import Guarded
 
-from stagecraft.nspawn.server import Server
+from lab.server import Server
 
 STAGING, PRODUCTION = "staging.askpro.test", "api.askpro.test"
 

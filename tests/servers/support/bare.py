@@ -16,9 +16,9 @@ from project import Project
 from provisioned import STATE
 from watcher import Way, one_login, watching
 
-from stagecraft.nspawn import network
-from stagecraft.nspawn.lab import Lab
-from stagecraft.nspawn.server import Server
+from lab import network
+from lab.lab import Lab
+from lab.server import Server
 
 FIRST_CONTACT = ("--user", "root", "--ssh-port", "22")
 ROOT, DEPLOY, MOVED = Way("root"), Way("deploy"), Way("deploy", 822)

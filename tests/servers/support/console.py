@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
-from stagecraft.nspawn import containers
-from stagecraft.nspawn.server import Server
+from lab import containers
+from lab.server import Server
 
 
 class Console:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from provisioned import Provisioned
 
-from stagecraft.nspawn.server import Server
+from lab.server import Server
 
 WAIVED = {
     # Wants open_file_cache, which would go on serving the release before a switch.

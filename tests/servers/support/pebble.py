@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.request import urlopen
 
-from stagecraft.nspawn.server import Server
+from lab.server import Server
 
 VALIDITY_DAYS = 6
 

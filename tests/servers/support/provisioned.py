@@ -15,9 +15,9 @@ from pebble import Pebble
 from project import REPOSITORY, Project
 from web import Web
 
-from stagecraft.nspawn import containers
-from stagecraft.nspawn.lab import Lab
-from stagecraft.nspawn.server import Server
+from lab import containers
+from lab.lab import Lab
+from lab.server import Server
 from stagecraft.secrets import secrets_for
 from stagecraft.settings import Environment, Site, read
 

@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stagecraft.nspawn import tree
-from stagecraft.nspawn.server import Server
+from lab import tree
+from lab.server import Server
 
 Wire = asyncio.Queue[tuple[float, bytes]]
 """What is under way, and when it arrives; no bytes are the end."""

@@ -16,14 +16,14 @@ from console import Console
 from project import Project
 from provisioned import STATE
 
+from lab.lab import Lab
+from lab.server import Server
 from stagecraft import known_records
 from stagecraft.drift import CHECK
 from stagecraft.drift.findings import THEN, Finding, Report
 from stagecraft.drift.judging.order import in_order
 from stagecraft.facts.as_found import AsFound
 from stagecraft.known_records import KnownRecords
-from stagecraft.nspawn.lab import Lab
-from stagecraft.nspawn.server import Server
 from stagecraft.paths import AS_FOUND
 from stagecraft.settings import read
 

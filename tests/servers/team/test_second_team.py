@@ -16,9 +16,9 @@ import pytest
 from project import REPOSITORY
 from provisioned import STATE
 
+from lab.lab import Lab
+from lab.server import Server
 from stagecraft.init.command import OWNED
-from stagecraft.nspawn.lab import Lab
-from stagecraft.nspawn.server import Server
 
 MADE_HERE = shutil.ignore_patterns(
     ".git", ".venv", ".stagecraft", "*.egg-info", "__pycache__", ".*_cache"

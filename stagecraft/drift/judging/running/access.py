@@ -1,7 +1,5 @@
 """The running state of sshd, the firewall and fail2ban."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from stagecraft.drift.findings import Class, Finding, Kind, Severity

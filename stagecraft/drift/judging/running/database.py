@@ -1,7 +1,5 @@
 """Variables of the database server that were set at runtime."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """The running kernel, its settings, and mounts that hide declared or packaged files."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import time

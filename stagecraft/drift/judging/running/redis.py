@@ -1,7 +1,5 @@
 """Settings and users of Redis instances that differ from their files."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 

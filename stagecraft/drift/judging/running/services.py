@@ -1,7 +1,5 @@
 """Services that run older files or programs than those on disk, or code of no package."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Units for which systemd's state differs from the disk, and failed ones."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Iterator

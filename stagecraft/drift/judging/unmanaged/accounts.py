@@ -1,7 +1,5 @@
 """Undeclared accounts, memberships and keys, and processes that run as another service's user."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Collection, Iterator
 

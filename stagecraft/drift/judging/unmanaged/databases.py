@@ -1,7 +1,5 @@
 """Undeclared databases, accounts, roles and grants."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Collection, Iterator, Sequence
 

@@ -1,7 +1,5 @@
 """Files that are neither declared nor packaged, from vhosts to sudoers files."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import string

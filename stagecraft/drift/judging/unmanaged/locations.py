@@ -1,7 +1,5 @@
 """What kind of file is at a path, and how bad an undeclared one is."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from dataclasses import dataclass

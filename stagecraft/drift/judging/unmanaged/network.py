@@ -1,7 +1,5 @@
 """Undeclared listening ports and packet filter tables."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

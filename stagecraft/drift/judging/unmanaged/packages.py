@@ -1,8 +1,6 @@
 """Manually installed or held packages, changed files of packages, and apt's archives, with their
 keys and pins."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Records on the server that are not in known_records: root on the server can write them."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterator
 

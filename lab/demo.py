@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stagecraft.nspawn import Lab
+from lab import Lab
 from stagecraft.settings import read
 
 TIMEOUT = 10  # seconds

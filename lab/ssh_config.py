@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stagecraft.nspawn.commands import locked
+from lab.commands import locked
 
 HOST = """\
 Host {name}

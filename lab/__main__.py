@@ -1,4 +1,4 @@
-"""python -m stagecraft.nspawn: throwaway Debian servers by hand."""
+"""python -m lab: throwaway Debian servers by hand."""
 
 import argparse
 import logging
@@ -7,12 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stagecraft.nspawn.commands import NspawnError
-from stagecraft.nspawn.images import SUITES
-from stagecraft.nspawn.lab import Lab
+from lab.commands import NspawnError
+from lab.images import SUITES
+from lab.lab import Lab
 from stagecraft.program import run
 
-PROGRAM = "python3 -m stagecraft.nspawn"
+PROGRAM = "python3 -m lab"
 
 
 def main() -> int:

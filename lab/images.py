@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from stagecraft.nspawn import inside
-from stagecraft.nspawn.commands import NspawnError, locked, run
+from lab import inside
+from lab.commands import NspawnError, locked, run
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from stagecraft.nspawn import kernel
-from stagecraft.nspawn.commands import NspawnError, run
+from lab import kernel
+from lab.commands import NspawnError, run
 
 LOCK = Path("/run/stagecraft.lock")
 """Held by whoever takes an address, or takes away what a server with one has left. One for the

@@ -8,8 +8,8 @@ Debian did not sign. Still, root in such a container is this machine's root with
 not a user of a namespace of its own. Run nothing there that you would not run here.
 """
 
-from stagecraft.nspawn.commands import NspawnError
-from stagecraft.nspawn.lab import Lab
-from stagecraft.nspawn.server import Server
+from lab.commands import NspawnError
+from lab.lab import Lab
+from lab.server import Server
 
 __all__ = ["Lab", "NspawnError", "Server"]

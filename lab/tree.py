@@ -5,8 +5,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from stagecraft.nspawn import inside, network
-from stagecraft.nspawn.commands import NspawnError, run
+from lab import inside, network
+from lab.commands import NspawnError, run
 
 NETWORK_UNIT = f"""\
 [Unit]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
-from stagecraft.nspawn.commands import NspawnError
+from lab.commands import NspawnError
 
 # openat2(2) and its struct open_how; Python has neither. The number is the same everywhere.
 OPENAT2 = 437

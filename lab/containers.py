@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from stagecraft.nspawn import kernel, network
-from stagecraft.nspawn.commands import NspawnError, detach, locked, run
+from lab import kernel, network
+from lab.commands import NspawnError, detach, locked, run
 
 CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified")
 

@@ -5,9 +5,9 @@ import os
 import re
 from pathlib import Path
 
-from stagecraft.nspawn import containers, images, tree
-from stagecraft.nspawn.commands import NspawnError, locked, run
-from stagecraft.nspawn.server import Server
+from lab import containers, images, tree
+from lab.commands import NspawnError, locked, run
+from lab.server import Server
 
 log = logging.getLogger(__name__)
 

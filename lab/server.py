@@ -6,9 +6,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab import containers, images, inside, kernel, network, ssh_config, tree
+from lab.commands import NspawnError, locked, run
 from stagecraft.harmless import harmless
-from stagecraft.nspawn import containers, images, inside, kernel, network, ssh_config, tree
-from stagecraft.nspawn.commands import NspawnError, locked, run
 
 log = logging.getLogger(__name__)
 
