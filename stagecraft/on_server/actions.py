@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from stagecraft.on_server import configuration, files, health, journal, sandbox, workers
-from stagecraft.on_server.build import Build
+from stagecraft.on_server.build import Build, remove
 from stagecraft.on_server.lock import lock
 from stagecraft.on_server.log import Log
-from stagecraft.on_server.migrations import Migrations, refuse
+from stagecraft.on_server.migrations import MIGRATOR, Migrations, refuse
 from stagecraft.on_server.releases import BAD, GOOD, WITHDRAWN, Release, Releases
 from stagecraft.on_server.site import Failed, Site
-from stagecraft.on_server.storage import remove_other_views
+from stagecraft.on_server.storage import Storage
 
 RELEASE = "release"
 ROLLBACK = "rollback"
@@ -30,7 +30,7 @@ KILLED = "killed"
 REFUSED = "refused"
 
 LONGEST = 1000
-"""Characters of a problem that the journal keeps; the log has all of it."""
+"""Characters of a problem that are kept."""
 
 Step = tuple[str, Callable[[], None]]
 
@@ -136,7 +136,7 @@ class Action:
             ("unpack", lambda: build.unpack(archive, release.commit, log)),
             ("build", lambda: build.build(log)),
             ("hand over", build.hand_over),
-            ("place", build.place),
+            ("place", self._place),
             ("boot", self._boot),
             ("migrate", self._migrate),
             ("switch", self._switch),
@@ -180,6 +180,7 @@ class Action:
 
     def end(self, outcome: str, problem: str) -> None:
         """Records the outcome; unless it is done, after a return to the release before."""
+        problem = problem[:LONGEST]
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if outcome != DONE:
             self._undo()
@@ -197,16 +198,22 @@ class Action:
             "release": release["id"],
             "seconds": self.seconds,
             "outcome": outcome,
-            "problem": " ".join(problem.split())[:LONGEST],
+            "problem": " ".join(problem.split()),
         }
 
     # --- Steps ---
 
     def _prepare(self) -> None:
         self.site.builds.mkdir(exist_ok=True, mode=0o700)
+        for left in self.site.builds.iterdir():
+            remove(left)
         self.releases.record(self.release)
         self._prune()
-        remove_other_views(self.site, self.log)
+        Storage(self.site, self.release.id).remove_other_views(self.log)
+
+    def _place(self) -> None:
+        Build(self.site, self.release.id).place()
+        Storage(self.site, self.release.id).take_views(self.log)
 
     def _boot(self) -> None:
         health.boots(self.site, self.path, self.release.commit)
@@ -222,7 +229,12 @@ class Action:
         if not self.request.contract:
             refuse(contracting)
         self.releases.record(replace(self.release, contracts=bool(contracting)))
-        migrations.run()
+        try:
+            migrations.run()
+        except Failed:
+            if migrations.contracting() == contracting:  # nothing of it was done
+                self.releases.record(self.release)
+            raise
 
     def _switch(self) -> None:
         self.releases.switch(self.release.id)
@@ -241,7 +253,8 @@ class Action:
         self.releases.mark(self.release.id, GOOD)
         if self.request.verb == ROLLBACK:
             self.releases.mark(self.request.before, WITHDRAWN)
-        self._prune()
+        if problem := attempt(self._prune, self.log):
+            self.log.say(f"  older releases were not removed: {problem}")
 
     def _prune(self) -> None:
         for gone in self.releases.prune():
@@ -261,6 +274,7 @@ class Action:
                 workers.restart(self.site)
         if self.request.verb == RELEASE:
             Build(self.site, self.release.id).remove()
+            (self.site.state / MIGRATOR).unlink(missing_ok=True)
             with suppress(OSError):  # there is a release in it
                 self.path.rmdir()
             with suppress(OSError):  # the disk is full: unfinished is not good either
@@ -280,7 +294,10 @@ def attempt(step: Callable[[], None], log: Log) -> str:
 
 
 def reload(site: Site) -> None:
-    done = subprocess.run(["systemctl", "reload", site.php_fpm], capture_output=True, text=True)
+    """Starts it if it does not run."""
+    subprocess.run(["systemctl", "reset-failed", site.php_fpm], capture_output=True)
+    command = ["systemctl", "reload-or-restart", site.php_fpm]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise Failed(f"{site.php_fpm} was not reloaded: {done.stderr.strip()}")
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 from stagecraft.on_server import sandbox
@@ -38,6 +37,7 @@ class Build:
         self.site = site
         self.final = site.releases / release
         self.path = site.builds / release
+        self.copy = site.builds / f"{release}.copy"
 
     def unpack(self, archive: Path, commit: str, log: Log) -> None:
         self.path.mkdir()
@@ -54,41 +54,49 @@ class Build:
         """Runs the site's build commands one after the other."""
         storage = Storage(self.site, self.final.name)
         properties = [
-            *storage.with_views(),
+            *storage.empty,
+            storage.own_views,
             "Environment=HOME=/tmp COMPOSER_NO_INTERACTION=1 CI=1",
         ]
         for command in [*self.site.build, *self.site.configure]:
             log.say(f"  $ {command}")
+            script = f"umask 027; {storage.made}; {{ {command}\n}}; {storage.kept_views}"
             try:
-                words = ["sh", "-euc", f"umask 027; {storage.made}; {command}"]
-                self._run(words, log, properties)
+                self._run(["sh", "-euc", script], log, properties)
             except Failed:
                 raise Failed(f"the build command `{command}` failed") from None
 
     def hand_over(self) -> None:
-        """Gives it to root, who alone can change it from here on; nginx may read public/. No
-        process of the site's user is left here, or can reach it.
+        """Makes root's copy, which root alone can change; nginx may read public/. The site's
+        processes may still have files of the original open.
 
         Raises Failed for links that lead out of the release, because nginx and PHP would follow
         them, and for pipes and the like, which nginx would wait at.
         """
-        if special := [path for path in self._paths() if not is_ordinary(path)]:
-            raise Failed(f"{self._named(special[0])} is neither a file nor a directory nor a link")
+        copy_files(self.path, self.copy)
+        remove(self.path)
+        self._refuse_deep()
+        if special := find(self.copy, "!", "-type", "f", "!", "-type", "d", "!", "-type", "l"):
+            raise Failed(f"{special[0]} is neither a file nor a directory nor a link")
+        for name, target in self._ours().items():
+            if not (self.copy / name).is_symlink() or str((self.copy / name).readlink()) != target:
+                raise Failed(f"the build has put something else in the place of the link {name}")
         if out := self._leading_out():
-            raise Failed(f"these links lead out of the release: {', '.join(out)}")
-        call("chown", "-hR", f"root:{self.site.name}", self.path)
-        call("chmod", "-R", "u=rwX,g=rX,o=", self.path)
-        call("setfacl", "-m", "u:www-data:x", self.path)
-        if (self.path / "public").is_dir():
-            call("setfacl", "-RP", "-m", "u:www-data:rX", self.path / "public")
+            raise Failed(f"these links lead out of the release: {', '.join(out[:10])}")
+        call("chown", "-hR", f"root:{self.site.name}", self.copy)
+        call("chmod", "-R", "u=rwX,g=rX,o=", self.copy)
+        call("setfacl", "-m", "u:www-data:x", self.copy)
+        if (self.copy / "public").is_dir():
+            call("setfacl", "-RP", "-m", "u:www-data:rX", self.copy / "public")
 
     def place(self) -> None:
         """Moves it to where the site's user can read it. A directory that is empty is there
         already, for the sandbox."""
-        self.path.rename(self.final)
+        self.copy.rename(self.final)
 
     def remove(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+        remove(self.path)
+        remove(self.copy)
 
     def _run(
         self, words: list[str], log: Log, properties: list[str], stdin: int = subprocess.DEVNULL
@@ -98,28 +106,55 @@ class Build:
         own = [*places, *sandbox.OWN, *BUILD_LIMITS, *properties]
         sandbox.run(self.site, words, log, own, stdin)
 
+    def _ours(self) -> dict[str, str]:
+        """The links that unpacking has made, and their targets."""
+        shared = self.site.home / "shared/storage/public"
+        return {
+            ".env": "../../shared/.env",
+            "storage": "../../shared/storage",
+            **{f"public/{path}": f"{shared}/{path}" for path in self.site.shared},
+        }
+
     def _leading_out(self) -> list[str]:
-        ours = {".env", "storage", *(f"public/{path}" for path in self.site.shared)}
-        root = os.path.realpath(self.path)
+        root, ours = os.path.realpath(self.copy), self._ours()
         return [
-            f"{self._named(path)} -> {path.readlink()}"
-            for path in self._paths()
-            if path.is_symlink()
-            and self._named(path) not in ours
-            and not Path(os.path.realpath(path)).is_relative_to(root)
+            f"{name} -> {(self.copy / name).readlink()}"
+            for name in find(self.copy, "-type", "l")
+            if name not in ours
+            and not Path(os.path.realpath(self.copy / name)).is_relative_to(root)
         ]
 
-    def _paths(self) -> Iterator[Path]:
-        for directory, directories, files in os.walk(self.path):
-            yield from (Path(directory, name) for name in [*directories, *files])
-
-    def _named(self, path: Path) -> str:
-        return str(path.relative_to(self.path))
+    def _refuse_deep(self) -> None:
+        """Raises Failed for what many programs could not walk through."""
+        if find(self.copy, "-mindepth", str(DEEPEST), "-prune"):
+            raise Failed(f"its directories are nested more than {DEEPEST} deep")
 
 
-def is_ordinary(path: Path) -> bool:
-    return path.is_symlink() or path.is_file() or path.is_dir()
+DEEPEST = 100
+
+
+def find(directory: Path, *tests: str) -> list[str]:
+    """The paths below the directory, relative to it."""
+    command = ["find", str(directory), *tests, "-printf", "%P\\0"]
+    output = subprocess.run(command, check=True, capture_output=True).stdout
+    return [os.fsdecode(path) for path in output.split(b"\0") if path]
+
+
+def copy_files(source: Path, target: Path) -> None:
+    """With tar, which does not wait for a process that holds a lease on a file."""
+    target.mkdir(mode=0o700)
+    pipe = 'tar -C "$1" -cSf - . | tar -C "$2" --no-same-owner -xpf -'
+    call("bash", "-o", "pipefail", "-c", pipe, "copy", source, target)
+
+
+def remove(path: Path) -> None:
+    """However deep its directories are."""
+    call("rm", "-rf", "--", path)
 
 
 def call(*words: str | Path) -> None:
-    subprocess.run(words, check=True)
+    """Raises Failed with what the program complains of."""
+    done = subprocess.run(words, capture_output=True)
+    if done.returncode:
+        complaint = done.stderr[:500].decode(errors="replace").strip()
+        raise Failed(f"{words[0]} failed: {complaint}")

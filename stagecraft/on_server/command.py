@@ -5,6 +5,9 @@ import os
 import re
 import shutil
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import TextIOWrapper
@@ -22,7 +25,7 @@ from stagecraft.on_server.actions import (
     perform,
     recover,
 )
-from stagecraft.on_server.lock import busy, lock
+from stagecraft.on_server.lock import asking, busy, lock
 from stagecraft.on_server.releases import Release, Releases
 from stagecraft.on_server.site import Failed, Site, names
 from stagecraft.on_server.unit import follow, start
@@ -100,15 +103,43 @@ def release(arguments: argparse.Namespace) -> int:
     site = Site.read(arguments.site)
     if not COMMIT.fullmatch(arguments.commit):
         raise Failed(f"{arguments.commit} is not a full commit id")
-    at = after_the_last(Releases(site))
-    id = f"{at:%Y%m%d-%H%M%S}-{arguments.commit[:7]}"
-    new = Release(id, arguments.commit, arguments.ref, arguments.by, f"{at:{ISO}}")
-    archive_of(site, id).parent.mkdir(parents=True, exist_ok=True)
     if holder := busy(site):
         raise Failed(f"{site.name} is busy: {holder}")
-    receive(archive_of(site, id), arguments.size)
-    request = Request(id, RELEASE, arguments.by, login(), new.at, new, contract=arguments.contract)
-    return act(site, request)
+    with upload(site, arguments.size) as archive:
+
+        def asked() -> Request:
+            at = after_the_last(Releases(site))
+            id = f"{at:%Y%m%d-%H%M%S}-{arguments.commit[:7]}"
+            by, ref = arguments.by, arguments.ref
+            new = Release(id, arguments.commit, ref, by, f"{at:{ISO}}")
+            archive.rename(archive_of(site, id))
+            return Request(id, RELEASE, by, login(), new.at, new, contract=arguments.contract)
+
+        return act(site, asked)
+
+
+@contextmanager
+def upload(site: Site, size: int) -> Iterator[Path]:
+    """The archive from standard input. Raises Failed, and keeps nothing, unless it has this size.
+    Also removes what killed uploads have left an hour ago."""
+    directory = archive_of(site, "").parent
+    directory.mkdir(parents=True, exist_ok=True)
+    for left in directory.glob("upload-*"):
+        if left.stat().st_mtime < time.time() - 3600:
+            left.unlink(missing_ok=True)
+    if shutil.disk_usage(directory).free < 4 * size + 200_000_000:
+        raise Failed("the server's disk is too full for another release")
+    path = directory / f"upload-{os.getpid()}"
+    try:
+        with path.open("wb") as file:
+            left_over = size + 1
+            while left_over and (chunk := sys.stdin.buffer.read(min(left_over, 1 << 20))):
+                left_over -= file.write(chunk)
+        if left_over != 1:
+            raise Failed(f"the archive has another size than the {size} bytes that were announced")
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def after_the_last(releases: Releases) -> datetime:
@@ -118,42 +149,37 @@ def after_the_last(releases: Releases) -> datetime:
     return max([now, *(at + timedelta(seconds=1) for at in last)])
 
 
-def receive(path: Path, size: int) -> None:
-    """The archive from standard input. Raises Failed, and keeps nothing, unless all of it came."""
-    if shutil.disk_usage(path.parent).free < 4 * size + 200_000_000:
-        raise Failed("the server's disk is too full for another release")
-    try:
-        with path.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        if (came := path.stat().st_size) != size:
-            raise Failed(f"the archive has not arrived whole: {came} of {size} bytes")
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-
-
 def rollback(arguments: argparse.Namespace) -> int:
     site = Site.read(arguments.site)
-    all_of_it = Releases(site)
-    name = arguments.release
-    target = all_of_it.named(name) if name else all_of_it.previous()
-    return act(site, replace(asked_for(ROLLBACK, target, arguments), now=arguments.now))
+    all_of_it, name = Releases(site), arguments.release
+
+    def asked() -> Request:
+        target = all_of_it.named(name) if name else all_of_it.previous()
+        return replace(asked_for(ROLLBACK, target, arguments), now=arguments.now)
+
+    return act(site, asked)
 
 
 def configure(arguments: argparse.Namespace) -> int:
     site = Site.read(arguments.site)
-    request = asked_for(CONFIGURE, Releases(site).recorded(), arguments)
-    return act(site, replace(request, within_run=arguments.within_run))
+
+    def asked() -> Request:
+        request = asked_for(CONFIGURE, Releases(site).recorded(), arguments)
+        return replace(request, within_run=arguments.within_run)
+
+    return act(site, asked)
 
 
 def asked_for(verb: str, release: Release, arguments: argparse.Namespace) -> Request:
     at = datetime.now(UTC)
-    id = f"{at:%Y%m%d-%H%M%S}-{verb}"
+    id = f"{at:%Y%m%d-%H%M%S}.{at.microsecond // 1000:03}-{verb}"
     return Request(id, verb, arguments.by, login(), f"{at:{ISO}}", release)
 
 
-def act(site: Site, request: Request) -> int:
-    start(site, request)
+def act(site: Site, asked: Callable[[], Request]) -> int:
+    with asking(site):
+        request = asked()
+        start(site, request)
     return 0 if follow(site, request.id) else 1
 
 
@@ -163,13 +189,21 @@ def perform_asked(arguments: argparse.Namespace) -> int:
 
 
 def recover_sites(arguments: argparse.Namespace) -> int:
+    failed = False
     for name in arguments.site or names():
-        site = Site.read(name)
-        if all_asked(site):
-            # Not for a run to wait for: what serves meanwhile may be no good release.
-            with lock(site, "recovery", within_run=True):
-                recover(site)
-    return 0
+        try:
+            recover_site(Site.read(name))
+        except (Failed, OSError) as error:
+            failed = True
+            print(f"Error: {harmless(str(error))}", file=sys.stderr)
+    return int(failed)
+
+
+def recover_site(site: Site) -> None:
+    if all_asked(site):
+        # Not for a run to wait for: what serves meanwhile may be no good release.
+        with lock(site, "recovery", within_run=True):
+            recover(site)
 
 
 def follow_running(arguments: argparse.Namespace) -> int:

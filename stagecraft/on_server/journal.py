@@ -29,7 +29,7 @@ def _ends_a_line(file: BinaryIO) -> bool:
 def entries(site: Site) -> list[dict[str, Any]]:
     """The oldest first. A line that a power cut has cut short is left out."""
     try:
-        lines = path_of(site).read_text().splitlines()
+        lines = path_of(site).read_text(errors="replace").splitlines()
     except FileNotFoundError:
         return []
     return [entry for line in lines if (entry := _parsed(line))]
@@ -45,4 +45,4 @@ def _parsed(line: str) -> dict[str, Any] | None:
         entry = json.loads(line)
     except ValueError:
         return None
-    return entry if isinstance(entry, dict) else None
+    return entry if isinstance(entry, dict) and "id" in entry else None

@@ -36,6 +36,13 @@ def lock(site: Site, holder: str, *, within_run: bool = False) -> Iterator[None]
             os.close(server)
 
 
+@contextmanager
+def asking(site: Site) -> Iterator[None]:
+    """From the choice of what to do until it has begun, one at a time."""
+    with _locked(site.state / "asking", fcntl.LOCK_EX, None, wait=True):
+        yield
+
+
 def busy(site: Site) -> str:
     """Who holds the site's lock; empty if nobody does."""
     with _locked(site.state / "lock", fcntl.LOCK_EX, None) as other:

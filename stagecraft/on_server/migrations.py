@@ -14,6 +14,9 @@ STATEMENT = re.compile(
 )
 """SQL as `artisan migrate --pretend` prints it, from Laravel 8 on."""
 
+MIGRATOR = "migrator.env"
+"""Has the migrator's password while it migrates."""
+
 TABLE = re.compile(r"(?:create|alter) table (?:if not exists )?([`\"][^`\"]+)", re.I)
 
 CONTRACTING = re.compile(
@@ -22,10 +25,11 @@ CONTRACTING = re.compile(
     | ^rename \s
     | ^truncate \s
     | ^delete \s
-    | \b drop \s+ (?: column \s+ | partition \s+ )? [`"]     # an index or a key is only slower
+    | \b drop \s+ (?! (?: index | key | foreign | constraint | default | check | primary ) \b )
     | \b (?: rename | change | modify ) \s
-    | \b add \s+ (?: constraint \s+ \S+ \s+ )? unique \b
-    | \b add \s+ (?: column \s+ )? [`"] [^,]* \b not \s+ null
+    | \b (?: add | create ) \s+ (?: constraint \s+ \S+ \s+ )? unique \b
+    | \b add \s+ (?! index | key | constraint | foreign | primary | fulltext | spatial )
+      [^,]* \b not \s+ null
       (?! [^,]* \b (?: default | auto_increment ) )
     """,
     re.I | re.X,
@@ -44,9 +48,18 @@ def contracting(pretended: Iterable[str]) -> list[str]:
         table = TABLE.match(statement)
         if table and statement.lower().startswith("create"):
             new.add(table[1])
-        elif CONTRACTING.search(statement) and not (table and table[1] in new):
+        elif CONTRACTING.search(plain(statement)) and not (table and table[1] in new):
             contracting.append(statement)
     return contracting
+
+
+def plain(statement: str) -> str:
+    """Without comments, and without what is in quotation marks or parentheses, such as commas."""
+    text = re.sub(r"/\*.*?\*/", " ", statement)
+    text = re.sub(r"'(?:[^'\\]|\\.|'')*'", "''", text)
+    while (shorter := re.sub(r"\([^()]*\)", "", text)) != text:
+        text = shorter
+    return text.strip()
 
 
 class Migrations:
@@ -83,7 +96,7 @@ class Migrations:
             *storage.empty,
             *sandbox.OWN,
         ]
-        with sandbox.environment_file(self.site.state / "migrator.env", variables) as secret:
+        with sandbox.environment_file(self.site.state / MIGRATOR, variables) as secret:
             words = ["sh", "-euc", f"{storage.made}; {command}"]
             sandbox.run(self.site, words, log, [*properties, *secret])
 

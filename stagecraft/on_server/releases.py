@@ -1,7 +1,7 @@
 """The releases of a site: their directories, and what is known about each."""
 
 import json
-import shutil
+import subprocess
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -91,6 +91,8 @@ class Releases:
             raise Failed(
                 f"{self.site.name} has no release {name} any more: see `stagecraft releases`"
             )
+        if found[-1].id == self.current():
+            raise Failed(f"{self.site.name} runs {found[-1].id} already")
         if found[-1].state not in (GOOD, WITHDRAWN):
             raise Failed(f"release {found[-1].id} is {found[-1].state}: it is not returned to")
         return self._within_schema(found[-1])
@@ -119,8 +121,10 @@ class Releases:
         before = [r.id for r in all_of_them if r.state == GOOD and r.id < current]
         kept = {current, *usable[-self.site.keep :], *before[-1:], *self._worked_in()}
         gone = [release.id for release in all_of_them if release.id not in kept]
-        for release in gone:
-            shutil.rmtree(self.path(release))
+        for release in gone:  # renamed first: half of a release is none
+            left = self.site.builds / f"{release}.removed"
+            self.path(release).rename(left)
+            subprocess.run(["rm", "-rf", "--", left], capture_output=True)
         return gone
 
     def _worked_in(self) -> set[str]:

@@ -1,13 +1,13 @@
 """Runs a release's own code before it serves: as the site's user, in the sandbox of the site's
 PHP-FPM, in a transient unit of systemd's that ends with the action."""
 
+import os
+import select
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import IO
 
 from stagecraft.on_server.log import Log
 from stagecraft.on_server.site import Failed, Site
@@ -66,13 +66,14 @@ def run(
     command = [
         *("systemd-run", "--quiet", "--wait", "--pipe", "--collect", f"--unit={unit_of(site)}"),
         *(f"--property={line}" for line in [*walls(site), *properties, *of_the_action(site)]),
-        *(f"--property=RuntimeMaxSec={PATIENCE}", "--", *words),
+        *(f"--property=RuntimeMaxSec={PATIENCE}", "--property=KillMode=mixed"),
+        *("--property=TimeoutStopSec=2s", "--", *words),
     ]
     with subprocess.Popen(
         command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
         try:
-            for line in lines(process.stdout):
+            for line in lines(process):
                 log.output(line)
         except Failed:  # it is stopped
             end_step(site)
@@ -81,10 +82,20 @@ def run(
         raise Failed(f"`{shlex.join(words)}` ended with {process.returncode}")
 
 
-def lines(stream: IO[bytes] | None) -> Iterator[bytes]:
-    """With a very long one in parts."""
-    if stream:
-        yield from iter(partial(stream.readline, LONGEST_LINE), b"")
+def lines(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """With a very long one in parts. Ends with the process, whoever else still holds its output."""
+    stream, rest = process.stdout, b""
+    while stream:
+        ended = process.poll() is not None
+        ready = select.select([stream], [], [], 0 if ended else 0.2)[0]
+        chunk = os.read(stream.fileno(), LONGEST_LINE) if ready else b""
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+        if len(rest) > LONGEST_LINE or (ready and not chunk) or (ended and not ready):
+            yield from [rest] * bool(rest)
+            rest = b""
+        if (ready and not chunk) or (ended and not ready):
+            return
 
 
 def unit_of(site: Site) -> str:

@@ -1,17 +1,16 @@
-"""The storage that a release's code sees before it serves: empty, but for its compiled views."""
+"""The storage that a release's code sees before it serves: empty."""
 
-import os
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from stagecraft.on_server import sandbox
 from stagecraft.on_server.log import Log
-from stagecraft.on_server.site import Site
+from stagecraft.on_server.site import Failed, Site
 
 VIEWS = "framework/views"
 NEEDED = ("app/public", "framework/cache/data", "framework/sessions", VIEWS, "logs")
+
+COMPILED = "bootstrap/views"
+"""Where a release keeps its compiled views."""
 
 
 class Storage:
@@ -22,67 +21,53 @@ class Storage:
         self.site = site
         self.path = site.home / "shared/storage"
         self.views = self.path / VIEWS / release
-        # systemd makes the places of mounts, which are root's: each parent of the views is a mount.
-        parents = [self.path, self.path / "framework", self.path / VIEWS]
-        self._empty = "TemporaryFileSystem=" + " ".join(
-            f"{path}:mode=1777,size=256m" for path in parents
-        )
+        self.empty = [f"TemporaryFileSystem={self.path}:mode=1777,size=256m"]
 
     @property
     def made(self) -> str:
         """The shell command that makes the directories an app expects."""
-        return shlex.join(["mkdir", "-p", *(f"{self.path}/{name}" for name in NEEDED)])
+        return shlex.join(
+            ["mkdir", "-p", str(self.views), *(f"{self.path}/{name}" for name in NEEDED)]
+        )
 
     @property
-    def empty(self) -> list[str]:
-        return [self._empty]
+    def own_views(self) -> str:
+        """Each release has a directory of its own for compiled views."""
+        return f"Environment=VIEW_COMPILED_PATH={self.views}"
 
-    def with_views(self) -> list[str]:
-        """Views are compiled before the first visitors come: Laravel does not write them
-        atomically, and each release has a directory of its own."""
-        self._make_views()
-        return [
-            self._empty,
-            f"BindPaths={self.views}",
-            f"Environment=VIEW_COMPILED_PATH={self.views}",
-        ]
+    @property
+    def kept_views(self) -> str:
+        """The shell command that keeps the views of an empty storage in the release."""
+        views = shlex.quote(str(self.views))
+        return (
+            f'[ -z "$(ls -A {views})" ] || {{ mkdir -p {COMPILED}; cp -R {views}/. {COMPILED}/; }}'
+        )
 
-    def _make_views(self) -> None:
-        with directory(self.site.home / "shared", ["storage", *VIEWS.split("/")]) as views:
-            name = self.views.name
-            try:
-                os.mkdir(name, 0o750, dir_fd=views)
-            except FileExistsError:
-                return
-            owner = os.fstat(views)
-            os.chown(name, owner.st_uid, owner.st_gid, dir_fd=views, follow_symlinks=False)
+    def take_views(self, log: Log) -> None:
+        """Puts the release's compiled views where it looks for them, before visitors come: Laravel
+        does not write them atomically. As the site's user, who could have put a link there; without
+        them, the first visitors compile them."""
+        release = self.site.releases / self.views.name
+        script = '[ ! -d "$1" ] || { mkdir -p "$2"; cp -R "$1"/. "$2"/; }'
+        self._as_site(
+            ["sh", "-euc", script, "views", f"{release}/{COMPILED}", str(self.views)], log
+        )
+
+    def remove_other_views(self, log: Log) -> None:
+        """Removes those of releases that are gone."""
+        views = str(self.path / VIEWS)
+        self._as_site(["sh", "-euc", REMOVE, "remove", views, str(self.site.releases)], log)
+
+    def _as_site(self, words: list[str], log: Log) -> None:
+        try:
+            sandbox.run(self.site, words, log, [f"ReadWritePaths={self.path}", *sandbox.OWN])
+        except Failed as error:
+            log.say(f"  {error}")
 
 
-REMOVE_OTHERS = """
+REMOVE = """
 cd "$1"
-for views in [0-9]*-[0-9]*-*/; do
-    [ -d "$2/$views" ] || rm -rf -- "$views"
+for views in [0-9]*-[0-9]*-*; do
+    [ -d "$2/$views" ] || { chmod -R u+rwX -- "$views"; rm -rf -- "$views"; }
 done
 """
-
-
-def remove_other_views(site: Site, log: Log) -> None:
-    """Removes those of releases that are gone: as the site's user, who could have put links in
-    their place."""
-    views = site.home / "shared/storage" / VIEWS
-    words = ["sh", "-euc", REMOVE_OTHERS, "remove", str(views), str(site.releases)]
-    sandbox.run(site, words, log, [f"ReadWritePaths={views}", *sandbox.OWN])
-
-
-@contextmanager
-def directory(top: Path, names: list[str]) -> Iterator[int]:
-    """The directory that these names lead to, of which none may be a link. Raises OSError."""
-    descriptor = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        for name in names:
-            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
-            os.close(descriptor)
-            descriptor = inner
-        yield descriptor
-    finally:
-        os.close(descriptor)

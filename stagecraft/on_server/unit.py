@@ -44,10 +44,13 @@ def log_of(site: Site, id: str) -> Path:
 
 def follow(site: Site, id: str) -> bool:
     """Prints what the action prints, until it has ended; whether it was done."""
-    read = 0
+    read, over = 0, False
     while True:
         if ended := journal.outcome(site, id):
             wait_for_the_end(site)
+        elif over:
+            raise Failed(f"it ended without a record: see {log_of(site, id)} and the disk's space")
+        over = not ended and not runs(site)
         read += copy(log_of(site, id), read)
         if ended:
             return ended == DONE
@@ -56,12 +59,16 @@ def follow(site: Site, id: str) -> bool:
 
 def wait_for_the_end(site: Site) -> None:
     """Until systemd has let go of the action's unit, so that the next one can begin."""
-    show = ["systemctl", "show", "--property=ActiveState", "--value", site.unit]
     for _ in range(100):
-        state = subprocess.run(show, capture_output=True, text=True).stdout.strip()
-        if state in ("inactive", "failed"):
+        if not runs(site):
             return
         time.sleep(0.05)
+
+
+def runs(site: Site) -> bool:
+    show = ["systemctl", "show", "--property=ActiveState", "--value", site.unit]
+    state = subprocess.run(show, capture_output=True, text=True).stdout.strip()
+    return state not in ("inactive", "failed")
 
 
 def copy(path: Path, start: int) -> int:

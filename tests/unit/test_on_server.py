@@ -28,6 +28,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setattr("stagecraft.on_server.lock.SERVER", tmp_path / "run")
     home = tmp_path / "shop-staging"
     (home / "releases").mkdir(parents=True)
+    (home / "builds").mkdir()
     (home / "current").symlink_to("releases/placeholder")
     return Site(
         name="shop-staging",
@@ -95,19 +96,24 @@ def test_a_bad_release_is_not_returned_to_by_name(shop: Site) -> None:
 
 def test_a_release_goes_by_the_beginning_of_its_commit_too(shop: Site) -> None:
     released(shop, "1")
+    released(shop, "2")
     assert Releases(shop).named("1111111").id == "1"
-    with pytest.raises(Failed, match="no release 2222 any more"):
-        Releases(shop).named("2222")
+    with pytest.raises(Failed, match="runs 2 already"):
+        Releases(shop).named("2222222")
+    with pytest.raises(Failed, match="no release 3333 any more"):
+        Releases(shop).named("3333")
 
 
 def test_no_rollback_crosses_a_contracting_release_even_a_removed_one(shop: Site) -> None:
     released(shop, "1")
     gone = released(shop, "2", contracts=True)
     released(shop, "3")
+    released(shop, "4")
     Releases(shop).path(gone.id).rmdir()
+    assert Releases(shop).named("3").id == "3"
+    Releases(shop).switch("3")
     with pytest.raises(Failed, match="2 has contracted it"):
         Releases(shop).previous()
-    assert Releases(shop).named("3").id == "3"
 
 
 def test_what_another_version_wrote_is_not_returned_to(shop: Site) -> None:
@@ -180,6 +186,9 @@ EXPANDING = [
     "alter table `calls` drop index `calls_state_index`",
     "alter table `calls` drop foreign key `calls_company_foreign`",
     "update `calls` set `state` = 'drop table'",
+    "alter table `calls` add constraint `c` foreign key (`a`) references `b` (`id`)",
+    "alter table `calls` add `note` varchar(20) not null default 'a, b'",
+    "alter table `calls` add `price` decimal(8, 2) not null default '0'",
     "insert into `calls` (`note`) values ('rename table')",
 ]
 
@@ -196,6 +205,11 @@ CONTRACTING = [
     "alter table `calls` add `a` int not null, add `b` int null default 1",
     "alter table `calls` add unique `calls_note_unique`(`note`)",
     "rename table `calls` to `talks`",
+    "alter table calls drop note",
+    "alter table `calls` add `price` decimal(8, 2) not null",
+    "alter table `calls` add `state` enum('a', 'b') not null",
+    "create unique index calls_note on calls (note)",
+    "alter table `calls` /* only */ drop `note`",
     "truncate `calls`",
     "delete from `calls`",
 ]
@@ -214,7 +228,10 @@ def test_what_the_release_before_does_not_survive(statement: str, shape: str) ->
 
 
 def test_the_release_before_does_not_know_a_new_table() -> None:
-    create, unique = "create table `calls` (`note` text)", CONTRACTING[-4]
+    create, unique = (
+        "create table `calls` (`note` text)",
+        "alter table `calls` add unique `u`(`note`)",
+    )
     assert not contracting([f"  ⇂ {create}", f"  ⇂ {unique}"])
     assert contracting([f"  ⇂ {create.replace('calls', 'talks')}", f"  ⇂ {unique}"]) == [unique]
 
