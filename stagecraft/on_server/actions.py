@@ -205,7 +205,7 @@ class Action:
 
     def _prepare(self) -> None:
         self.site.builds.mkdir(exist_ok=True, mode=0o700)
-        for left in self.site.builds.iterdir():
+        for left in [*self.site.builds.iterdir(), *self.site.releases.glob(".*.removed")]:
             remove(left)
         self.releases.record(self.release)
         self._prune()

@@ -122,7 +122,7 @@ class Releases:
         kept = {current, *usable[-self.site.keep :], *before[-1:], *self._worked_in()}
         gone = [release.id for release in all_of_them if release.id not in kept]
         for release in gone:  # renamed first: half of a release is none
-            left = self.site.builds / f"{release}.removed"
+            left = self.path(f".{release}.removed")
             self.path(release).rename(left)
             subprocess.run(["rm", "-rf", "--", left], capture_output=True)
         return gone
