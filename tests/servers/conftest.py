@@ -129,6 +129,7 @@ def find_12(guarded_12: Guarded) -> Finder:
 LONGEST_FIRST = (
     "guarded",
     "trixie",
+    "release",
     "bookworm",
     "test_faults",
     "test_bootstrap-trixie",
@@ -176,6 +177,8 @@ def group_marked(item: pytest.Item) -> str:
 def group(item: pytest.Item) -> str:
     """The server that many tests share, or the test's module with the suite that it boots."""
     parameters = parameters_of(item)
+    if item.path.parent.name == "release" and "bookworm" not in parameters.values():
+        return "release"  # would make the worker with all the others on Debian 13 the last one
     named = {*item.fixturenames, parameters.get("host"), parameters.get("server")}
     for server in ("trixie", "bookworm", "mysql", "guarded_12", "guarded"):
         if server in named:

@@ -153,6 +153,7 @@ def test_a_full_disk_leaves_the_old_release_serving(site: Releasing) -> None:
     nothing_is_left(site)
 
 
+@pytest.mark.timeout(1200)
 def test_no_visitor_notices_ten_releases_and_three_rollbacks(
     site: Releasing, record_property: object
 ) -> None:

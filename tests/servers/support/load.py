@@ -96,7 +96,7 @@ def visited(address: str, name: str, path: str, least: int = 0) -> Iterator[dict
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as it:
         try:
             yield answers
-            output, _ = it.communicate(timeout=300)
+            output, _ = it.communicate(timeout=900)
             answers.update(json.loads(output))
         finally:
             it.kill()
