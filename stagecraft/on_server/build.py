@@ -26,8 +26,6 @@ for path; do
 done
 """
 
-BUILD_LIMITS = ["TasksMax=1024", "LimitNOFILE=65536", "MemoryMax=75%"]
-
 
 class Build:
     """The release before it is one: a directory that only root reaches, which the site's user sees
@@ -103,7 +101,7 @@ class Build:
     ) -> None:
         self.final.mkdir(exist_ok=True, mode=0o750)
         places = [f"BindPaths={self.path}:{self.final}", f"WorkingDirectory={self.final}"]
-        own = [*places, *sandbox.OWN, *BUILD_LIMITS, *properties]
+        own = [*places, *sandbox.OWN, *properties]
         sandbox.run(self.site, words, log, own, stdin)
 
     def _ours(self) -> dict[str, str]:

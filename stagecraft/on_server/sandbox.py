@@ -33,6 +33,9 @@ OWN = [
     f"AmbientCapabilities={HARMLESS}",
     "PrivateTmp=yes",
     "UMask=0027",
+    "TasksMax=1024",
+    "LimitNOFILE=65536",
+    "MemoryMax=75%",
 ]
 """In place of what is left out above."""
 

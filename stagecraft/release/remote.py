@@ -11,9 +11,8 @@ import click
 
 from stagecraft.harmless import harmless
 from stagecraft.inventory import known_hosts, login
+from stagecraft.services import Program
 from stagecraft.settings import Server
-
-PROGRAM = "/usr/local/sbin/stagecraft"
 
 LOST = 255
 """ssh's exit code for its own problems."""
@@ -37,7 +36,7 @@ def ssh(server: Server, root: Path, words: Sequence[str]) -> list[str]:
         *([f"-oUserKnownHostsFile={pinned}", "-oStrictHostKeyChecking=yes"] if pinned else []),
         "--",
         server.address,
-        shlex.join([*become, PROGRAM, *words]),
+        shlex.join([*become, Program.path, *words]),
     ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stagecraft.on_server import journal, sandbox, site
+from stagecraft.on_server import journal, sandbox, site, unit
 from stagecraft.on_server.actions import all_asked
 from stagecraft.on_server.command import after_the_last
 from stagecraft.on_server.health import answered
@@ -18,7 +18,8 @@ from stagecraft.on_server.lock import busy, lock
 from stagecraft.on_server.log import Log
 from stagecraft.on_server.migrations import contracting, login
 from stagecraft.on_server.releases import BAD, GOOD, WITHDRAWN, Release, Releases
-from stagecraft.on_server.site import Failed, Site
+from stagecraft.on_server.site import LOGS, SITES, STATE, Failed, Site
+from stagecraft.services import Program
 
 
 @pytest.fixture
@@ -136,6 +137,11 @@ def test_current_that_is_no_link_is_named(shop: Site) -> None:
     (shop.home / "current").mkdir()
     with pytest.raises(Failed, match="current is not a link to a release"):
         Releases(shop).current()
+
+
+def test_what_is_installed_is_what_the_program_looks_for() -> None:
+    assert (unit.PROGRAM, str(SITES)) == (Program.path, Program.sites)
+    assert (str(STATE), str(LOGS)) == (Program.state, Program.logs)
 
 
 # --- Which releases stay ---

@@ -101,4 +101,5 @@ def test_nobody_else_reads_the_migrator_s_password(site: Releasing) -> None:
 def test_the_check_finds_nothing_after_releases(site: Releasing) -> None:
     site.release()
     done = site.run("drift", "staging")
+    assert done.code in (0, 2), done.output
     assert "release" not in done.output and "worker" not in done.output, done.output
