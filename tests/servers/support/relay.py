@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import struct
 import subprocess
@@ -55,7 +56,8 @@ class Relay:
     def __enter__(self) -> Relay:
         command = [sys.executable, __file__, json.dumps(asdict(self))]
         self._said = tempfile.TemporaryFile("a+")
-        self._process = subprocess.Popen(command, stdout=self._said)
+        finds_the_same = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        self._process = subprocess.Popen(command, stdout=self._said, env=finds_the_same)
         for _ in range(1000):
             if self._lines():
                 return self
