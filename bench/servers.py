@@ -13,7 +13,7 @@ from project import Project
 from relay import Relay
 
 from lab.lab import Lab
-from lab.server import Server
+from lab.server import LabServer
 from stagecraft.facts.machine import Machine, MachineFact
 from stagecraft.packages import wanted
 from stagecraft.settings import REPOSITORY, read
@@ -48,7 +48,7 @@ staging = (_hosts, {{}})
 class Subject:
     """A server, and the project that it is provisioned from."""
 
-    server: Server
+    server: LabServer
     project: Project
     ssh_config: Path
     host: dict[str, Any] | None = None
@@ -75,7 +75,7 @@ class Subject:
         return int(self.server.ssh(f"{journal} | grep -c 'Starting session'").stdout)
 
 
-def settings(server: Server, ssh_config: Path, host: dict[str, Any] | None) -> dict[str, Any]:
+def settings(server: LabServer, ssh_config: Path, host: dict[str, Any] | None) -> dict[str, Any]:
     entry = {
         "address": server.name,
         "ssh_config": str(ssh_config),
@@ -87,7 +87,7 @@ def settings(server: Server, ssh_config: Path, host: dict[str, Any] | None) -> d
     return {"servers": {server.name: entry}}
 
 
-def environment(server: Server) -> dict[str, Any]:
+def environment(server: LabServer) -> dict[str, Any]:
     return {"server": server.name, "sites": {"askpro": SITE}}
 
 
@@ -109,7 +109,7 @@ def bare(lab: Lab, name: str, image: Path | None = None) -> Subject:
     return subject_of(server, lab)
 
 
-def subject_of(server: Server, lab: Lab, host: dict[str, Any] | None = None) -> Subject:
+def subject_of(server: LabServer, lab: Lab, host: dict[str, Any] | None = None) -> Subject:
     directory = STATE / "projects" / server.name
     shutil.rmtree(directory, ignore_errors=True)
     subject = Subject(server, Project(directory), lab.ssh_config, host)

@@ -10,6 +10,6 @@ not a user of a namespace of its own. Run nothing there that you would not run h
 
 from lab.commands import NspawnError
 from lab.lab import Lab
-from lab.server import Server
+from lab.server import LabServer
 
-__all__ = ["Lab", "NspawnError", "Server"]
+__all__ = ["Lab", "LabServer", "NspawnError"]

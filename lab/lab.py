@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab import containers, images, tree
 from lab.commands import NspawnError, locked, run
-from lab.server import Server
+from lab.server import LabServer
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Lab:
         *,
         sudo_account: bool = False,
         image: Path | None = None,
-    ) -> Server:
+    ) -> LabServer:
         """Ensures that a server of this name runs and answers, and returns it. One that runs
         already is returned as it is. A new one is a bare Debian of the suite, or a copy of the
         `image` that a server of this lab saved. With `sudo_account` it admits only `debian`, who
@@ -59,14 +59,14 @@ class Lab:
         log.info("%s answers at %s", name, server.address)
         return server
 
-    def server(self, name: str) -> Server:
+    def server(self, name: str) -> LabServer:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
             raise NspawnError(
                 f"{name!r} is no host name: use lower-case letters, digits and hyphens between them"
             )
-        return Server(self.directory, name)
+        return LabServer(self.directory, name)
 
-    def servers(self) -> list[Server]:
+    def servers(self) -> list[LabServer]:
         """All servers of which anything is left, be it files or only a process."""
         servers = self.directory / "servers"
         on_disk = {path.name for path in servers.glob("*")}
@@ -85,7 +85,7 @@ class Lab:
                 log.info("Removing %s", server.name)
                 server.down()
 
-    def _unpack(self, server: Server, suite: str, image: Path | None) -> None:
+    def _unpack(self, server: LabServer, suite: str, image: Path | None) -> None:
         server.root.mkdir(parents=True)
         if image:
             log.info("Unpacking %s from %s", server.name, image)

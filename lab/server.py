@@ -28,7 +28,7 @@ chown -R debian:debian /home/debian/.ssh
 
 
 @dataclass(frozen=True)
-class Server:
+class LabServer:
     """A server of the lab in a directory: a handle that asks disk and /proc, and stores nothing."""
 
     lab: Path

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from stagecraft.facts.machine import Machine
 from stagecraft.settings import Site
-from stagecraft.settings.models import PhpFpm
+from stagecraft.settings.models import PhpFpmSettings
 from stagecraft.settings.values import size_in_bytes
 
 OPCACHE_MB = 128
 """Shared by a pool's processes: a release with Filament takes about 60 MB, a deploy keeps two."""
 
-PROCESS_MB = PhpFpm().process_size_bytes // 2**20
+PROCESS_MB = PhpFpmSettings().process_size_bytes // 2**20
 """The usual size of a Laravel process."""
 
 CPU_WEIGHT, STAGING_CPU_WEIGHT = 100, 20
@@ -36,7 +36,7 @@ class Pool:
     max_spare_servers: int
 
 
-def pool(settings: PhpFpm, machine: Machine) -> Pool:
+def pool(settings: PhpFpmSettings, machine: Machine) -> Pool:
     """As many processes as fit into the site's share of memory next to opcache, up to the declared
     maximum, and at least two."""
     memory_mb = machine.megabytes(settings.memory_percent)

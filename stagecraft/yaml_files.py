@@ -97,7 +97,7 @@ def read_yaml(path: Path, root: Path) -> YamlFile:
 @cache
 def _parsed(file: str, text: str) -> YamlFile:
     """Cached, because a run reads the same file several times and YAML is slow."""
-    reading = _Reading(YamlFile(file))
+    reading = _YamlReader(YamlFile(file))
     try:
         reading.read(text)
     except yaml.MarkedYAMLError as error:
@@ -138,7 +138,7 @@ for _tag, _pattern, _first in (
     )
 
 
-class _Reading:
+class _YamlReader:
     """Turns PyYAML's nodes into data, and collects lines and problems."""
 
     def __init__(self, source: YamlFile) -> None:

@@ -122,7 +122,7 @@ class Database(Setting):
         return self.user, self.migrator
 
 
-class Redis(Setting):
+class RedisSettings(Setting):
     prefix: values.RedisPrefix
     memory: values.RedisSize = "128mb"
 
@@ -138,7 +138,7 @@ class Protect(Setting):
     admin_allow: list[values.Network] = []
 
 
-class PhpFpm(Setting):
+class PhpFpmSettings(Setting):
     """Sizes of the FPM instance. `slow_log` and `timeout` are in seconds."""
 
     memory: values.Share = "20%"
@@ -207,7 +207,7 @@ class Site(Setting):
     php: values.PhpVersion | None = None
     php_extensions: list[values.PhpExtension] = []
     database: Database
-    redis: Redis
+    redis: RedisSettings
     tls: Tls = Tls()
     entry: Literal["front-controller", "php-files"] = "front-controller"
     no_php: list[values.PublicDirectory] = []
@@ -215,7 +215,7 @@ class Site(Setting):
     health: values.UrlPath = "/health"
     upload_limit: values.Size = "700M"
     protect: Protect = Protect()
-    php_fpm: PhpFpm = PhpFpm()
+    php_fpm: PhpFpmSettings = PhpFpmSettings()
     reach: list[values.Reachable] = []
     app: App | None = None
     mark_staging: bool = True

@@ -22,7 +22,7 @@ ISSUERS = {
 def read(environment: str, root: Path = REPOSITORY) -> Environment:
     """The environment of this name, from `group_data/` in `root`. Ignores mistakes in environments
     on other servers. Raises SettingsError with all problems, not only the first."""
-    reading = _Reading(root, _sources(environment, root))
+    reading = _SettingsReader(root, _sources(environment, root))
     result = reading.environment(environment)
     if result is None or reading.problems:
         raise SettingsError(reading.problems)
@@ -57,7 +57,7 @@ def _missing(environment: str, root: Path) -> Iterator[Problem]:
         )
 
 
-class _Reading:
+class _SettingsReader:
     """One `read`: collects the problems of all files, so that they are reported together."""
 
     def __init__(self, root: Path, sources: dict[str, YamlFile]) -> None:

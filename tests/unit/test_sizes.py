@@ -8,29 +8,29 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from stagecraft.settings.models import PhpFpm
+from stagecraft.settings.models import PhpFpmSettings
 from stagecraft.sizes import OPCACHE_MB, cpu_weight, pool, redis_memory_max_mb, too_large
 
 
 def test_processes_fill_the_share_beside_opcache(make_machine: Any) -> None:
-    sizes = pool(PhpFpm(memory="50%", process_size="48M"), make_machine(memory_mb=4096))
+    sizes = pool(PhpFpmSettings(memory="50%", process_size="48M"), make_machine(memory_mb=4096))
     assert sizes.memory_mb == 2048
     assert sizes.max_children == (2048 - 128) // 48
 
 
 def test_the_declared_maximum_holds_on_a_large_machine(make_machine: Any) -> None:
-    sizes = pool(PhpFpm(memory="50%", max_children=50), make_machine(memory_mb=65536))
+    sizes = pool(PhpFpmSettings(memory="50%", max_children=50), make_machine(memory_mb=65536))
     assert (sizes.max_children, sizes.start_servers, sizes.max_spare_servers) == (50, 5, 35)
 
 
 def test_a_tiny_machine_still_gets_two_processes(make_machine: Any) -> None:
-    sizes = pool(PhpFpm(memory="1%", process_size="48M"), make_machine(memory_mb=256))
+    sizes = pool(PhpFpmSettings(memory="1%", process_size="48M"), make_machine(memory_mb=256))
     assert sizes.max_children == 2
     assert sizes.memory_mb == OPCACHE_MB + 2 * 48
 
 
 def test_a_site_that_wants_one_process_gets_one(make_machine: Any) -> None:
-    sizes = pool(PhpFpm(max_children=1), make_machine())
+    sizes = pool(PhpFpmSettings(max_children=1), make_machine())
     assert (sizes.max_children, sizes.start_servers, sizes.max_spare_servers) == (1, 1, 1)
 
 
@@ -42,7 +42,7 @@ def test_fpm_accepts_the_numbers(
     make_machine: Any, memory_mb: int, share: str, process_size: str, maximum: int
 ) -> None:
     """fpm_conf.c: 1 <= min_spare <= start <= max_spare <= max_children."""
-    settings = PhpFpm(memory=share, process_size=process_size, max_children=maximum)
+    settings = PhpFpmSettings(memory=share, process_size=process_size, max_children=maximum)
     sizes = pool(settings, make_machine(memory_mb=memory_mb))
     assert 1 <= sizes.min_spare_servers <= sizes.start_servers <= sizes.max_spare_servers
     assert sizes.max_spare_servers <= sizes.max_children <= maximum
@@ -51,13 +51,13 @@ def test_fpm_accepts_the_numbers(
 
 
 def test_one_request_may_take_more_than_a_process_takes_as_a_rule(make_machine: Any) -> None:
-    assert pool(PhpFpm(process_size="100M"), make_machine()).memory_limit_mb == 200
-    assert pool(PhpFpm(process_size="10M"), make_machine()).memory_limit_mb == 128
+    assert pool(PhpFpmSettings(process_size="100M"), make_machine()).memory_limit_mb == 200
+    assert pool(PhpFpmSettings(process_size="10M"), make_machine()).memory_limit_mb == 128
 
 
 def test_less_than_a_megabyte_a_process_is_refused() -> None:
     with pytest.raises(ValidationError, match="megabytes"):
-        PhpFpm(process_size="512k")
+        PhpFpmSettings(process_size="512k")
 
 
 def test_staging_yields_the_cpu_to_what_is_not_marked_as_staging(make_site: Any) -> None:

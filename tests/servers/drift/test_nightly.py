@@ -17,7 +17,7 @@ from project import REPOSITORY
 from tampering import Guarded, machine, site
 
 from lab.lab import Lab
-from lab.server import Server
+from lab.server import LabServer
 from tasks.nightly import ACCOUNT, HOME, KEY, NOTIFY
 
 CHECKOUT = "/srv/stagecraft"
@@ -40,7 +40,7 @@ http.server.HTTPServer(("127.0.0.1", 8099), Handler).serve_forever()
 
 @dataclass
 class Checker(Console):
-    server: Server
+    server: LabServer
 
     @property
     def checkout(self) -> Path:

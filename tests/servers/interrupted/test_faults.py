@@ -14,7 +14,7 @@ from provisioned import STATE, Provisioned, machine
 from relay import Relay
 
 from lab.lab import Lab
-from lab.server import Server
+from lab.server import LabServer
 
 OPERATIONS = [
     "App home | Add the user app-{}",
@@ -42,7 +42,7 @@ OPERATIONS = [
 """What a run for one more environment on a server does, but for the last."""
 
 
-def environment(server: Server, name: str) -> dict[str, Any]:
+def environment(server: LabServer, name: str) -> dict[str, Any]:
     """One small site, beside any number of others."""
     return {
         "server": server.name,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import Lab, NspawnError, Server, containers, images, network
+from lab import Lab, LabServer, NspawnError, containers, images, network
 from lab.commands import locked
 
 VERSIONS = {"trixie": "13", "bookworm": "12"}
@@ -27,28 +27,30 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def server(request: pytest.FixtureRequest, lab: Lab) -> Server:
+def server(request: pytest.FixtureRequest, lab: Lab) -> LabServer:
     return lab.boot(f"bare-{request.param}", request.param)
 
 
-def test_it_is_a_debian_whose_systemd_is_content(server: Server) -> None:
+def test_it_is_a_debian_whose_systemd_is_content(server: LabServer) -> None:
     assert server.ssh("systemctl is-system-running").stdout == "running\n"
     assert server.ssh("cat /etc/debian_version").stdout.startswith(VERSIONS[server.suite])
     assert server.ssh("hostname").stdout.strip() == server.name
 
 
-def test_it_is_as_bare_as_a_provider_hands_it_over(server: Server) -> None:
+def test_it_is_as_bare_as_a_provider_hands_it_over(server: LabServer) -> None:
     found = server.ssh("command -v python3 sudo curl nginx", check=False)
     assert found.stdout == ""
 
 
-def test_apt_works_from_the_lists_it_came_with_and_keeps_what_it_downloads(server: Server) -> None:
+def test_apt_works_from_the_lists_it_came_with_and_keeps_what_it_downloads(
+    server: LabServer,
+) -> None:
     server.ssh("apt-get install --quiet --yes netbase", timeout=300)
     assert server.ssh("ls /var/cache/apt/archives/*.deb").stdout.count("netbase_") == 1
     server.ssh("apt-get update", timeout=300)
 
 
-def test_its_host_key_is_pinned(server: Server, lab: Lab, tmp_path: Path) -> None:
+def test_its_host_key_is_pinned(server: LabServer, lab: Lab, tmp_path: Path) -> None:
     (stranger := tmp_path / "known_hosts").write_text("")
     command = ["ssh", "-F", str(lab.ssh_config), server.name, "true"]
     subprocess.run(command, check=True)
@@ -58,7 +60,7 @@ def test_its_host_key_is_pinned(server: Server, lab: Lab, tmp_path: Path) -> Non
     assert refused.returncode == 255
 
 
-def test_input_user_and_failures_of_a_command(server: Server) -> None:
+def test_input_user_and_failures_of_a_command(server: LabServer) -> None:
     assert server.ssh("cat", input="ä\n").stdout == "ä\n"
     assert server.ssh("exit 3", check=False).returncode == 3
     with pytest.raises(NspawnError, match=r"(?s)ended with 3.*no such luck"):
@@ -67,7 +69,7 @@ def test_input_user_and_failures_of_a_command(server: Server) -> None:
         server.ssh("true", user="nobody")
 
 
-def test_booting_it_again_returns_it(server: Server, lab: Lab) -> None:
+def test_booting_it_again_returns_it(server: LabServer, lab: Lab) -> None:
     before = containers.leader(server.root)
     assert lab.boot(server.name, server.suite) == server
     assert containers.leader(server.root) == before
@@ -76,7 +78,7 @@ def test_booting_it_again_returns_it(server: Server, lab: Lab) -> None:
         lab.boot(server.name, other)
 
 
-def test_it_reboots_from_outside_and_from_inside(server: Server) -> None:
+def test_it_reboots_from_outside_and_from_inside(server: LabServer) -> None:
     for reboot in (server.reboot, lambda: _reboot_from_inside(server)):
         server.ssh("touch /run/before-the-reboot /root/kept")
         reboot()
@@ -246,7 +248,7 @@ def _network_as_needed() -> bool:
     return bridge == needed == (b"table ip stagecraft\n" in tables.stdout)
 
 
-def _reboot_from_inside(server: Server) -> None:
+def _reboot_from_inside(server: LabServer) -> None:
     before = containers.leader(server.root)
     server.ssh("systemctl reboot", check=False)
     containers.wait_until(

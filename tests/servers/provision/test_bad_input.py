@@ -10,22 +10,22 @@ from project import Project
 from provisioned import STATE, Provisioned, machine, staging
 
 from lab.lab import Lab
-from lab.server import Server
+from lab.server import LabServer
 from stagecraft.secrets import secrets_for
 
 
-def fingerprint(server: Server) -> str:
+def fingerprint(server: LabServer) -> str:
     """All files below /etc and /var/www with their change times."""
     return server.ssh("find /etc /var/www -printf '%p %C@\\n' 2>/dev/null | sort | md5sum").stdout
 
 
 @pytest.fixture(scope="module")
-def bare(lab: Lab) -> Server:
+def bare(lab: Lab) -> LabServer:
     return lab.boot("bare", "bookworm")
 
 
 @pytest.fixture
-def project(bare: Server, lab: Lab, tmp_path: Path) -> Project:
+def project(bare: LabServer, lab: Lab, tmp_path: Path) -> Project:
     project = Project(tmp_path / "project")
     project.write(all=machine(bare, lab), staging=staging(bare, "selfsigned"))
     return project
@@ -67,7 +67,7 @@ def edit(project: Project, name: str, old: str, new: str) -> None:
     ],
 )
 def test_a_wrong_setting_is_refused_by_name_before_anything_changes(
-    project: Project, bare: Server, old: str, new: str, words: list[str]
+    project: Project, bare: LabServer, old: str, new: str, words: list[str]
 ) -> None:
     edit(project, "staging", old, new)
     before = fingerprint(bare)
@@ -99,7 +99,7 @@ def hostname(project: Project, inventory: str, *login: str) -> str:
     return name
 
 
-def test_stock_commands_need_no_inventory(project: Project, bare: Server, lab: Lab) -> None:
+def test_stock_commands_need_no_inventory(project: Project, bare: LabServer, lab: Lab) -> None:
     pins = f"ssh_known_hosts_file={project.directory}/pins"
     login = ("--user", "root", "--key", str(lab.directory / "key"), "--data", pins)
     assert hostname(project, bare.address, *login) == "bare"
@@ -116,7 +116,7 @@ def test_an_inventory_that_does_not_exist_is_an_error(project: Project) -> None:
     assert "inventories/staging.py" in run.output
 
 
-def test_an_unreachable_server_is_an_error(project: Project, bare: Server) -> None:
+def test_an_unreachable_server_is_an_error(project: Project, bare: LabServer) -> None:
     edit(project, "all", f"address: {bare.name}", "address: 198.18.0.254")
     run = project.pyinfra("staging", "-y")
     assert run.code == 1
@@ -174,7 +174,7 @@ def test_a_collation_that_the_engine_does_not_have(
 
 
 def test_the_diff_of_a_bare_server_shows_every_file_and_no_secret(
-    project: Project, bare: Server
+    project: Project, bare: LabServer
 ) -> None:
     before = fingerprint(bare)
     run = project.pyinfra("staging", "--dry", "--diff")

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from provisioned import Provisioned
 from tampering import Guarded
 
-from lab.server import Server
+from lab.server import LabServer
 
 STAGING, PRODUCTION = "staging.askpro.test", "api.askpro.test"
 
@@ -32,7 +32,7 @@ def slow(
         yield held
 
 
-def plain(server: Server) -> socket.socket:
+def plain(server: LabServer) -> socket.socket:
     return socket.create_connection((server.address, 80), timeout=5)
 
 

@@ -18,7 +18,7 @@ from watcher import Way, one_login, watching
 
 from lab import network
 from lab.lab import Lab
-from lab.server import Server
+from lab.server import LabServer
 
 FIRST_CONTACT = ("--user", "root", "--ssh-port", "22")
 ROOT, DEPLOY, MOVED = Way("root"), Way("deploy"), Way("deploy", 822)
@@ -30,7 +30,7 @@ VERB = "bootstrap.py"
 class Bare(Console):
     """A server that was just rented, and its operator's projects."""
 
-    server: Server
+    server: LabServer
     lab: Lab
     planned: list[str] = field(default_factory=list)
 

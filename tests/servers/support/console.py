@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 
 from lab import containers
-from lab.server import Server
+from lab.server import LabServer
 
 
 class Console:
     """What has a server, at whose console a test types."""
 
-    server: Server
+    server: LabServer
 
     def shell(self, command: str) -> str:
         """A command as root; what it printed."""

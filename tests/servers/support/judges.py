@@ -9,7 +9,7 @@ from pathlib import Path
 
 from provisioned import Provisioned
 
-from lab.server import Server
+from lab.server import LabServer
 
 WAIVED = {
     # Wants open_file_cache, which would go on serving the release before a switch.
@@ -33,7 +33,7 @@ def issues_of_gixy(host: Provisioned, directory: Path) -> list[dict[str, object]
     return [issue for issue in issues if issue["file"] != str(configuration)]
 
 
-def ssh_audit(server: Server) -> subprocess.CompletedProcess[str]:
+def ssh_audit(server: LabServer) -> subprocess.CompletedProcess[str]:
     """The server's SSH against ssh-audit's hardening policy for its Debian."""
     policy = {
         "bookworm": "Hardened Debian 12 (version 3)",

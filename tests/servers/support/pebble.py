@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.request import urlopen
 
-from lab.server import Server
+from lab.server import LabServer
 
 VALIDITY_DAYS = 6
 
@@ -50,7 +50,7 @@ class Pebble:
     """The running CA; one nonce in a hundred is rejected. certbot tries a rejected one again
     once: at Pebble's one in twenty, two in a row would end every few runs of the suite."""
 
-    server: Server
+    server: LabServer
 
     @property
     def directory(self) -> str:
@@ -79,7 +79,7 @@ class Pebble:
         self.server.ssh(f"curl -sf -d '{json.dumps(data)}' http://127.0.0.1:8055/{verb}")
 
 
-def set_up(server: Server) -> Pebble:
+def set_up(server: LabServer) -> Pebble:
     configuration = {
         "pebble": {
             "listenAddress": "0.0.0.0:14000",

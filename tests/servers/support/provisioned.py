@@ -17,7 +17,7 @@ from web import Web
 
 from lab import containers
 from lab.lab import Lab
-from lab.server import Server
+from lab.server import LabServer
 from stagecraft.secrets import secrets_for
 from stagecraft.settings import Environment, Site, read
 
@@ -34,7 +34,7 @@ LONGEST_DOMAIN = ".".join(["a" * 63] * 3 + ["a" * 56, "test"])
 class Provisioned:
     """A server that runs have brought from bare to serving, and what they said on the way."""
 
-    server: Server
+    server: LabServer
     project: Project
     environments: list[str]
     planned: dict[str, list[str]] = field(default_factory=dict)
@@ -133,7 +133,7 @@ def bound(port: int, protocol: str = "tcp") -> str:
     return f"timeout 10 sh -c {quote(f'until {listens}; do sleep 0.05; done')}"
 
 
-def provision(server: Server, project: Project, environments: list[str]) -> Provisioned:
+def provision(server: LabServer, project: Project, environments: list[str]) -> Provisioned:
     """Plans and applies each environment in turn, the first on the bare server."""
     provisioned = Provisioned(server, project, environments)
     for name in environments:
@@ -143,7 +143,7 @@ def provision(server: Server, project: Project, environments: list[str]) -> Prov
     return provisioned
 
 
-def machine(server: Server, lab: Lab, pebble: Pebble | None = None) -> dict[str, Any]:
+def machine(server: LabServer, lab: Lab, pebble: Pebble | None = None) -> dict[str, Any]:
     """all.yml for one server whose secrets make themselves."""
     data: dict[str, Any] = {
         "servers": {
@@ -164,13 +164,13 @@ def machine(server: Server, lab: Lab, pebble: Pebble | None = None) -> dict[str,
     return data
 
 
-def debian_unstable(server: Server) -> dict[str, Any]:
+def debian_unstable(server: LabServer) -> dict[str, Any]:
     """The unstable suite of the mirror that the server knows already."""
     mirror = server.ssh("awk '$1 == \"deb\" {print $2; exit}' /etc/apt/sources.list").stdout
     return {"uris": [mirror.strip()], "suites": ["unstable"], "pin": 50, "check_valid_until": False}
 
 
-def staging(server: Server, issuer: str) -> dict[str, Any]:
+def staging(server: LabServer, issuer: str) -> dict[str, Any]:
     """The seeds' staging site behind basic auth, and a second site with an allow list."""
     return {
         "server": server.name,

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import tree
-from lab.server import Server
+from lab.server import LabServer
 
 Wire = asyncio.Queue[tuple[float, bytes]]
 """What is under way, and when it arrives; no bytes are the end."""
@@ -83,7 +83,7 @@ class Relay:
         self._said.seek(0)
         return self._said.read().splitlines()
 
-    def ssh_config(self, server: Server, directory: Path) -> Path:
+    def ssh_config(self, server: LabServer, directory: Path) -> Path:
         """An SSH configuration in `directory` that reaches the server by its name through here."""
         known_hosts = directory / f"{server.name}.known_hosts"
         known_hosts.write_text(f"[127.0.0.1]:{self.local_port} {tree.host_key(server.root)}\n")

@@ -17,7 +17,7 @@ from project import Project
 from provisioned import STATE
 
 from lab.lab import Lab
-from lab.server import Server
+from lab.server import LabServer
 from stagecraft import known_records
 from stagecraft.drift import CHECK
 from stagecraft.drift.findings import THEN, Finding, Report
@@ -32,7 +32,7 @@ from stagecraft.settings import read
 class Guarded(Console):
     """A bootstrapped server with staging and production, and the project they come from."""
 
-    server: Server
+    server: LabServer
     project: Project
     lab: Lab
 
@@ -200,7 +200,7 @@ def guard(lab: Lab, name: str, suite: str, locale: str = "C.UTF-8") -> Guarded:
     return Guarded(server, project, lab)
 
 
-def machine(server: Server, lab: Lab, locale: str = "C.UTF-8") -> dict[str, Any]:
+def machine(server: LabServer, lab: Lab, locale: str = "C.UTF-8") -> dict[str, Any]:
     key = Path(lab.directory / "key.pub")
     return {
         "address": server.name,

@@ -17,7 +17,7 @@ from project import REPOSITORY
 from provisioned import STATE
 
 from lab.lab import Lab
-from lab.server import Server
+from lab.server import LabServer
 from stagecraft.init.command import OWNED
 
 MADE_HERE = shutil.ignore_patterns(
@@ -81,13 +81,13 @@ def write_first_with_init(directory: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(lab: Lab) -> Iterator[Server]:
+def server(lab: Lab) -> Iterator[LabServer]:
     yield lab.boot("team")
     lab.down("team")
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory, lab: Lab, server: Server) -> Path:
+def clone(tmp_path_factory: pytest.TempPathFactory, lab: Lab, server: LabServer) -> Path:
     """A clone of an earlier version that is a team's own, with a newer one merged."""
     engine, team = (tmp_path_factory.mktemp("git") / name for name in ("engine", "shop"))
     engine.mkdir()
