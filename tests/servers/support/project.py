@@ -9,15 +9,20 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from preloaded import Preloaded
 
 from stagecraft.settings import REPOSITORY
+
+preloaded = cache(Preloaded)
+"""One for each resolver: a test may have many projects."""
 
 FINISHED = re.compile(r"\] (Success|No changes)")
 
@@ -79,6 +84,7 @@ class Project:
         for name in ("deploy.py", "bootstrap.py", "config.py", "tasks", "templates"):
             (directory / name).symlink_to(REPOSITORY / name)
         self.environment: dict[str, str] = {}
+        self._preloaded = preloaded(tuple(self._prefix))
 
     def spoil(self, file: str, old: str, new: str) -> None:
         """Gives the project code of its own, in which a text of a file is another one."""
@@ -118,6 +124,15 @@ class Project:
     ) -> Run:
         """Runs `pyinfra <arguments> inventories/<environment>.py <verb>`. The verb may have words,
         and an address may stand in place of the environment."""
+        if not self.environment:
+            return Run(
+                *self._preloaded.run(
+                    words=self._words(environment, arguments, verb),
+                    directory=str(self.directory),
+                    environment=dict(self._environment),
+                    timeout=int(timeout),
+                )
+            )
         process = self.start(environment, *arguments, verb=verb, stdin=subprocess.DEVNULL)
         try:
             stdout, stderr = process.communicate(timeout=timeout)
@@ -134,14 +149,10 @@ class Project:
     ) -> subprocess.Popen[str]:
         """The same run, begun: without -y it asks on stdin before it changes anything."""
         program = Path(sys.executable).with_name("pyinfra")
-        inventory = environment if "." in environment else f"inventories/{environment}.py"
-        command = [str(program), *arguments, inventory, *verb.split()]
-        if self.resolver:
-            command = self._asking_resolver(command)
         return subprocess.Popen(
-            command,
+            [*self._prefix, str(program), *self._words(environment, arguments, verb)],
             cwd=self.directory,
-            env={**os.environ, "PYINFRA_PROGRESS": "off", **self.environment},
+            env=self._environment,
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -179,9 +190,20 @@ class Project:
         assert run.code == 0, run.output
         return run
 
-    def _asking_resolver(self, command: list[str]) -> list[str]:
-        """The command in a mount namespace with another /etc/resolv.conf."""
+    def _words(self, environment: str, arguments: Sequence[str], verb: str) -> list[str]:
+        inventory = environment if "." in environment else f"inventories/{environment}.py"
+        return [*arguments, inventory, *verb.split()]
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "PYINFRA_PROGRESS": "off", **self.environment}
+
+    @property
+    def _prefix(self) -> list[str]:
+        """Starts a program in a mount namespace with another /etc/resolv.conf."""
+        if not self.resolver:
+            return []
         resolv = self.directory / "resolv.conf"
         resolv.write_text(f"nameserver {self.resolver}\n")
         script = 'mount --bind "$1" "$(readlink -f /etc/resolv.conf)"; shift; exec "$@"'
-        return ["unshare", "--mount", "sh", "-ec", script, "sh", str(resolv), *command]
+        return ["unshare", "--mount", "sh", "-ec", script, "sh", str(resolv)]
