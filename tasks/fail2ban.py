@@ -1,4 +1,4 @@
-"""fail2ban: bans addresses that try to guess SSH logins.
+"""fail2ban on servers with `host:`: bans addresses that try to guess SSH logins.
 
 A jail for nginx has to come after `run_nginx` in deploy.py: without its log file, Debian 12's
 fail2ban does not start. It needs `backend = auto`, because our default is the journal, and its file

@@ -1,4 +1,4 @@
-"""The kernel: its settings (sysctl), and modules that it does not load."""
+"""The kernel of servers with `host:`: its settings (sysctl), and modules that it does not load."""
 
 from pyinfra.api.deploy import deploy
 

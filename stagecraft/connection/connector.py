@@ -34,6 +34,7 @@ NOT_BOOTSTRAPPED = (
     "{error}. A new server needs bootstrap.py first (README, `A new server`); one that has been"
     " bootstrapped lets {account} in with the keys that group_data/all.yml lists under host:"
 )
+"""Begins with pyinfra's error, by which drift/looking/checks.py recognizes a refused login."""
 
 
 class FastSSHConnector(SSHConnector):

@@ -6,10 +6,11 @@ every member, and a `server.cnf.j2` and a `login.cnf.j2` of its own. Its SQL ans
 that `facts/database.py`, `facts/grants.py` and `facts/variables.py` parse.
 
 What is in the dialect of these two, elsewhere, becomes members then: statements and quoting in
-`operations/database.py` and `drift/judging/unmanaged/databases.py`, errors and the login file in
-`facts/database.sh`, remedies in `drift/judging/running/database.py` and `unmanaged/network.py`, the
-`DB_` variables in `dotenv.py`, names and collations in `settings/values.py` and `checks.py`,
-advice and collations in `tasks/database.py`, the connection in `templates/app/placeholder.php.j2`,
+`operations/database.py`, `facts/database.py` and `drift/judging/unmanaged/databases.py`, error
+numbers in `facts/database.py`, the login file in `facts/database.sh` and `paths.py`, remedies in
+`drift/judging/running/database.py` and `unmanaged/network.py`, the `DB_` variables in `dotenv.py`,
+names and collations in `settings/values.py`, `checks.py` and `models.py` (the defaults), advice and
+collations in `tasks/database.py`, the connection in `templates/app/placeholder.php.j2`,
 `After=` of the units of PHP-FPM and workers, and in `on_server/migrations.py` what contracts a
 schema and how the migrator's login file reads. `engines/__init__.py` lists the engines.
 """
