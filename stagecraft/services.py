@@ -67,8 +67,8 @@ def php_settings(version: str) -> list[str]:
 
 class Workers:
     """Run the current release's jobs: `counts` has the number of processes by name. Before the
-    first release, they do not start. Each release restarts `units`, and takes one that has ended for a
-    failure: a job that a timer starts is none of them."""
+    first release, they do not start. Each release restarts `units`, and fails if one of them ends
+    at once: a job that a timer starts is none of them."""
 
     def __init__(self, site: str, counts: Mapping[str, int], *, scheduler: bool) -> None:
         self.queues = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from provisioned import Provisioned
 
@@ -23,6 +25,14 @@ def test_a_second_run_changes_nothing(host: Provisioned) -> None:
     for environment in host.environments:
         assert host.project.plan(environment) == []
         assert host.project.apply(environment) == []
+
+
+def test_the_program_says_what_a_preloaded_run_says(trixie: Provisioned) -> None:
+    run = trixie.project.start("staging", "--dry", "--json")
+    stdout, _ = run.communicate(timeout=60)
+    preloaded = trixie.project.pyinfra("staging", "--dry", "--json")
+    assert run.returncode == preloaded.code == 0
+    assert json.loads(stdout)["plan"] == json.loads(preloaded.stdout)["plan"] != []
 
 
 EDITS = {
