@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from stagecraft.on_server import journal, sandbox, site, unit
+from stagecraft.on_server import configuration, journal, sandbox, site, unit
 from stagecraft.on_server.actions import all_asked
 from stagecraft.on_server.command import after_the_last
+from stagecraft.on_server.configuration import ordinary, rebuild
 from stagecraft.on_server.health import answered
 from stagecraft.on_server.lock import busy, lock
 from stagecraft.on_server.log import Log
@@ -263,6 +265,41 @@ def test_a_good_answer_names_the_commit() -> None:
     ):
         with pytest.raises(Failed, match=said):
             answered(site, status, body, "abc")
+
+
+# --- What root does after the site's processes ---
+
+
+def test_no_link_that_replaces_a_configuration_s_file_is_followed(
+    shop: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that outlives the build still has its directory open."""
+    secret, release = tmp_path / "secret", shop.releases / "1"
+    secret.write_text("secret")
+    secret.chmod(0o600)
+    (release / "bootstrap/cache").mkdir(parents=True)
+    opened: list[int] = []
+
+    def build(*_: object) -> None:
+        built = shop.builds / "cache"
+        (built / "config.php").write_text("new")
+        opened.append(os.open(built, os.O_RDONLY))
+
+    def seen(directory: Path) -> list[Path]:
+        found = ordinary(directory)
+        if opened:
+            os.unlink("config.php", dir_fd=opened[0])
+            os.symlink(secret, "config.php", dir_fd=opened[0])
+        return found
+
+    monkeypatch.setattr(sandbox, "run", build)
+    monkeypatch.setattr(configuration, "ordinary", seen)
+    monkeypatch.setattr(configuration, "call", lambda *words: None)
+    monkeypatch.setattr("shutil.chown", lambda path, *_: os.chown(path, -1, -1))
+    rebuild(replace(shop, configure=["config:cache"]), release, Log())
+    os.close(opened[0])
+    assert (release / "bootstrap/cache/config.php").read_text() == "new"
+    assert secret.stat().st_mode & 0o777 == 0o600
 
 
 # --- The sandbox, the journal, the lock ---
