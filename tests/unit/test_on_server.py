@@ -15,7 +15,7 @@ from stagecraft.on_server import configuration, journal, sandbox, site, unit
 from stagecraft.on_server.actions import all_asked
 from stagecraft.on_server.command import after_the_last
 from stagecraft.on_server.configuration import ordinary, rebuild
-from stagecraft.on_server.health import answered
+from stagecraft.on_server.health import ASK, answered
 from stagecraft.on_server.lock import busy, lock
 from stagecraft.on_server.log import Log
 from stagecraft.on_server.migrations import contracting, login
@@ -363,6 +363,30 @@ def test_a_release_prints_nothing_that_a_terminal_obeys(
     log.output(b"\x1b]0;title\x07 \xff\r\n")
     log.say("a\x1b[2J\nb")
     assert capsys.readouterr().out == "    \\x1b]0;title\\x07 \\xff\\r\na\\x1b[2J\nb\n"
+
+
+def test_empty_lines_are_output_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`yes ''` would fill the disk."""
+    monkeypatch.setattr("stagecraft.on_server.log.MOST", 10)
+    log = Log()
+    for _ in range(20):
+        log.output(b"")
+    assert log.cut
+    assert len(capsys.readouterr().out.splitlines()) == 11
+
+
+def test_what_a_health_check_prints_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PHP could fill the machine's memory with errors."""
+    program = tmp_path / "cgi-fcgi"
+    program.write_text("#!/bin/sh\nhead -c 1000000 /dev/zero >&2\necho 'Status: 200'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    done = subprocess.run(["sh", "-c", ASK, "sh", "/socket", "10"], capture_output=True)
+    assert (len(done.stderr), done.stdout) == (500, b"Status: 200\n")
 
 
 HOLD = """
