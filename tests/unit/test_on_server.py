@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -416,3 +417,24 @@ def test_the_second_of_two_actions_is_told_of_the_first(shop: Site, tmp_path: Pa
     with lock(shop, "me"):
         pass
     assert not busy(shop)
+
+
+def test_who_only_asks_is_in_nobody_s_way(shop: Site) -> None:
+    """A second client asks just when the first one's action begins, or when a recovery does."""
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            busy(shop)
+
+    asking = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in asking:
+        thread.start()
+    try:
+        for _ in range(300):
+            with lock(shop, "me"):
+                pass
+    finally:
+        over.set()
+        for thread in asking:
+            thread.join()
