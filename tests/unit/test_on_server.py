@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -13,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from stagecraft.on_server import configuration, journal, sandbox, site, unit
-from stagecraft.on_server.actions import all_asked
-from stagecraft.on_server.command import after_the_last
+from stagecraft.on_server.actions import Request, all_asked, archive_of
+from stagecraft.on_server.command import after_the_last, main
 from stagecraft.on_server.configuration import ordinary, rebuild
 from stagecraft.on_server.health import ASK, answered
 from stagecraft.on_server.lock import busy, lock
@@ -438,3 +439,29 @@ def test_who_only_asks_is_in_nobody_s_way(shop: Site) -> None:
         over.set()
         for thread in asking:
             thread.join()
+
+
+def test_what_could_not_begin_leaves_nothing(shop: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of two that were uploaded at the same time."""
+    release = released(shop, "1")
+    request = Request("1", "release", "anna", "root", release.at, release)
+    archive = archive_of(shop, "1")
+    archive.parent.mkdir(parents=True)
+    archive.write_text("archive")
+    monkeypatch.setattr("stagecraft.on_server.lock.busy", lambda _: "another")
+    with pytest.raises(Failed, match="busy: another"):
+        unit.start(shop, request)
+    assert not list(archive.parent.iterdir())
+
+
+def test_a_full_disk_is_said_in_a_sentence(
+    shop: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_: str) -> Site:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Site, "read", full)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(sys, "argv", ["stagecraft", "releases", shop.name])
+    assert main() == 1
+    assert capsys.readouterr().err == "Error: [Errno 28] No space left on device\n"
