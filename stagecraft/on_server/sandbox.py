@@ -78,7 +78,7 @@ def run(
         try:
             for line in lines(process):
                 log.output(line)
-        except Failed:  # it is stopped
+        except BaseException:  # it is stopped
             end_step(site)
             raise
     if process.returncode:

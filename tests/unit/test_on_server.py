@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,16 +14,27 @@ from pathlib import Path
 
 import pytest
 
-from stagecraft.on_server import configuration, journal, sandbox, site, unit
-from stagecraft.on_server.actions import Request, all_asked, archive_of
+from stagecraft.on_server import (
+    actions,
+    configuration,
+    health,
+    journal,
+    sandbox,
+    site,
+    unit,
+    workers,
+)
+from stagecraft.on_server.actions import Action, Request, all_asked, archive_of, ask, perform
+from stagecraft.on_server.build import Build
 from stagecraft.on_server.command import after_the_last, main
 from stagecraft.on_server.configuration import ordinary, rebuild
 from stagecraft.on_server.health import ASK, answered
 from stagecraft.on_server.lock import busy, lock
 from stagecraft.on_server.log import Log
 from stagecraft.on_server.migrations import contracting, login
-from stagecraft.on_server.releases import BAD, GOOD, WITHDRAWN, Release, Releases
+from stagecraft.on_server.releases import BAD, GOOD, UNFINISHED, WITHDRAWN, Release, Releases
 from stagecraft.on_server.site import LOGS, SITES, STATE, Failed, Site
+from stagecraft.on_server.storage import Storage
 from stagecraft.services import Program
 
 
@@ -102,6 +114,8 @@ def test_a_bad_release_is_not_returned_to_by_name(shop: Site) -> None:
 def test_a_release_goes_by_the_beginning_of_its_commit_too(shop: Site) -> None:
     released(shop, "1")
     released(shop, "2")
+    assert Releases(shop).named("1111111").id == "1"
+    Releases(shop).record(replace(released(shop, "3", BAD), commit="1" * 40))
     assert Releases(shop).named("1111111").id == "1"
     with pytest.raises(Failed, match="runs 2 already"):
         Releases(shop).named("2222222")
@@ -183,6 +197,91 @@ def test_what_is_not_good_goes_and_what_is_not_ours_stays(shop: Site) -> None:
     Releases(shop).prune()
     left = {path.name for path in shop.releases.iterdir()}
     assert left == {"1", "by-hand", "placeholder"}
+
+
+def test_what_an_undoing_returns_to_stays(shop: Site) -> None:
+    """The action may still be killed after it has removed the others."""
+    for id in "1234":
+        released(shop, id)
+    for id in "123":
+        Releases(shop).mark(id, WITHDRAWN)
+    assert Releases(replace(shop, keep=1)).prune("1") == ["2", "3"]
+
+
+# --- What actions undo ---
+
+
+def action(shop: Site, verb: str, before: str, target: Release) -> Action:
+    return Action(shop, Request("9", verb, "anna", "root", target.at, target, before=before), Log())
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What actions have systemd do."""
+    calls: list[str] = []
+    for module, name in ((sandbox, "end_step"), (health, "end_own_php_fpm"), (workers, "restart")):
+        monkeypatch.setattr(module, name, lambda _, name=name: calls.append(name))
+    monkeypatch.setattr(actions, "reload", lambda _: calls.append("reload"))
+    return calls
+
+
+def test_a_release_is_undone_although_a_process_still_writes_to_it(
+    shop: Site, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def occupied(_: Build) -> None:
+        raise Failed("rm failed: Directory not empty")
+
+    monkeypatch.setattr(Build, "remove", occupied)
+    released(shop, "1")
+    new = released(shop, "2", UNFINISHED)
+    action(shop, "release", "1", new).end("failed", "build: it ended")
+    assert [entry["outcome"] for entry in journal.entries(shop)] == ["failed"]
+    assert Releases(shop).records()[-1].state == BAD
+
+
+def test_an_undoing_that_was_killed_after_its_switch_is_done_again(
+    shop: Site, calls: list[str]
+) -> None:
+    """Workers may run the release that was left."""
+    released(shop, "1")
+    action(shop, "release", "1", released(shop, "2", UNFINISHED)).end("killed", "")
+    assert calls[-2:] == ["reload", "restart"]
+
+
+def test_a_rollback_to_what_the_undoing_of_another_action_returned_to_is_refused(
+    shop: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    target = released(shop, "1")
+    request = Request("9", "rollback", "anna", "root", target.at, target)
+    ask(shop, request)
+    assert not perform(shop, "9")
+    assert journal.entries(shop)[0]["outcome"] == "refused"
+    assert Releases(shop).recorded().state == GOOD
+
+
+def test_an_outcome_is_one_line(shop: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a health check answers is part of it."""
+    new = released(shop, "1", UNFINISHED)
+    action(shop, "release", "", new).end("failed", "health: it answered 500: x\nDone. It runs 1")
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_a_stop_is_no_failure_that_is_passed_over(
+    shop: Site, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiled views that cannot be copied do not matter, but the next step does not begin."""
+    begun = []
+    monkeypatch.setattr(sandbox, "run", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.signal(signal.SIGTERM, actions._stopped)
+    try:
+        release = action(shop, "release", "", released(shop, "1", UNFINISHED))
+        views = Storage(shop, "1")
+        steps = [("place", lambda: views.take_views(Log())), ("boot", lambda: begun.append(1))]
+        assert not release.run(steps)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not begun
 
 
 # --- Which migrations contract ---
