@@ -441,6 +441,24 @@ def test_what_confines_php_confines_a_build(
     ]
 
 
+def test_a_step_gets_its_words_as_they_are(
+    shop: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd would replace a ${VARIABLE}."""
+    monkeypatch.setattr(sandbox, "UNITS", tmp_path)
+    (tmp_path / shop.php_fpm).write_text(UNIT)
+    assert sandbox.step(shop, ["sh", "-c", "v=1; echo ${v}"], [])[-1] == "v=1; echo $${v}"
+
+
+def test_a_step_s_tmp_is_on_disk_and_empty(shop: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's may be in memory, and the database's, too."""
+    monkeypatch.setattr("shutil.chown", lambda *_: None)
+    with sandbox.own_tmp(shop) as bound:
+        (path,) = shop.builds.iterdir()
+        assert bound == f"BindPaths={path}:/tmp {path}:/var/tmp"
+    assert not any(shop.builds.iterdir())
+
+
 def test_a_line_that_a_power_cut_has_cut_short_is_left_out(shop: Site) -> None:
     journal.append(shop, {"id": "1"})
     with journal.path_of(shop).open("a") as file:
