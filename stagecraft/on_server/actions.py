@@ -90,11 +90,14 @@ def perform(site: Site, id: str) -> bool:
         holder = f"{request.verb} {request.release.id} by {request.by}"
         with lock(site, holder, within_run=request.within_run):
             recover(site, but=id)
-            request = replace(request, before=Releases(site).current())
+            before = Releases(site).current()
+            if request.verb == ROLLBACK and before == request.release.id:
+                raise Failed(f"{site.name} runs {before} already, since a killed action is undone")
+            request = replace(request, before=before)
             ask(site, request)
             action = Action(site, request, log)
             return action.run(action.steps())
-    except Failed as error:  # the lock is held by another
+    except (Failed, Stopped) as error:  # the lock is held by another, say
         Action(site, request, log).end(REFUSED, str(error))
         return False
 
@@ -180,10 +183,10 @@ class Action:
 
     def end(self, outcome: str, problem: str) -> None:
         """Records the outcome; unless it is done, after a return to the release before."""
-        problem = problem[:LONGEST]
+        problem = " ".join(problem.split())[:LONGEST]
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if outcome != DONE:
-            self._undo()
+            self._undo(outcome)
         journal.append(self.site, self._entry(outcome, problem))
         clean_up(self.site, self.request.id)
         said = {DONE: "Done", FAILED: f"Failed at {problem}", REFUSED: f"Refused: {problem}"}
@@ -198,7 +201,7 @@ class Action:
             "release": release["id"],
             "seconds": self.seconds,
             "outcome": outcome,
-            "problem": " ".join(problem.split()),
+            "problem": problem,
         }
 
     # --- Steps ---
@@ -257,23 +260,25 @@ class Action:
             self.log.say(f"  older releases were not removed: {problem}")
 
     def _prune(self) -> None:
-        for gone in self.releases.prune():
+        for gone in self.releases.prune(self.request.before):
             self.log.say(f"  removed {gone}")
 
-    def _undo(self) -> None:
+    def _undo(self, outcome: str) -> None:
         """Each part again does no harm, in case this is killed, too."""
         if not self.request.before:  # nothing was done yet
             return
         sandbox.end_step(self.site)
         health.end_own_php_fpm(self.site)
-        if self.releases.current() != self.request.before:
+        # Another undoing may have been killed after its switch, too.
+        if outcome == KILLED or self.releases.current() != self.request.before:
             self.releases.switch(self.request.before)
             with suppress(Failed):
                 reload(self.site)
             with suppress(Failed):
                 workers.restart(self.site)
         if self.request.verb == RELEASE:
-            Build(self.site, self.release.id).remove()
+            with suppress(Failed):  # a process still writes there: the next release removes it
+                Build(self.site, self.release.id).remove()
             (self.site.state / MIGRATOR).unlink(missing_ok=True)
             with suppress(OSError):  # there is a release in it
                 self.path.rmdir()
@@ -285,7 +290,7 @@ def attempt(step: Callable[[], None], log: Log) -> str:
     """Why it failed; empty if it did not."""
     try:
         step()
-    except (Failed, OSError) as error:
+    except (Failed, Stopped, OSError) as error:
         return str(error)
     except Exception as error:  # a mistake of ours must not leave the site half-way either
         log.say(traceback.format_exc())
@@ -302,5 +307,9 @@ def reload(site: Site) -> None:
         raise Failed(f"{site.php_fpm} was not reloaded: {done.stderr.strip()}")
 
 
+class Stopped(Exception):
+    """No failure: nothing that goes on after one goes on after this."""
+
+
 def _stopped(*_: object) -> NoReturn:
-    raise Failed("it was stopped")
+    raise Stopped("it was stopped")

@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import TextIOWrapper
@@ -45,7 +45,7 @@ def main() -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         return int(arguments.action(arguments))
-    except Failed as error:
+    except (Failed, OSError) as error:
         print(f"Error: {harmless(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -124,9 +124,10 @@ def upload(site: Site, size: int) -> Iterator[Path]:
     Also removes what killed uploads have left an hour ago."""
     directory = archive_of(site, "").parent
     directory.mkdir(parents=True, exist_ok=True)
-    for left in directory.glob("upload-*"):
-        if left.stat().st_mtime < time.time() - 3600:
-            left.unlink(missing_ok=True)
+    for left in directory.iterdir():
+        with suppress(FileNotFoundError):  # it was another one's, which has ended
+            if left.suffix != ".json" and left.stat().st_mtime < time.time() - 3600:
+                left.unlink()
     if shutil.disk_usage(directory).free < 4 * size + 200_000_000:
         raise Failed("the server's disk is too full for another release")
     path = directory / f"upload-{os.getpid()}"

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from stagecraft.on_server import sandbox
-from stagecraft.on_server.build import call, remove
+from stagecraft.on_server.build import call, copy_files, remove
 from stagecraft.on_server.log import Log
 from stagecraft.on_server.site import Site
 from stagecraft.on_server.storage import Storage
@@ -21,25 +21,28 @@ def stale(site: Site, release: Path) -> bool:
 
 
 def rebuild(site: Site, release: Path, log: Log) -> None:
-    """Builds it in a copy, whose files root copies into the old ones' places, each atomically."""
-    copy, cache, storage = site.builds / CACHE.name, release / CACHE, Storage(site, release.name)
-    remove(copy)
-    copy.mkdir(parents=True)
+    """Builds it in a copy. A copy of that, which is out of reach of the site's processes, replaces
+    the old files, each atomically."""
+    built, copied = site.builds / "cache", site.builds / "cache.copy"
+    cache, storage = release / CACHE, Storage(site, release.name)
+    remove(built)
+    remove(copied)
+    built.mkdir(parents=True)
     for file in ordinary(cache):
-        shutil.copyfile(file, copy / file.name)
-    call("chown", "-R", f"{site.name}:{site.name}", copy)
+        shutil.copyfile(file, built / file.name)
+    call("chown", "-R", f"{site.name}:{site.name}", built)
     for command in site.configure:
         log.say(f"  $ {command}")
-        properties = [f"BindPaths={copy}:{cache}", f"WorkingDirectory={release}"]
+        properties = [f"BindPaths={built}:{cache}", f"WorkingDirectory={release}"]
         properties += [*storage.empty, storage.own_views, *sandbox.OWN]
         sandbox.run(site, ["sh", "-euc", f"{storage.made}; {command}"], log, properties)
-    for file in ordinary(copy):
-        new = cache / f".{file.name}.new"
-        shutil.copyfile(file, new, follow_symlinks=False)
-        shutil.chown(new, "root", site.name)
-        new.chmod(0o640)
-        new.replace(cache / file.name)
-    remove(copy)
+    copy_files(built, copied)
+    for file in ordinary(copied):
+        shutil.chown(file, "root", site.name)
+        file.chmod(0o640)
+        file.replace(cache / file.name)
+    remove(built)
+    remove(copied)
     cache.touch()
 
 

@@ -122,8 +122,12 @@ def run(command: Sequence[str], problem: str) -> None:
         raise Failed(f"{problem}: {done.stderr.strip()}")
 
 
-ASK = 'timeout "$2" cgi-fcgi -bind -connect "$1" | head -c 65536'
-"""Bounded in time and in what it prints."""
+ASK = """
+{
+    timeout "$2" cgi-fcgi -bind -connect "$1" 2>&1 >&3 | { head -c 500; cat >/dev/null; } >&2
+} 3>&1 | head -c 65536
+"""
+"""Bounded in time and in what it prints, errors as well."""
 
 
 def by_fastcgi(site: Site, release: Path, socket_path: Path) -> tuple[int, bytes]:
@@ -153,7 +157,7 @@ def by_fastcgi(site: Site, release: Path, socket_path: Path) -> tuple[int, bytes
     )
     head, _, body = done.stdout.replace(b"\r\n", b"\n").partition(b"\n\n")
     if not head:
-        problem = done.stderr[:500].decode(errors="replace").strip()
+        problem = done.stderr.decode(errors="replace").strip()
         raise Failed(f"{site.health} did not answer within {PATIENCE:.0f} seconds {problem}")
     headers = http.client.parse_headers(BytesIO(head + b"\n\n"))
     return int((headers.get("Status") or "200").split()[0]), body

@@ -10,8 +10,8 @@ from pathlib import Path
 from stagecraft.on_server.site import Failed, Site
 
 SERVER = Path("/run/stagecraft")
-"""Its `lock` is held by runs alone and by actions together; `taking` makes taking it and recording
-its holder one step."""
+"""Its `lock` is held by runs alone and by actions together. As with sites, `taking` makes it one
+step to take the lock and to record its holder; who only asks is in nobody's way."""
 
 
 @contextmanager
@@ -19,42 +19,53 @@ def lock(site: Site, holder: str, *, within_run: bool = False) -> Iterator[None]
     """Held until the end of the block, or of the process. Raises Failed with the one who holds it.
     What a run of deploy.py starts itself does not wait for that run."""
     since = f"{holder} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S UTC}"
-    with _locked(site.state / "lock", fcntl.LOCK_EX, since) as other:
+    with _held(site.state, fcntl.LOCK_EX, since) as other:
         if other:
             raise Failed(f"{site.name} is busy: {other}")
         if within_run:
             yield
             return
-        with _locked(SERVER / "taking", fcntl.LOCK_EX, None, wait=True):
-            server = _open(SERVER / "lock")
-            other = _take(server, fcntl.LOCK_SH, since)
-        try:
+        with _held(SERVER, fcntl.LOCK_SH, since) as other:
             if other:
                 raise Failed(f"a run is changing this server: {other}; try again when it has ended")
             yield
-        finally:
-            os.close(server)
 
 
 @contextmanager
 def asking(site: Site) -> Iterator[None]:
     """From the choice of what to do until it has begun, one at a time."""
-    with _locked(site.state / "asking", fcntl.LOCK_EX, None, wait=True):
+    with _turn(site.state / "asking"):
         yield
 
 
 def busy(site: Site) -> str:
     """Who holds the site's lock; empty if nobody does."""
-    with _locked(site.state / "lock", fcntl.LOCK_EX, None) as other:
-        return other
+    with _turn(site.state / "taking"), _opened(site.state / "lock") as descriptor:
+        return _take(descriptor, fcntl.LOCK_EX, None)
 
 
 @contextmanager
-def _locked(path: Path, kind: int, holder: str | None, *, wait: bool = False) -> Iterator[str]:
+def _held(directory: Path, kind: int, holder: str) -> Iterator[str]:
     """Gives the holder if it is held by another."""
+    with _opened(directory / "lock") as descriptor:
+        with _turn(directory / "taking"):
+            other = _take(descriptor, kind, holder)
+        yield other
+
+
+@contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """Waits for the others, who are quick."""
+    with _opened(path) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
     descriptor = _open(path)
     try:
-        yield _take(descriptor, kind, holder, wait=wait)
+        yield descriptor
     finally:
         os.close(descriptor)
 
@@ -65,9 +76,9 @@ def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
-def _take(descriptor: int, kind: int, holder: str | None, *, wait: bool = False) -> str:
+def _take(descriptor: int, kind: int, holder: str | None) -> str:
     try:
-        fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return os.pread(descriptor, 1000, 0).decode(errors="replace").strip() or "somebody"
     if holder is not None:

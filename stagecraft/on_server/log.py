@@ -19,7 +19,7 @@ class Log:
         """A line that a program of the release printed."""
         if self._left > 0:
             self.keep(line.rstrip(b"\n"))
-            self._left -= len(line)
+            self._left -= len(line) + 1
             if self._left <= 0:
                 self.say("    … and more, which is left out")
 

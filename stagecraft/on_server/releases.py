@@ -87,6 +87,7 @@ class Releases:
     def named(self, name: str) -> Release:
         """By its id, or the beginning of its commit. Raises Failed unless it is a good one."""
         found = [r for r in self.all() if r.id == name or r.commit.startswith(name)]
+        found.sort(key=lambda release: release.state in (GOOD, WITHDRAWN))
         if not found:
             raise Failed(
                 f"{self.site.name} has no release {name} any more: see `stagecraft releases`"
@@ -112,14 +113,14 @@ class Releases:
             if release.id == id:
                 self.record(replace(release, state=state))
 
-    def prune(self) -> list[str]:
+    def prune(self, before: str = "") -> list[str]:
         """Removes what is beyond the number to keep, never the current release or the one that a
-        rollback returns to, nor one that a process still works in; and all that is unfinished or
-        bad. Returns their ids."""
+        rollback returns to, nor one that a process still works in, nor the one `before` the present
+        action, which may yet be undone; and all that is unfinished or bad. Returns their ids."""
         current, all_of_them = self.current(), self.all()
         usable = [r.id for r in all_of_them if r.state in (GOOD, WITHDRAWN)]
-        before = [r.id for r in all_of_them if r.state == GOOD and r.id < current]
-        kept = {current, *usable[-self.site.keep :], *before[-1:], *self._worked_in()}
+        earlier = [r.id for r in all_of_them if r.state == GOOD and r.id < current]
+        kept = {current, before, *usable[-self.site.keep :], *earlier[-1:], *self._worked_in()}
         gone = [release.id for release in all_of_them if release.id not in kept]
         for release in gone:  # renamed first: half of a release is none
             left = self.path(f".{release}.removed")

@@ -4,7 +4,9 @@ PHP-FPM, in a transient unit of systemd's that ends with the action."""
 import os
 import select
 import shlex
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +33,6 @@ HARMLESS = "CAP_NET_BIND_SERVICE"
 OWN = [
     f"CapabilityBoundingSet={HARMLESS}",
     f"AmbientCapabilities={HARMLESS}",
-    "PrivateTmp=yes",
     "UMask=0027",
     "TasksMax=1024",
     "LimitNOFILE=65536",
@@ -66,23 +67,46 @@ def run(
     stdin: int = subprocess.DEVNULL,
 ) -> None:
     """Runs the words, with their output in the log. Raises Failed unless they exit with 0."""
-    command = [
-        *("systemd-run", "--quiet", "--wait", "--pipe", "--collect", f"--unit={unit_of(site)}"),
-        *(f"--property={line}" for line in [*walls(site), *properties, *of_the_action(site)]),
-        *(f"--property=RuntimeMaxSec={PATIENCE}", "--property=KillMode=mixed"),
-        *("--property=TimeoutStopSec=2s", "--", *words),
-    ]
-    with subprocess.Popen(
-        command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
+    with (
+        own_tmp(site) as tmp,
+        subprocess.Popen(
+            step(site, words, [*properties, tmp]),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
         try:
             for line in lines(process):
                 log.output(line)
-        except Failed:  # it is stopped
+        except BaseException:  # it is stopped
             end_step(site)
             raise
     if process.returncode:
         raise Failed(f"`{shlex.join(words)}` ended with {process.returncode}")
+
+
+def step(site: Site, words: Sequence[str], properties: Sequence[str]) -> list[str]:
+    """The command that runs the words."""
+    return [
+        *("systemd-run", "--quiet", "--wait", "--pipe", "--collect", f"--unit={unit_of(site)}"),
+        *(f"--property={line}" for line in [*walls(site), *properties, *of_the_action(site)]),
+        *(f"--property=RuntimeMaxSec={PATIENCE}", "--property=KillMode=mixed"),
+        # systemd would put its own value in the place of a ${VARIABLE}.
+        *("--property=TimeoutStopSec=2s", "--", *(word.replace("$", "$$") for word in words)),
+    ]
+
+
+@contextmanager
+def own_tmp(site: Site) -> Iterator[str]:
+    """The property that gives a step an empty /tmp: on disk, because the machine's /tmp may be in
+    memory, where one release could use up what the database needs of it."""
+    path = tempfile.mkdtemp(prefix="tmp-", dir=site.builds)
+    shutil.chown(path, site.name, site.name)
+    try:
+        yield f"BindPaths={path}:/tmp {path}:/var/tmp"
+    finally:
+        subprocess.run(["rm", "-rf", "--", path], capture_output=True)
 
 
 def lines(process: subprocess.Popen[bytes]) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from stagecraft.on_server import journal, lock
-from stagecraft.on_server.actions import DONE, Request, archive_of, ask, pending
+from stagecraft.on_server.actions import DONE, Request, ask, clean_up
 from stagecraft.on_server.site import Failed, Site
 
 PROGRAM = "/usr/local/sbin/stagecraft"
@@ -16,7 +16,15 @@ LONGEST = "1h"
 
 
 def start(site: Site, request: Request) -> None:
-    """Raises Failed if another action of the site runs."""
+    """Raises Failed if another action of the site runs. Nothing is left then of what was asked."""
+    try:
+        begin(site, request)
+    except BaseException:
+        clean_up(site, request.id)
+        raise
+
+
+def begin(site: Site, request: Request) -> None:
     if holder := lock.busy(site):
         raise Failed(f"{site.name} is busy: {holder}")
     site.logs.mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -33,8 +41,6 @@ def start(site: Site, request: Request) -> None:
     ]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        pending(site, request.id).unlink()
-        archive_of(site, request.id).unlink(missing_ok=True)
         raise Failed(f"{site.name} is busy: {done.stderr.strip()}")
 
 

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from stagecraft.on_server import journal, sandbox, site, unit
-from stagecraft.on_server.actions import all_asked
-from stagecraft.on_server.command import after_the_last
-from stagecraft.on_server.health import answered
+from stagecraft.on_server import (
+    actions,
+    configuration,
+    health,
+    journal,
+    sandbox,
+    site,
+    unit,
+    workers,
+)
+from stagecraft.on_server.actions import Action, Request, all_asked, archive_of, ask, perform
+from stagecraft.on_server.build import Build
+from stagecraft.on_server.command import after_the_last, main
+from stagecraft.on_server.configuration import ordinary, rebuild
+from stagecraft.on_server.health import ASK, answered
 from stagecraft.on_server.lock import busy, lock
 from stagecraft.on_server.log import Log
 from stagecraft.on_server.migrations import contracting, login
-from stagecraft.on_server.releases import BAD, GOOD, WITHDRAWN, Release, Releases
+from stagecraft.on_server.releases import BAD, GOOD, UNFINISHED, WITHDRAWN, Release, Releases
 from stagecraft.on_server.site import LOGS, SITES, STATE, Failed, Site
+from stagecraft.on_server.storage import Storage
 from stagecraft.services import Program
 
 
@@ -98,6 +114,8 @@ def test_a_bad_release_is_not_returned_to_by_name(shop: Site) -> None:
 def test_a_release_goes_by_the_beginning_of_its_commit_too(shop: Site) -> None:
     released(shop, "1")
     released(shop, "2")
+    assert Releases(shop).named("1111111").id == "1"
+    Releases(shop).record(replace(released(shop, "3", BAD), commit="1" * 40))
     assert Releases(shop).named("1111111").id == "1"
     with pytest.raises(Failed, match="runs 2 already"):
         Releases(shop).named("2222222")
@@ -179,6 +197,91 @@ def test_what_is_not_good_goes_and_what_is_not_ours_stays(shop: Site) -> None:
     Releases(shop).prune()
     left = {path.name for path in shop.releases.iterdir()}
     assert left == {"1", "by-hand", "placeholder"}
+
+
+def test_what_an_undoing_returns_to_stays(shop: Site) -> None:
+    """The action may still be killed after it has removed the others."""
+    for id in "1234":
+        released(shop, id)
+    for id in "123":
+        Releases(shop).mark(id, WITHDRAWN)
+    assert Releases(replace(shop, keep=1)).prune("1") == ["2", "3"]
+
+
+# --- What actions undo ---
+
+
+def action(shop: Site, verb: str, before: str, target: Release) -> Action:
+    return Action(shop, Request("9", verb, "anna", "root", target.at, target, before=before), Log())
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What actions have systemd do."""
+    calls: list[str] = []
+    for module, name in ((sandbox, "end_step"), (health, "end_own_php_fpm"), (workers, "restart")):
+        monkeypatch.setattr(module, name, lambda _, name=name: calls.append(name))
+    monkeypatch.setattr(actions, "reload", lambda _: calls.append("reload"))
+    return calls
+
+
+def test_a_release_is_undone_although_a_process_still_writes_to_it(
+    shop: Site, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def occupied(_: Build) -> None:
+        raise Failed("rm failed: Directory not empty")
+
+    monkeypatch.setattr(Build, "remove", occupied)
+    released(shop, "1")
+    new = released(shop, "2", UNFINISHED)
+    action(shop, "release", "1", new).end("failed", "build: it ended")
+    assert [entry["outcome"] for entry in journal.entries(shop)] == ["failed"]
+    assert Releases(shop).records()[-1].state == BAD
+
+
+def test_an_undoing_that_was_killed_after_its_switch_is_done_again(
+    shop: Site, calls: list[str]
+) -> None:
+    """Workers may run the release that was left."""
+    released(shop, "1")
+    action(shop, "release", "1", released(shop, "2", UNFINISHED)).end("killed", "")
+    assert calls[-2:] == ["reload", "restart"]
+
+
+def test_a_rollback_to_what_the_undoing_of_another_action_returned_to_is_refused(
+    shop: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    target = released(shop, "1")
+    request = Request("9", "rollback", "anna", "root", target.at, target)
+    ask(shop, request)
+    assert not perform(shop, "9")
+    assert journal.entries(shop)[0]["outcome"] == "refused"
+    assert Releases(shop).recorded().state == GOOD
+
+
+def test_an_outcome_is_one_line(shop: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a health check answers is part of it."""
+    new = released(shop, "1", UNFINISHED)
+    action(shop, "release", "", new).end("failed", "health: it answered 500: x\nDone. It runs 1")
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_a_stop_is_no_failure_that_is_passed_over(
+    shop: Site, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiled views that cannot be copied do not matter, but the next step does not begin."""
+    begun = []
+    monkeypatch.setattr(sandbox, "run", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.signal(signal.SIGTERM, actions._stopped)
+    try:
+        release = action(shop, "release", "", released(shop, "1", UNFINISHED))
+        views = Storage(shop, "1")
+        steps = [("place", lambda: views.take_views(Log())), ("boot", lambda: begun.append(1))]
+        assert not release.run(steps)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not begun
 
 
 # --- Which migrations contract ---
@@ -265,6 +368,41 @@ def test_a_good_answer_names_the_commit() -> None:
             answered(site, status, body, "abc")
 
 
+# --- What root does after the site's processes ---
+
+
+def test_no_link_that_replaces_a_configuration_s_file_is_followed(
+    shop: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that outlives the build still has its directory open."""
+    secret, release = tmp_path / "secret", shop.releases / "1"
+    secret.write_text("secret")
+    secret.chmod(0o600)
+    (release / "bootstrap/cache").mkdir(parents=True)
+    opened: list[int] = []
+
+    def build(*_: object) -> None:
+        built = shop.builds / "cache"
+        (built / "config.php").write_text("new")
+        opened.append(os.open(built, os.O_RDONLY))
+
+    def seen(directory: Path) -> list[Path]:
+        found = ordinary(directory)
+        if opened:
+            os.unlink("config.php", dir_fd=opened[0])
+            os.symlink(secret, "config.php", dir_fd=opened[0])
+        return found
+
+    monkeypatch.setattr(sandbox, "run", build)
+    monkeypatch.setattr(configuration, "ordinary", seen)
+    monkeypatch.setattr(configuration, "call", lambda *words: None)
+    monkeypatch.setattr("shutil.chown", lambda path, *_: os.chown(path, -1, -1))
+    rebuild(replace(shop, configure=["config:cache"]), release, Log())
+    os.close(opened[0])
+    assert (release / "bootstrap/cache/config.php").read_text() == "new"
+    assert secret.stat().st_mode & 0o777 == 0o600
+
+
 # --- The sandbox, the journal, the lock ---
 
 
@@ -303,6 +441,24 @@ def test_what_confines_php_confines_a_build(
     ]
 
 
+def test_a_step_gets_its_words_as_they_are(
+    shop: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd would replace a ${VARIABLE}."""
+    monkeypatch.setattr(sandbox, "UNITS", tmp_path)
+    (tmp_path / shop.php_fpm).write_text(UNIT)
+    assert sandbox.step(shop, ["sh", "-c", "v=1; echo ${v}"], [])[-1] == "v=1; echo $${v}"
+
+
+def test_a_step_s_tmp_is_on_disk_and_empty(shop: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's may be in memory, and the database's, too."""
+    monkeypatch.setattr("shutil.chown", lambda *_: None)
+    with sandbox.own_tmp(shop) as bound:
+        (path,) = shop.builds.iterdir()
+        assert bound == f"BindPaths={path}:/tmp {path}:/var/tmp"
+    assert not any(shop.builds.iterdir())
+
+
 def test_a_line_that_a_power_cut_has_cut_short_is_left_out(shop: Site) -> None:
     journal.append(shop, {"id": "1"})
     with journal.path_of(shop).open("a") as file:
@@ -326,6 +482,30 @@ def test_a_release_prints_nothing_that_a_terminal_obeys(
     log.output(b"\x1b]0;title\x07 \xff\r\n")
     log.say("a\x1b[2J\nb")
     assert capsys.readouterr().out == "    \\x1b]0;title\\x07 \\xff\\r\na\\x1b[2J\nb\n"
+
+
+def test_empty_lines_are_output_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`yes ''` would fill the disk."""
+    monkeypatch.setattr("stagecraft.on_server.log.MOST", 10)
+    log = Log()
+    for _ in range(20):
+        log.output(b"")
+    assert log.cut
+    assert len(capsys.readouterr().out.splitlines()) == 11
+
+
+def test_what_a_health_check_prints_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PHP could fill the machine's memory with errors."""
+    program = tmp_path / "cgi-fcgi"
+    program.write_text("#!/bin/sh\nhead -c 1000000 /dev/zero >&2\necho 'Status: 200'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    done = subprocess.run(["sh", "-c", ASK, "sh", "/socket", "10"], capture_output=True)
+    assert (len(done.stderr), done.stdout) == (500, b"Status: 200\n")
 
 
 HOLD = """
@@ -355,3 +535,50 @@ def test_the_second_of_two_actions_is_told_of_the_first(shop: Site, tmp_path: Pa
     with lock(shop, "me"):
         pass
     assert not busy(shop)
+
+
+def test_who_only_asks_is_in_nobody_s_way(shop: Site) -> None:
+    """A second client asks just when the first one's action begins, or when a recovery does."""
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            busy(shop)
+
+    asking = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in asking:
+        thread.start()
+    try:
+        for _ in range(300):
+            with lock(shop, "me"):
+                pass
+    finally:
+        over.set()
+        for thread in asking:
+            thread.join()
+
+
+def test_what_could_not_begin_leaves_nothing(shop: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of two that were uploaded at the same time."""
+    release = released(shop, "1")
+    request = Request("1", "release", "anna", "root", release.at, release)
+    archive = archive_of(shop, "1")
+    archive.parent.mkdir(parents=True)
+    archive.write_text("archive")
+    monkeypatch.setattr("stagecraft.on_server.lock.busy", lambda _: "another")
+    with pytest.raises(Failed, match="busy: another"):
+        unit.start(shop, request)
+    assert not list(archive.parent.iterdir())
+
+
+def test_a_full_disk_is_said_in_a_sentence(
+    shop: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_: str) -> Site:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Site, "read", full)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(sys, "argv", ["stagecraft", "releases", shop.name])
+    assert main() == 1
+    assert capsys.readouterr().err == "Error: [Errno 28] No space left on device\n"
