@@ -18,7 +18,7 @@ help: ## List the targets
 # Root, until bootstrap.py has let `deploy` in and turned root away.
 FIRST_CONTACT = $(if $(wildcard .stagecraft/servers/$(NAME)/root/etc/ssh/authorized_keys.d/deploy),,--user root)
 
-demo: server .venv/complete ## Provision a real server from nothing, and prove that it serves
+demo: server .venv/complete ## Provision a real server from nothing, release an app, and roll back
 	@.venv/bin/pyinfra -y $(FIRST_CONTACT) inventories/local.py bootstrap.py
 	@.venv/bin/pyinfra -y inventories/local.py deploy.py
 	@.venv/bin/python -m lab.demo $(NAME)

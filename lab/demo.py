@@ -1,14 +1,17 @@
-"""The last step of `make demo`: shows that a throwaway server serves the local site."""
+"""The last step of `make demo`: releases to a throwaway server's local site, and shows that it
+serves."""
 
 import http.client
-import json
 import socket
 import ssl
+import subprocess
 import sys
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lab import Lab
+from lab import Lab, demo_releases
 from stagecraft.settings import read
 
 TIMEOUT = 10  # seconds
@@ -22,27 +25,53 @@ GET /health   {status} {answer}
 
 Next:
   curl --insecure --resolve {domain}:443:{address} https://{domain}/
+  .venv/bin/stagecraft releases local                       # what was released when, and by whom
   .venv/bin/pyinfra --dry inventories/local.py deploy.py    # nothing left to change
   make ssh
   make clean"""
 
 
+@dataclass
+class Visitor:
+    """Asks the domain at this address, and from then on trusts only the certificate that it
+    presented first."""
+
+    address: str
+    domain: str
+
+    @cached_property
+    def trusting(self) -> ssl.SSLContext:
+        return trust_only(served_certificate(self.address, self.domain))
+
+    def get(self, path: str) -> tuple[dict[str, Any], int, str]:
+        """The verified certificate, the status and the body."""
+        connection = http.client.HTTPConnection(self.domain, timeout=TIMEOUT)
+        with _connect(self.address, self.domain, self.trusting) as connection.sock:
+            certificate = connection.sock.getpeercert() or {}
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return certificate, response.status, response.read().decode().strip()
+
+
 def main(server_name: str) -> int:
     """Prints the site's certificate and health; returns 1 if it is not healthy."""
-    domain = read("local").sites[0].domain
+    site = read("local").sites[0]
     try:
-        address = Lab(Path(".stagecraft")).server(server_name).address
-        trusting = trust_only(served_certificate(address, domain))
-        certificate, status, answer = ask_health(address, domain, trusting)
+        visitor = Visitor(Lab(Path(".stagecraft")).server(server_name).address, site.domain)
+        if demo_releases.released_from_here(site):
+            demo_releases.show(lambda: visitor.get("/")[2])
+        certificate, status, answer = visitor.get("/health")
+    except subprocess.CalledProcessError:
+        return 1
     except (OSError, ValueError, http.client.HTTPException) as error:
-        print(f"https://{domain} on {server_name} does not answer as it should: {error}")
+        print(f"https://{site.domain} on {server_name} does not answer as it should: {error}")
         return 1
     names = {
         field: ", ".join(f"{key}={value}" for part in certificate[field] for key, value in part)
         for field in ("subject", "issuer")
     }
-    about = {"domain": domain, "address": address, "until": certificate["notAfter"], **names}
-    print(REPORT.format(**about, status=status, answer=json.dumps(answer)))
+    about = {"domain": site.domain, "address": visitor.address, "until": certificate["notAfter"]}
+    print(REPORT.format(**about, **names, status=status, answer=answer))
     return 0 if status == 200 else 1
 
 
@@ -61,18 +90,6 @@ def trust_only(certificate: str) -> ssl.SSLContext:
     context.load_verify_locations(cadata=certificate)
     context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
     return context
-
-
-def ask_health(
-    address: str, domain: str, context: ssl.SSLContext
-) -> tuple[dict[str, Any], int, Any]:
-    """The verified certificate, the status of /health and its JSON."""
-    connection = http.client.HTTPConnection(domain, timeout=TIMEOUT)
-    with _connect(address, domain, context) as connection.sock:
-        certificate = connection.sock.getpeercert() or {}
-        connection.request("GET", "/health")
-        response = connection.getresponse()
-        return certificate, response.status, json.load(response)
 
 
 def _connect(address: str, domain: str, context: ssl.SSLContext) -> ssl.SSLSocket:

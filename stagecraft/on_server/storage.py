@@ -68,6 +68,6 @@ class Storage:
 REMOVE = """
 cd "$1"
 for views in [0-9]*-[0-9]*-*; do
-    [ -d "$2/$views" ] || { chmod -R u+rwX -- "$views"; rm -rf -- "$views"; }
+    [ ! -d "$views" ] || [ -d "$2/$views" ] || { chmod -R u+rwX -- "$views"; rm -rf -- "$views"; }
 done
 """

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from lab.demo_releases import released_from_here
 from stagecraft import age
 from stagecraft.command import stagecraft
 from stagecraft.init import command
@@ -68,6 +69,7 @@ def is_untouched(clone: Path) -> bool:
 
 def test_settings_and_secrets_are_the_teams_own(clone: Path) -> None:
     example = {path: path.read_text() for path in Path("example").rglob("*.*")}
+    assert released_from_here(read("local", clone).sites[0])
     result = init()
     assert result.exit_code == 0, result.output
     assert [line for line in result.output.splitlines() if ".venv" in line] == [
@@ -81,7 +83,9 @@ def test_settings_and_secrets_are_the_teams_own(clone: Path) -> None:
     assert staging.server.host.admins == {"anna": [Path("key.pub").read_text().strip()]}
     assert [staging.sites[0].domain, production.sites[0].domain] == ["staging.shop.de", "shop.de"]
     assert [staging.sites[0].mark_staging, production.sites[0].mark_staging] == [True, False]
-    assert read("local", clone).sites[0].domain == "shop.test"
+    local = read("local", clone).sites[0]
+    assert local.domain == "shop.test"
+    assert released_from_here(local)
     for name in ("staging", "production"):
         assert set(secrets_for(name, clone)["shop"]) == set(staging.sites[0].generated_secrets)
     assert not {word for word in ("askpro", "retell", "203.0.113") if word in texts(clone).lower()}

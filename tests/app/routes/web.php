@@ -1,6 +1,8 @@
 <?php
 
+use App\Http\Controllers\AdminController;
 use App\Http\Controllers\CacheController;
+use App\Http\Controllers\LoginController;
 use App\Http\Controllers\PortalController;
 use App\Http\Controllers\QueueController;
 use App\Http\Controllers\SessionController;
@@ -11,9 +13,11 @@ use Illuminate\Support\Facades\Route;
 // closures: route:cache must work on every version.
 
 Route::view('/', 'welcome');
-Route::view('/admin', 'admin');
+Route::get('/admin', AdminController::class)->middleware('auth');
+Route::get('/admin/login', [LoginController::class, 'form'])->name('login');
+Route::post('/admin/login', [LoginController::class, 'login']);
 
-Route::middleware('feature:customer_portal')->prefix('portal')->group(function () {
+Route::middleware(['feature:customer_portal', 'auth'])->prefix('portal')->group(function () {
     Route::get('/', [PortalController::class, 'index']);
     Route::get('/calls', [PortalController::class, 'calls'])->middleware('feature:customer_portal_calls');
 });

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from application import BROKEN
 from provisioned import Provisioned
 from releasing import HOME, NAME, Releasing, releasing
 
@@ -14,24 +15,6 @@ def site(trixie: Provisioned, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with releasing(trixie, tmp_path_factory.mktemp("broken"), {}) as site:
         site.release()
         yield site
-
-
-BROKEN = {
-    "build": {"artisan": "<?php exit(3);\n"},
-    "boot": {"public/index.php": "<?php syntax error\n"},
-    "boot: health": {
-        "app/Http/Controllers/HealthController.php": "<?php\nnamespace App\\Http\\Controllers;\n"
-        "class HealthController { public function __invoke() { abort(503); } }\n"
-    },
-    "boot: hangs": {"public/index.php": "<?php sleep(60);\n"},
-    "migrate": {
-        "database/migrations/2026_01_01_000000_broken.php": "<?php\n"
-        "use Illuminate\\Database\\Migrations\\Migration;\n"
-        "use Illuminate\\Support\\Facades\\DB;\n"
-        "return new class extends Migration {\n"
-        "    public function up() { DB::statement('create table nonsense'); }\n};\n"
-    },
-}
 
 
 @pytest.mark.parametrize("kind", BROKEN)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from application import BROKEN
 from load import visited
 from provisioned import Provisioned, quote
 from releasing import HOME, NAME, Releasing, releasing
@@ -17,12 +18,6 @@ STATE = f"/var/lib/stagecraft/sites/{NAME}"
 LOGS = f"/var/log/stagecraft/{NAME}"
 
 STEPS = ("prepare", "unpack", "build", "hand over", "place", "boot", "migrate", "switch", "health")
-
-HANGS_FOR_VISITORS = {
-    "public/index.php": "<?php if (isset($_SERVER['SERVER_SOFTWARE'])) sleep(20);\n"
-    "require __DIR__.'/app.php';\n"
-}
-"""Boots well off traffic, where no nginx asks."""
 
 
 @pytest.fixture(scope="module")
@@ -115,19 +110,9 @@ def test_the_second_of_two_releases_is_told_of_the_first_and_can_follow_it(
     assert followed.code == 0 and "Done. askpro-staging runs" in followed.output
 
 
-def test_a_health_check_that_hangs_brings_the_old_release_back(site: Releasing) -> None:
-    before = site.serving
-    index = (site.app.directory / "public/index.php").read_text()
-    site.app.branch("hangs", {**HANGS_FOR_VISITORS, "public/app.php": index})
-    done = site.run("release", "staging", "hangs")
-    assert done.code == 1 and "Failed at health" in done.output, done.output
-    assert site.serving == before
-
-
 def test_a_power_cut_after_the_switch_brings_the_old_release_back(site: Releasing) -> None:
     before, count = site.serving, len(site.journal)
-    index = (site.app.directory / "public/index.php").read_text()
-    site.app.branch("hangs", {**HANGS_FOR_VISITORS, "public/app.php": index})
+    site.app.branch("hangs", BROKEN["health: hangs"])
     release = site.start("release", "staging", "hangs")
     site.reaches(release, "health")
     site.host.cut_power()

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from application import BROKEN
+from gateway import ANNA, Gateway
 from provisioned import Provisioned
 from releasing import HOME, NAME, SITE, Releasing, releasing
 
 QUEUE = f"worker@{NAME}:queue:1.service"
+HORIZON = f"worker@{NAME}:horizon:1.service"
 SCHEDULER = f"scheduler@{NAME}.service"
 
 
 @pytest.fixture(scope="module")
 def site(trixie: Provisioned, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Releasing]:
-    worker = {"command": "php artisan queue:work --sleep=0.2", "drain": 20}
-    with releasing(
-        trixie, tmp_path_factory.mktemp("workers"), {"workers": {"queue": worker}}
-    ) as it:
+    workers = {
+        "queue": {"command": "php artisan queue:work --sleep=0.2", "drain": 20},
+        "horizon": {"command": "php artisan horizon", "drain": 20},
+    }
+    with releasing(trixie, tmp_path_factory.mktemp("workers"), {"workers": workers}) as it:
         yield it
 
 
@@ -47,10 +51,10 @@ def done(site: Releasing, values: set[str]) -> dict[str, int]:
 
 def test_they_wait_for_the_first_release(site: Releasing) -> None:
     assert site.host.project.plan("staging") == []
-    for unit in (QUEUE, SCHEDULER):
+    for unit in (QUEUE, HORIZON, SCHEDULER):
         assert property_of(site, unit, "ActiveState") == "inactive"
     site.release()
-    for unit in (QUEUE, SCHEDULER):
+    for unit in (QUEUE, HORIZON, SCHEDULER):
         assert property_of(site, unit, "SubState") == "running"
     assert site.host.project.plan("staging") == []
 
@@ -63,7 +67,7 @@ CONFINES = (
 )
 
 
-@pytest.mark.parametrize("unit", [QUEUE, SCHEDULER])
+@pytest.mark.parametrize("unit", [QUEUE, HORIZON, SCHEDULER])
 def test_what_confines_php_confines_them(site: Releasing, unit: str) -> None:
     def walls(unit: str) -> dict[str, list[str]]:
         return {
@@ -79,7 +83,8 @@ def test_what_confines_php_confines_them(site: Releasing, unit: str) -> None:
 
 
 def test_no_job_is_lost_or_run_twice_by_releases(site: Releasing) -> None:
-    names = {f"slow-{number}" for number in range(12)}
+    """Neither by a worker that runs jobs itself, nor by one that has children for it."""
+    names = {f"slow-{number}" for number in range(24)}
     for name in sorted(names):
         queue(site, name)
     for number in range(3):
@@ -116,20 +121,30 @@ def test_a_change_of_the_settings_reaches_them(site: Releasing) -> None:
 
 def test_a_worker_that_ends_at_once_brings_the_old_release_back(site: Releasing) -> None:
     before = site.serving
-    broken = "<?php if (PHP_SAPI === 'cli' && in_array('queue:work', $argv)) exit(9);\n"
-    artisan = (site.app.directory / "artisan").read_text().replace("<?php", broken, 1)
-    site.app.branch("dies", {"artisan": artisan})
+    site.app.branch("dies", BROKEN["workers"])
     failed = site.run("release", "staging", "dies")
-    assert failed.code == 1 and f"Failed at workers: {QUEUE} ends at once" in failed.output
+    assert failed.code == 1 and "Failed at workers: " in failed.output
+    assert f"{QUEUE} ends at once" in failed.output
     assert site.serving == before
     queue(site, "afterwards")
     done(site, {"afterwards"})
 
 
 def test_the_scheduler_runs_due_tasks(site: Releasing) -> None:
-    """The application has one that is due every minute."""
-    for _ in range(130):
-        if runs(site).get("scheduled"):
+    """The application has two that are due every minute: a job, and a command that reminds the
+    customer of an appointment which a worker has confirmed."""
+    gateway = Gateway(site.host)
+    made = gateway.api("/appointments", ANNA, {"customer": "Carl"})
+    assert made.status == 201, made.text
+    path = f"/appointments/{made.json['id']}"
+    wait_until(lambda: gateway.api(path, ANNA).json["confirmed_at"], 10)
+    wait_until(lambda: gateway.api(path, ANNA).json["reminded_at"], 130)
+    wait_until(lambda: runs(site).get("scheduled"), 10)
+
+
+def wait_until(condition: Callable[[], object], seconds: int) -> None:
+    for _ in range(2 * seconds):
+        if condition():
             return
-        time.sleep(1)
-    raise AssertionError("nothing was scheduled")
+        time.sleep(0.5)
+    raise AssertionError(f"not within {seconds} seconds")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from gateway import ANNA, APPOINTMENTS, BERT, STAFF, Gateway, cookie
 from provisioned import Provisioned, quote
 from releasing import HOME, NAME, SITE, Releasing, releasing
 
@@ -32,6 +33,11 @@ def site(host: Provisioned, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with releasing(host, tmp_path_factory.mktemp("laravel"), without) as site:
         site.release()
         yield site
+
+
+@pytest.fixture(scope="module")
+def gateway(site: Releasing) -> Gateway:
+    return Gateway(site.host)
 
 
 def redis(host: Provisioned, command: str, database: int = 0) -> str:
@@ -65,8 +71,7 @@ def test_routes_reach_the_app_through_the_vhost(host: Provisioned) -> None:
     ping = host.web.get(f"{SITE}/api/ping")
     assert ping.status == 200
     assert ping.json["scheme"] == "https"
-    for path in ("/portal", "/portal/calls", "/admin"):
-        assert host.web.get(SITE + path, login=host.qa).status == 200, path
+    assert host.web.get(f"{SITE}/", login=host.qa).status == 200
     script = host.web.get(f"{SITE}/livewire/livewire.js", login=host.qa)
     assert script.status == 200
 
@@ -96,8 +101,7 @@ def test_the_session_is_in_redis_and_its_cookie_the_sites_own(host: Provisioned)
     cookies = first.headers.get_all("Set-Cookie") or []
     session = next(cookie for cookie in cookies if cookie.startswith("askpro_staging_session="))
     assert "secure" in session.lower() and "httponly" in session.lower()
-    cookie = session.split(";")[0]
-    second = host.web.get(f"{SITE}/session", login=host.qa, headers={"Cookie": cookie})
+    second = host.web.get(f"{SITE}/session", login=host.qa, headers=cookie(first))
     assert second.json["visits"] == first.json["visits"] + 1
 
 
@@ -116,14 +120,46 @@ def test_clearing_the_cache_loses_no_job_and_no_session(host: Provisioned) -> No
     worked, output = artisan(host, "cache:clear")
     assert worked, output
     assert redis(host, "LLEN askpro_staging_queues:default") == "1"
-    cookies = first.headers.get_all("Set-Cookie") or []
-    cookie = next(c.split(";")[0] for c in cookies if c.startswith("askpro_staging_session="))
-    second = host.web.get(f"{SITE}/session", login=host.qa, headers={"Cookie": cookie})
+    second = host.web.get(f"{SITE}/session", login=host.qa, headers=cookie(first))
     assert second.json["visits"] == first.json["visits"] + 1
     artisan(host, "queue:work --stop-when-empty")
 
 
-def test_the_portal_is_404_while_its_flag_is_off(host: Provisioned) -> None:
+@pytest.mark.parametrize("user", [ANNA, BERT])
+def test_a_company_sees_its_own_appointments_alone(gateway: Gateway, user: str) -> None:
+    (other,) = APPOINTMENTS.keys() - {user}
+    own = gateway.api("/appointments", user).json
+    assert [appointment["customer"] for appointment in own] == [APPOINTMENTS[user]]
+    theirs = gateway.api("/appointments", other).json[0]["id"]
+    assert gateway.api(f"/appointments/{own[0]['id']}", user).status == 200
+    assert gateway.api(f"/appointments/{theirs}", user).status == 404
+    page = gateway.get("/portal", user)
+    assert page.status == 200
+    assert APPOINTMENTS[user] in page.text and APPOINTMENTS[other] not in page.text
+
+
+def test_the_api_answers_strangers_nothing(gateway: Gateway) -> None:
+    for stranger in (None, "nobody@salon.test", STAFF):
+        answer = gateway.api("/appointments", stranger)
+        assert (answer.status, answer.json) == (401, {"message": "Unauthenticated."})
+
+
+def test_the_administration_is_open_to_the_staff_alone(gateway: Gateway) -> None:
+    guest = gateway.get("/admin")
+    assert (guest.status, guest.headers["Location"]) == (302, f"{SITE}/admin/login")
+    assert gateway.get("/admin", ANNA).status == 403
+    assert gateway.get("/admin", STAFF).status == 200
+
+
+def test_the_portal_is_open_to_companies_alone(gateway: Gateway) -> None:
+    for path in ("/portal", "/portal/calls"):
+        guest = gateway.get(path)
+        assert (guest.status, guest.headers["Location"]) == (302, f"{SITE}/admin/login")
+        assert gateway.get(path, STAFF).status == 403
+        assert gateway.get(path, BERT).status == 200
+
+
+def test_the_portal_is_404_while_its_flag_is_off(host: Provisioned, gateway: Gateway) -> None:
     off = {"sites": {"askpro": {"features": {"customer_portal": False}}}}
     with host.project.edited("staging", off):
         assert host.project.plan("staging") == [
@@ -132,9 +168,13 @@ def test_the_portal_is_404_while_its_flag_is_off(host: Provisioned) -> None:
             "Manifest | Record what staging consists of",
         ]
         host.project.apply("staging")
-    assert host.web.get(f"{SITE}/portal", login=host.qa).status == 404
+    for path in ("/portal", "/portal/calls"):
+        assert gateway.get(path).status == 404, "a guest is not told that there is something"
+        assert gateway.get(path, ANNA).status == 404
+    assert gateway.get("/admin", STAFF).status == 200
+    assert gateway.api("/appointments", ANNA).status == 200
     host.project.apply("staging")
-    assert host.web.get(f"{SITE}/portal", login=host.qa).status == 200
+    assert gateway.get("/portal", ANNA).status == 200
 
 
 def upload(host: Provisioned, size: int) -> int:

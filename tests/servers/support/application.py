@@ -9,9 +9,40 @@ from pathlib import Path
 
 from project import REPOSITORY
 
+APP = REPOSITORY / "tests/app"
+
 AUTHOR = ["-c", "user.name=Anna", "-c", "user.email=anna@askpro.test"]
 
 BUILD = ["php artisan route:cache", "php artisan view:cache"]
+
+
+def first(file: str, php: str) -> dict[str, str | None]:
+    """The change that has the file do this before all else."""
+    return {file: (APP / file).read_text().replace("<?php", f"<?php {php}", 1)}
+
+
+INDEX, UNWELL = "public/index.php", "{ http_response_code(503); exit; }"
+
+VISITED = "if (isset($_SERVER['SERVER_SOFTWARE']))"
+"""Where nginx asks, and so not off traffic."""
+
+MIGRATION = (
+    "<?php\nuse Illuminate\\Database\\Migrations\\Migration;\n"
+    "use Illuminate\\Support\\Facades\\DB;\n"
+    "return new class extends Migration { public function up() { DB::statement('nonsense'); } };\n"
+)
+
+BROKEN: dict[str, dict[str, str | None]] = {
+    "build": first("artisan", "exit(3);"),
+    "migrate": {"database/migrations/2026_01_01_000000_broken.php": MIGRATION},
+    "boot": first(INDEX, "syntax error"),
+    "boot: unhealthy": first(INDEX, UNWELL),
+    "boot: hangs": first(INDEX, "sleep(60);"),
+    "health": first(INDEX, f"{VISITED} {UNWELL}"),
+    "health: hangs": first(INDEX, f"{VISITED} sleep(20);"),
+    "workers": first("artisan", "if (in_array('queue:work', $argv)) exit(9);"),
+}
+"""By the step that fails, the changes of a release that is broken in this way."""
 
 
 class Application:
@@ -19,9 +50,7 @@ class Application:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        shutil.copytree(
-            REPOSITORY / "tests/app", directory, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        shutil.copytree(APP, directory)
         self._git("init", "--quiet", "--initial-branch=main")
         self.commit("The application")
 

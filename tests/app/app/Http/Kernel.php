@@ -24,8 +24,17 @@ class Kernel extends HttpKernel
         ],
     ];
 
+    // The flag before the login: to a guest, a feature that is off does not exist either.
+    protected $middlewarePriority = [
+        \Illuminate\Session\Middleware\StartSession::class,
+        \App\Http\Middleware\CheckFeatureFlag::class,
+        \Illuminate\Auth\Middleware\Authenticate::class,
+        \Illuminate\Routing\Middleware\SubstituteBindings::class,
+    ];
+
     // Laravel 10 calls it $middlewareAliases, and still reads this name.
     protected $routeMiddleware = [
+        'auth' => \Illuminate\Auth\Middleware\Authenticate::class,
         'feature' => \App\Http\Middleware\CheckFeatureFlag::class,
     ];
 }
