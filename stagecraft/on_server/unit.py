@@ -19,7 +19,7 @@ def start(site: Site, request: Request) -> None:
     """Raises Failed if another action of the site runs. Nothing is left then of what was asked."""
     try:
         begin(site, request)
-    except BaseException:
+    except (Failed, OSError):
         clean_up(site, request.id)
         raise
 
