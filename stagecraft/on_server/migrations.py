@@ -9,10 +9,11 @@ from stagecraft.on_server.log import Log
 from stagecraft.on_server.site import Failed, Site
 from stagecraft.on_server.storage import Storage
 
-STATEMENT = re.compile(
-    r"(?:^\s*⇂ |^\w+: |^\s*)((?:alter|create|drop|rename|truncate|delete|update)\b.*)", re.I
-)
-"""SQL as `artisan migrate --pretend` prints it, from Laravel 8 on."""
+STATEMENT = re.compile(r"\s*⇂ (.*)|\w+: (.*)")
+"""Where SQL begins in what `artisan migrate --pretend` prints, from Laravel 8 on."""
+
+MIGRATION = re.compile(r"\s*\d{4}_\d\d_\d\d_")
+"""Where it names the next migration."""
 
 MIGRATOR = "migrator.env"
 """Has the migrator's password while it migrates."""
@@ -21,12 +22,11 @@ TABLE = re.compile(r"(?:create|alter) table (?:if not exists )?([`\"][^`\"]+)", 
 
 CONTRACTING = re.compile(
     r"""
-      ^drop \s+ (?: table | view | database )
-    | ^rename \s
-    | ^truncate \s
-    | ^delete \s
+      \b truncate \s
+    | (?<! on\s ) \b delete \s
     | \b drop \s+ (?! (?: index | key | foreign | constraint | default | check | primary ) \b )
     | \b (?: rename | change | modify ) \s
+    | \b add \s+ (?: column \s+ )? \[\]
     | \b (?: add | create ) \s+ (?: constraint \s+ \S+ \s+ )? unique \b
     | \b add \s+ (?! index | key | constraint | foreign | primary | fulltext | spatial )
       [^,]* \b not \s+ null
@@ -37,27 +37,51 @@ CONTRACTING = re.compile(
 """What the release before does not survive: it reads what is gone, or writes what is refused. A
 type that changes may have become narrower."""
 
+LONG = 50_000
+"""Characters of a statement that would take too long to be looked at closely."""
+
+SUSPICIOUS = re.compile(r"\b(?:alter|drop|rename|truncate|delete)\b", re.I)
+
+PARENTHESES = re.compile(r"(\b add (?: \s+ column )? )? \s* \( [^()]* \)", re.I | re.X)
+
 
 def contracting(pretended: Iterable[str]) -> list[str]:
     """The SQL statements that the release before would not survive. It does not know tables that
     these migrations have just created."""
     new: set[str] = set()
     contracting = []
-    for match in filter(None, map(STATEMENT.match, pretended)):
-        statement = match[1].strip()
-        table = TABLE.match(statement)
-        if table and statement.lower().startswith("create"):
-            new.add(table[1])
-        elif CONTRACTING.search(plain(statement)) and not (table and table[1] in new):
-            contracting.append(statement)
+    for statement in statements(pretended):
+        if len(statement) > LONG:
+            contracting += [statement] * bool(SUSPICIOUS.search(statement))
+            continue
+        breaking = False
+        for part in map(str.strip, plain(statement).split(";")):
+            table = TABLE.match(part)
+            if table and part.lower().startswith("create"):
+                new.add(table[1])
+            elif CONTRACTING.search(part) and not (table and table[1] in new):
+                breaking = True
+        contracting += [statement] * breaking
     return contracting
 
 
+def statements(pretended: Iterable[str]) -> list[str]:
+    """Each in one line, as Laravel 10 prints them."""
+    found: list[list[str]] = []
+    for line in pretended:
+        if match := STATEMENT.match(line):
+            found.append([match[1] or match[2] or ""])
+        elif found and not MIGRATION.match(line):
+            found[-1].append(line)
+    return [" ".join(filter(None, map(str.strip, lines))) for lines in found]
+
+
 def plain(statement: str) -> str:
-    """Without comments, and without what is in quotation marks or parentheses, such as commas."""
-    text = re.sub(r"/\*.*?\*/", " ", statement)
+    """Without comments, and without what is in quotation marks or parentheses, such as commas; an
+    `add (...)` of columns becomes `add []`. A comment that begins with ! is carried out."""
+    text = re.sub(r"/\*(?!M?!).*?\*/", " ", statement)
     text = re.sub(r"'(?:[^'\\]|\\.|'')*'", "''", text)
-    while (shorter := re.sub(r"\([^()]*\)", "", text)) != text:
+    while (shorter := PARENTHESES.sub(lambda m: f"{m[1]} []" if m[1] else "", text)) != text:
         text = shorter
     return text.strip()
 

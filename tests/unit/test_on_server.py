@@ -299,6 +299,9 @@ EXPANDING = [
     "alter table `calls` add `note` varchar(20) not null default 'a, b'",
     "alter table `calls` add `price` decimal(8, 2) not null default '0'",
     "insert into `calls` (`note`) values ('rename table')",
+    "alter table `calls` add constraint `c` foreign key (`a`) references `b` (`id`)"
+    " on delete cascade",
+    "select `change` from `calls`",
 ]
 
 CONTRACTING = [
@@ -321,6 +324,14 @@ CONTRACTING = [
     "alter table `calls` /* only */ drop `note`",
     "truncate `calls`",
     "delete from `calls`",
+    "delete `calls` from `calls` inner join `companies` on 1 = 1",
+    "/* no longer used */ drop table `calls`",
+    "-- no longer used alter table `calls` drop `note`",
+    "create table `talks` (`id` int); drop table `calls`",
+    "alter table `calls` add (`state` varchar(20) not null)",
+    "alter table `calls` ADD COLUMN(`state` int not null)",
+    "/*!50000 drop table `calls` */",
+    "/*M! drop table `calls` */",
 ]
 
 
@@ -334,6 +345,22 @@ def test_what_the_release_before_survives(statement: str, shape: str) -> None:
 @pytest.mark.parametrize("statement", CONTRACTING)
 def test_what_the_release_before_does_not_survive(statement: str, shape: str) -> None:
     assert contracting([shape.format(statement)]) == [statement]
+
+
+def test_a_statement_may_have_several_lines() -> None:
+    """Laravel 8 prints them as they are."""
+    pretended = ["Note: alter table `calls`", "    modify `note` text,", "    add `a` int"]
+    assert contracting(pretended) == ["alter table `calls` modify `note` text, add `a` int"]
+
+
+def test_a_very_long_statement_is_judged_quickly() -> None:
+    insert, nested = "insert into `calls` values ('x')" + ", ('x')" * 20_000, "(" * 10**6 + "drop x"
+    assert contracting([f"  ⇂ {insert}", f"  ⇂ {nested}"]) == [nested]
+
+
+def test_the_name_of_the_next_migration_is_no_sql() -> None:
+    drop = "alter table `calls` drop `note`"
+    assert contracting([f"  ⇂ {drop}", "  2026_01_01_000000_next ..... "]) == [drop]
 
 
 def test_the_release_before_does_not_know_a_new_table() -> None:
