@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from stagecraft.on_server import configuration, files, health, journal, sandbox, workers
-from stagecraft.on_server.build import Build, remove
+from stagecraft.on_server.build import Build, remove, to_disk
 from stagecraft.on_server.lock import lock
 from stagecraft.on_server.log import Log
 from stagecraft.on_server.migrations import MIGRATOR, Migrations, refuse
@@ -215,8 +215,10 @@ class Action:
         Storage(self.site, self.release.id).remove_other_views(self.log)
 
     def _place(self) -> None:
+        storage = Storage(self.site, self.release.id)
         Build(self.site, self.release.id).place()
-        Storage(self.site, self.release.id).take_views(self.log)
+        storage.take_views(self.log)
+        to_disk(self.path, storage.path)
 
     def _boot(self) -> None:
         health.boots(self.site, self.path, self.release.commit)

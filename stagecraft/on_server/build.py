@@ -150,6 +150,12 @@ def remove(path: Path) -> None:
     call("rm", "-rf", "--", path)
 
 
+def to_disk(*directories: Path) -> None:
+    """Has all that was written to their file systems survive a power cut: a name may reach the disk
+    before its file's contents do."""
+    call("sync", "--file-system", *directories)
+
+
 def call(*words: str | Path) -> None:
     """Raises Failed with what the program complains of."""
     done = subprocess.run(words, capture_output=True)

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from stagecraft.on_server import sandbox
-from stagecraft.on_server.build import call, copy_files, remove
+from stagecraft.on_server.build import call, copy_files, remove, to_disk
 from stagecraft.on_server.log import Log
 from stagecraft.on_server.site import Site
 from stagecraft.on_server.storage import Storage
@@ -37,6 +37,7 @@ def rebuild(site: Site, release: Path, log: Log) -> None:
         properties += [*storage.empty, storage.own_views, *sandbox.OWN]
         sandbox.run(site, ["sh", "-euc", f"{storage.made}; {command}"], log, properties)
     copy_files(built, copied)
+    to_disk(copied)
     for file in ordinary(copied):
         shutil.chown(file, "root", site.name)
         file.chmod(0o640)

@@ -43,10 +43,14 @@ class Site:
         known = names()
         if name not in known:
             raise Failed(f"there is no site {name} on this server; there are: {', '.join(known)}")
-        data = json.loads((SITES / f"{name}.json").read_text())
-        return cls(
-            **data | {"home": Path(data["home"]), "migrator": Path(data["migrator"])},
-        )
+        path = SITES / f"{name}.json"
+        try:
+            data = json.loads(path.read_text())
+            return cls(
+                **data | {"home": Path(data["home"]), "migrator": Path(data["migrator"])},
+            )
+        except (ValueError, TypeError, KeyError):
+            raise Failed(f"{path} is by another version of this program: run deploy.py") from None
 
     @property
     def releases(self) -> Path:

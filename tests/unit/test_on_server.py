@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import os
 import signal
@@ -16,6 +17,7 @@ import pytest
 
 from stagecraft.on_server import (
     actions,
+    build,
     configuration,
     health,
     journal,
@@ -26,7 +28,7 @@ from stagecraft.on_server import (
 )
 from stagecraft.on_server.actions import Action, Request, all_asked, archive_of, ask, perform
 from stagecraft.on_server.build import Build
-from stagecraft.on_server.command import after_the_last, main
+from stagecraft.on_server.command import after_the_last, main, recover_sites
 from stagecraft.on_server.configuration import ordinary, rebuild
 from stagecraft.on_server.health import ASK, answered
 from stagecraft.on_server.lock import busy, lock
@@ -466,6 +468,30 @@ def test_what_confines_php_confines_a_build(
         "SystemCallFilter=~@aio",
         "BindReadOnlyPaths=/usr/bin/php8.4:/usr/bin/php",
     ]
+
+
+def test_a_release_is_on_disk_before_it_is_switched_to(
+    shop: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut, its names could be there, and its files empty."""
+    done: list[str] = []
+    monkeypatch.setattr(Build, "place", lambda _: done.append("placed"))
+    monkeypatch.setattr(Storage, "take_views", lambda *_: done.append("views"))
+    monkeypatch.setattr(build, "call", lambda *words: done.append(" ".join(map(str, words))))
+    placed = action(shop, "release", "", released(shop, "1", UNFINISHED))
+    dict(placed.steps())["place"]()
+    storage = shop.home / "shared/storage"
+    assert done == ["placed", "views", f"sync --file-system {shop.releases / '1'} {storage}"]
+
+
+def test_a_site_by_another_version_keeps_no_other_from_its_recovery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """deploy.py writes the program, and then one site after the other."""
+    monkeypatch.setattr(site, "SITES", tmp_path)
+    (tmp_path / "shop-staging.json").write_text('{"home": "/", "migrator": "/", "of": "tomorrow"}')
+    assert recover_sites(argparse.Namespace(site=[])) == 1
+    assert "shop-staging.json is by another version" in capsys.readouterr().err
 
 
 def test_a_step_gets_its_words_as_they_are(
