@@ -188,6 +188,8 @@ class Action:
         if outcome != DONE:
             self._undo(outcome)
         journal.append(self.site, self._entry(outcome, problem))
+        if outcome != REFUSED:  # for else it is another action's
+            self.releases.forget_the_way_back()
         clean_up(self.site, self.request.id)
         said = {DONE: "Done", FAILED: f"Failed at {problem}", REFUSED: f"Refused: {problem}"}
         self.log.say(f"{said.get(outcome, 'It was killed')}. {self.releases.running}")

@@ -74,7 +74,21 @@ class Releases:
         raise Failed(f"{self.site.name} runs {self.current()}, which was not released by this")
 
     def switch(self, release: str) -> None:
-        files.link(self.site.home / "current", f"releases/{release}")
+        """The link that leads back is made beforehand: later the disk may be full."""
+        current, back, target = self.site.home / "current", self._back, f"releases/{release}"
+        if back.is_symlink() and str(back.readlink()) == target:
+            back.replace(current)
+            files.sync(self.site.home)
+        else:
+            files.link(back, f"releases/{self.current()}")
+            files.link(current, target)
+
+    def forget_the_way_back(self) -> None:
+        self._back.unlink(missing_ok=True)
+
+    @property
+    def _back(self) -> Path:
+        return self.site.home / "current.back"
 
     def previous(self) -> Release:
         """The newest good release before the current one. Raises Failed if there is none."""

@@ -250,6 +250,23 @@ def test_an_undoing_that_was_killed_after_its_switch_is_done_again(
     assert calls[-2:] == ["reload", "restart"]
 
 
+def test_the_way_back_needs_no_room_on_the_disk(
+    shop: Site, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    released(shop, "1")
+    new = action(shop, "release", "1", released(shop, "2", UNFINISHED))
+    dict(new.steps())["switch"]()
+    assert Releases(shop).current() == "2"
+    monkeypatch.setattr(Path, "symlink_to", full)
+    monkeypatch.setattr("stagecraft.on_server.files.write", full)
+    new.end("failed", "health: it answered 503")
+    assert Releases(shop).current() == "1"
+    assert {path.name for path in shop.home.iterdir()} == {"builds", "current", "releases"}
+
+
 def test_a_rollback_to_what_the_undoing_of_another_action_returned_to_is_refused(
     shop: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
