@@ -90,8 +90,8 @@ def step(site: Site, words: Sequence[str], properties: Sequence[str]) -> list[st
     """The command that runs the words."""
     return [
         *("systemd-run", "--quiet", "--wait", "--pipe", "--collect", f"--unit={unit_of(site)}"),
-        *(f"--property={line}" for line in [*walls(site), *properties, *of_the_action(site)]),
         *(f"--property=RuntimeMaxSec={PATIENCE}", "--property=KillMode=mixed"),
+        *(f"--property={line}" for line in [*walls(site), *properties, *of_the_action(site)]),
         # systemd would put its own value in the place of a ${VARIABLE}.
         *("--property=TimeoutStopSec=2s", "--", *(word.replace("$", "$$") for word in words)),
     ]

@@ -9,6 +9,9 @@ from stagecraft.on_server.site import Failed, Site
 VIEWS = "framework/views"
 NEEDED = ("app/public", "framework/cache/data", "framework/sessions", VIEWS, "logs")
 
+PATIENCE = "1min"
+"""The site could have put there what a program waits at for ever."""
+
 COMPILED = "bootstrap/views"
 """Where a release keeps its compiled views."""
 
@@ -47,11 +50,8 @@ class Storage:
         """Puts the release's compiled views where it looks for them, before visitors come: Laravel
         does not write them atomically. As the site's user, who could have put a link there; without
         them, the first visitors compile them."""
-        release = self.site.releases / self.views.name
-        script = '[ ! -d "$1" ] || { mkdir -p "$2"; cp -R "$1"/. "$2"/; }'
-        self._as_site(
-            ["sh", "-euc", script, "views", f"{release}/{COMPILED}", str(self.views)], log
-        )
+        compiled = self.site.releases / self.views.name / COMPILED
+        self._as_site(["sh", "-euc", TAKE, "views", str(compiled), str(self.views)], log)
 
     def remove_other_views(self, log: Log) -> None:
         """Removes those of releases that are gone."""
@@ -60,10 +60,13 @@ class Storage:
 
     def _as_site(self, words: list[str], log: Log) -> None:
         try:
-            sandbox.run(self.site, words, log, [f"ReadWritePaths={self.path}", *sandbox.OWN])
+            properties = [f"ReadWritePaths={self.path}", *sandbox.OWN, f"RuntimeMaxSec={PATIENCE}"]
+            sandbox.run(self.site, words, log, properties)
         except Failed as error:
             log.say(f"  {error}")
 
+
+TAKE = '[ ! -d "$1" ] || { mkdir -p "$2"; cp -R --remove-destination "$1"/. "$2"/; }'
 
 REMOVE = """
 cd "$1"

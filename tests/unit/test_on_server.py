@@ -36,7 +36,7 @@ from stagecraft.on_server.log import Log
 from stagecraft.on_server.migrations import contracting, login
 from stagecraft.on_server.releases import BAD, GOOD, UNFINISHED, WITHDRAWN, Release, Releases
 from stagecraft.on_server.site import LOGS, SITES, STATE, Failed, Site
-from stagecraft.on_server.storage import Storage
+from stagecraft.on_server.storage import TAKE, Storage
 from stagecraft.services import Program
 
 
@@ -518,6 +518,27 @@ def test_a_step_gets_its_words_as_they_are(
     monkeypatch.setattr(sandbox, "UNITS", tmp_path)
     (tmp_path / shop.php_fpm).write_text(UNIT)
     assert sandbox.step(shop, ["sh", "-c", "v=1; echo ${v}"], [])[-1] == "v=1; echo $${v}"
+
+
+def test_a_step_may_have_less_time_than_others(
+    shop: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two limits, systemd takes the last one."""
+    monkeypatch.setattr(sandbox, "UNITS", tmp_path)
+    (tmp_path / shop.php_fpm).write_text(UNIT)
+    words = sandbox.step(shop, ["true"], ["RuntimeMaxSec=1min"])
+    limits = [word for word in words if "RuntimeMaxSec" in word]
+    assert limits[-1] == "--property=RuntimeMaxSec=1min"
+
+
+def test_compiled_views_take_the_place_of_pipes_without_waiting(shop: Site, tmp_path: Path) -> None:
+    compiled, views = tmp_path / "compiled", tmp_path / "views"
+    for directory in (compiled, views):
+        directory.mkdir()
+    (compiled / "a.php").write_text("view")
+    os.mkfifo(views / "a.php")
+    subprocess.run(["sh", "-euc", TAKE, "views", compiled, views], check=True, timeout=10)
+    assert (views / "a.php").read_text() == "view"
 
 
 def test_a_step_s_tmp_is_on_disk_and_empty(shop: Site, monkeypatch: pytest.MonkeyPatch) -> None:
