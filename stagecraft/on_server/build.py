@@ -126,15 +126,21 @@ class Build:
         """Raises Failed for what many programs could not walk through."""
         if find(self.copy, "-mindepth", str(DEEPEST), "-prune"):
             raise Failed(f"its directories are nested more than {DEEPEST} deep")
+        longer = f".{{{LONGEST + 1},}}"
+        if find(self.copy, "-regextype", "posix-extended", "-regex", longer, "-prune"):
+            raise Failed(f"it has paths of more than {LONGEST} characters")
 
 
 DEEPEST = 100
+LONGEST = 2000
+"""Characters of a path: of more than twice that, nothing would tell us where it leads."""
 
 
 def find(directory: Path, *tests: str) -> list[str]:
     """The paths below the directory, relative to it."""
     command = ["find", str(directory), *tests, "-printf", "%P\\0"]
-    output = subprocess.run(command, check=True, capture_output=True).stdout
+    bytewise = {**os.environ, "LC_ALL": "C"}
+    output = subprocess.run(command, check=True, capture_output=True, env=bytewise).stdout
     return [os.fsdecode(path) for path in output.split(b"\0") if path]
 
 

@@ -501,6 +501,28 @@ def test_a_release_is_on_disk_before_it_is_switched_to(
     assert done == ["placed", "views", f"sync --file-system {shop.releases / '1'} {storage}"]
 
 
+def test_a_link_at_a_path_that_is_too_long_to_be_looked_at_is_refused(
+    shop: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another link could lead to it by a shorter path."""
+    monkeypatch.setattr(build, "call", lambda *_: None)
+    monkeypatch.setattr(build, "copy_files", lambda *_: None)
+    here = Path.cwd()
+    new = Build(shop, "1")
+    new.copy.mkdir()
+    os.chdir(new.copy)
+    try:
+        for _ in range(17):
+            Path("\xff" * 120).mkdir()
+            os.chdir("\xff" * 120)
+        Path("link").symlink_to("/etc/passwd")
+    finally:
+        os.chdir(here)
+    with pytest.raises(Failed, match="paths of more than 2000 characters"):
+        new.hand_over()
+    subprocess.run(["rm", "-rf", new.copy], check=True)
+
+
 def test_a_site_by_another_version_keeps_no_other_from_its_recovery(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
