@@ -14,6 +14,7 @@ from statistics import median
 
 from project import Project
 
+from bench import releasing
 from bench.runs import ROUNDS, Figure, Taken, in_turns, take
 from bench.servers import SITE, STATE, Subject, bare, copies, far, rented, together
 from bench.serving import Serving, serving
@@ -41,7 +42,9 @@ def main() -> None:
     lab = Lab(STATE)
     lab.down()
     try:
-        measured = serving(production(lab))
+        open_site = production(lab)
+        measured = serving(open_site)
+        released = releasing.releasing(open_site)
         contact = first_contact(lab)
         subject, provisioning = fresh(lab)
         near = no_op(subject)
@@ -59,6 +62,7 @@ def main() -> None:
     print(targets(contact, provisioning, near, distant, channels, fleet))
     print(nightly(checked))
     print(contributions(near, distant, channels))
+    print(releases(released))
     print(isolation_cost(measured))
 
 
@@ -107,7 +111,7 @@ def production(lab: Lab) -> Subject:
     pool."""
     subject = bare(lab, "serving")
     site = SITE | {"domain": "api.askpro.test", "aliases": [], "mark_staging": False, "protect": {}}
-    site |= {"php_fpm": {"max_children": 5}}
+    site |= {"php_fpm": {"max_children": 5}, "app": releasing.SETTINGS}
     sites = {"server": subject.server.name, "sites": {"askpro": site}}
     subject.project.write(staging=sites)
     run(subject.project, "-y")
@@ -259,6 +263,16 @@ def targets(
         ("memory, ten servers", "", megabytes(fleet[STOCK]), megabytes(fleet[FAST]), "", ""),
     ]  # fmt: skip
     return table(("figure", "floor", "stock pyinfra", "ours", "must", "aim"), rows)
+
+
+def releases(figures: dict[str, Figure]) -> str:
+    must = {"release": "5 s", "rollback": "10 s", "rollback on the server": "1 s"}
+    rows = []
+    for name, limit in must.items():
+        hand, ours = figures[f"by hand: {name}"], figures[name]
+        ratio = f"{ours.seconds / hand.seconds:.1f}"
+        rows.append((name, seconds(hand), seconds(ours), ratio, limit))
+    return table(("a release without build steps", "by hand", "ours", "ratio", "must"), rows)
 
 
 def isolation_cost(measured: Serving) -> str:
