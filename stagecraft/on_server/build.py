@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from stagecraft.on_server import sandbox
@@ -48,15 +49,15 @@ class Build:
             except Failed:
                 raise Failed("the archive could not be unpacked, as shown above") from None
 
-    def build(self, log: Log) -> None:
-        """Runs the site's build commands one after the other."""
+    def build(self, commands: Sequence[str], log: Log) -> None:
+        """Runs the commands one after the other."""
         storage = Storage(self.site, self.final.name)
         properties = [
             *storage.empty,
             storage.own_views,
             "Environment=HOME=/tmp COMPOSER_NO_INTERACTION=1 CI=1",
         ]
-        for command in [*self.site.build, *self.site.configure]:
+        for command in commands:
             log.say(f"  $ {command}")
             script = f"umask 027; {storage.made}; {{ {command}\n}}; {storage.kept_views}"
             try:

@@ -3,9 +3,11 @@
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
+from typing import IO
 
 import click
 
@@ -18,6 +20,9 @@ LOST = 255
 """ssh's exit code for its own problems."""
 
 CHUNK = 1 << 16
+
+MOST = 50_000_000
+"""Bytes of an answer."""
 
 
 def ssh(server: Server, root: Path, words: Sequence[str]) -> list[str]:
@@ -43,21 +48,52 @@ def ssh(server: Server, root: Path, words: Sequence[str]) -> list[str]:
 def call(server: Server, root: Path, words: Sequence[str], archive: Path | None = None) -> int:
     """Shows what the program prints, as it comes. Its exit code; raises click.ClickException if the
     connection was lost."""
-    with subprocess.Popen(
-        ssh(server, root, words),
-        stdin=subprocess.PIPE if archive else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-    ) as process:
+    with running(ssh(server, root, words), archive) as process:
         if archive:
             send(archive, process)
-        for line in process.stdout or ():
-            click.echo(harmless(line.decode(errors="surrogateescape").rstrip("\n")))
+        show(process.stdout)
     if process.returncode == LOST:
         raise click.ClickException(
             f"the login to {server.name} failed, or the connection ended. What runs there goes on:"
             " `stagecraft follow` shows it"
         )
     return process.returncode
+
+
+def ask(server: Server, root: Path, words: Sequence[str]) -> bytes:
+    """What the program prints. Raises click.ClickException if it fails, or for too much."""
+    with running(ssh(server, root, words)) as process:
+        answer = process.stdout.read(MOST) if process.stdout else b""
+        if len(answer) == MOST:
+            process.kill()
+            raise click.ClickException(f"{server.name} answers more than {MOST} bytes")
+    if process.returncode == LOST:
+        raise click.ClickException(f"the login to {server.name} failed, or the connection ended")
+    if process.returncode:
+        raise click.ClickException(f"`stagecraft {words[0]}` failed on {server.name}")
+    return answer
+
+
+@contextmanager
+def running(command: list[str], archive: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Shows its errors as they come. The thread is not waited for: an ssh that stays in the
+    background for the next connection keeps its end open."""
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE if archive else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        errors = Thread(target=show, args=(process.stderr, True), daemon=True)
+        errors.start()
+        yield process
+        process.wait()
+        errors.join(timeout=1)
+
+
+def show(lines: IO[bytes] | None, err: bool = False) -> None:
+    for line in lines or ():
+        click.echo(harmless(line.decode(errors="surrogateescape").rstrip("\r\n")), err=err)
 
 
 def send(archive: Path, process: subprocess.Popen[bytes]) -> None:
