@@ -3,7 +3,6 @@
 import argparse
 import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from stagecraft.harmless import harmless
-from stagecraft.on_server import listing
+from stagecraft.on_server import disk, listing
 from stagecraft.on_server.actions import (
     CONFIGURE,
     RELEASE,
@@ -138,8 +137,8 @@ def upload(site: Site, size: int) -> Iterator[Path]:
         with suppress(FileNotFoundError):  # it was another one's, which has ended
             if left.suffix != ".json" and left.stat().st_mtime < time.time() - 3600:
                 left.unlink()
-    if shutil.disk_usage(directory).free < 4 * size + 200_000_000:
-        raise Failed("the server's disk is too full for another release")
+    if disk.spare(directory) < 4 * size:
+        raise Failed(f"the server's disk has too little room for a release of {size // 10**6} MB")
     path = directory / f"upload-{os.getpid()}"
     try:
         with path.open("wb") as file:

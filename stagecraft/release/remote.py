@@ -1,5 +1,6 @@
 """Calls the program on a server over OpenSSH."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -77,18 +78,23 @@ def ask(server: Server, root: Path, words: Sequence[str]) -> bytes:
 @contextmanager
 def running(command: list[str], archive: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """Shows its errors as they come. The thread is not waited for: an ssh that stays in the
-    background for the next connection keeps its end open."""
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE if archive else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        errors = Thread(target=show, args=(process.stderr, True), daemon=True)
-        errors.start()
+    background for the next connection keeps its end of the pipe open."""
+    reading, writing = os.pipe()
+    errors = os.fdopen(reading, "rb", buffering=0)
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE if archive else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=writing,
+        )
+    finally:
+        os.close(writing)
+    thread = Thread(target=show, args=(errors, True), daemon=True)
+    thread.start()
+    with process:
         yield process
-        process.wait()
-        errors.join(timeout=1)
+    thread.join(timeout=1)
 
 
 def show(lines: IO[bytes] | None, err: bool = False) -> None:
