@@ -155,6 +155,15 @@ def test_a_terminal_obeys_nothing_that_a_server_says(
     assert capsys.readouterr() == ("\\x1b]0;a\\x07\n", "\\x1b[2J\\xff\n")
 
 
+def test_an_archive_arrives_whole(
+    answering: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "archive").write_bytes(b"x" * 1_000_000)
+    script = "echo beginning >&2; wc -c; printf 'without an end'"
+    assert call(answering(script), tmp_path, ["release"], tmp_path / "archive") == 0
+    assert capsys.readouterr() == ("1000000\nwithout an end\n", "beginning\n")
+
+
 @pytest.mark.parametrize(
     ("script", "said"),
     [
