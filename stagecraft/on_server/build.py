@@ -60,7 +60,9 @@ class Build:
         words = ["bash", "-euo", "pipefail", "-c", UNPACK, "unpack", commit, *self.site.shared]
         properties = [f"Environment=SHARED={shared} MOST={most}"]
         said = Complaints(log)
-        problem = f"the archive could not be unpacked to at most {most // 10**6} MB, as shown above"
+        problem = (
+            f"the archive could not be unpacked, as shown above ({most // 10**6} MB would fit)"
+        )
         with archive.open("rb") as file:
             self._run(words, said, problem, properties, file.fileno())
         if said.stripped:

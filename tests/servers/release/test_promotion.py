@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import hostile
@@ -94,10 +95,9 @@ def test_why_production_takes_something_else_is_kept(site: Releasing) -> None:
 
 
 def test_a_person_is_named_apart_from_the_key_that_logged_in(site: Releasing) -> None:
-    public = site.host.server.ssh_key.with_suffix(".pub")
-    fingerprint = subprocess.run(
-        ["ssh-keygen", "-lf", public], capture_output=True, text=True, check=True
-    ).stdout.split()[1]
+    command = ["ssh-keygen", "-lf", site.host.server.lab / "key.pub"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    fingerprint = shown.split()[1]
     (entry,) = json.loads(site.run("releases", "production", "--json", "--limit=1").stdout)
     assert entry["by"] == "Anna | `id` <anna@askpro.test>"
     assert entry["login"] == f"root {fingerprint}"
@@ -132,12 +132,10 @@ FAILS = "the archive could not be unpacked"
 
 HOSTILE = {
     "an absolute path": (hostile.of("/var/tmp/left"), OUTSIDE),
-    "a path upwards": (hostile.of("public/../../left"), OUTSIDE),
-    "a hard link out": (hostile.of("public/a", hostile.HARD, "/etc/passwd"), OUTSIDE),
-    "a hard link upwards": (hostile.of("public/a", hostile.HARD, "../../current/artisan"), OUTSIDE),
-    "a link out": (hostile.of("public/a", hostile.SOFT, "/etc"), "these links lead out"),
+    "a path upwards": (hostile.of("public/../../left"), FAILS),
+    "a hard link out": (hostile.of("public/a", hostile.HARD, "/etc/passwd"), FAILS),
+    "a hard link upwards": (hostile.of("public/a", hostile.HARD, "../artisan"), OUTSIDE),
     "a device": (hostile.device(), FAILS),
-    "a pipe": (hostile.of("public/a", hostile.PIPE), "is neither a file nor a directory"),
     "a pipe for the commit": (hostile.of("REVISION", hostile.PIPE), None),
     "a program that is root's": (hostile.of("public/a", mode=0o6777), None),
 }
@@ -172,20 +170,23 @@ def test_two_members_that_only_together_lead_out(site: Releasing, tmp_path: Path
 FULL = "the release would fill the server's disk"
 
 BOMBS = {
-    "zeros": (hostile.large(300 << 20), "could not be unpacked to at most 120 MB"),
-    "files": (hostile.many(300_000), FULL),
-    "holes": (hostile.holes(3, 2**32), "the release's 12884 MB would fill the server's disk"),
+    "zeros": (partial(hostile.large, 300 << 20), "as shown above (125 MB would fit)"),
+    "files": (partial(hostile.many, 150_000), FULL),
+    "holes": (
+        partial(hostile.holes, 3, 2**32),
+        "the release's 12884 MB would fill the server's disk",
+    ),
     "not gzip": (None, FAILS),
 }
 
 
 @pytest.mark.parametrize("kind", BOMBS)
 def test_a_bomb_does_not_fill_the_disk(site: Releasing, tmp_path: Path, kind: str) -> None:
-    """The disk has 300 MB and 100 000 files."""
+    """The disk has 280 MB and 100 000 files."""
     before, (blocks, said) = site.serving, BOMBS[kind]
     archive = tmp_path / "app.tar.gz"
     if blocks:
-        hostile.compressed(archive, blocks)
+        hostile.compressed(archive, blocks())
     else:
         archive.write_text("PK")
     site.host.ssh(f"mount -t tmpfs -o size=267m,nr_inodes=100000,mode=700 full {HOME}/builds")

@@ -68,4 +68,8 @@ def many(count: int) -> Iterator[bytes]:
 
 
 def holes(count: int, size: int) -> Iterator[bytes]:
+    """After the script that a release's configuration is built with."""
+    script = tarfile.TarInfo("artisan")
+    script.size = 512
+    yield script.tobuf() + b"<?php\n".ljust(512)
     yield from (with_a_hole(f"bootstrap/cache/{number}", size) for number in range(count))
