@@ -133,5 +133,6 @@ def problem(entry: Entry) -> str:
 
 
 def shortened(text: str) -> str:
-    text = harmless(text)
+    """Without several spaces in a row, which would look like the next column."""
+    text = " ".join(harmless(text).split())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -95,6 +95,13 @@ def test_why_something_unproven_was_released_is_shown() -> None:
     assert shown.endswith("boot: 503; unproven: staging burns")
 
 
+def test_nobody_adds_a_column() -> None:
+    """To look as if somebody else had logged in."""
+    shown = listing.as_table([entry(by="Anna  deploy SHA256:ours")])
+    row = re.split("  +", shown.splitlines()[1].strip())
+    assert row[4:6] == ["Anna deploy SHA256:ours", "deploy SHA256:v2sbLY+d"]
+
+
 EVIL = (
     "a|b",
     "a\\|b",
