@@ -40,7 +40,8 @@ class Request:
     """What somebody asked for: `release` is the new release, or the one to return to. `by` is the
     person, `login` the account that ran the command. `before` was current when it began, and is
     empty until then. An action `within_run` is started by deploy.py, which holds the server's
-    lock."""
+    lock. An archive that is `built` needs no build commands. `unproven` says why nothing has proven
+    the commit before."""
 
     id: str
     verb: str
@@ -51,6 +52,8 @@ class Request:
     now: bool = False
     contract: bool = False
     within_run: bool = False
+    built: bool = False
+    unproven: str = ""
     before: str = ""
 
 
@@ -105,9 +108,11 @@ def perform(site: Site, id: str) -> bool:
 def recover(site: Site, but: str = "") -> None:
     """Undoes the actions that died half-way. The caller holds the lock."""
     for request in all_asked(site):
+        if request.id == but:
+            continue
         if journal.outcome(site, request.id):
             clean_up(site, request.id)
-        elif request.id != but:
+        else:
             Action(site, request, Log()).end(KILLED, "")
 
 
@@ -134,10 +139,11 @@ class Action:
     def _release(self) -> Sequence[Step]:
         site, release, log = self.site, self.release, self.log
         build, archive = Build(site, release.id), archive_of(site, self.request.id)
+        commands = [*(() if self.request.built else site.build), *site.configure]
         return [
             ("prepare", self._prepare),
             ("unpack", lambda: build.unpack(archive, release.commit, log)),
-            ("build", lambda: build.build(log)),
+            ("build", lambda: build.build(commands, log)),
             ("hand over", build.hand_over),
             ("place", self._place),
             ("boot", self._boot),

@@ -3,17 +3,20 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from stagecraft.on_server import sandbox
+from stagecraft.on_server import disk, sandbox
 from stagecraft.on_server.log import Log
 from stagecraft.on_server.site import Failed, Site
 from stagecraft.on_server.storage import Storage
 
 UNPACK = r"""
 umask 027
-tar --no-same-owner --no-same-permissions -xzf -
-rm -rf .env storage public/storage
+export LC_ALL=C
+gzip -dc | head -c "$MOST" | tar --no-same-owner --no-same-permissions -xf -
+rm -rf .env storage public/storage REVISION
 ln -s ../../shared/.env .env
 ln -s ../../shared/storage storage
 printf '%s\n' "$1" >REVISION
@@ -25,6 +28,18 @@ for path; do
     ln -s "$SHARED/$path" "public/$path"
 done
 """
+
+
+class Complaints(Log):
+    """Notes whether tar has changed a path, so that it does not lead out of the release."""
+
+    def __init__(self, log: Log) -> None:
+        self.stripped = False
+        self._log = log
+
+    def output(self, line: bytes) -> None:
+        self.stripped |= line.startswith(b"tar: Removing leading")
+        self._log.output(line)
 
 
 class Build:
@@ -41,28 +56,31 @@ class Build:
         self.path.mkdir()
         shutil.chown(self.path, self.site.name, self.site.name)
         shared = self.site.home / "shared/storage/public"
-        words = ["sh", "-euc", UNPACK, "unpack", commit, *self.site.shared]
+        most = disk.spare(self.site.builds) // 2  # hand_over makes a copy
+        words = ["bash", "-euo", "pipefail", "-c", UNPACK, "unpack", commit, *self.site.shared]
+        properties = [f"Environment=SHARED={shared} MOST={most}"]
+        said = Complaints(log)
+        problem = (
+            f"the archive could not be unpacked, as shown above ({most // 10**6} MB would fit)"
+        )
         with archive.open("rb") as file:
-            try:
-                self._run(words, log, [f"Environment=SHARED={shared}"], file.fileno())
-            except Failed:
-                raise Failed("the archive could not be unpacked, as shown above") from None
+            self._run(words, said, problem, properties, file.fileno())
+        if said.stripped:
+            raise Failed("the archive has paths that lead out of the release, as shown above")
 
-    def build(self, log: Log) -> None:
-        """Runs the site's build commands one after the other."""
+    def build(self, commands: Sequence[str], log: Log) -> None:
+        """Runs the commands one after the other."""
         storage = Storage(self.site, self.final.name)
         properties = [
             *storage.empty,
             storage.own_views,
             "Environment=HOME=/tmp COMPOSER_NO_INTERACTION=1 CI=1",
         ]
-        for command in [*self.site.build, *self.site.configure]:
+        for command in commands:
             log.say(f"  $ {command}")
             script = f"umask 027; {storage.made}; {{ {command}\n}}; {storage.kept_views}"
-            try:
-                self._run(["sh", "-euc", script], log, properties)
-            except Failed:
-                raise Failed(f"the build command `{command}` failed") from None
+            problem = f"the build command `{command}` failed"
+            self._run(["sh", "-euc", script], log, problem, properties)
 
     def hand_over(self) -> None:
         """Makes root's copy, which root alone can change; nginx may read public/. The site's
@@ -71,8 +89,13 @@ class Build:
         Raises Failed for links that lead out of the release, because nginx and PHP would follow
         them, and for pipes and the like, which nginx would wait at.
         """
+        size = disk.size(self.path)
+        if size > disk.spare(self.site.builds):
+            raise disk.Full(f"the release's {size // 10**6} MB would fill the server's disk")
         copy_files(self.path, self.copy)
         remove(self.path)
+        if disk.size(self.copy) > size:
+            raise Failed("its files have grown after the build")
         self._refuse_deep()
         if special := find(self.copy, "!", "-type", "f", "!", "-type", "d", "!", "-type", "l"):
             raise Failed(f"{special[0]} is neither a file nor a directory nor a link")
@@ -97,12 +120,23 @@ class Build:
         remove(self.copy)
 
     def _run(
-        self, words: list[str], log: Log, properties: list[str], stdin: int = subprocess.DEVNULL
+        self,
+        words: list[str],
+        log: Log,
+        problem: str,
+        properties: list[str],
+        stdin: int = subprocess.DEVNULL,
     ) -> None:
         self.final.mkdir(exist_ok=True, mode=0o750)
         places = [f"BindPaths={self.path}:{self.final}", f"WorkingDirectory={self.final}"]
         own = [*places, *sandbox.OWN, *properties]
-        sandbox.run(self.site, words, log, own, stdin)
+        watch = partial(disk.refuse_full, self.site.builds)
+        try:
+            sandbox.run(self.site, words, log, own, stdin, watch)
+        except disk.Full:
+            raise
+        except Failed:
+            raise Failed(problem) from None
 
     def _ours(self) -> dict[str, str]:
         """The links that unpacking has made, and their targets."""

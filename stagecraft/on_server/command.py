@@ -3,7 +3,6 @@
 import argparse
 import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from stagecraft.harmless import harmless
-from stagecraft.on_server import journal
+from stagecraft.on_server import disk, listing
 from stagecraft.on_server.actions import (
     CONFIGURE,
     RELEASE,
@@ -26,6 +25,7 @@ from stagecraft.on_server.actions import (
     recover,
 )
 from stagecraft.on_server.lock import asking, busy, lock
+from stagecraft.on_server.login import account, login
 from stagecraft.on_server.releases import Release, Releases
 from stagecraft.on_server.site import Failed, Site, names
 from stagecraft.on_server.unit import follow, start
@@ -74,6 +74,8 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="with migrations that the present release would not survive",
     )
+    new.add_argument("--built", action="store_true", help="without the site's build commands")
+    new.add_argument("--unproven", default="", help="why it is released without a proof")
     by(new)
     back = verb("rollback", rollback, "Return to the previous good release, or the named one.")
     back.add_argument("release", nargs="?", help="a release, or a commit")
@@ -82,7 +84,11 @@ def parser() -> argparse.ArgumentParser:
     again = verb("configure", configure, "Build the current release's configuration again.")
     again.add_argument("--within-run", action="store_true", help=argparse.SUPPRESS)
     by(again)
-    verb("releases", releases, "List the site's releases.")
+    listed = verb("releases", releases, "List what was released when, by whom, and how it went.")
+    listed.add_argument("--limit", type=positive, help="only the newest so many")
+    listed.set_defaults(shown=listing.as_table)
+    for name, shown in (("--json", listing.as_json), ("--markdown", listing.as_markdown)):
+        listed.add_argument(name, action="store_const", const=shown, dest="shown")
     verb("follow", follow_running, "Follow the action that runs.")
     again = verb("recover", recover_sites, "Undo actions that were killed.", site=False)
     again.add_argument("site", nargs="*", help="by default, all")
@@ -91,12 +97,14 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
+def positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError(f"{number} is not positive")
+    return number
+
+
 def by(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--by", default=login(), help="who does it")
-
-
-def login() -> str:
-    return os.environ.get("SUDO_USER") or "root"
+    verb.add_argument("--by", default=account(), help="who does it")
 
 
 def release(arguments: argparse.Namespace) -> int:
@@ -113,7 +121,8 @@ def release(arguments: argparse.Namespace) -> int:
             by, ref = arguments.by, arguments.ref
             new = Release(id, arguments.commit, ref, by, f"{at:{ISO}}")
             archive.rename(archive_of(site, id))
-            return Request(id, RELEASE, by, login(), new.at, new, contract=arguments.contract)
+            request = Request(id, RELEASE, by, login(), new.at, new, contract=arguments.contract)
+            return replace(request, built=arguments.built, unproven=arguments.unproven)
 
         return act(site, asked)
 
@@ -128,8 +137,8 @@ def upload(site: Site, size: int) -> Iterator[Path]:
         with suppress(FileNotFoundError):  # it was another one's, which has ended
             if left.suffix != ".json" and left.stat().st_mtime < time.time() - 3600:
                 left.unlink()
-    if shutil.disk_usage(directory).free < 4 * size + 200_000_000:
-        raise Failed("the server's disk is too full for another release")
+    if disk.spare(directory) < 4 * size:
+        raise Failed(f"the server's disk has too little room for a release of {size // 10**6} MB")
     path = directory / f"upload-{os.getpid()}"
     try:
         with path.open("wb") as file:
@@ -216,14 +225,6 @@ def follow_running(arguments: argparse.Namespace) -> int:
 
 
 def releases(arguments: argparse.Namespace) -> int:
-    site = Site.read(arguments.site)
-    current = Releases(site).current()
-    for entry in journal.entries(site):
-        mark = "*" if entry["release"] == current else " "
-        seconds = sum(entry["seconds"].values())
-        line = (
-            f"{mark} {entry['at']} {entry['verb']:8} {entry['release']} {entry['ref']}"
-            f" {entry['by']} {seconds:.1f} s {entry['outcome']} {entry['problem']}"
-        )
-        print(harmless(line.rstrip()))
+    listed = listing.entries(Site.read(arguments.site), arguments.limit)
+    print(arguments.shown(listed))
     return 0

@@ -40,6 +40,37 @@ def outcome(site: Site, id: str) -> str | None:
     return next((entry["outcome"] for entry in reversed(entries(site)) if entry["id"] == id), None)
 
 
+class Newest:
+    """The end of the journal, and each time what has been added to it since."""
+
+    def __init__(self, site: Site) -> None:
+        self._path = path_of(site)
+        self._read = max(0, self._size() - ENOUGH)
+        self._outcomes: dict[str, str | None] = {}
+
+    def outcome(self, id: str) -> str | None:
+        """None before the action's end."""
+        if self._size() > self._read:
+            with self._path.open("rb") as file:
+                file.seek(self._read)
+                whole, end, _ = file.read().rpartition(b"\n")
+            self._read += len(whole + end)
+            lines = whole.decode(errors="replace").splitlines()
+            parsed = filter(None, map(_parsed, lines))
+            self._outcomes |= {entry["id"]: entry.get("outcome") for entry in parsed}
+        return self._outcomes.get(id)
+
+    def _size(self) -> int:
+        try:
+            return self._path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+
+ENOUGH = 65536
+"""Bytes of the journal's end that have an action which ended a moment ago."""
+
+
 def _parsed(line: str) -> dict[str, Any] | None:
     try:
         entry = json.loads(line)

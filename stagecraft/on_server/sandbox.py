@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,8 +65,10 @@ def run(
     log: Log,
     properties: Sequence[str],
     stdin: int = subprocess.DEVNULL,
+    watch: Callable[[], None] = lambda: None,
 ) -> None:
-    """Runs the words, with their output in the log. Raises Failed unless they exit with 0."""
+    """Runs the words, with their output in the log. Raises Failed unless they exit with 0, or as
+    soon as `watch` does."""
     with (
         own_tmp(site) as tmp,
         subprocess.Popen(
@@ -77,9 +79,9 @@ def run(
         ) as process,
     ):
         try:
-            for line in lines(process):
+            for line in lines(process, watch):
                 log.output(line)
-        except BaseException:  # it is stopped
+        except BaseException:  # it is stopped, or `watch` does not like it
             end_step(site)
             raise
     if process.returncode:
@@ -109,12 +111,13 @@ def own_tmp(site: Site) -> Iterator[str]:
         subprocess.run(["rm", "-rf", "--", path], capture_output=True)
 
 
-def lines(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+def lines(process: subprocess.Popen[bytes], watch: Callable[[], None]) -> Iterator[bytes]:
     """With a very long one in parts. Ends with the process, whoever else still holds its output."""
     stream, rest = process.stdout, b""
     while stream:
+        watch()
         ended = process.poll() is not None
-        ready = select.select([stream], [], [], 0 if ended else 0.2)[0]
+        ready = select.select([stream], [], [], 0 if ended else 0.05)[0]
         chunk = os.read(stream.fileno(), LONGEST_LINE) if ready else b""
         *whole, rest = (rest + chunk).split(b"\n")
         yield from whole

@@ -51,8 +51,9 @@ def log_of(site: Site, id: str) -> Path:
 def follow(site: Site, id: str) -> bool:
     """Prints what the action prints, until it has ended; whether it was done."""
     read, asked, over = 0, 0, False
+    newest = journal.Newest(site)
     while True:
-        if ended := journal.outcome(site, id):
+        if ended := newest.outcome(id):
             wait_for_the_end(site)
         elif over:
             raise Failed(f"it ended without a record: see {log_of(site, id)} and the disk's space")

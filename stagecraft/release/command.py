@@ -1,7 +1,5 @@
 """The verbs around releases."""
 
-import getpass
-import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -9,9 +7,14 @@ from pathlib import Path
 import click
 
 from stagecraft.command import EnvironmentName
+from stagecraft.on_server.listing import as_json, as_markdown, as_table
 from stagecraft.project import here
+from stagecraft.release.listed import listed
+from stagecraft.release.person import person
+from stagecraft.release.proof import prove
 from stagecraft.release.remote import call
 from stagecraft.release.source import find
+from stagecraft.release.tags import tag
 from stagecraft.settings import Environment, Site, read
 
 ENVIRONMENT = click.argument("environment", type=EnvironmentName())
@@ -30,8 +33,27 @@ CONFIRM = click.option("--confirm", metavar="ENVIRONMENT", help="Say yes beforeh
     help="Also run migrations that the present release would not survive, such as a dropped column."
     " No rollback goes further back.",
 )
+@click.option(
+    "--artifact",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Release this tar.gz, which CI has built of REF, in place of what git has. The commands of"
+    " build: are not run.",
+)
+@click.option(
+    "--unproven",
+    metavar="REASON",
+    help="Release a commit that the environment of app: proven_in: has not run well.",
+)
+@click.option("--push-tags", is_flag=True, help="Push the tag that a release for visitors gets.")
 def release(
-    environment: str, ref: str | None, site: str | None, confirm: str | None, contract: bool
+    environment: str,
+    ref: str | None,
+    site: str | None,
+    confirm: str | None,
+    contract: bool,
+    artifact: Path | None,
+    unproven: str | None,
+    push_tags: bool,
 ) -> int:
     """Releases a branch, tag or commit of the application.
 
@@ -43,17 +65,24 @@ def release(
         raise click.ClickException(
             f"group_data/{environment}.yml does not say what to release: set app: of {target.key}"
         )
-    source = find(target.app, ref, here())
+    if push_tags and target.mark_staging:
+        raise click.ClickException(f"--push-tags has no effect: {environment} is marked as staging")
+    source, by = find(target.app, ref, here()), person(here())
+    prove(target, source.commit, here(), unproven)
     sure(target, f"release {source.ref} ({source.commit[:7]}) to", confirm)
     click.echo(f"Releasing {source.ref} ({source.commit[:7]}) to {target.domain}")
     with tempfile.TemporaryDirectory() as directory:
-        archive = Path(directory) / "release.tar.gz"
-        source.pack(archive)
+        archive = artifact or source.pack(Path(directory) / "release.tar.gz")
         size = archive.stat().st_size
         words = ["release", target.name, "--commit", source.commit, "--ref", source.ref]
-        words += ["--size", str(size), "--by", person()]
+        words += ["--size", str(size), f"--by={by}"]
         words += ["--contract"] if contract else []
-        return call(settings.server, here(), words, archive)
+        words += ["--built"] if artifact else []
+        words += [f"--unproven={unproven}"] if unproven else []
+        code = call(settings.server, here(), words, archive)
+    if code == 0 and not target.mark_staging:
+        tag(source, target, by, push=push_tags)
+    return code
 
 
 @click.command()
@@ -69,16 +98,20 @@ def rollback(
     settings, target = targeted(environment, site)
     sure(target, "return to an earlier release of", confirm)
     words = ["rollback", target.name, *([release] if release else []), *(["--now"] if now else [])]
-    return call(settings.server, here(), [*words, "--by", person()])
+    return call(settings.server, here(), [*words, f"--by={person(here())}"])
 
 
 @click.command()
 @ENVIRONMENT
 @SITE
-def releases(environment: str, site: str | None) -> int:
+@click.option("--limit", type=click.IntRange(min=1), help="Only the newest so many.")
+@click.option("--json", "shown", flag_value="json", help="With every detail.")
+@click.option("--markdown", "shown", flag_value="markdown", help="A table for a document.")
+def releases(environment: str, site: str | None, limit: int | None, shown: str | None) -> None:
     """Lists what was released when, by whom, and how it went."""
     settings, target = targeted(environment, site)
-    return call(settings.server, here(), ["releases", target.name])
+    show = {"json": as_json, "markdown": as_markdown}.get(shown or "", as_table)
+    click.echo(show(listed(settings, target, here(), limit)))
 
 
 @click.command()
@@ -116,7 +149,3 @@ def sure(site: Site, action: str, confirmed: str | None) -> None:
             f"there is no terminal to ask: say --confirm {site.environment} to {action} it"
         )
     click.confirm(f"{action.capitalize()} {site.environment} ({site.domain})?", abort=True)
-
-
-def person() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}"

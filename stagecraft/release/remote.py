@@ -1,11 +1,15 @@
 """Calls the program on a server over OpenSSH."""
 
+import os
+import select
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -18,6 +22,9 @@ LOST = 255
 """ssh's exit code for its own problems."""
 
 CHUNK = 1 << 16
+
+MOST = 50_000_000
+"""Bytes of an answer."""
 
 
 def ssh(server: Server, root: Path, words: Sequence[str]) -> list[str]:
@@ -43,21 +50,76 @@ def ssh(server: Server, root: Path, words: Sequence[str]) -> list[str]:
 def call(server: Server, root: Path, words: Sequence[str], archive: Path | None = None) -> int:
     """Shows what the program prints, as it comes. Its exit code; raises click.ClickException if the
     connection was lost."""
-    with subprocess.Popen(
-        ssh(server, root, words),
-        stdin=subprocess.PIPE if archive else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-    ) as process:
-        if archive:
-            send(archive, process)
-        for line in process.stdout or ():
-            click.echo(harmless(line.decode(errors="surrogateescape").rstrip("\n")))
-    if process.returncode == LOST:
+    code = run(ssh(server, root, words), partial(show, err=False), archive)
+    if code == LOST:
         raise click.ClickException(
             f"the login to {server.name} failed, or the connection ended. What runs there goes on:"
             " `stagecraft follow` shows it"
         )
-    return process.returncode
+    return code
+
+
+def ask(server: Server, root: Path, words: Sequence[str]) -> bytes:
+    """What the program prints. Raises click.ClickException if it fails, or for too much."""
+    answer = bytearray()
+
+    def take(line: bytes) -> None:
+        answer.extend(line)
+        if len(answer) > MOST:
+            raise click.ClickException(f"{server.name} answers more than {MOST} bytes")
+
+    code = run(ssh(server, root, words), take)
+    if code == LOST:
+        raise click.ClickException(f"the login to {server.name} failed, or the connection ended")
+    if code:
+        raise click.ClickException(f"`stagecraft {words[0]}` failed on {server.name}")
+    return bytes(answer)
+
+
+def run(command: list[str], take: Callable[[bytes], None], archive: Path | None = None) -> int:
+    """Its exit code. Shows its errors."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as errors, os.fdopen(writing, "wb") as theirs:
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE if archive else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+        ) as process:
+            theirs.close()
+            try:
+                if archive:
+                    send(archive, process)
+                for line, err in lines(process, errors):
+                    (partial(show, err=True) if err else take)(line)
+            except click.ClickException:
+                process.kill()
+                raise
+        return process.returncode
+
+
+def lines(process: subprocess.Popen[bytes], errors: IO[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Of its output, and of its errors, a very long one in parts. Ends with the process: an ssh
+    that stays in the background for the next connection keeps its ends of the pipes open."""
+    rest = {stream.fileno(): b"" for stream in (process.stdout, errors) if stream}
+    while rest:
+        ended = process.poll() is not None
+        ready = select.select(list(rest), [], [], 0 if ended else 0.2)[0]
+        for stream in ready:
+            chunk = os.read(stream, CHUNK)
+            *whole, left = (rest.pop(stream) + chunk).split(b"\n")
+            yield from ((line + b"\n", stream == errors.fileno()) for line in whole)
+            if left and (not chunk or len(left) > CHUNK):
+                yield left, stream == errors.fileno()
+                left = b""
+            if chunk:
+                rest[stream] = left
+        if ended and not ready:
+            return
+
+
+def show(line: bytes, err: bool) -> None:
+    click.echo(harmless(line.decode(errors="surrogateescape").rstrip("\r\n")), err=err)
 
 
 def send(archive: Path, process: subprocess.Popen[bytes]) -> None:

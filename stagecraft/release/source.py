@@ -12,18 +12,22 @@ from stagecraft.settings.models import App
 MIRRORS = Path(".stagecraft/sources")
 """Clones of the applications whose source is a URL."""
 
+RELEASES = "refs/tags/release/*"
+
 
 @dataclass(frozen=True)
 class Source:
-    """A commit in a repository on this machine."""
+    """A commit in a repository on this machine. `remote` is where tags of it are pushed to."""
 
     repository: Path
     ref: str
     commit: str
+    remote: str
 
-    def pack(self, archive: Path) -> None:
+    def pack(self, archive: Path) -> Path:
         """Writes a tar of what git knows at the commit, and of nothing else."""
         git(self.repository, "archive", "--format=tar.gz", f"--output={archive}", self.commit)
+        return archive
 
 
 def find(app: App, ref: str | None, root: Path) -> Source:
@@ -34,10 +38,14 @@ def find(app: App, ref: str | None, root: Path) -> Source:
     for candidate in (wanted, f"origin/{wanted}"):
         try:
             text = git(repository, "rev-parse", "--verify", "--quiet", f"{candidate}^{{commit}}")
-            return Source(repository, wanted, text)
+            return Source(repository, wanted, text, remote_of(app.source, root))
         except click.ClickException:
             continue
     raise click.ClickException(f"{app.source} has no branch, tag or commit {wanted}")
+
+
+def remote_of(source: str, root: Path) -> str:
+    return "origin" if (root / source).is_dir() else source
 
 
 def repository_of(source: str, root: Path) -> Path:
@@ -49,16 +57,22 @@ def repository_of(source: str, root: Path) -> Path:
         raise click.ClickException(f"there is no checkout {source}: see app.source in group_data/")
     mirror = root / MIRRORS / hashlib.sha256(source.encode()).hexdigest()[:16]
     if mirror.is_dir():
-        git(mirror, "fetch", "--quiet", "--prune", "--tags")
+        fetch = ["fetch", "--quiet", "--no-tags"]
+        git(mirror, *fetch, "--prune", "origin", "+refs/*:refs/*", f"^{RELEASES}")
+        git(mirror, *fetch, "origin", f"+{RELEASES}:{RELEASES}")  # ours, unless pushed, stay
     else:
         mirror.parent.mkdir(parents=True, exist_ok=True)
         git(root, "clone", "--quiet", "--mirror", "--", source, str(mirror))
     return mirror
 
 
-def git(repository: Path, *words: str) -> str:
+def git(repository: Path, *words: str, timeout: float | None = None) -> str:
     """What git prints. Raises click.ClickException with what it complains of."""
-    done = subprocess.run(["git", "-C", repository, *words], capture_output=True, text=True)
+    command = ["git", "-C", str(repository), *words]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise click.ClickException(f"git {words[0]} took more than {timeout} seconds") from None
     if done.returncode:
         complaint = done.stderr.strip() or f"git {words[0]} failed in {repository}"
         raise click.ClickException(complaint)

@@ -104,6 +104,17 @@ def dropped_but_used(databases: Iterable[str], entries: Iterable[SiteEntry]) -> 
             yield ("databases", name), f"cannot be dropped: {users[name].name} uses it"
 
 
+def unknown_proof(site: Site, environments: Iterable[str]) -> Wrong:
+    """An environment that proves releases, but is none, or the site's own."""
+    where = site.app.proven_in if site.app else None
+    others = sorted({*environments} - {site.environment})
+    if where == site.environment:
+        yield ("app", "proven_in"), "must be another environment, such as staging"
+    elif where and where not in others:
+        message = f"there is no group_data/{where}.yml{did_you_mean(where, others)}"
+        yield ("app", "proven_in"), message
+
+
 def missing_files(server: Server, issuers: dict[str, Issuer]) -> Wrong:
     """Public keys and CA bundles whose files are missing or wrong. A throwaway's files are created
     with it: `inventory.load` checks them."""

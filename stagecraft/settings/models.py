@@ -184,7 +184,8 @@ class App(Setting):
 
     `source` is a git URL, or the path of a checkout, relative to the project. `build`, `configure`
     (what depends on .env) and `migrate` are shell commands, run in the release as the site's user.
-    `keep` good releases stay.
+    `keep` good releases stay. Only commits that the environment `proven_in` has run well are
+    released.
     """
 
     source: values.Line
@@ -193,6 +194,7 @@ class App(Setting):
     configure: list[values.Line] = ["php artisan config:cache"]
     migrate: values.Line | None = "php artisan migrate --force --no-interaction"
     keep: PositiveInt = 5
+    proven_in: values.Name | None = None
     workers: dict[values.Name, Worker] = {"queue": Worker()}
     scheduler: bool = True
 

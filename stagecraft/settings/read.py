@@ -130,10 +130,11 @@ class _SettingsReader:
         for key, data in _mapping(source, "sites").items():
             entry = self._entry(environment, key, data, machines.site_defaults)
             if entry is not None:
-                self.problems += [
-                    Problem(entry.place(path), message)
-                    for path, message in checks.contradictions(entry.site, issuers)
+                wrong = [
+                    *checks.contradictions(entry.site, issuers),
+                    *checks.unknown_proof(entry.site, self.environments),
                 ]
+                self.problems += [Problem(entry.place(path), message) for path, message in wrong]
                 yield entry
 
     def _check_server_of(self, source: YamlFile, machines: Machines) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -579,6 +581,41 @@ def test_a_line_that_a_power_cut_has_cut_short_is_left_out(shop: Site) -> None:
     assert journal.entries(shop) == [{"id": "1"}]
     journal.append(shop, {"id": "3"})
     assert [entry["id"] for entry in journal.entries(shop)] == ["1", "3"]
+
+
+def test_who_follows_reads_what_is_new_in_the_journal_alone(
+    shop: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = (json.dumps({"id": f"{n}", "outcome": "done", "of": "x" * 99}) for n in range(10_000))
+    shop.logs.mkdir(parents=True)
+    journal.path_of(shop).write_text("".join(f"{line}\n" for line in lines))
+    parsed: list[str] = []
+    parse = journal._parsed
+
+    def counted(line: str) -> Any:
+        parsed.append(line)
+        return parse(line)
+
+    monkeypatch.setattr(journal, "_parsed", counted)
+    newest = journal.Newest(shop)
+    assert newest.outcome("9999") == "done"
+    assert len(parsed) < 1000
+    del parsed[:]
+    assert newest.outcome("next") is None
+    with journal.path_of(shop).open("a") as file:
+        file.write('{"id": "next", "outc')
+        file.flush()
+        assert newest.outcome("next") is None
+        file.write('ome": "failed"}\n')
+    assert newest.outcome("next") == "failed"
+    assert parsed == ['{"id": "next", "outcome": "failed"}']
+
+
+def test_a_journal_that_does_not_exist_yet_can_be_followed(shop: Site) -> None:
+    newest = journal.Newest(shop)
+    assert newest.outcome("1") is None
+    journal.append(shop, {"id": "1", "outcome": "done"})
+    assert newest.outcome("1") == "done"
 
 
 def test_an_action_that_cannot_be_read_stops_no_other(shop: Site) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import click
 import pytest
 
 from stagecraft.release.command import sure, targeted
-from stagecraft.release.remote import ssh
+from stagecraft.release.remote import ask, call, ssh
 from stagecraft.release.source import find
 from stagecraft.settings import Server
 from stagecraft.settings.models import App
@@ -133,3 +134,52 @@ def test_the_server_is_reached_as_runs_reach_it(tmp_path: Path) -> None:
     assert command[-3:-1] == ["--", "203.0.113.10"]
     assert command[-1] == "sudo -n /usr/local/sbin/stagecraft rollback shop-staging 'a b'"
     assert command[2:6] == ["-l", "deploy", "-p", "2222"]
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A server that runs this script, whatever it is asked."""
+
+    def by(script: str) -> Server:
+        monkeypatch.setattr("stagecraft.release.remote.ssh", lambda *_: ["sh", "-c", script])
+        return Server(name="askpro-1", address="203.0.113.10")
+
+    return by
+
+
+def test_a_terminal_obeys_nothing_that_a_server_says(
+    answering: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = answering(r"printf '\033]0;a\007\n'; printf '\033[2J\377\r\n' >&2; exit 3")
+    assert call(server, tmp_path, ["releases"]) == 3
+    assert capsys.readouterr() == ("\\x1b]0;a\\x07\n", "\\x1b[2J\\xff\n")
+
+
+def test_an_archive_arrives_whole(
+    answering: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "archive").write_bytes(b"x" * 1_000_000)
+    script = "echo beginning >&2; wc -c; printf 'without an end'"
+    assert call(answering(script), tmp_path, ["release"], tmp_path / "archive") == 0
+    assert capsys.readouterr() == ("1000000\nwithout an end\n", "beginning\n")
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("exit 255", "the login to askpro-1 failed, or the connection ended"),
+        ("echo '[]'; exit 1", "`stagecraft releases` failed on askpro-1"),
+        ("cat /dev/zero", "askpro-1 answers more than"),
+    ],
+)
+def test_what_is_no_answer_is_named(answering: Any, tmp_path: Path, script: str, said: str) -> None:
+    with pytest.raises(click.ClickException, match=said):
+        ask(answering(script), tmp_path, ["releases"])
+
+
+def test_an_ssh_that_stays_in_the_background_is_not_waited_for(
+    answering: Any, tmp_path: Path
+) -> None:
+    began = time.monotonic()
+    assert ask(answering("sleep 20 >/dev/null & echo '[]'"), tmp_path, ["releases"]) == b"[]\n"
+    assert time.monotonic() - began < 10

@@ -466,6 +466,8 @@ def test_an_apt_key_that_is_not_armored(root: Path) -> None:
         ("redis: {prefix: 'a*'}", "redis.prefix", "made of"),
         ("php_fpm: {memory: 120%}", "php_fpm.memory", 'like "25%"'),
         ("php_fpm: {timeout: 99999999999}", "php_fpm.timeout", "less than or equal to 100000"),
+        ("app: {source: a, proven_in: staging}", "app.proven_in", "must be another environment"),
+        ("app: {source: a, proven_in: qa}", "app.proven_in", "there is no group_data/qa.yml"),
         ("php_fpm: {slow_log: 61}", "php_fpm.slow_log", "must not be more than timeout, 60"),
         ("php_fpm: {max_children: 0}", "php_fpm.max_children", "must be greater than 0"),
         ("mark_staging: 'yes'", "mark_staging", "must be true or false, not the text 'yes'"),
