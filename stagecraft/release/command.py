@@ -10,12 +10,14 @@ import click
 
 from stagecraft.command import EnvironmentName
 from stagecraft.project import here
+from stagecraft.release.ci import as_ci
 from stagecraft.release.remote import call
 from stagecraft.release.source import find
 from stagecraft.settings import Environment, Site, read
 
 ENVIRONMENT = click.argument("environment", type=EnvironmentName())
 SITE = click.option("--site", help="Which of the environment's sites, if it has several.")
+CI = click.option("--ci", is_flag=True, help="Log in as the environment's CI, with its key.")
 CONFIRM = click.option("--confirm", metavar="ENVIRONMENT", help="Say yes beforehand, by its name.")
 
 
@@ -23,6 +25,7 @@ CONFIRM = click.option("--confirm", metavar="ENVIRONMENT", help="Say yes beforeh
 @ENVIRONMENT
 @click.argument("ref", required=False)
 @SITE
+@CI
 @CONFIRM
 @click.option(
     "--contract",
@@ -31,14 +34,19 @@ CONFIRM = click.option("--confirm", metavar="ENVIRONMENT", help="Say yes beforeh
     " No rollback goes further back.",
 )
 def release(
-    environment: str, ref: str | None, site: str | None, confirm: str | None, contract: bool
+    environment: str,
+    ref: str | None,
+    site: str | None,
+    ci: bool,
+    confirm: str | None,
+    contract: bool,
 ) -> int:
     """Releases a branch, tag or commit of the application.
 
     Without REF, the one that the environment's file names (app: ref:). If a step fails, the site
     keeps its present release.
     """
-    settings, target = targeted(environment, site)
+    settings, target = targeted(environment, site, ci)
     if not target.app:
         raise click.ClickException(
             f"group_data/{environment}.yml does not say what to release: set app: of {target.key}"
@@ -60,13 +68,19 @@ def release(
 @ENVIRONMENT
 @click.argument("release", required=False)
 @SITE
+@CI
 @CONFIRM
 @click.option("--now", is_flag=True, help="Switch at once, without booting it first.")
 def rollback(
-    environment: str, release: str | None, site: str | None, confirm: str | None, now: bool
+    environment: str,
+    release: str | None,
+    site: str | None,
+    ci: bool,
+    confirm: str | None,
+    now: bool,
 ) -> int:
     """Returns to the previous good release, or to RELEASE (its id, or its commit)."""
-    settings, target = targeted(environment, site)
+    settings, target = targeted(environment, site, ci)
     sure(target, "return to an earlier release of", confirm)
     words = ["rollback", target.name, *([release] if release else []), *(["--now"] if now else [])]
     return call(settings.server, here(), [*words, "--by", person()])
@@ -75,24 +89,29 @@ def rollback(
 @click.command()
 @ENVIRONMENT
 @SITE
-def releases(environment: str, site: str | None) -> int:
+@CI
+def releases(environment: str, site: str | None, ci: bool) -> int:
     """Lists what was released when, by whom, and how it went."""
-    settings, target = targeted(environment, site)
+    settings, target = targeted(environment, site, ci)
     return call(settings.server, here(), ["releases", target.name])
 
 
 @click.command()
 @ENVIRONMENT
 @SITE
-def follow(environment: str, site: str | None) -> int:
+@CI
+def follow(environment: str, site: str | None, ci: bool) -> int:
     """Follows the release or rollback that is running."""
-    settings, target = targeted(environment, site)
+    settings, target = targeted(environment, site, ci)
     return call(settings.server, here(), ["follow", target.name])
 
 
-def targeted(environment: str, key: str | None) -> tuple[Environment, Site]:
-    """The environment and its site. Raises click.ClickException if it does not say which one."""
+def targeted(environment: str, key: str | None, ci: bool = False) -> tuple[Environment, Site]:
+    """The environment and its site. Raises click.ClickException if it does not say which one, or
+    has no CI."""
     settings = read(environment, here())
+    if ci:
+        settings = as_ci(settings)
     keys = [site.key for site in settings.sites]
     chosen = [site for site in settings.sites if site.key == key or (key is None and site.app)]
     if len(chosen) == 1:
