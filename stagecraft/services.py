@@ -111,6 +111,22 @@ class Program:
     logs = "/var/log/stagecraft"
 
 
+class Ci:
+    """An environment's CI logs in as `user`, which can run one `command` as root and nothing else.
+    Names of sites and admins have no place for a `_` after `ci`."""
+
+    home = "/var/lib/stagecraft/ci"
+
+    def __init__(self, environment: str) -> None:
+        self.environment = environment
+        self.user = f"ci_{environment}"
+        self.command = f"{Program.path} ci {environment}"
+
+    @property
+    def key_options(self) -> str:
+        return f'restrict,command="/usr/bin/sudo -n {self.command}"'
+
+
 class Reach:
     """`table` is an nftables table of family inet."""
 

@@ -112,14 +112,14 @@ def refuse_what_would_be_in_vain(server: Server, settings: Host, current: Curren
 
 def described(server: Server, settings: Host, current: CurrentAccess) -> str:
     """The operation's name. It lists every key that is removed."""
-    text = f"Allow SSH on port {server.ssh_port} only for {', '.join(settings.accounts)}"
+    text = f"Allow SSH on port {server.ssh_port} only for {', '.join(settings.logins)}"
     if settings.firewall:
         text += f", and open ports {', '.join(firewall.public(settings.firewall))} to everybody"
     taken = [
         f"{account}'s key {comment(key)}"
         for account, keys in sorted(current.keys.items())
         for key in keys
-        if account not in settings.accounts or key not in settings.keys(account)
+        if account not in settings.logins or key not in settings.keys(account)
     ]
     return text + (f"; remove {', '.join(taken)}" if taken else "")
 
@@ -130,7 +130,7 @@ def named(line: str) -> str:
     return f"{key.fingerprint} {key.comment}".strip() if key else line
 
 
-def comment(key: str) -> str:
+def comment(line: str) -> str:
     """The key's comment, or the end of the key if it has none."""
-    _, blob, *words = key.split(" ")
-    return " ".join(words) or f"…{blob[-12:]}"
+    key = public_key(DEPLOY, line)
+    return (key.comment or f"…{key.line[-12:]}") if key else line

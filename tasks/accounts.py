@@ -1,4 +1,5 @@
-"""Accounts of the admins, and `deploy` for automation. All may use sudo, and have no password."""
+"""Accounts of the admins, `deploy` for automation, and those of environments' CI. All may use sudo,
+CI for one command, and have no password."""
 
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
@@ -7,7 +8,10 @@ from stagecraft.errors import ServerError
 from stagecraft.facts.accounts import Accounts, AccountsFact
 from stagecraft.operations import admins, files
 from stagecraft.operations.files import Checker
+from stagecraft.operations.nodes import Directory, Node
+from stagecraft.operations.system_accounts import system_account
 from stagecraft.render import file
+from stagecraft.services import Ci
 from stagecraft.settings import Host
 from stagecraft.settings.host import GROUP
 
@@ -21,7 +25,7 @@ def accounts(settings: Host) -> None:
     files.tree(
         name=f"Write {SUDOERS}",
         tree="sudo",
-        nodes=[file(SUDOERS, "sudo/sudoers.j2", mode="440", group_name=GROUP)],
+        nodes=sudo(settings),
         check=Checker("visudo --check", "visudo --check --quiet", ("/etc/sudoers.d",)),
     )
     found: Accounts = host.get_fact(AccountsFact, group=GROUP)
@@ -34,6 +38,21 @@ def accounts(settings: Host) -> None:
             account=name,
             group=GROUP,
         )
+    for ci in settings.ci_accounts.values():
+        system_account(
+            name=f"Add the account {ci.user}, which may run {ci.command}",
+            account=ci.user,
+            home=Ci.home,
+            login_shell="/bin/sh",  # which runs the one command of its keys
+        )
+
+
+def sudo(settings: Host) -> list[Node]:
+    accounts = settings.ci_accounts.values()
+    return [
+        file(SUDOERS, "sudo/sudoers.j2", mode="440", group_name=GROUP, ci_accounts=accounts),
+        *([Directory(Ci.home)] if settings.ci else []),
+    ]
 
 
 @deploy("Removed accounts")
@@ -54,11 +73,22 @@ def removed_accounts(settings: Host) -> None:
                 account=name,
                 group=GROUP,
             )
+    for name in sorted(found.by_name):
+        if found.by_name[name].home == Ci.home and name not in settings.ci_accounts:
+            admins.absent(name=f"Remove the account {name}", account=name, home=Ci.home)
 
 
 def refuse_services(settings: Host) -> None:
-    """Raises ServerError for an admin with the name of a service's account."""
+    """Raises ServerError for an admin with the name of a service's account, and for an account of
+    others with the name of a CI's."""
     found: Accounts = host.get_fact(AccountsFact, group=GROUP)
+    for name in settings.ci_accounts.keys() & found.by_name.keys():
+        if found.by_name[name].home != Ci.home:
+            raise ServerError(
+                f"{host.name}: there is an account {name} already (user id"
+                f" {found.by_name[name].uid}), which no run has made: rename it, or remove it with"
+                f" `userdel {name}`"
+            )
     for name in settings.accounts:
         account = found.by_name.get(name)
         closed = account and not account.lets_in and name not in (found.members or ())

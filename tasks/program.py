@@ -83,6 +83,7 @@ def known(site: Site, app: App) -> str:
         json.dumps(
             {
                 "name": site.name,
+                "environment": site.environment,
                 "home": site.home,
                 "domain": site.domain,
                 "health": site.health,

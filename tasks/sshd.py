@@ -116,7 +116,7 @@ def nodes(port: int, settings: Host, machine: Machine, current: CurrentAccess) -
         *(
             Absent(f"{AUTHORIZED_KEYS}/{account}")
             for account in sorted(current.keys)
-            if account not in settings.accounts
+            if account not in settings.logins
         ),
         File(DROP_IN, drop_in([port], settings, machine), origin=origin_of(DROP_IN_TEMPLATE)),
     ]
@@ -131,7 +131,7 @@ def authorized_keys(settings: Host) -> list[Node]:
                 "sshd/authorized_keys.j2",
                 keys=settings.keys(account),
             )
-            for account in settings.accounts
+            for account in settings.logins
         ),
     ]
 
@@ -140,7 +140,7 @@ def drop_in(ports: list[int], settings: Host, machine: Machine) -> str:
     return render(
         DROP_IN_TEMPLATE,
         ports=ports,
-        accounts=settings.accounts,
+        accounts=settings.logins,
         authorized_keys=AUTHORIZED_KEYS,
         host_keys=declared_host_keys(machine),
         algorithms=ALGORITHMS[machine.version],
@@ -175,6 +175,6 @@ def transition(
             "sshd/transition.conf.j2",
             ports=ports,
             authorized_keys_files=[*files, f"{AUTHORIZED_KEYS}/%u"],
-            allowed=[*allowed, *settings.accounts] if allowed else [],
+            allowed=[*allowed, *settings.logins] if allowed else [],
         ),
     ]

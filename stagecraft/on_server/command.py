@@ -13,7 +13,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from stagecraft.harmless import harmless
-from stagecraft.on_server import disk, listing
+from stagecraft.on_server import ci, disk, listing
 from stagecraft.on_server.actions import (
     CONFIGURE,
     RELEASE,
@@ -24,7 +24,7 @@ from stagecraft.on_server.actions import (
     perform,
     recover,
 )
-from stagecraft.on_server.lock import asking, busy, lock
+from stagecraft.on_server.lock import asking, busy, lock, sending
 from stagecraft.on_server.login import account, login
 from stagecraft.on_server.releases import Release, Releases
 from stagecraft.on_server.site import Failed, Site, names
@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = whole.add_subparsers(required=True, metavar="VERB")
 
     def verb(name: str, action: object, text: str, *, site: bool = True) -> argparse.ArgumentParser:
-        added = verbs.add_parser(name, help=text, description=text)
+        added = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
         added.set_defaults(action=action)
         if site:
             added.add_argument("site", help="like askpro-production")
@@ -90,6 +90,8 @@ def parser() -> argparse.ArgumentParser:
     for name, shown in (("--json", listing.as_json), ("--markdown", listing.as_markdown)):
         listed.add_argument(name, action="store_const", const=shown, dest="shown")
     verb("follow", follow_running, "Follow the action that runs.")
+    for_ci = verb("ci", ask_for_ci, "What sshd runs for a key of CI.", site=False)
+    for_ci.add_argument("environment")
     again = verb("recover", recover_sites, "Undo actions that were killed.", site=False)
     again.add_argument("site", nargs="*", help="by default, all")
     inner = verb("perform", perform_asked, "What the action's unit runs.")
@@ -111,6 +113,8 @@ def release(arguments: argparse.Namespace) -> int:
     site = Site.read(arguments.site)
     if not COMMIT.fullmatch(arguments.commit):
         raise Failed(f"{arguments.commit} is not a full commit id")
+    if arguments.size < 1:
+        raise Failed(f"an archive of {arguments.size} bytes is none")
     if holder := busy(site):
         raise Failed(f"{site.name} is busy: {holder}")
     with upload(site, arguments.size) as archive:
@@ -191,6 +195,14 @@ def act(site: Site, asked: Callable[[], Request]) -> int:
         request = asked()
         start(site, request)
     return 0 if follow(site, request.id) else 1
+
+
+def ask_for_ci(arguments: argparse.Namespace) -> int:
+    wanted = ci.asked(arguments.environment, parser())
+    if wanted.action != release:
+        return int(wanted.action(wanted))
+    with sending(Site.read(wanted.site), wanted.by):
+        return release(wanted)
 
 
 def perform_asked(arguments: argparse.Namespace) -> int:

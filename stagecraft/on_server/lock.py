@@ -38,6 +38,17 @@ def asking(site: Site) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def sending(site: Site, holder: str) -> Iterator[None]:
+    """One upload by CI at a time: more could fill the disk before any of them has ended. Raises
+    Failed with the one who uploads."""
+    since = f"{holder} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S UTC}"
+    with _held(site.state / "sending", fcntl.LOCK_EX, since) as other:
+        if other:
+            raise Failed(f"{site.name} is busy: release by {other}")
+        yield
+
+
 def busy(site: Site) -> str:
     """Who holds the site's lock; empty if nobody does."""
     with _turn(site.state / "taking"), _opened(site.state / "lock") as descriptor:

@@ -36,6 +36,7 @@ class Site:
     shared: Sequence[str]
     keep: int
     workers: Sequence[str]
+    environment: str = ""
 
     @classmethod
     def read(cls, name: str) -> Self:

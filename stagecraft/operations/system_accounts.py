@@ -30,14 +30,14 @@ class Identity(CompositeValue):
 
 
 @operation()
-def system_account(account: str, home: str) -> Generator[str]:
-    """Ensures a system user without a login, in a system group of the same name.
+def system_account(account: str, home: str, login_shell: str = NO_LOGIN) -> Generator[str]:
+    """Ensures a system user without a password, in a system group of the same name.
 
     Args:
         home: only the path; the operation that creates the directory sets owner and mode.
     """
     found: Accounts = host.get_fact(AccountsFact, group=account)
-    wanted, present = Identity(account, home, NO_LOGIN), identity(account, found)
+    wanted, present = Identity(account, home, login_shell), identity(account, found)
     report_states(State("account", account, wanted, present or ""))
     if found.gid is None:
         yield f"groupadd --system {shlex.quote(account)}"

@@ -9,6 +9,7 @@ import click
 from stagecraft.command import EnvironmentName
 from stagecraft.on_server.listing import as_json, as_markdown, as_table
 from stagecraft.project import here
+from stagecraft.release.ci import as_ci
 from stagecraft.release.listed import listed
 from stagecraft.release.person import person
 from stagecraft.release.proof import prove
@@ -19,6 +20,7 @@ from stagecraft.settings import Environment, Site, read
 
 ENVIRONMENT = click.argument("environment", type=EnvironmentName())
 SITE = click.option("--site", help="Which of the environment's sites, if it has several.")
+CI = click.option("--ci", is_flag=True, help="Log in as the environment's CI, with its key.")
 CONFIRM = click.option("--confirm", metavar="ENVIRONMENT", help="Say yes beforehand, by its name.")
 
 
@@ -26,6 +28,7 @@ CONFIRM = click.option("--confirm", metavar="ENVIRONMENT", help="Say yes beforeh
 @ENVIRONMENT
 @click.argument("ref", required=False)
 @SITE
+@CI
 @CONFIRM
 @click.option(
     "--contract",
@@ -49,6 +52,7 @@ def release(
     environment: str,
     ref: str | None,
     site: str | None,
+    ci: bool,
     confirm: str | None,
     contract: bool,
     artifact: Path | None,
@@ -60,7 +64,7 @@ def release(
     Without REF, the one that the environment's file names (app: ref:). If a step fails, the site
     keeps its present release.
     """
-    settings, target = targeted(environment, site)
+    settings, target = targeted(environment, site, ci)
     if not target.app:
         raise click.ClickException(
             f"group_data/{environment}.yml does not say what to release: set app: of {target.key}"
@@ -68,7 +72,7 @@ def release(
     if push_tags and target.mark_staging:
         raise click.ClickException(f"--push-tags has no effect: {environment} is marked as staging")
     source, by = find(target.app, ref, here()), person(here())
-    prove(target, source.commit, here(), unproven)
+    prove(target, source.commit, here(), unproven, ci)
     sure(target, f"release {source.ref} ({source.commit[:7]}) to", confirm)
     click.echo(f"Releasing {source.ref} ({source.commit[:7]}) to {target.domain}")
     with tempfile.TemporaryDirectory() as directory:
@@ -80,7 +84,7 @@ def release(
         words += ["--built"] if artifact else []
         words += [f"--unproven={unproven}"] if unproven else []
         code = call(settings.server, here(), words, archive)
-    if code == 0 and not target.mark_staging:
+    if code == 0 and not target.mark_staging and (push_tags or not ci):
         tag(source, target, by, push=push_tags)
     return code
 
@@ -89,13 +93,19 @@ def release(
 @ENVIRONMENT
 @click.argument("release", required=False)
 @SITE
+@CI
 @CONFIRM
 @click.option("--now", is_flag=True, help="Switch at once, without booting it first.")
 def rollback(
-    environment: str, release: str | None, site: str | None, confirm: str | None, now: bool
+    environment: str,
+    release: str | None,
+    site: str | None,
+    ci: bool,
+    confirm: str | None,
+    now: bool,
 ) -> int:
     """Returns to the previous good release, or to RELEASE (its id, or its commit)."""
-    settings, target = targeted(environment, site)
+    settings, target = targeted(environment, site, ci)
     sure(target, "return to an earlier release of", confirm)
     words = ["rollback", target.name, *([release] if release else []), *(["--now"] if now else [])]
     return call(settings.server, here(), [*words, f"--by={person(here())}"])
@@ -104,12 +114,15 @@ def rollback(
 @click.command()
 @ENVIRONMENT
 @SITE
+@CI
 @click.option("--limit", type=click.IntRange(min=1), help="Only the newest so many.")
 @click.option("--json", "shown", flag_value="json", help="With every detail.")
 @click.option("--markdown", "shown", flag_value="markdown", help="A table for a document.")
-def releases(environment: str, site: str | None, limit: int | None, shown: str | None) -> None:
+def releases(
+    environment: str, site: str | None, ci: bool, limit: int | None, shown: str | None
+) -> None:
     """Lists what was released when, by whom, and how it went."""
-    settings, target = targeted(environment, site)
+    settings, target = targeted(environment, site, ci)
     show = {"json": as_json, "markdown": as_markdown}.get(shown or "", as_table)
     click.echo(show(listed(settings, target, here(), limit)))
 
@@ -117,15 +130,19 @@ def releases(environment: str, site: str | None, limit: int | None, shown: str |
 @click.command()
 @ENVIRONMENT
 @SITE
-def follow(environment: str, site: str | None) -> int:
+@CI
+def follow(environment: str, site: str | None, ci: bool) -> int:
     """Follows the release or rollback that is running."""
-    settings, target = targeted(environment, site)
+    settings, target = targeted(environment, site, ci)
     return call(settings.server, here(), ["follow", target.name])
 
 
-def targeted(environment: str, key: str | None) -> tuple[Environment, Site]:
-    """The environment and its site. Raises click.ClickException if it does not say which one."""
+def targeted(environment: str, key: str | None, ci: bool = False) -> tuple[Environment, Site]:
+    """The environment and its site. Raises click.ClickException if it does not say which one, or
+    has no CI."""
     settings = read(environment, here())
+    if ci:
+        settings = as_ci(settings)
     keys = [site.key for site in settings.sites]
     chosen = [site for site in settings.sites if site.key == key or (key is None and site.app)]
     if len(chosen) == 1:

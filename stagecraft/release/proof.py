@@ -8,26 +8,28 @@ import click
 from stagecraft.on_server.actions import CONFIGURE, DONE, REFUSED
 from stagecraft.on_server.listing import Entry
 from stagecraft.on_server.releases import GOOD
+from stagecraft.release.ci import as_ci
 from stagecraft.release.listed import listed
-from stagecraft.settings import Site, read
+from stagecraft.settings import Environment, Site, read
 
 NO_RULE = "has no effect: the site has no app: proven_in:"
 
 ANYWAY = "or say why it is released all the same: --unproven REASON"
 
 
-def prove(site: Site, commit: str, root: Path, unproven: str | None) -> None:
+def prove(site: Site, commit: str, root: Path, unproven: str | None, ci: bool = False) -> None:
     """Raises click.ClickException unless the environment of the site's `app: proven_in:`, if it has
-    one, has run the commit well, or somebody says why not."""
+    one, has run the commit well, or somebody says why not. CI asks it with a key of its own."""
     where = site.app.proven_in if site.app else None
     if unproven is not None and not (where and unproven.strip()):
         raise click.ClickException("--unproven " + ("needs a reason" if where else NO_RULE))
     if where and not unproven:
-        refuse_unproven(site, commit, root, where)
+        settings = read(where, root)
+        refuse_unproven(site, commit, root, as_ci(settings) if ci else settings)
 
 
-def refuse_unproven(site: Site, commit: str, root: Path, where: str) -> None:
-    short, settings = commit[:7], read(where, root)
+def refuse_unproven(site: Site, commit: str, root: Path, settings: Environment) -> None:
+    short, where = commit[:7], settings.name
     proving = next((other for other in settings.sites if other.key == site.key), None)
     if not proving:
         raise click.ClickException(f"{where}, which proves {site.name}, has no site {site.key}")

@@ -1,6 +1,6 @@
 """Checks that involve more than one value: contradicting keys, colliding sites."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,10 @@ from typing import Any
 from stagecraft.engines import ENGINES
 from stagecraft.local_files import not_text, unreadable, wrong_certificates
 from stagecraft.nearest import did_you_mean
-from stagecraft.services import Redis
+from stagecraft.services import Ci, Redis
 from stagecraft.settings.host import DEPLOY, Host
 from stagecraft.settings.models import AptSource, Issuer, Server, Site
-from stagecraft.settings.public_keys import is_line, wrong_file
+from stagecraft.settings.public_keys import blobs, is_line, wrong_file
 from stagecraft.settings.values import is_armored, is_public
 from stagecraft.yaml_files import KeyPath, Location, Problem
 
@@ -39,12 +39,7 @@ def contradictions(site: Site, issuers: dict[str, Issuer]) -> Wrong:
 
 
 def _names(site: Site) -> Wrong:
-    longest = Redis(site.name).user
-    if len(longest) > 32:
-        yield (
-            (),
-            f"the name of the Unix user {longest} has {len(longest)} characters, at most 32 fit",
-        )
+    yield from _too_long((), Redis(site.name).user)
     if site.name.startswith("stagecraft-"):
         yield (
             (),
@@ -52,6 +47,11 @@ def _names(site: Site) -> Wrong:
         )
     if not site.database.collation.startswith(site.database.charset):
         yield ("database", "collation"), f"is not a collation of {site.database.charset}"
+
+
+def _too_long(path: KeyPath, user: str) -> Wrong:
+    if len(user) > 32:
+        yield path, f"the name of the Unix user {user} has {len(user)} characters, at most 32 fit"
 
 
 def _tls(site: Site, issuers: dict[str, Issuer]) -> Wrong:
@@ -137,6 +137,23 @@ def missing_public_keys(server: str, host: Host) -> Wrong:
                 yield ("servers", server, "host", *path, n), wrong
 
 
+def ci_keys(environment: str, ci: Mapping[str, list[str]], server: Server) -> Wrong:
+    """Keys of an environment's CI that would be worth nothing, or more than `ci:` gives them.
+    `ci` has those of all environments on the server."""
+    if server.host is None:
+        yield ("ci",), f"needs `host:` of {server.name}, which manages who may log in"
+        return
+    yield from _too_long(("ci",), Ci(environment).user)
+    others = {Ci(name).user: keys for name, keys in ci.items() if name != environment}
+    holders = {**server.host.admins, DEPLOY: server.host.deploy, **others}
+    taken = {account: blobs(keys) for account, keys in holders.items()}
+    for n, key in enumerate(ci[environment]):
+        if not is_line(key) and (wrong := wrong_file(key)):
+            yield ("ci", n), wrong
+        for owner in (account for account in taken if taken[account] & blobs([key])):
+            yield ("ci", n), f"is also a key of {owner}: make one for this alone, with ssh-keygen"
+
+
 TAKEN = {"root", DEPLOY, "stagecraft", "redis", *(engine.user for engine in ENGINES.values())}
 """Accounts that a run or a package creates. Debian would run the database as such an admin."""
 
@@ -153,8 +170,9 @@ def logins(servers: dict[str, Server]) -> Wrong:
                 f"{server.ssh_user} cannot log in: with `host`, SSH is open only to {accounts};"
                 " for first contact, use pyinfra --user root",
             )
-        for admin in server.host.admins.keys() & TAKEN:
-            yield ("servers", name, "host", "admins", admin), "is reserved: choose another name"
+        for admin in server.host.admins:
+            if admin in TAKEN or admin.startswith(Ci("").user):
+                yield ("servers", name, "host", "admins", admin), "is reserved: choose another name"
 
 
 def taken_ports(servers: dict[str, Server]) -> Wrong:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from stagecraft.services import Ci
 from stagecraft.settings import values
 from stagecraft.settings.public_keys import PublicKey, lines
 from stagecraft.settings.setting import Port, Setting
@@ -45,14 +46,15 @@ class Upgrades(Setting):
 
 class Host(Setting):
     """What bootstrap.py sets up on a machine and deploy.py maintains. `admins` maps accounts to SSH
-    public keys; `deploy` lists more keys for that account. `firewall` is None if the machine has
-    another one."""
+    public keys; `deploy` lists more keys for that account. `ci` has the keys of each environment on
+    the machine, from its own file. `firewall` is None if the machine has another one."""
 
     admins: Annotated[
         dict[values.UnixUser, Annotated[list[PublicKey], Field(min_length=1)]],
         Field(min_length=1),
     ]
     deploy: list[PublicKey] = []
+    ci: dict[values.Name, list[PublicKey]] = {}
     firewall: Firewall | None = Firewall()
     upgrades: Upgrades = Upgrades()
     timezone: values.Timezone = "Etc/UTC"
@@ -62,11 +64,22 @@ class Host(Setting):
 
     @property
     def accounts(self) -> list[str]:
-        """Everybody who may log in."""
+        """Everybody who may log in and become root."""
         return sorted([*self.admins, DEPLOY])
+
+    @property
+    def ci_accounts(self) -> dict[str, Ci]:
+        return {ci.user: ci for ci in map(Ci, sorted(self.ci))}
+
+    @property
+    def logins(self) -> list[str]:
+        """Everybody who may log in."""
+        return sorted([*self.accounts, *self.ci_accounts])
 
     def keys(self, account: str) -> list[str]:
         """The account's lines in authorized_keys. Every admin's key also works for `deploy`."""
-        if account != DEPLOY:
-            return lines(self.admins[account])
-        return lines([*self.deploy, *(key for keys in self.admins.values() for key in keys)])
+        if account == DEPLOY:
+            return lines([*self.deploy, *(key for keys in self.admins.values() for key in keys)])
+        if ci := self.ci_accounts.get(account):
+            return [f"{ci.key_options} {key}" for key in lines(self.ci[ci.environment])]
+        return lines(self.admins[account])

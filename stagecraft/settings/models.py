@@ -11,6 +11,7 @@ from stagecraft.paths import home
 from stagecraft.settings import values
 from stagecraft.settings.addresses import Destination
 from stagecraft.settings.host import DEPLOY, Host
+from stagecraft.settings.public_keys import PublicKey
 from stagecraft.settings.setting import Port, PositiveInt, Setting
 from stagecraft.settings.values import percent, size_in_bytes
 
@@ -39,10 +40,12 @@ class UndeclaredDatabase(Setting):
 
 
 class Sites(Setting):
-    """An environment's file. Its sites are checked separately, with their defaults."""
+    """An environment's file. Its sites are checked separately, with their defaults. `ci` lists the
+    public keys with which CI may release."""
 
     server: str
     sites: dict[str, Any]
+    ci: list[PublicKey] = []
     databases: dict[values.DatabaseName, UndeclaredDatabase] = {}
 
 

@@ -52,6 +52,12 @@ def _lines_of(key: str) -> Iterator[str]:
             yield line.strip()
 
 
+def blobs(keys: Iterable[str]) -> set[str]:
+    """The keys without their comments, and without files that are wrong."""
+    readable = (key for key in keys if is_line(key) or not wrong_file(key))
+    return {line.split()[1] for line in lines(readable)}
+
+
 def wrong_file(path: str) -> str | None:
     """What is wrong with a file of public keys; None if nothing."""
     if text := not_text(path):

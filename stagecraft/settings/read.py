@@ -65,6 +65,8 @@ class _SettingsReader:
         self.all = sources["all"]
         self.environments = {name: sources[name] for name in sources if name != "all"}
         self.problems: list[Problem] = []
+        self.ci: dict[str, list[str]] = {}
+        """The keys of the neighbours that have some."""
 
     def environment(self, name: str) -> Environment | None:
         machines = self._machines()
@@ -80,6 +82,7 @@ class _SettingsReader:
         if server is None:
             return None
         self._check_machine(server, issuers, entries)
+        server = self._with_ci(server)
         source = self.environments[name]
         dropped = list(_mapping(source, "databases"))
         self._refuse_each(source, checks.dropped_but_used(dropped, entries))
@@ -126,7 +129,7 @@ class _SettingsReader:
         self, environment: str, machines: Machines, issuers: dict[str, Issuer]
     ) -> Iterator[SiteEntry]:
         source = self.environments[environment]
-        self._check_server_of(source, machines)
+        self._check_file(environment, source, machines)
         for key, data in _mapping(source, "sites").items():
             entry = self._entry(environment, key, data, machines.site_defaults)
             if entry is not None:
@@ -137,9 +140,13 @@ class _SettingsReader:
                 self.problems += [Problem(entry.place(path), message) for path, message in wrong]
                 yield entry
 
-    def _check_server_of(self, source: YamlFile, machines: Machines) -> None:
+    def _check_file(self, environment: str, source: YamlFile, machines: Machines) -> None:
         file = self._shape(source).fit(Sites, source.data)
-        if file is not None and file.server not in machines.servers:
+        if file is None:
+            return
+        if file.ci:
+            self.ci[environment] = file.ci
+        if file.server not in machines.servers:
             known = did_you_mean(file.server, machines.servers)
             self._refuse(
                 source, ("server",), f"group_data/all.yml has no server {file.server!r}{known}"
@@ -161,6 +168,16 @@ class _SettingsReader:
         merged = _merged(defaults, data) if isinstance(data, dict) else data
         site = shape.fit(Site, merged, key=key, environment=environment)
         return SiteEntry(site, place) if site else None
+
+    def _with_ci(self, server: Server) -> Server:
+        """Who may log in is one question for all environments on the machine."""
+        for environment in self.ci:
+            wrong = checks.ci_keys(environment, self.ci, server)
+            self._refuse_each(self.environments[environment], wrong)
+        if not self.ci or not server.host:
+            return server
+        host = server.host.model_copy(update={"ci": self.ci})
+        return server.model_copy(update={"host": host})
 
     def _check_machine(
         self, server: Server, issuers: dict[str, Issuer], entries: list[SiteEntry]

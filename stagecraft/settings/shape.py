@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from stagecraft.nearest import did_you_mean
+from stagecraft.settings.host import Host
 from stagecraft.settings.models import Database, Machines, Server, ServerDatabase, Site, Sites
 from stagecraft.yaml_files import KeyPath
 
@@ -21,6 +22,9 @@ _MACHINE_KEYS: dict[type[BaseModel], set[str]] = {
     Site: {*Server.model_fields} - {"name"},
     Database: {*ServerDatabase.model_fields},
 }
+
+# A key of environments' files that is kept with their server.
+_ENVIRONMENTS_KEYS: dict[type[BaseModel], set[str]] = {Host: {"ci"}}
 
 
 class Shape:
@@ -50,7 +54,9 @@ class Shape:
         fields = [name for name in model.model_fields if name not in given]
         known = {}
         for key, value in data.items():
-            if key in fields:
+            if key in _ENVIRONMENTS_KEYS.get(model, ()):
+                self.refuse((*path, key), "is set in group_data/<environment>.yml")
+            elif key in fields:
                 kind = model.model_fields[key].annotation
                 known[key] = self._known_below(kind, value, (*path, key))
             elif key in _MACHINE_KEYS.get(model, ()):

@@ -177,9 +177,9 @@ def group_marked(item: pytest.Item) -> str:
 def group(item: pytest.Item) -> str:
     """The server that many tests share, or the test's module with the suite that it boots."""
     parameters = parameters_of(item)
-    if item.path.parent.name == "release" and "bookworm" not in parameters.values():
-        return "release"  # would make the worker with all the others on Debian 13 the last one
     named = {*item.fixturenames, parameters.get("host"), parameters.get("server")}
+    if item.path.parent.name == "release" and not named & {"bookworm", "guarded"}:
+        return "release"  # would make the worker with all the others on Debian 13 the last one
     for server in ("trixie", "bookworm", "mysql", "guarded_12", "guarded"):
         if server in named:
             return server

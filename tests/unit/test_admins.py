@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from stagecraft.errors import ServerError
+from stagecraft.facts.access import CurrentAccess
 from stagecraft.facts.accounts import MADE_BY_US, Account, Accounts, AccountsFact
-from stagecraft.settings import Host
-from tasks import accounts
+from stagecraft.operations.nodes import File
+from stagecraft.settings import Host, Server
+from tasks import access, accounts
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA anna@laptop"
 ADMIN = Account(1000, "/home/anna", "/bin/bash")
@@ -37,6 +39,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(accounts, "host", host)
         operations = SimpleNamespace(present=operation, absent=operation, released=operation)
         monkeypatch.setattr(accounts, "admins", operations)
+        monkeypatch.setattr(accounts, "system_account", operation)
         monkeypatch.setattr(accounts.files, "tree", operation)
         yield done
 
@@ -93,3 +96,60 @@ def test_an_admin_whose_shell_somebody_closed_gets_it_back(server: Any) -> None:
     with server(Accounts({"bob": closed}, frozenset({"bob"}))) as done:
         accounts.accounts._inner(settings("bob"))
     assert "Add the account bob" in done
+
+
+# --- CI ---
+
+CI = Account(990, "/var/lib/stagecraft/ci", "/bin/sh")
+
+
+def with_ci(*environments: str) -> Host:
+    return Host(admins={"anna": [KEY]}, ci={name: [KEY] for name in environments})
+
+
+def test_ci_has_an_account_for_each_environment(server: Any) -> None:
+    with server(Accounts({"ci_staging": CI}, frozenset({"anna"}))) as done:
+        accounts.accounts._inner(with_ci("staging", "production"))
+    program = "/usr/local/sbin/stagecraft"
+    assert done[-2:] == [
+        f"Add the account ci_production, which may run {program} ci production",
+        f"Add the account ci_staging, which may run {program} ci staging",
+    ]
+
+
+def test_an_account_of_others_does_not_become_ci_s(server: Any) -> None:
+    with server(Accounts({"ci_staging": ADMIN}, None)) as done, pytest.raises(ServerError) as error:
+        accounts.accounts._inner(with_ci("staging"))
+    assert "there is an account ci_staging already (user id 1000)" in str(error.value)
+    assert done == []
+
+
+def test_the_account_of_an_environment_without_ci_is_removed(server: Any) -> None:
+    found = Accounts({"ci_staging": CI, "ci_qa": CI, "ci_by_hand": ADMIN}, frozenset())
+    with server(found) as done:
+        accounts.removed_accounts._inner(with_ci("staging"))
+    assert done == ["Remove the account ci_qa"]
+
+
+def test_ci_s_sudo_rules_are_one_command_each() -> None:
+    rules, home = accounts.sudo(with_ci("qa", "staging"))
+    assert isinstance(rules, File) and home.path == CI.home
+    lines = [line for line in rules.content.splitlines() if line and not line.startswith("#")]
+    assert lines == [
+        "%stagecraft ALL=(ALL:ALL) NOPASSWD: ALL",
+        'Defaults:ci_qa env_keep = "SSH_ORIGINAL_COMMAND"',
+        "ci_qa ALL=(root) NOPASSWD: /usr/local/sbin/stagecraft ci qa",
+        'Defaults:ci_staging env_keep = "SSH_ORIGINAL_COMMAND"',
+        "ci_staging ALL=(root) NOPASSWD: /usr/local/sbin/stagecraft ci staging",
+    ]
+    assert [node.path for node in accounts.sudo(with_ci())] == [accounts.SUDOERS]
+
+
+def test_the_plan_names_a_key_of_ci_that_goes() -> None:
+    gone = with_ci("staging").keys("ci_staging")
+    current = CurrentAccess(keys={"ci_staging": gone, "anna": [KEY]})
+    server = Server(name="one", address="192.0.2.1", host=with_ci("qa"))
+    assert access.described(server, with_ci("qa"), current).endswith(
+        "only for anna, ci_qa, deploy, and open ports 80/tcp, 443/tcp to everybody;"
+        " remove ci_staging's key anna@laptop"
+    )

@@ -682,6 +682,26 @@ class TestAccounts:
         line = f"account\t{name}:x:999:999::/var/www/{name}:/bin/bash"
         assert [finding.thing for finding in found(line)] == foreign
 
+    @pytest.mark.parametrize(
+        ("name", "uid", "home", "foreign"),
+        [
+            ("ci_staging", 998, "/var/lib/stagecraft/ci", []),
+            ("ci_staging", 0, "/var/lib/stagecraft/ci", ["ci_staging"]),
+            ("ci_mallory", 998, "/home/mallory", ["ci_mallory"]),
+            ("askpro-staging", 0, "/var/www/askpro-staging", ["askpro-staging"]),
+        ],
+    )
+    def test_ci_s_are_their_plan_s_affair_unless_they_are_root(
+        self,
+        found: Callable[..., list[Finding]],
+        name: str,
+        uid: int,
+        home: str,
+        foreign: list[str],
+    ) -> None:
+        line = f"account\t{name}:x:{uid}:998::{home}:/bin/sh"
+        assert [finding.thing for finding in found(line)] == foreign
+
     def test_who_is_declared_debians_or_about_to_be_removed(
         self, found: Callable[..., list[Finding]]
     ) -> None:

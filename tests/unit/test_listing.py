@@ -51,6 +51,7 @@ def test_what_the_running_release_is_due_to_is_current(shop: Site) -> None:
     release = Release("1", "a", "main", "anna", "2026-11-30T17:14:05Z", GOOD)
     for each in (release, replace(release, id="2"), replace(release, id="3", state=BAD)):
         Releases(shop).record(each)
+    (shop.home / "current").symlink_to("releases/placeholder")
     Releases(shop).switch("1")
     done = [entry("a", release="1"), entry("b", release="2")]
     back = entry("c", release="1", verb="rollback")

@@ -511,6 +511,7 @@ def test_a_link_at_a_path_that_is_too_long_to_be_looked_at_is_refused(
     monkeypatch.setattr(build, "copy_files", lambda *_: None)
     here = Path.cwd()
     new = Build(shop, "1")
+    new.path.mkdir()
     new.copy.mkdir()
     os.chdir(new.copy)
     try:

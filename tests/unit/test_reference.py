@@ -20,8 +20,8 @@ TEXT = (REPOSITORY / "example/group_data/all.yml").read_text()
 
 SETTING = re.compile(r" *(- |[\w/-]+:( |$))")
 
-FROM_ITS_PLACE = {"name", "key", "environment"}
-"""What a server or a site is told by where it is written."""
+FROM_ITS_PLACE = {"name", "key", "environment", "ci"}
+"""What a server or a site is told by where it is written, or by an environment's file."""
 
 SERVER: dict[str, Any] = {"name": "shop-1", "address": "shop.test"}
 SITE: dict[str, Any] = {"key": "shop", "environment": "staging", "domain": "shop.test"}
@@ -77,7 +77,7 @@ ALL = [
 def test_it_shows_every_key() -> None:
     assert REFERENCE.keys() == Machines.model_fields.keys()
     for path, model, shown in ALL:
-        elsewhere = FROM_ITS_PLACE if model in (Server, Site) else set()
+        elsewhere = FROM_ITS_PLACE if model in (Server, Site, Host) else set()
         assert shown.keys() == model.model_fields.keys() - elsewhere, path
     for key in Sites.model_fields:
         assert f"`{key}`" in TEXT

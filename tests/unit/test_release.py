@@ -12,6 +12,7 @@ from typing import Any
 import click
 import pytest
 
+from stagecraft.release.ci import as_ci
 from stagecraft.release.command import sure, targeted
 from stagecraft.release.remote import ask, call, ssh
 from stagecraft.release.source import find
@@ -125,6 +126,31 @@ def test_a_site_that_visitors_see_asks_first(make_site: Any) -> None:
         sure(live, "release main to", None)
     with pytest.raises(click.ClickException, match="--confirm production is not for staging"):
         sure(live, "release main to", "production")
+
+
+def test_ci_logs_in_as_itself_and_with_any_key(
+    make_site: Any, make_environment: Any, tmp_path: Path
+) -> None:
+    key = f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'A' * 43} anna"
+    (tmp_path / "config").touch()
+    server = Server.model_validate(
+        {
+            "name": "s",
+            "address": "s",
+            "ssh_key": "/home/anna/key",
+            "ssh_config": str(tmp_path / "config"),
+            "host": {"admins": {"anna": [key]}, "ci": {"staging": [key]}},
+        }
+    )
+    staging, qa = (
+        make_environment(make_site(environment=name), server=server) for name in ("staging", "qa")
+    )
+    command = ssh(as_ci(staging).server, tmp_path, ["releases", "shop-staging"])
+    assert command[2:6] == ["-F", str(tmp_path / "config"), "-l", "ci_staging"]
+    assert "-i" not in command
+    assert command[-1] == "sudo -n /usr/local/sbin/stagecraft releases shop-staging"
+    with pytest.raises(click.ClickException, match=r"group_data/qa\.yml lists no keys under ci:"):
+        as_ci(qa)
 
 
 def test_the_server_is_reached_as_runs_reach_it(tmp_path: Path) -> None:

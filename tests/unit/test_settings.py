@@ -768,3 +768,63 @@ def test_neighbours_are_unharmed_by_the_same_names_elsewhere(root: Path) -> None
     write(root, all=ALL + "  askpro-2: {address: 203.0.113.11}\n")
     write(root, copy=STAGING.replace("askpro-1", "askpro-2"))
     assert read("staging", root)
+
+
+# --- CI ---
+
+CI_KEY = (
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB staging@ci"
+)
+OTHER_KEY = CI_KEY.replace("AAAB staging", "AAAC production")
+ADMIN_KEY = CI_KEY.replace("AAAB staging@ci", "AAAD anna")
+HOST = f"    host: {{admins: {{anna: [{ADMIN_KEY}]}}}}\n"
+
+
+def test_a_server_admits_the_ci_of_all_its_environments(root: Path) -> None:
+    write(root, all=ALL + HOST, staging=f"ci: [{CI_KEY}]\n{STAGING}")
+    write(root, production=f"ci: [{OTHER_KEY}]\n{PRODUCTION}", elsewhere="server: x\nsites: {}")
+    for name in ("staging", "production"):
+        host = read(name, root).server.host
+        assert host
+        assert host.logins == ["anna", "ci_production", "ci_staging", "deploy"]
+        assert host.keys("ci_staging") == [
+            'restrict,command="/usr/bin/sudo -n /usr/local/sbin/stagecraft ci staging" ' + CI_KEY
+        ]
+        assert host.accounts == ["anna", "deploy"]
+        assert CI_KEY not in host.keys("deploy")
+
+
+@pytest.mark.parametrize(
+    ("ci", "said"),
+    [
+        (f"[{ADMIN_KEY}]", "group_data/staging.yml:1: ci[0]: is also a key of anna"),
+        (f"[{OTHER_KEY}]", "group_data/staging.yml:1: ci[0]: is also a key of ci_production"),
+        ("[keys/none.pub]", "group_data/staging.yml:1: ci[0]: there is no file"),
+        ("[ssh-dss AAAA x]", "group_data/staging.yml:1: ci[0]: 'ssh-dss' is not an accepted type"),
+        ("x", "group_data/staging.yml:1: ci: must be a list"),
+    ],
+)
+def test_a_key_of_ci_that_is_wrong(root: Path, ci: str, said: str) -> None:
+    write(root, all=ALL + HOST, staging=f"ci: {ci}\n{STAGING}")
+    write(root, production=f"ci: [{OTHER_KEY}]\n{PRODUCTION}")
+    assert any(text.startswith(said) for text in problems(root)), problems(root)
+
+
+def test_ci_needs_a_machine_whose_logins_are_managed(root: Path) -> None:
+    write(root, staging=f"ci: [{CI_KEY}]\n{STAGING}")
+    assert "ci: needs `host:` of askpro-1" in problem(root)
+
+
+def test_a_name_too_long_for_an_account_of_ci(root: Path) -> None:
+    name = "a-name-that-is-longer-than-it-may"
+    site = "server: askpro-1\nsites: {}\n"
+    write(root, all=ALL + HOST, **{name: f"ci: [{CI_KEY}]\n{site}"})
+    assert f"Unix user ci_{name} has 36 characters" in problem(root, name)
+
+
+def test_what_all_yml_cannot_say_of_ci(root: Path) -> None:
+    host = HOST.replace("}}", f"}}, ci: {{staging: [{CI_KEY}]}}}}")
+    write(root, all=ALL + host)
+    assert "host.ci: is set in group_data/<environment>.yml" in problem(root)
+    write(root, all=ALL + HOST.replace("anna:", "ci_staging:"))
+    assert "host.admins.ci_staging: is reserved" in problem(root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from stagecraft.release.command import release
 from stagecraft.settings import REPOSITORY
 
 LOCKS = sorted(REPOSITORY.glob("*.lock"))
@@ -184,3 +186,52 @@ def test_secrets_come_from_an_environment_that_can_be_limited_to_a_branch(workfl
     data: dict[str, Any] = yaml.safe_load(workflow.read_text())
     for job in data["jobs"].values():
         assert ("secrets." in str(job)) == ("environment" in job)
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [["zizmor", "--offline"], ["check-jsonschema", "--builtin-schema=vendor.github-workflows"]],
+)
+def test_judges_find_nothing_in_the_workflows(judge: list[str]) -> None:
+    program = Path(sys.prefix, "judges/bin", judge[0])
+    command = [str(program), *judge[1:], *map(str, WORKFLOWS)]
+    verdict = subprocess.run(command, capture_output=True, text=True)
+    assert verdict.returncode == 0, verdict.stdout + verdict.stderr
+
+
+CALLED = [path for path in WORKFLOWS if path.stem in ("staging", "production")]
+
+
+@pytest.mark.parametrize("workflow", CALLED, ids=lambda workflow: workflow.name)
+def test_a_release_starts_only_when_an_application_calls_it(workflow: Path) -> None:
+    data: dict[Any, Any] = yaml.safe_load(workflow.read_text())
+    assert [*data[True]] == ["workflow_call"]  # in YAML 1.1, `on` is a boolean
+    job = data["jobs"]["release"]
+    assert job["environment"] == workflow.stem
+    assert job["concurrency"] == f"stagecraft-{workflow.stem}"
+    assert ("if" in job) == (workflow.stem == "production")
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow.name)
+def test_no_shell_gets_words_of_others(workflow: Path) -> None:
+    """What GitHub puts into a script before a shell reads it."""
+    data: dict[str, Any] = yaml.safe_load(workflow.read_text())
+    scripts = [step.get("run", "") for job in data["jobs"].values() for step in job["steps"]]
+    assert not [script for script in scripts if "${{" in script]
+
+
+@pytest.mark.parametrize("workflow", CALLED, ids=lambda workflow: workflow.name)
+def test_a_workflow_gives_a_command_that_there_is(
+    workflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "group_data").mkdir()
+    (tmp_path / f"group_data/{workflow.name}").touch()
+    monkeypatch.chdir(tmp_path)
+    data: dict[str, Any] = yaml.safe_load(workflow.read_text())
+    (script,) = (s["run"] for s in data["jobs"]["release"]["steps"] if s.get("name") == "Release")
+    words = shlex.split(script.splitlines()[-1])[2:]
+    context = release.make_context("release", words)
+    assert context.params["environment"] == workflow.stem
+    assert context.params["ref"] == "$GITHUB_REF_NAME"
+    assert context.params["ci"]
+    assert context.params["confirm"] in (None, "production")

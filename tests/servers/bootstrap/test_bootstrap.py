@@ -132,7 +132,7 @@ def provider_firewall(address: str, port: int) -> Iterator[None]:
 @suite_of(13)
 def test_a_configuration_that_turns_us_away_is_taken_back(bare: Bare) -> None:
     project = bare.project("turned-away")
-    project.spoil("tasks/sshd.py", "accounts=settings.accounts", 'accounts=["anna"]')
+    project.spoil("tasks/sshd.py", "accounts=settings.logins", 'accounts=["anna"]')
     with bare.watch(ROOT, DEPLOY) as seen:
         run = project.pyinfra("staging", "-y", *FIRST_CONTACT, verb=VERB)
     assert run.code == 1
@@ -156,7 +156,7 @@ def test_rules_that_close_our_own_port_are_taken_back(bare: Bare) -> None:
 def test_what_a_killed_run_has_closed_the_server_opens_again(bare: Bare) -> None:
     """By its timer on Debian 13; on Debian 12 somebody resets the server before that."""
     project = bare.project("killed")
-    project.spoil("tasks/sshd.py", "accounts=settings.accounts", 'accounts=["anna"]')
+    project.spoil("tasks/sshd.py", "accounts=settings.logins", 'accounts=["anna"]')
     seconds = 15
     revert_after(project, seconds)
     bare.kill_when_closed(project)

@@ -209,7 +209,7 @@ def fingerprint(bare: Rented) -> str:
 @suite_of(13)
 def test_a_change_that_nobody_confirmed_is_undone_after_a_power_cut(bare: Rented) -> None:
     project = bare.declared("turned-away")
-    project.spoil("tasks/sshd.py", "accounts=settings.accounts", 'accounts=["anna"]')
+    project.spoil("tasks/sshd.py", "accounts=settings.logins", 'accounts=["anna"]')
     run = project.start("staging", "-y", verb=VERB)
     await_(lambda: "AllowUsers anna\n" in bare.file(DROP_IN), 60)
     run.kill()

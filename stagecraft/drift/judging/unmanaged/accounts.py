@@ -9,6 +9,7 @@ from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.logins import Logins, LoginsFact
 from stagecraft.facts.neighbours import OPENS_SOCKETS
 from stagecraft.run import this_run
+from stagecraft.services import Ci
 from stagecraft.settings import Host
 from stagecraft.settings.host import GROUP
 
@@ -26,20 +27,23 @@ TELLING = ("adm", "systemd-journal", "www-data", "staff")
 
 
 def accounts(declared: Declared) -> Iterator[Finding | Coverage]:
-    """Undeclared ones that allow a login. Excludes sites' own, which the plan reports, and members
-    of our group, who were declared once and whom the next run removes."""
+    """Undeclared ones that allow a login. Excludes those of sites and of CI, which the plan reports
+    unless they are root, and members of our group, who were declared once and whom the next run
+    removes."""
     settings = declared.settings.host
     if settings is None:
         return
     logins, sites = ask(LoginsFact), declared.site_names
-    known = {"root", *settings.accounts, *sites, *logins.members.get(GROUP, ())}
+    people = {"root", *settings.accounts, *logins.members.get(GROUP, ())}
+    services = {*sites, *(name for name, found in logins.accounts.items() if found.home == Ci.home)}
     # /bin/sync, the shell of Debian's account `sync`, allows no login.
     foreign = [
         name
         for name, found in logins.accounts.items()
-        if name not in known and (found.uid == 0 or (found.lets_in and found.shell != "/bin/sync"))
+        if (found.uid == 0 and name not in people)
+        or (found.lets_in and name not in people | services and found.shell != "/bin/sync")
     ]
-    count = len(settings.accounts) + len(sites)
+    count = len(settings.logins) + len(sites)
     yield Coverage(declared=count, total=count + len(foreign))
     yield from (account(name, logins) for name in foreign)
     yield from memberships(logins, sites, foreign)
