@@ -72,7 +72,7 @@ def release(
     if push_tags and target.mark_staging:
         raise click.ClickException(f"--push-tags has no effect: {environment} is marked as staging")
     source, by = find(target.app, ref, here()), person(here())
-    prove(target, source.commit, here(), unproven, ci)
+    prove(target, source.commit, here(), unproven, ci=ci)
     sure(target, f"release {source.ref} ({source.commit[:7]}) to", confirm)
     click.echo(f"Releasing {source.ref} ({source.commit[:7]}) to {target.domain}")
     with tempfile.TemporaryDirectory() as directory:
