@@ -38,12 +38,14 @@ def unit_file(unit: str) -> str:
 
 
 class Nginx:
-    """`certificate` is the link in the vhost, to the self-signed certificate or to certbot's."""
+    """`certificate` is the link in the vhost, to the self-signed certificate or to certbot's.
+    `maintenance` is there while a release keeps visitors out."""
 
     def __init__(self, site: str) -> None:
         self.vhost = f"/etc/nginx/sites-available/{site}.conf"
         self.htpasswd = f"/etc/nginx/stagecraft/{site}.htpasswd"
         self.certificate = f"{CERTIFICATES}/{site}"
+        self.maintenance = f"/run/stagecraft-maintenance/{site}"
 
 
 class PhpFpm:

@@ -163,6 +163,7 @@ def vhost_files(site: Site, machine: Machine, secrets: Mapping[str, Secret]) -> 
             certificate=service.certificate,
             htpasswd=service.htpasswd,
             socket=PhpFpm(site.name).socket,
+            maintenance=service.maintenance,
         ),
         enabled(site.name),
     ]

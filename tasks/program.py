@@ -18,6 +18,7 @@ from stagecraft.run import this_run
 from stagecraft.services import RECOVERY, PhpFpm, Program, unit_file
 from stagecraft.settings import Site
 from stagecraft.settings.models import App
+from stagecraft.settings.values import DERIVED_VARIABLES
 from tasks.workers import of_site
 
 PACKAGE = Path(stagecraft.__path__[0])
@@ -96,6 +97,11 @@ def known(site: Site, app: App) -> str:
                 "shared": site.shared,
                 "keep": app.keep,
                 "workers": of_site(site, app).units,
+                "php_fpm_socket": PhpFpm(site.name).socket,
+                "database_client": this_run().environment.server.engine.client,
+                "derived": "|".join(DERIVED_VARIABLES),
+                "hooks": app.hooks,
+                "assets": app.assets,
             },
             indent=1,
         )

@@ -11,8 +11,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from stagecraft.on_server import configuration, files, health, journal, sandbox, workers
+from stagecraft.on_server import (
+    assets,
+    configuration,
+    files,
+    health,
+    journal,
+    maintenance,
+    preflight,
+    requirements,
+    sandbox,
+    workers,
+)
 from stagecraft.on_server.build import Build, remove, to_disk
+from stagecraft.on_server.hooks import AFTERWARDS, Hooks
 from stagecraft.on_server.lock import lock
 from stagecraft.on_server.log import Log
 from stagecraft.on_server.migrations import MIGRATOR, Migrations, refuse
@@ -41,7 +53,7 @@ class Request:
     person, `login` the account that ran the command. `before` was current when it began, and is
     empty until then. An action `within_run` is started by deploy.py, which holds the server's
     lock. An archive that is `built` needs no build commands. `unproven` says why nothing has proven
-    the commit before."""
+    the commit before. From `finished` on, the action is not undone any more."""
 
     id: str
     verb: str
@@ -55,6 +67,8 @@ class Request:
     built: bool = False
     unproven: str = ""
     before: str = ""
+    maintenance: bool = False
+    finished: bool = False
 
 
 def pending(site: Site, id: str) -> Path:
@@ -64,6 +78,11 @@ def pending(site: Site, id: str) -> Path:
 
 def archive_of(site: Site, id: str) -> Path:
     return site.state / f"actions/{id}.tar"
+
+
+def pass_of(site: Site, id: str) -> Path:
+    """Has the secret that lets somebody into the closed site."""
+    return site.state / f"actions/{id}.pass"
 
 
 def ask(site: Site, request: Request) -> None:
@@ -119,6 +138,7 @@ def recover(site: Site, but: str = "") -> None:
 def clean_up(site: Site, id: str) -> None:
     """After the action's end."""
     archive_of(site, id).unlink(missing_ok=True)
+    pass_of(site, id).unlink(missing_ok=True)
     pending(site, id).unlink(missing_ok=True)
 
 
@@ -131,25 +151,33 @@ class Action:
         self.release = request.release
         self.path = self.releases.path(request.release.id)
         self.seconds: dict[str, float] = {}
+        self.downtime = 0.0
+        self.notes: list[str] = []
 
     def steps(self) -> Sequence[Step]:
         by_verb = {RELEASE: self._release, ROLLBACK: self._rollback, CONFIGURE: self._configure}
-        return by_verb[self.request.verb]()
+        return self._with_hooks(by_verb[self.request.verb]())
 
     def _release(self) -> Sequence[Step]:
         site, release, log = self.site, self.release, self.log
         build, archive = Build(site, release.id), archive_of(site, self.request.id)
         commands = [*(() if self.request.built else site.build), *site.configure]
+        close: list[Step] = [("close", self._close)] if self.request.maintenance else []
+        open_again: list[Step] = [("open", self._open)] if self.request.maintenance else []
         return [
+            ("preflight", self._preflight),
             ("prepare", self._prepare),
             ("unpack", lambda: build.unpack(archive, release.commit, log)),
+            ("requirements", lambda: requirements.check(site, build.path, log)),
             ("build", lambda: build.build(commands, log)),
             ("hand over", build.hand_over),
             ("place", self._place),
             ("boot", self._boot),
+            *close,
             ("migrate", self._migrate),
             ("switch", self._switch),
             ("health", self._health),
+            *open_again,
             ("workers", self._workers),
             ("finish", self._finish),
         ]
@@ -175,6 +203,35 @@ class Action:
             ("workers", self._workers),
         ]
 
+    def _with_hooks(self, steps: Sequence[Step]) -> Sequence[Step]:
+        if self.request.verb == CONFIGURE:
+            return steps
+        hooks = Hooks(self.site, self.request.verb, self.release.id, self.request.before)
+        woven: list[Step] = []
+        for name, step in steps:
+            before, after = (f"{when}_{name.replace(' ', '_')}" for when in ("before", "after"))
+            woven += [self._hook(hooks, before)] if hooks.at(before) else []
+            woven += [(name, step)]
+            woven += [self._hook(hooks, after)] if hooks.at(after) else []
+        return woven
+
+    def _hook(self, hooks: Hooks, place: str) -> Step:
+        """A rollback goes on without what a hook was to do."""
+
+        def run() -> None:
+            try:
+                hooks.run(place, self.log)
+            except (Failed, OSError) as error:
+                if self.request.verb != ROLLBACK and place != AFTERWARDS:
+                    raise
+                self._note(f"{place}: {error}")
+
+        return place, run
+
+    def _note(self, text: str) -> None:
+        self.log.say(f"  {text}")
+        self.notes.append(text[:LONGEST])
+
     def run(self, steps: Sequence[Step]) -> bool:
         for name, step in steps:
             self.log.say(f"==> {name}")
@@ -191,8 +248,16 @@ class Action:
         """Records the outcome; unless it is done, after a return to the release before."""
         problem = " ".join(problem.split())[:LONGEST]
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if outcome != DONE:
-            self._undo(outcome)
+        if outcome != DONE and self.request.finished:
+            self._note(problem or "it was killed after its last step")
+            outcome, problem = DONE, ""
+            sandbox.end_step(self.site)
+        try:
+            if outcome != DONE:
+                self._undo(outcome)
+        finally:
+            if maintenance.is_closed(self.site):
+                self._open()
         journal.append(self.site, self._entry(outcome, problem))
         if outcome != REFUSED:  # for else it is another action's
             self.releases.forget_the_way_back()
@@ -203,6 +268,7 @@ class Action:
     def _entry(self, outcome: str, problem: str) -> dict[str, Any]:
         request = asdict(self.request)
         release = request.pop("release")
+        del request["finished"]
         return {
             **request,
             **{key: release[key] for key in ("commit", "ref")},
@@ -210,9 +276,16 @@ class Action:
             "seconds": self.seconds,
             "outcome": outcome,
             "problem": problem,
+            "notes": self.notes,
+            "downtime": self.downtime,
         }
 
     # --- Steps ---
+
+    def _preflight(self) -> None:
+        size = archive_of(self.site, self.request.id).stat().st_size
+        if found := preflight.problems(self.site, size):
+            raise Failed("; ".join(found))
 
     def _prepare(self) -> None:
         self.site.builds.mkdir(exist_ok=True, mode=0o700)
@@ -233,6 +306,18 @@ class Action:
 
     def _reconfigure(self) -> None:
         configuration.rebuild(self.site, self.path, self.log)
+
+    def _close(self) -> None:
+        maintenance.close(self.site, pass_of(self.site, self.request.id).read_text())
+
+    def _open(self) -> None:
+        self.downtime = maintenance.open_again(self.site)
+        self.log.say(f"  visitors were kept out for {self.downtime:.1f} s")
+        if self.downtime > maintenance.LONGEST:
+            self._note(
+                f"visitors were kept out for {self.downtime:.1f} s, longer than the"
+                f" {maintenance.LONGEST} s that a release may take"
+            )
 
     def _migrate(self) -> None:
         if not self.site.migrate:
@@ -266,12 +351,15 @@ class Action:
         self.releases.mark(self.release.id, GOOD)
         if self.request.verb == ROLLBACK:
             self.releases.mark(self.request.before, WITHDRAWN)
+        self.request = replace(self.request, finished=True)
+        ask(self.site, self.request)
         if problem := attempt(self._prune, self.log):
             self.log.say(f"  older releases were not removed: {problem}")
 
     def _prune(self) -> None:
         for gone in self.releases.prune(self.request.before):
             self.log.say(f"  removed {gone}")
+        assets.gather(self.site)
 
     def _undo(self, outcome: str) -> None:
         """Each part again does no harm, in case this is killed, too."""
@@ -280,10 +368,12 @@ class Action:
         sandbox.end_step(self.site)
         health.end_own_php_fpm(self.site)
         # Another undoing may have been killed after its switch, too.
-        if outcome == KILLED or self.releases.current() != self.request.before:
+        switched = outcome == KILLED or self.releases.current() != self.request.before
+        if switched:
             self.releases.switch(self.request.before)
             with suppress(Failed):
                 reload(self.site)
+        if switched or self.request.maintenance:
             with suppress(Failed):
                 workers.restart(self.site)
         if self.request.verb == RELEASE:

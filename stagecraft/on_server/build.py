@@ -70,17 +70,17 @@ class Build:
 
     def build(self, commands: Sequence[str], log: Log) -> None:
         """Runs the commands one after the other."""
-        storage = Storage(self.site, self.final.name)
-        properties = [
-            *storage.empty,
-            storage.own_views,
-            "Environment=HOME=/tmp COMPOSER_NO_INTERACTION=1 CI=1",
-        ]
         for command in commands:
             log.say(f"  $ {command}")
-            script = f"umask 027; {storage.made}; {{ {command}\n}}; {storage.kept_views}"
-            problem = f"the build command `{command}` failed"
-            self._run(["sh", "-euc", script], log, problem, properties)
+            self.run(command, log, f"the build command `{command}` failed")
+
+    def run(self, command: str, log: Log, problem: str, properties: Sequence[str] = ()) -> None:
+        """One command, which may change the release. Raises Failed with the problem."""
+        storage = Storage(self.site, self.final.name)
+        environment = "Environment=HOME=/tmp COMPOSER_NO_INTERACTION=1 CI=1"
+        script = f"umask 027; {storage.made}; {{ {command}\n}}; {storage.kept_views}"
+        own = [*storage.empty, storage.own_views, environment, *properties]
+        self._run(["sh", "-euc", script], log, problem, own)
 
     def hand_over(self) -> None:
         """Makes root's copy, which root alone can change; nginx may read public/. The site's

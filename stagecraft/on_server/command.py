@@ -1,19 +1,20 @@
 """The command line of the server's program."""
 
 import argparse
+import json
 import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from io import TextIOWrapper
 from pathlib import Path
 
 from stagecraft.harmless import harmless
-from stagecraft.on_server import ci, disk, listing
+from stagecraft.on_server import ci, dry, listing, maintenance, preflight
 from stagecraft.on_server.actions import (
     CONFIGURE,
     RELEASE,
@@ -21,6 +22,7 @@ from stagecraft.on_server.actions import (
     Request,
     all_asked,
     archive_of,
+    pass_of,
     perform,
     recover,
 )
@@ -76,10 +78,15 @@ def parser() -> argparse.ArgumentParser:
     )
     new.add_argument("--built", action="store_true", help="without the site's build commands")
     new.add_argument("--unproven", default="", help="why it is released without a proof")
+    new.add_argument(
+        "--maintenance", action="store_true", help="keep visitors out while it migrates"
+    )
+    dry_run(new)
     by(new)
     back = verb("rollback", rollback, "Return to the previous good release, or the named one.")
     back.add_argument("release", nargs="?", help="a release, or a commit")
     back.add_argument("--now", action="store_true", help="without booting it off traffic first")
+    dry_run(back)
     by(back)
     again = verb("configure", configure, "Build the current release's configuration again.")
     again.add_argument("--within-run", action="store_true", help=argparse.SUPPRESS)
@@ -109,26 +116,61 @@ def by(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--by", default=account(), help="who does it")
 
 
+def dry_run(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--dry", action="store_true", help="say what would happen, and do nothing")
+    verb.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
+
+
 def release(arguments: argparse.Namespace) -> int:
     site = Site.read(arguments.site)
     if not COMMIT.fullmatch(arguments.commit):
         raise Failed(f"{arguments.commit} is not a full commit id")
     if arguments.size < 1:
         raise Failed(f"an archive of {arguments.size} bytes is none")
+
+    def request() -> Request:
+        at = after_the_last(Releases(site))
+        id = f"{at:%Y%m%d-%H%M%S}-{arguments.commit[:7]}"
+        by, ref = arguments.by, arguments.ref
+        new = Release(id, arguments.commit, ref, by, f"{at:{ISO}}")
+        asked = Request(id, RELEASE, by, login(), new.at, new, contract=arguments.contract)
+        asked = replace(asked, built=arguments.built, unproven=arguments.unproven)
+        return replace(asked, maintenance=arguments.maintenance)
+
+    if arguments.dry:
+        return tell(arguments, dry.plan(site, request(), arguments.size, files_to_check()))
     if holder := busy(site):
         raise Failed(f"{site.name} is busy: {holder}")
     with upload(site, arguments.size) as archive:
 
         def asked() -> Request:
-            at = after_the_last(Releases(site))
-            id = f"{at:%Y%m%d-%H%M%S}-{arguments.commit[:7]}"
-            by, ref = arguments.by, arguments.ref
-            new = Release(id, arguments.commit, ref, by, f"{at:{ISO}}")
-            archive.rename(archive_of(site, id))
-            request = Request(id, RELEASE, by, login(), new.at, new, contract=arguments.contract)
-            return replace(request, built=arguments.built, unproven=arguments.unproven)
+            wanted = request()
+            archive.rename(archive_of(site, wanted.id))
+            if wanted.maintenance:
+                link = maintenance.pass_for(site, pass_of(site, wanted.id))
+                print(f"While visitors are kept out, this admits you: {link}", flush=True)
+            return wanted
 
         return act(site, asked)
+
+
+def files_to_check() -> Mapping[str, str]:
+    """From standard input, or none of them."""
+    text = "" if sys.stdin.isatty() else sys.stdin.buffer.read(dry.MOST).decode(errors="replace")
+    try:
+        return dry.checked(json.loads(text or "{}"))
+    except (ValueError, RecursionError) as error:
+        raise Failed(f"--dry reads JSON from standard input: {error}") from None
+
+
+def tell(arguments: argparse.Namespace, plan: dry.Plan) -> int:
+    if arguments.json:
+        print(json.dumps(asdict(plan)))
+    else:
+        print(f"{plan.site} runs {plan.release}; next: {plan.next}")
+        for line in plan.lines():
+            print(harmless(line))
+    return 1 if plan.problems and not arguments.json else 0
 
 
 @contextmanager
@@ -141,8 +183,7 @@ def upload(site: Site, size: int) -> Iterator[Path]:
         with suppress(FileNotFoundError):  # it was another one's, which has ended
             if left.suffix != ".json" and left.stat().st_mtime < time.time() - 3600:
                 left.unlink()
-    if disk.spare(directory) < 4 * size:
-        raise Failed(f"the server's disk has too little room for a release of {size // 10**6} MB")
+    preflight.room(directory, size)
     path = directory / f"upload-{os.getpid()}"
     try:
         with path.open("wb") as file:
@@ -171,6 +212,8 @@ def rollback(arguments: argparse.Namespace) -> int:
         target = all_of_it.named(name) if name else all_of_it.previous()
         return replace(asked_for(ROLLBACK, target, arguments), now=arguments.now)
 
+    if arguments.dry:
+        return tell(arguments, dry.plan(site, asked(), 0, {}))
     return act(site, asked)
 
 

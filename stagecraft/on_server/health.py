@@ -44,18 +44,18 @@ def answered(site: Site, status: int, body: bytes, commit: str) -> None:
 def serves(site: Site, commit: str) -> None:
     """Raises Failed unless nginx gets the commit's good answer, several times in a row."""
     for _ in range(TIMES):
-        status, body = through_nginx(site)
+        status, body = through_nginx(site, site.health)
         answered(site, status, body, commit)
 
 
-def through_nginx(site: Site) -> tuple[int, bytes]:
+def through_nginx(site: Site, path: str) -> tuple[int, bytes]:
     connection = Local(site.domain, timeout=PATIENCE)
     try:
-        connection.request("GET", site.health, headers={"User-Agent": "stagecraft"})
+        connection.request("GET", path, headers={"User-Agent": "stagecraft"})
         response = connection.getresponse()
         return response.status, response.read(65536)
     except (OSError, http.client.HTTPException) as error:
-        raise Failed(f"https://{site.domain}{site.health} does not answer: {error}") from error
+        raise Failed(f"https://{site.domain}{path} does not answer: {error}") from error
     finally:
         connection.close()
 

@@ -128,19 +128,24 @@ class Releases:
                 self.record(replace(release, state=state))
 
     def prune(self, before: str = "") -> list[str]:
-        """Removes what is beyond the number to keep, never the current release or the one that a
-        rollback returns to, nor one that a process still works in, nor the one `before` the present
-        action, which may yet be undone; and all that is unfinished or bad. Returns their ids."""
-        current, all_of_them = self.current(), self.all()
-        usable = [r.id for r in all_of_them if r.state in (GOOD, WITHDRAWN)]
-        earlier = [r.id for r in all_of_them if r.state == GOOD and r.id < current]
-        kept = {current, before, *usable[-self.site.keep :], *earlier[-1:], *self._worked_in()}
-        gone = [release.id for release in all_of_them if release.id not in kept]
+        """Removes what does not stay. Returns their ids."""
+        gone = self.surplus(before)
         for release in gone:  # renamed first: half of a release is none
             left = self.path(f".{release}.removed")
             self.path(release).rename(left)
             subprocess.run(["rm", "-rf", "--", left], capture_output=True)
         return gone
+
+    def surplus(self, before: str, coming: Release | None = None) -> list[str]:
+        """What is beyond the number to keep, never the current release (`coming`, once it is) or
+        the one that a rollback returns to, nor one that a process still works in, nor the one
+        `before` the present action, which may yet be undone; and all that is unfinished or bad."""
+        all_of_them = [*self.all(), *([coming] if coming else [])]
+        current = coming.id if coming else self.current()
+        usable = [r.id for r in all_of_them if r.state in (GOOD, WITHDRAWN)]
+        earlier = [r.id for r in all_of_them if r.state == GOOD and r.id < current]
+        kept = {current, before, *usable[-self.site.keep :], *earlier[-1:], *self._worked_in()}
+        return [release.id for release in all_of_them if release.id not in kept]
 
     def _worked_in(self) -> set[str]:
         """The releases in which a worker ends its job, or a task of the scheduler runs."""

@@ -1,8 +1,8 @@
 """What the program knows about a site."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -20,8 +20,10 @@ class Failed(Exception):
 @dataclass(frozen=True)
 class Site:
     """A site as declared. `php` is a program's path, `php_fpm` a unit, `migrate` a command or
-    empty, and `migrator` the option file with that database account's password. `shared` are
-    directories of public/, and `workers` are units."""
+    empty, and `migrator` the option file with that database account's password. `shared` and
+    `assets` are directories of public/, and `workers` are units. `derived` matches the variables of
+    .env that a site cannot set. Those with a default are missing from what older runs have written.
+    """
 
     name: str
     home: Path
@@ -37,6 +39,11 @@ class Site:
     keep: int
     workers: Sequence[str]
     environment: str = ""
+    php_fpm_socket: str = ""
+    database_client: str = "mariadb"
+    derived: str = ""
+    hooks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    assets: Sequence[str] = ()
 
     @classmethod
     def read(cls, name: str) -> Self:

@@ -17,6 +17,12 @@ def restart(site: Site) -> None:
         call("restart", "--no-block", *site.workers)
 
 
+def stop(site: Site) -> None:
+    """Returns when each has ended its present job."""
+    if site.workers:
+        call("stop", *site.workers)
+
+
 def stay(site: Site) -> None:
     """Raises Failed for those that end as soon as they have started."""
     if not site.workers:

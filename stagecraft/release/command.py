@@ -10,17 +10,19 @@ from stagecraft.command import EnvironmentName
 from stagecraft.on_server.listing import as_json, as_markdown, as_table
 from stagecraft.project import here
 from stagecraft.release.ci import as_ci
+from stagecraft.release.dry import show, show_release
 from stagecraft.release.listed import listed
 from stagecraft.release.person import person
 from stagecraft.release.proof import prove
 from stagecraft.release.remote import call
-from stagecraft.release.source import find
+from stagecraft.release.source import find, repository_of
 from stagecraft.release.tags import tag
 from stagecraft.settings import Environment, Site, read
 
 ENVIRONMENT = click.argument("environment", type=EnvironmentName())
 SITE = click.option("--site", help="Which of the environment's sites, if it has several.")
 CI = click.option("--ci", is_flag=True, help="Log in as the environment's CI, with its key.")
+DRY = click.option("--dry", is_flag=True, help="Say what would happen, and do nothing.")
 CONFIRM = click.option("--confirm", metavar="ENVIRONMENT", help="Say yes beforehand, by its name.")
 
 
@@ -48,6 +50,13 @@ CONFIRM = click.option("--confirm", metavar="ENVIRONMENT", help="Say yes beforeh
     help="Release a commit that the environment of app: proven_in: has not run well.",
 )
 @click.option("--push-tags", is_flag=True, help="Push the tag that a release for visitors gets.")
+@click.option(
+    "--maintenance",
+    is_flag=True,
+    help="Keep visitors out from before the migrations until the new release answers well, and"
+    " print a link that admits you.",
+)
+@DRY
 def release(
     environment: str,
     ref: str | None,
@@ -58,6 +67,8 @@ def release(
     artifact: Path | None,
     unproven: str | None,
     push_tags: bool,
+    maintenance: bool,
+    dry: bool,
 ) -> int:
     """Releases a branch, tag or commit of the application.
 
@@ -73,17 +84,19 @@ def release(
         raise click.ClickException(f"--push-tags has no effect: {environment} is marked as staging")
     source, by = find(target.app, ref, here()), person(here())
     prove(target, source.commit, here(), unproven, ci=ci)
+    words = ["release", target.name, "--commit", source.commit, "--ref", source.ref, f"--by={by}"]
+    words += ["--contract"] if contract else []
+    words += ["--maintenance"] if maintenance else []
+    words += ["--built"] if artifact else []
+    words += [f"--unproven={unproven}"] if unproven else []
+    if dry:
+        return show_release(settings.server, here(), words, source, artifact)
     sure(target, f"release {source.ref} ({source.commit[:7]}) to", confirm)
     click.echo(f"Releasing {source.ref} ({source.commit[:7]}) to {target.domain}")
     with tempfile.TemporaryDirectory() as directory:
         archive = artifact or source.pack(Path(directory) / "release.tar.gz")
         size = archive.stat().st_size
-        words = ["release", target.name, "--commit", source.commit, "--ref", source.ref]
-        words += ["--size", str(size), f"--by={by}"]
-        words += ["--contract"] if contract else []
-        words += ["--built"] if artifact else []
-        words += [f"--unproven={unproven}"] if unproven else []
-        code = call(settings.server, here(), words, archive)
+        code = call(settings.server, here(), [*words, "--size", str(size)], archive)
     if code == 0 and not target.mark_staging and (push_tags or not ci):
         tag(source, target, by, push=push_tags)
     return code
@@ -96,6 +109,7 @@ def release(
 @CI
 @CONFIRM
 @click.option("--now", is_flag=True, help="Switch at once, without booting it first.")
+@DRY
 def rollback(
     environment: str,
     release: str | None,
@@ -103,12 +117,17 @@ def rollback(
     ci: bool,
     confirm: str | None,
     now: bool,
+    dry: bool,
 ) -> int:
     """Returns to the previous good release, or to RELEASE (its id, or its commit)."""
     settings, target = targeted(environment, site, ci)
-    sure(target, "return to an earlier release of", confirm)
     words = ["rollback", target.name, *([release] if release else []), *(["--now"] if now else [])]
-    return call(settings.server, here(), [*words, f"--by={person(here())}"])
+    words += [f"--by={person(here())}"]
+    if dry:
+        repository = repository_of(target.app.source, here()) if target.app else None
+        return show(settings.server, here(), words, repository)
+    sure(target, "return to an earlier release of", confirm)
+    return call(settings.server, here(), words)
 
 
 @click.command()

@@ -59,7 +59,7 @@ def call(server: Server, root: Path, words: Sequence[str], archive: Path | None 
     return code
 
 
-def ask(server: Server, root: Path, words: Sequence[str]) -> bytes:
+def ask(server: Server, root: Path, words: Sequence[str], archive: Path | None = None) -> bytes:
     """What the program prints. Raises click.ClickException if it fails, or for too much."""
     answer = bytearray()
 
@@ -68,7 +68,7 @@ def ask(server: Server, root: Path, words: Sequence[str]) -> bytes:
         if len(answer) > MOST:
             raise click.ClickException(f"{server.name} answers more than {MOST} bytes")
 
-    code = run(ssh(server, root, words), take)
+    code = run(ssh(server, root, words), take, archive)
     if code == LOST:
         raise click.ClickException(f"the login to {server.name} failed, or the connection ended")
     if code:

@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,16 @@ class Source:
         """Writes a tar of what git knows at the commit, and of nothing else."""
         git(self.repository, "archive", "--format=tar.gz", f"--output={archive}", self.commit)
         return archive
+
+    def files(self, names: Iterable[str]) -> dict[str, str]:
+        """The contents of those that the commit has, as files at its top."""
+        listed = git(self.repository, "ls-tree", self.commit).splitlines()
+        present = {line.partition("\t")[2] for line in listed if line.startswith("100")}
+        return {
+            name: git(self.repository, "show", f"{self.commit}:{name}")
+            for name in names
+            if name in present
+        }
 
 
 def find(app: App, ref: str | None, root: Path) -> Source:
@@ -70,7 +81,9 @@ def git(repository: Path, *words: str, timeout: float | None = None) -> str:
     """What git prints. Raises click.ClickException with what it complains of."""
     command = ["git", "-C", str(repository), *words]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=timeout
+        )
     except subprocess.TimeoutExpired:
         raise click.ClickException(f"git {words[0]} took more than {timeout} seconds") from None
     if done.returncode:

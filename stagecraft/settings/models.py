@@ -187,8 +187,9 @@ class App(Setting):
 
     `source` is a git URL, or the path of a checkout, relative to the project. `build`, `configure`
     (what depends on .env) and `migrate` are shell commands, run in the release as the site's user.
-    `keep` good releases stay. Only commits that the environment `proven_in` has run well are
-    released.
+    `keep` good releases stay, and files in their `assets`, directories of public/, can be reached.
+    `hooks` are commands before and after a release's steps. Only commits that the environment
+    `proven_in` has run well are released.
     """
 
     source: values.Line
@@ -200,6 +201,8 @@ class App(Setting):
     proven_in: values.Name | None = None
     workers: dict[values.Name, Worker] = {"queue": Worker()}
     scheduler: bool = True
+    assets: list[values.PublicDirectory] = ["build/assets"]
+    hooks: dict[values.HookPlace, list[values.Line]] = {}
 
 
 class Site(Setting):

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, PlainValidator, ValidationInfo
 
 from stagecraft.age import is_recipient
 from stagecraft.engines import ENGINES
+from stagecraft.nearest import did_you_mean
 from stagecraft.settings.addresses import Destination, machine_address, network
 
 # RFC 6761, RFC 8375, and ICANN's .internal: no public certificate, no public name.
@@ -172,6 +173,18 @@ DERIVED_VARIABLES = {
     "SESSION_COOKIE": "the site's and the environment's name",
 }
 
+HOOKED = ("build", "boot", "migrate", "switch", "health", "workers", "finish")
+"""The steps of a release that commands can run before and after."""
+
+HOOKS = ("after_unpack", *(f"{when}_{step}" for step in HOOKED for when in ("before", "after")))
+
+
+def _hook_place(name: str) -> str:
+    if name not in HOOKS:
+        raise ValueError(f"unknown step{did_you_mean(name, HOOKS)}")
+    return name
+
+
 Domain = Annotated[str, AfterValidator(_domain)]
 Network = Annotated[str, AfterValidator(network)]
 Reachable = Annotated[str, AfterValidator(_destination)]
@@ -222,6 +235,7 @@ PublicDirectory = Annotated[
     ),
     _but_not({"storage", "admin", "api", "health"}, "reserved"),
 ]
+HookPlace = Annotated[str, AfterValidator(_hook_place)]
 UrlPath = Annotated[
     str,
     _like(r"(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+", "a path of the site, like /health"),

@@ -29,6 +29,7 @@ from stagecraft import render
 from stagecraft.facts.access import CurrentAccess
 from stagecraft.facts.machine import DISTRIBUTION_VERSIONS, Machine, version_tuple
 from stagecraft.manifest import Manifest
+from stagecraft.on_server import site as on_server_site
 from stagecraft.operations.files import Checker
 from stagecraft.operations.nodes import File, Node
 from stagecraft.operations.packages import Installed
@@ -318,3 +319,30 @@ def read_here(shell: Shell) -> Callable[..., Any]:
         return fact.process(output) if output else fact.default()
 
     return read
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> on_server_site.Site:
+    """A site as the server's program knows it, with directories of its own."""
+    monkeypatch.setattr(on_server_site, "STATE", tmp_path / "state")
+    monkeypatch.setattr(on_server_site, "LOGS", tmp_path / "logs")
+    monkeypatch.setattr("stagecraft.on_server.lock.SERVER", tmp_path / "run")
+    home = tmp_path / "shop-staging"
+    (home / "releases").mkdir(parents=True)
+    (home / "builds").mkdir()
+    (home / "current").symlink_to("releases/placeholder")
+    return on_server_site.Site(
+        name="shop-staging",
+        home=home,
+        domain="shop.test",
+        health="/health",
+        php="/usr/bin/php8.4",
+        php_fpm="php-fpm@shop-staging.service",
+        build=[],
+        configure=[],
+        migrate="",
+        migrator=tmp_path / "migrator.cnf",
+        shared=[],
+        keep=2,
+        workers=[],
+    )

@@ -42,32 +42,6 @@ from stagecraft.on_server.storage import TAKE, Storage
 from stagecraft.services import Program
 
 
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    monkeypatch.setattr(site, "STATE", tmp_path / "state")
-    monkeypatch.setattr(site, "LOGS", tmp_path / "logs")
-    monkeypatch.setattr("stagecraft.on_server.lock.SERVER", tmp_path / "run")
-    home = tmp_path / "shop-staging"
-    (home / "releases").mkdir(parents=True)
-    (home / "builds").mkdir()
-    (home / "current").symlink_to("releases/placeholder")
-    return Site(
-        name="shop-staging",
-        home=home,
-        domain="shop.test",
-        health="/health",
-        php="/usr/bin/php8.4",
-        php_fpm="php-fpm@shop-staging.service",
-        build=[],
-        configure=[],
-        migrate="",
-        migrator=tmp_path / "migrator.cnf",
-        shared=[],
-        keep=2,
-        workers=[],
-    )
-
-
 def released(shop: Site, id: str, state: str = GOOD, *, contracts: bool = False) -> Release:
     """A release that is there, and was current last if it is good."""
     release = Release(id, id * 40, "main", "anna", "2026-11-30T12:00:00Z", state, contracts)
