@@ -17,7 +17,18 @@ from releasing import HOME, NAME, Releasing, releasing
 STATE = f"/var/lib/stagecraft/sites/{NAME}"
 LOGS = f"/var/log/stagecraft/{NAME}"
 
-STEPS = ("prepare", "unpack", "build", "hand over", "place", "boot", "migrate", "switch", "health")
+STEPS = (
+    "preflight",
+    "prepare",
+    "unpack",
+    "build",
+    "hand over",
+    "place",
+    "boot",
+    "migrate",
+    "switch",
+    "health",
+)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,13 +44,16 @@ def connect(address: str, name: str) -> http.client.HTTPConnection:
     return connection
 
 
-def visit(address: str, name: str, path: str, over: Event, answers: Answers) -> None:
+def visit(address: str, name: str, path: str, login: str, over: Event, answers: Answers) -> None:
     connection = None
+    headers = {"Host": name}
+    if login:
+        headers["Authorization"] = f"Basic {b64encode(login.encode()).decode()}"
     while not over.is_set():
         began = time.monotonic()
         try:
             connection = connection or connect(address, name)
-            connection.request("GET", path, headers={"Host": name})
+            connection.request("GET", path, headers=headers)
             response = connection.getresponse()
             body = response.read().decode()
             if response.status != 200:
@@ -65,9 +69,10 @@ def visit(address: str, name: str, path: str, over: Event, answers: Answers) -> 
 
 
 def main(address: str, name: str, path: str, least: str) -> None:
-    """Until stdin ends, and until there are so many answers."""
+    """Until stdin ends, and until there are so many answers. Its first line is a login."""
+    login = sys.stdin.readline().strip()
     over, each = Event(), [Answers() for _ in range(VISITORS)]
-    threads = [Thread(target=visit, args=(address, name, path, over, one)) for one in each]
+    threads = [Thread(target=visit, args=(address, name, path, login, over, one)) for one in each]
     for thread in threads:
         thread.start()
     select.select([sys.stdin], [], [])
@@ -89,12 +94,17 @@ def main(address: str, name: str, path: str, least: str) -> None:
 
 
 @contextmanager
-def visited(address: str, name: str, path: str, least: int = 0) -> Iterator[dict[str, Any]]:
+def visited(
+    address: str, name: str, path: str, least: int = 0, login: tuple[str, str] | None = None
+) -> Iterator[dict[str, Any]]:
     """While this lasts; its value has the answers when it has ended."""
     command = [sys.executable, str(Path(__file__)), address, name, path, str(least)]
     answers: dict[str, Any] = {}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as it:
         try:
+            if it.stdin:
+                it.stdin.write(":".join(login or ()) + "\n")
+                it.stdin.flush()
             yield answers
             output, _ = it.communicate(timeout=900)
             answers.update(json.loads(output))

@@ -115,7 +115,9 @@ def releasing(host: Provisioned, directory: Path, app: Mapping[str, Any]) -> Ite
                 f"cd {HOME}/releases && find . -mindepth 1 -maxdepth 1 ! -name placeholder"
                 " -exec rm -r {} +"
             )
-            host.ssh(f"rm -rf {HOME}/shared/storage/framework/views/*")
+            host.ssh(
+                f"rm -rf {HOME}/shared/storage/framework/views/* {HOME}/assets {HOME}/.assets-*"
+            )
             host.ssh(f"rm -rf /var/lib/stagecraft/sites/{NAME} /var/log/stagecraft/{NAME}")
             empty_database(host)
     host.project.apply("staging")
