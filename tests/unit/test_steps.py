@@ -26,7 +26,7 @@ from stagecraft.on_server import (
     sandbox,
     workers,
 )
-from stagecraft.on_server.actions import RELEASE, ROLLBACK, Action, Request, ask, pending
+from stagecraft.on_server.actions import RELEASE, ROLLBACK, Action, Request, Stopped, ask, pending
 from stagecraft.on_server.constraints import satisfied
 from stagecraft.on_server.hooks import changed, listed
 from stagecraft.on_server.log import Log
@@ -225,6 +225,8 @@ def quiet(shop: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         ran.append(place)
         if "false" in self.at(place):
             raise Failed("the hook `false` failed")
+        if "stopped" in self.at(place):
+            raise Stopped("it was stopped")
 
     monkeypatch.setattr(hooks.Hooks, "run", run)
     monkeypatch.setattr(of_a_site, "reload", lambda site: None)
@@ -252,6 +254,21 @@ def test_a_hook_that_fails_stops_a_release_but_not_a_rollback(
     forth = Action(site, request_of(), Log())
     assert not forth.run([step for step in forth.steps() if step[0] == "before_switch"])
     assert "before_switch: the hook `false` failed" in journal.entries(site)[-1]["problem"]
+
+
+@pytest.mark.parametrize(("place", "current"), [("before_switch", "2"), ("after_finish", "1")])
+def test_what_is_stopped_in_a_hook_is_undone_until_the_last_step(
+    shop: Site, quiet: list[str], place: str, current: str
+) -> None:
+    released(shop, "1")
+    released(shop, "2")
+    site = replace(shop, hooks={place: ["stopped"]})
+    back = replace(request_of(ROLLBACK, now=True), release=Releases(site).previous(), before="2")
+    action = Action(site, back, Log())
+    action.run(action.steps())
+    assert Releases(site).current() == current
+    entry = journal.entries(site)[-1]
+    assert f"{place}: it was stopped" in [entry["problem"], *entry["notes"]]
 
 
 def test_a_hook_that_fails_after_the_last_step_is_noted(
