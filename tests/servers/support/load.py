@@ -22,8 +22,6 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-VISITORS = 8
-
 
 @dataclass
 class Answers:
@@ -68,10 +66,10 @@ def visit(address: str, name: str, path: str, login: str, over: Event, answers: 
         answers.slowest = max(answers.slowest, time.monotonic() - began)
 
 
-def main(address: str, name: str, path: str, least: str) -> None:
+def main(address: str, name: str, path: str, least: str, visitors: str) -> None:
     """Until stdin ends, and until there are so many answers. Its first line is a login."""
     login = sys.stdin.readline().strip()
-    over, each = Event(), [Answers() for _ in range(VISITORS)]
+    over, each = Event(), [Answers() for _ in range(int(visitors))]
     threads = [Thread(target=visit, args=(address, name, path, login, over, one)) for one in each]
     for thread in threads:
         thread.start()
@@ -95,10 +93,15 @@ def main(address: str, name: str, path: str, least: str) -> None:
 
 @contextmanager
 def visited(
-    address: str, name: str, path: str, least: int = 0, login: tuple[str, str] | None = None
+    address: str,
+    name: str,
+    path: str,
+    least: int = 0,
+    login: tuple[str, str] | None = None,
+    visitors: int = 8,
 ) -> Iterator[dict[str, Any]]:
     """While this lasts; its value has the answers when it has ended."""
-    command = [sys.executable, str(Path(__file__)), address, name, path, str(least)]
+    command = [sys.executable, str(Path(__file__)), address, name, path, str(least), str(visitors)]
     answers: dict[str, Any] = {}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as it:
         try:
