@@ -1,5 +1,5 @@
-"""pyinfra with its modules loaded already: each run is a fork of it. Loading them takes more than
-half of the time of a run that finds little to do.
+"""pyinfra and stagecraft with their modules loaded already: each run is a fork. Loading them takes
+more than half of the time of a run that finds little to do.
 
 A process of its own, because pyinfra replaces parts of Python's library when it is loaded.
 """
@@ -20,8 +20,9 @@ from threading import Lock
 
 @dataclass(frozen=True)
 class Command:
-    """pyinfra's words, and how to run it. `timeout` is in seconds."""
+    """A program of ours, `pyinfra` or `stagecraft`, and its words. `timeout` is in seconds."""
 
+    program: str
     words: Sequence[str]
     directory: str
     environment: Mapping[str, str]
@@ -45,7 +46,7 @@ class Preloaded:
             code = self._ask(Command(**command, stdout=str(stdout), stderr=str(stderr)))  # type: ignore[arg-type]
             said = stdout.read_text(), stderr.read_text()
         if code == -signal.SIGALRM:
-            raise TimeoutError(f"pyinfra took too long: {said}")
+            raise TimeoutError(f"{command['program']} took too long: {said}")
         return code, *said
 
     def _ask(self, command: Command) -> int:
@@ -65,18 +66,21 @@ class Preloaded:
 
 def serve() -> None:
     from gevent import monkey  # type: ignore[import-untyped]
-    from pyinfra_cli.main import main  # type: ignore[import-untyped]
+    from pyinfra_cli.main import main as pyinfra  # type: ignore[import-untyped]
 
     from stagecraft import faster_pyinfra, inventory  # noqa: F401
+    from stagecraft.__main__ import main as stagecraft
     from stagecraft.connection import ssh  # noqa: F401
+    from stagecraft.release import command as release  # noqa: F401
 
     fork, waitpid = monkey.get_original("os", ["fork", "waitpid"])
     for line in sys.stdin:
         if run := fork():
             print(os.waitstatus_to_exitcode(waitpid(run, 0)[1]), flush=True)
         else:
-            become(Command(**json.loads(line)))
-            main()
+            command = Command(**json.loads(line))
+            become(command)
+            {"pyinfra": pyinfra, "stagecraft": stagecraft}[command.program]()
 
 
 def become(command: Command) -> None:
@@ -88,7 +92,7 @@ def become(command: Command) -> None:
     os.chdir(command.directory)
     os.environ.clear()
     os.environ.update(command.environment)
-    sys.argv = ["pyinfra", *command.words]
+    sys.argv = [command.program, *command.words]
 
 
 if __name__ == "__main__":

@@ -124,14 +124,9 @@ class Project:
     ) -> Run:
         """Runs `pyinfra <arguments> inventories/<environment>.py <verb>`. The verb may have words,
         and an address may stand in place of the environment."""
-        if not self.environment:
-            return Run(
-                *self._preloaded.run(
-                    words=self._words(environment, arguments, verb),
-                    directory=str(self.directory),
-                    environment=dict(self._environment),
-                    timeout=int(timeout),
-                )
+        if not self._has_code_of_its_own:
+            return self._preloaded_run(
+                "pyinfra", self._words(environment, arguments, verb), timeout
             )
         process = self.start(environment, *arguments, verb=verb, stdin=subprocess.DEVNULL)
         try:
@@ -139,6 +134,11 @@ class Project:
         finally:
             process.kill()
         return Run(process.returncode, stdout, stderr)
+
+    def stagecraft(self, *words: str, timeout: float = 180) -> Run:
+        """Runs `stagecraft <words>`."""
+        assert not self._has_code_of_its_own
+        return self._preloaded_run("stagecraft", words, timeout)
 
     def start(
         self,
@@ -189,6 +189,21 @@ class Project:
         run = self.pyinfra(environment, *arguments, verb=verb)
         assert run.code == 0, run.output
         return run
+
+    def _preloaded_run(self, program: str, words: Sequence[str], timeout: float) -> Run:
+        return Run(
+            *self._preloaded.run(
+                program=program,
+                words=words,
+                directory=str(self.directory),
+                environment=self._environment,
+                timeout=int(timeout),
+            )
+        )
+
+    @property
+    def _has_code_of_its_own(self) -> bool:
+        return "PYTHONPATH" in self.environment
 
     def _words(self, environment: str, arguments: Sequence[str], verb: str) -> list[str]:
         inventory = environment if "." in environment else f"inventories/{environment}.py"

@@ -49,12 +49,7 @@ class Releasing:
         raise AssertionError("".join(said))
 
     def run(self, *words: str) -> Run:
-        process = self.start(*words)
-        try:
-            stdout, stderr = process.communicate(timeout=180)
-        finally:
-            process.kill()
-        return Run(process.returncode, stdout, stderr)
+        return self.host.project.stagecraft(*words)
 
     def release(self, ref: str = "main", *words: str) -> str:
         """Releases it; what was said."""
