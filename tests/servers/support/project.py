@@ -84,6 +84,8 @@ class Project:
         for name in ("deploy.py", "bootstrap.py", "config.py", "tasks", "templates"):
             (directory / name).symlink_to(REPOSITORY / name)
         self.environment: dict[str, str] = {}
+        self.forks = True
+        """Whether it forks programs that are loaded already, or starts them as users do."""
         self._preloaded = preloaded(tuple(self._prefix))
 
     def spoil(self, file: str, old: str, new: str) -> None:
@@ -97,6 +99,7 @@ class Project:
         assert old in text, text
         (self.directory / file).write_text(text.replace(old, new))
         self.environment = {"PYTHONPATH": str(self.directory)}
+        self.forks = False
 
     def write(self, **group_data: Mapping[str, Any]) -> None:
         """Writes group_data/<name>.yml, and an inventory for each environment."""
@@ -124,7 +127,7 @@ class Project:
     ) -> Run:
         """Runs `pyinfra <arguments> inventories/<environment>.py <verb>`. The verb may have words,
         and an address may stand in place of the environment."""
-        if not self._has_code_of_its_own:
+        if self.forks:
             return self._preloaded_run(
                 "pyinfra", self._words(environment, arguments, verb), timeout
             )
@@ -137,7 +140,6 @@ class Project:
 
     def stagecraft(self, *words: str, timeout: float = 180) -> Run:
         """Runs `stagecraft <words>`."""
-        assert not self._has_code_of_its_own
         return self._preloaded_run("stagecraft", words, timeout)
 
     def start(
@@ -200,10 +202,6 @@ class Project:
                 timeout=int(timeout),
             )
         )
-
-    @property
-    def _has_code_of_its_own(self) -> bool:
-        return "PYTHONPATH" in self.environment
 
     def _words(self, environment: str, arguments: Sequence[str], verb: str) -> list[str]:
         inventory = environment if "." in environment else f"inventories/{environment}.py"
