@@ -23,6 +23,10 @@ from threading import Event, Thread
 from typing import Any
 
 
+PAUSE = 0.01
+"""Seconds after each answer: visitors are a load, but leave most of a core to what is tried."""
+
+
 @dataclass
 class Answers:
     """`failed` are statuses and errors, `slowest` is in seconds; `bodies` counts each body."""
@@ -64,6 +68,7 @@ def visit(address: str, name: str, path: str, login: str, over: Event, answers: 
             connection = None
         answers.count += 1
         answers.slowest = max(answers.slowest, time.monotonic() - began)
+        time.sleep(PAUSE)
 
 
 def main(address: str, name: str, path: str, least: str, visitors: str) -> None:
