@@ -22,7 +22,6 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-
 PAUSE = 0.01
 """Seconds after each answer: visitors are a load, but leave most of a core to what is tried."""
 
