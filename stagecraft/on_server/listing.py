@@ -50,8 +50,10 @@ def parsed(text: bytes) -> list[Entry]:
 
 def is_entry(value: Any) -> bool:
     return isinstance(value, dict) and all(
-        is_plain(part) or (isinstance(part, dict) and all(map(is_plain, part.values())))
-        for part in value.values()
+        is_plain(part)
+        or (isinstance(part, dict) and all(map(is_plain, part.values())))
+        or (name == "notes" and isinstance(part, list) and all(map(is_plain, part)))
+        for name, part in value.items()
     )
 
 

@@ -32,6 +32,8 @@ def entry(id: str = "1", **values: Any) -> dict[str, Any]:
         "seconds": {"unpack": 1.25, "build": 3.0},
         "outcome": "done",
         "problem": "",
+        "notes": [],
+        "downtime": 0.0,
         **values,
     }
 
@@ -175,6 +177,7 @@ def test_what_a_server_answers_may_be_of_any_type(values: dict[str, Any]) -> Non
         b"[" * 100_000,
         b'[{"ref": ["a"]}]',
         b'[{"seconds": {"a": {}}}]',
+        b'[{"notes": [{}]}]',
         b'[{"ref": ' + b'{"a":' * 50_000,
     ],
 )
