@@ -308,10 +308,13 @@ def test_what_differs_between_two_releases_is_listed_as_a_url_has_it(tmp_path: P
         (public / "same.css").write_text("a")
         (public / "robots.txt").write_text(name)
         (public / f"build/app {name}\n.js").write_text("")
+        (public / f"build/ü \udcff{name}.js").write_text("")
         (public / "storage").symlink_to("/etc")
     assert list(changed(tmp_path / "old", tmp_path / "new")) == [
         "/build/app%20new%0A.js",
         "/build/app%20old%0A.js",
+        "/build/%C3%BC%20%FFnew.js",
+        "/build/%C3%BC%20%FFold.js",
         "/robots.txt",
     ]
 
