@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import stat
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -139,6 +140,17 @@ def test_composer_s_files_may_contain_anything(
     assert len(said) <= 2
     deep = requirements.problems(shop, {"composer.lock": "[" * 100_000})
     assert deep and deep[0].startswith("composer.lock is not JSON")
+
+
+@pytest.mark.parametrize("part", ["{},", "[0],"])
+def test_composer_s_files_do_not_fill_root_s_memory(shop: Site, env: Path, part: str) -> None:
+    text = f"[{part * 150_000}0]"
+    tracemalloc.start()
+    said = requirements.problems(shop, {"composer.lock": text})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert said == ["composer.lock has more than 100000 objects and lists"]
+    assert peak < 10_000_000
 
 
 def test_a_release_s_files_are_read_and_nothing_that_they_lead_to(tmp_path: Path) -> None:
