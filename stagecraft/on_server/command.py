@@ -145,10 +145,10 @@ def release(arguments: argparse.Namespace) -> int:
 
         def asked() -> Request:
             wanted = request()
-            archive.rename(archive_of(site, wanted.id))
             if wanted.maintenance:
                 link = maintenance.pass_for(site, pass_of(site, wanted.id))
                 print(f"While visitors are kept out, this admits you: {link}", flush=True)
+            archive.rename(archive_of(site, wanted.id))  # last: the client may be gone
             return wanted
 
         return act(site, asked)

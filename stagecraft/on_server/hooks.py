@@ -70,7 +70,7 @@ def changed(old: Path, new: Path) -> Iterator[str]:
     before, after = set(below(old)), set(below(new))
     for name in sorted(before | after):
         if name not in before or name not in after or not same(old / name, new / name):
-            yield quote(f"/{name}")
+            yield quote(os.fsencode(f"/{name}"))
 
 
 def below(directory: Path) -> Iterator[str]:

@@ -14,10 +14,14 @@ from stagecraft.on_server import constraints, dotenv
 from stagecraft.on_server.log import Log
 from stagecraft.on_server.site import Failed, Site
 
-FILES = {"composer.json": 1_000_000, "composer.lock": 20_000_000, ".env.example": 65_536}
+FILES = {"composer.json": 1_000_000, "composer.lock": 5_000_000, ".env.example": 65_536}
 """What is read, and at most so many bytes of it."""
 
 MOST_NAMED = 20
+
+MOST_NESTED = 100_000
+"""Objects and lists in a file of JSON, which take thirty times its room in memory. A lock file has
+some thirty for each package."""
 
 Asked = tuple[str, str, str]
 """Who asks for which part of the platform, and for which versions of it."""
@@ -130,8 +134,11 @@ def _of(who: str, package: Mapping[str, Any], brought: Iterable[str]) -> Iterato
 
 
 def _json(files: Mapping[str, str], name: str) -> Mapping[str, Any]:
+    text = files.get(name, "{}")
+    if text.count("{") + text.count("[") > MOST_NESTED:
+        raise Failed(f"{name} has more than {MOST_NESTED} objects and lists")
     try:
-        return _mapping(json.loads(files.get(name, "{}")))
+        return _mapping(json.loads(text))
     except (ValueError, RecursionError) as error:
         raise Failed(f"{name} is not JSON: {error}") from None
 

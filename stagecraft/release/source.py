@@ -1,9 +1,11 @@
 """A release's source: a commit of the application, packed."""
 
 import hashlib
+import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -46,13 +48,41 @@ def find(app: App, ref: str | None, root: Path) -> Source:
     repository, wanted = repository_of(app.source, root), ref or app.ref
     if wanted.startswith("-"):
         raise click.ClickException(f"{wanted} is no branch, tag or commit")
-    for candidate in (wanted, f"origin/{wanted}"):
-        try:
-            text = git(repository, "rev-parse", "--verify", "--quiet", f"{candidate}^{{commit}}")
-            return Source(repository, wanted, text, remote_of(app.source, root))
-        except click.ClickException:
-            continue
-    raise click.ClickException(f"{app.source} has no branch, tag or commit {wanted}")
+    found = meanings(repository, wanted)
+    if not found:
+        raise click.ClickException(f"{app.source} has no branch, tag or commit {wanted}")
+    if len(set(found.values())) > 1:
+        listed = ", ".join(f"{name} ({commit[:7]})" for name, commit in found.items())
+        raise click.ClickException(f"{wanted} can mean {listed}: say which one")
+    commit = next(iter(found.values()))
+    return Source(repository, wanted, commit, remote_of(app.source, root))
+
+
+def meanings(repository: Path, wanted: str) -> dict[str, str]:
+    """The commits that it can mean, by names without a second meaning. git itself would prefer a
+    tag, and anything to an abbreviated commit: whoever may push one would choose what is released.
+    """
+    branches = (f"refs/heads/{wanted}", f"refs/remotes/origin/{wanted}")
+    branch = next(filter(partial(commit_of, repository), branches), "")
+    names = [branch, f"refs/tags/{wanted}"]
+    if ABBREVIATED.fullmatch(wanted):
+        names += git(repository, "rev-parse", f"--disambiguate={wanted}").splitlines()
+    found = {name: commit for name in names if (commit := name and commit_of(repository, name))}
+    if found and not wanted.startswith("refs/"):
+        return found
+    commit = commit_of(repository, wanted)
+    return {wanted: commit} if commit else {}
+
+
+ABBREVIATED = re.compile("[0-9a-f]{4,40}")
+
+
+def commit_of(repository: Path, name: str) -> str:
+    """Empty if there is none."""
+    try:
+        return git(repository, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    except click.ClickException:
+        return ""
 
 
 def remote_of(source: str, root: Path) -> str:
@@ -78,8 +108,9 @@ def repository_of(source: str, root: Path) -> Path:
 
 
 def git(repository: Path, *words: str, timeout: float | None = None) -> str:
-    """What git prints. Raises click.ClickException with what it complains of."""
-    command = ["git", "-C", str(repository), *words]
+    """What git prints of the objects themselves: whoever may push `refs/replace/` could put another
+    commit in the place of one. Raises click.ClickException with what git complains of."""
+    command = ["git", "--no-replace-objects", "-C", str(repository), *words]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=timeout

@@ -12,6 +12,7 @@ import sys
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from stagecraft.on_server import (
 )
 from stagecraft.on_server.actions import Action, Request, all_asked, archive_of, ask, perform
 from stagecraft.on_server.build import Build
-from stagecraft.on_server.command import after_the_last, main, recover_sites
+from stagecraft.on_server.command import after_the_last, main, parser, recover_sites, release
 from stagecraft.on_server.configuration import ordinary, rebuild
 from stagecraft.on_server.health import ASK, answered
 from stagecraft.on_server.lock import busy, lock
@@ -694,6 +695,24 @@ def test_what_could_not_begin_leaves_nothing(shop: Site, monkeypatch: pytest.Mon
     with pytest.raises(Failed, match="busy: another"):
         unit.start(shop, request)
     assert not list(archive.parent.iterdir())
+
+
+def test_a_client_that_is_gone_leaves_no_archive(
+    shop: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the link into the closed site cannot be shown to it any more."""
+
+    def gone(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(Site, "read", lambda _: shop)
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"archive")))
+    monkeypatch.setattr("stagecraft.on_server.command.print", gone, raising=False)
+    words = ["release", shop.name, "--commit", "a" * 40, "--size", "7", "--maintenance"]
+    with pytest.raises(BrokenPipeError):
+        release(parser().parse_args(words))
+    assert not list(archive_of(shop, "").parent.glob("*.tar"))
+    assert not list(archive_of(shop, "").parent.glob("upload-*"))
 
 
 def test_a_full_disk_is_said_in_a_sentence(

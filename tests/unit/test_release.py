@@ -66,6 +66,40 @@ def test_a_url_is_mirrored_and_brought_up_to_date(checkout: Path, tmp_path: Path
     assert second.commit == git(checkout, "rev-parse", "HEAD") != first.commit
 
 
+def evil(checkout: Path) -> str:
+    """A commit that is on no branch."""
+    empty = git(checkout, "hash-object", "-w", "-t", "tree", "/dev/null")
+    return git(checkout, "commit-tree", "-m", "Evil", empty)
+
+
+@pytest.mark.parametrize("source", ["app", "url"])
+@pytest.mark.parametrize("kind", ["heads", "tags"])
+def test_nobody_gives_a_ref_another_meaning(
+    checkout: Path, tmp_path: Path, source: str, kind: str
+) -> None:
+    """By a tag with a branch's name, or by a ref with that of a commit."""
+    commit = git(checkout, "rev-parse", "HEAD")
+    wanted = "feature/portal" if kind == "tags" else commit[:8]
+    git(checkout, "update-ref", f"refs/{kind}/{wanted}", evil(checkout))
+    app = App(source="app" if source == "app" else f"file://{checkout}")
+    with pytest.raises(click.ClickException, match=f"{wanted} can mean .*: say which one"):
+        find(app, wanted, tmp_path)
+    for plain in (commit, "refs/heads/feature/portal"):
+        assert find(app, plain, tmp_path).commit == commit
+    git(checkout, "update-ref", f"refs/heads/{plain}", evil(checkout))
+    assert find(app, plain, tmp_path).commit == commit
+
+
+def test_nobody_puts_another_commit_in_the_place_of_one(checkout: Path, tmp_path: Path) -> None:
+    commit = git(checkout, "rev-parse", "HEAD")
+    git(checkout, "replace", commit, evil(checkout))
+    source = find(App(source=f"file://{checkout}"), "main", tmp_path)
+    assert source.commit == commit
+    assert source.files(["index.php"]) == {"index.php": "<?php"}
+    with tarfile.open(source.pack(tmp_path / "release.tar.gz")) as packed:
+        assert packed.getnames() == ["index.php"]
+
+
 @pytest.mark.parametrize(
     ("source", "ref", "said"),
     [

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import stat
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -139,6 +140,17 @@ def test_composer_s_files_may_contain_anything(
     assert len(said) <= 2
     deep = requirements.problems(shop, {"composer.lock": "[" * 100_000})
     assert deep and deep[0].startswith("composer.lock is not JSON")
+
+
+@pytest.mark.parametrize("part", ["{},", "[0],"])
+def test_composer_s_files_do_not_fill_root_s_memory(shop: Site, env: Path, part: str) -> None:
+    text = f"[{part * 150_000}0]"
+    tracemalloc.start()
+    said = requirements.problems(shop, {"composer.lock": text})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert said == ["composer.lock has more than 100000 objects and lists"]
+    assert peak < 10_000_000
 
 
 def test_a_release_s_files_are_read_and_nothing_that_they_lead_to(tmp_path: Path) -> None:
@@ -308,10 +320,13 @@ def test_what_differs_between_two_releases_is_listed_as_a_url_has_it(tmp_path: P
         (public / "same.css").write_text("a")
         (public / "robots.txt").write_text(name)
         (public / f"build/app {name}\n.js").write_text("")
+        (public / f"build/ü \udcff{name}.js").write_text("")
         (public / "storage").symlink_to("/etc")
     assert list(changed(tmp_path / "old", tmp_path / "new")) == [
         "/build/app%20new%0A.js",
         "/build/app%20old%0A.js",
+        "/build/%C3%BC%20%FFnew.js",
+        "/build/%C3%BC%20%FFold.js",
         "/robots.txt",
     ]
 

@@ -836,3 +836,21 @@ def test_logrotate_takes_its_file(written: Any, tmp_path: Path) -> None:
         )
         assert result.returncode == 0
         assert "error" not in result.stderr
+
+
+def test_kept_assets_are_below_what_runs_php_and_what_only_some_may_see(
+    write: Any, make_site: Any, make_environment: Any, machine: Any
+) -> None:
+    """nginx takes the first pattern that matches, and would serve PHP's source or admit everybody."""
+    site = make_site(
+        entry="php-files",
+        protect={"admin_allow": ["198.51.100.0/24"]},
+        app={"source": "../app", "assets": ["admin/build"]},
+    )
+    written = write(make_environment(site, server=SERVER), machine)
+    (vhost,) = rendered(written, "templates/nginx/site.conf.j2")
+    kept, php, admin = (
+        vhost.content.index(f"\n    location {pattern} {{")
+        for pattern in ("~ ^/(?:admin/build)/", r"~* \.php$", "~ ^/admin(?:/|$)")
+    )
+    assert kept > max(php, admin)
