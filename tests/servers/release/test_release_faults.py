@@ -48,10 +48,11 @@ def version(number: int) -> dict[str, str | None]:
 
 
 def at(step: str, command: str) -> str:
-    """Runs the command on the server as soon as the action that begins next comes to the step."""
+    """Runs the command on the server as soon as the action that begins next comes to the step.
+    Prints a line when it is ready for that action."""
     newest = f"$(ls -t {LOGS}/*.log | head -1)"
     return (
-        f"old=$(ls {LOGS}/*.log | wc -l); for n in $(seq 3000); do"
+        f"old=$(ls {LOGS}/*.log | wc -l); echo ready; for n in $(seq 3000); do"
         f" [ $(ls {LOGS}/*.log | wc -l) = $old ] || ! grep -q '^==> {step}$' {newest} || break;"
         f" sleep 0.01; done; {command}"
     )
@@ -81,9 +82,9 @@ def test_a_release_that_is_killed_at_any_step_leaves_one_version_serving(
 ) -> None:
     before, count = site.serving, len(site.journal)
     commit = site.app.commit(f"Killed at {step}")
-    ssh = site.host.server.ssh_command()
-    with subprocess.Popen([*ssh, "--", f"sh -c {quote(at(step, KILL))}"]) as killer:
-        time.sleep(0.5)
+    command = [*site.host.server.ssh_command(), "--", f"sh -c {quote(at(step, KILL))}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as killer:
+        assert killer.stdout and killer.stdout.readline()
         done = site.run("release", "staging")
         assert killer.wait(60) == 0
     entry = ended(site, count)
