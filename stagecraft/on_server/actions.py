@@ -23,7 +23,7 @@ from stagecraft.on_server import (
     sandbox,
     workers,
 )
-from stagecraft.on_server.build import Build, remove, to_disk
+from stagecraft.on_server.build import Build, remove, remove_builds, to_disk
 from stagecraft.on_server.hooks import AFTERWARDS, Hooks
 from stagecraft.on_server.lock import lock
 from stagecraft.on_server.log import Log
@@ -289,7 +289,8 @@ class Action:
 
     def _prepare(self) -> None:
         self.site.builds.mkdir(exist_ok=True, mode=0o700)
-        for left in [*self.site.builds.iterdir(), *self.site.releases.glob(".*.removed")]:
+        remove_builds(self.site)
+        for left in self.site.releases.glob(".*.removed"):
             remove(left)
         self.releases.record(self.release)
         self._prune()
@@ -376,9 +377,9 @@ class Action:
         if switched or self.request.maintenance:
             with suppress(Failed):
                 workers.restart(self.site)
+        with suppress(Failed):  # a process still writes there: the next release removes it
+            remove_builds(self.site)
         if self.request.verb == RELEASE:
-            with suppress(Failed):  # a process still writes there: the next release removes it
-                Build(self.site, self.release.id).remove()
             (self.site.state / MIGRATOR).unlink(missing_ok=True)
             with suppress(OSError):  # there is a release in it
                 self.path.rmdir()

@@ -115,10 +115,6 @@ class Build:
         already, for the sandbox."""
         self.copy.rename(self.final)
 
-    def remove(self) -> None:
-        remove(self.path)
-        remove(self.copy)
-
     def _run(
         self,
         words: list[str],
@@ -188,6 +184,12 @@ def copy_files(source: Path, target: Path) -> None:
 def remove(path: Path) -> None:
     """However deep its directories are."""
     call("rm", "-rf", "--", path)
+
+
+def remove_builds(site: Site) -> None:
+    """And what their steps had in /tmp."""
+    for left in site.builds.glob("*"):
+        remove(left)
 
 
 def to_disk(*directories: Path) -> None:

@@ -207,10 +207,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_release_is_undone_although_a_process_still_writes_to_it(
     shop: Site, calls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def occupied(_: Build) -> None:
+    def occupied(_: Site) -> None:
         raise Failed("rm failed: Directory not empty")
 
-    monkeypatch.setattr(Build, "remove", occupied)
+    monkeypatch.setattr(actions, "remove_builds", occupied)
     released(shop, "1")
     new = released(shop, "2", UNFINISHED)
     action(shop, "release", "1", new).end("failed", "build: it ended")
@@ -225,6 +225,14 @@ def test_an_undoing_that_was_killed_after_its_switch_is_done_again(
     released(shop, "1")
     action(shop, "release", "1", released(shop, "2", UNFINISHED)).end("killed", "")
     assert calls[-2:] == ["reload", "restart"]
+
+
+def test_an_undoing_leaves_nothing_of_a_build_or_of_its_steps(shop: Site, calls: list[str]) -> None:
+    released(shop, "1")
+    for name in ("2", "2.copy", "tmp-8k1"):
+        (shop.builds / name).mkdir(parents=True)
+    action(shop, "release", "1", released(shop, "2", UNFINISHED)).end("killed", "")
+    assert list(shop.builds.iterdir()) == []
 
 
 def test_the_way_back_needs_no_room_on_the_disk(
