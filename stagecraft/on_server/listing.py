@@ -49,10 +49,14 @@ def parsed(text: bytes) -> list[Entry]:
 
 
 def is_entry(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        is_plain(part) or (isinstance(part, dict) and all(map(is_plain, part.values())))
-        for part in value.values()
-    )
+    return isinstance(value, dict) and all(map(is_part, value.values()))
+
+
+def is_part(value: Any) -> bool:
+    """Notes are a list, and seconds have names."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return is_plain(value) or (isinstance(value, list) and all(map(is_plain, value)))
 
 
 def is_plain(value: Any) -> bool:

@@ -697,9 +697,7 @@ def test_what_could_not_begin_leaves_nothing(shop: Site, monkeypatch: pytest.Mon
     assert not list(archive.parent.iterdir())
 
 
-def test_logs_do_not_fill_the_disk_in_the_end(
-    shop: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_logs_do_not_fill_the_disk_in_the_end(shop: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who may release could write 10 MB each time."""
     shop.logs.mkdir(parents=True)
     for name in ("journal.jsonl", *(f"{number}.log" for number in range(1000, 1105))):

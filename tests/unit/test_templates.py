@@ -845,7 +845,7 @@ def test_logrotate_takes_its_file(written: Any, tmp_path: Path) -> None:
 def test_kept_assets_are_below_what_runs_php_and_what_only_some_may_see(
     write: Any, make_site: Any, make_environment: Any, machine: Any
 ) -> None:
-    """nginx takes the first pattern that matches, and would serve PHP's source or admit everybody."""
+    """nginx takes the first pattern that matches, and would serve PHP's source to everybody."""
     site = make_site(
         entry="php-files",
         protect={"admin_allow": ["198.51.100.0/24"]},
