@@ -8,6 +8,9 @@ from typing import Any
 KEPT = re.compile(r"(\t|\x1b\[(?:[014]|3[1-7]|9[1-7])m)")
 """Tabs, and the colour codes of click.style, which cannot hide text."""
 
+BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]")
+"""Letters and marks that look like nothing or like a space, but count as printable."""
+
 LONGEST_LINE = 500
 """The maximum length of a line, in characters."""
 
@@ -18,11 +21,15 @@ def harmless(text: str) -> str:
     """The text with an escape such as `\\x1b` in place of each character that is not printed as
     itself: control characters, line ends, characters that reverse or hide text, and bytes that are
     not UTF-8 (surrogates in Python)."""
-    return text if text.isprintable() else "".join(map(escaped, text))
+    return text if shows(text) else "".join(map(escaped, text))
+
+
+def shows(text: str) -> bool:
+    return text.isprintable() and (text.isascii() or not BLANK.search(text))
 
 
 def escaped(character: str) -> str:
-    if character.isprintable():
+    if shows(character):
         return character
     if "\udc80" <= character <= "\udcff":
         return f"\\x{ord(character) & 0xFF:02x}"

@@ -14,6 +14,9 @@ PROGRAM = "/usr/local/sbin/stagecraft"
 
 LONGEST = "1h"
 
+KEPT = 100
+"""So many actions' logs are kept, each of at most some 10 MB. The journal has all actions."""
+
 
 def start(site: Site, request: Request) -> None:
     """Raises Failed if another action of the site runs. Nothing is left then of what was asked."""
@@ -29,6 +32,8 @@ def begin(site: Site, request: Request) -> None:
         raise Failed(f"{site.name} is busy: {holder}")
     site.logs.mkdir(parents=True, exist_ok=True, mode=0o750)
     wait_for_the_end(site)
+    for old in sorted(site.logs.glob("*.log"))[:-KEPT]:
+        old.unlink()
     ask(site, request)
     command = [
         *("systemd-run", "--quiet", "--collect", f"--unit={site.unit}", "--property=Type=exec"),

@@ -19,6 +19,7 @@ from stagecraft.harmless import LONGEST_LINE, MOST_LINES, Harmless, bounded, col
         ("\u202ecod.exe\u200b", r"\u202ecod.exe\u200b"),
         ("\udcff\ud800", r"\xff\ud800"),
         ("\x9b2J", r"\x9b2J"),
+        ("main\u3164\u2800done", r"main\u3164\u2800done"),
     ],
 )
 def test_what_a_terminal_would_obey_is_spelled(text: str, shown: str) -> None:

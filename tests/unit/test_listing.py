@@ -15,6 +15,8 @@ from markdown_it import MarkdownIt
 
 from stagecraft.on_server import journal, listing
 from stagecraft.on_server import site as sites
+from stagecraft.on_server.actions import Action, Request
+from stagecraft.on_server.log import Log
 from stagecraft.on_server.releases import BAD, GOOD, Release, Releases
 from stagecraft.on_server.site import Site
 
@@ -167,6 +169,17 @@ def test_what_a_server_answers_may_be_of_any_type(values: dict[str, Any]) -> Non
         assert not show([row]).startswith("*")
 
 
+def test_what_an_action_records_is_a_list_here(shop: Site) -> None:
+    """With all that the journal has of it."""
+    release = Release("1", "a" * 40, "main", "anna", "2026-11-30T17:14:05Z")
+    action = Action(shop, Request("1", "release", "anna", "root", release.at, release), Log())
+    action.notes.append("after_finish: the hook failed")
+    (shop.home / "current").symlink_to("releases/1")
+    action.end("done", "")
+    listed = listing.entries(shop)
+    assert listing.parsed(listing.as_json(listed).encode()) == listed
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -175,7 +188,7 @@ def test_what_a_server_answers_may_be_of_any_type(values: dict[str, Any]) -> Non
         b"[1]",
         b"\xff",
         b"[" * 100_000,
-        b'[{"ref": ["a"]}]',
+        b'[{"ref": [["a"]]}]',
         b'[{"seconds": {"a": {}}}]',
         b'[{"notes": [{}]}]',
         b'[{"ref": ' + b'{"a":' * 50_000,

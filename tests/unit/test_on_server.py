@@ -705,6 +705,19 @@ def test_what_could_not_begin_leaves_nothing(shop: Site, monkeypatch: pytest.Mon
     assert not list(archive.parent.iterdir())
 
 
+def test_logs_do_not_fill_the_disk_in_the_end(shop: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may release could write 10 MB each time."""
+    shop.logs.mkdir(parents=True)
+    for name in ("journal.jsonl", *(f"{number}.log" for number in range(1000, 1105))):
+        (shop.logs / name).touch()
+    monkeypatch.setattr(unit, "wait_for_the_end", lambda _: None)
+    monkeypatch.setattr(unit.subprocess, "run", lambda *_, **__: argparse.Namespace(returncode=0))
+    release = released(shop, "1")
+    unit.start(shop, Request("1", "release", "anna", "root", release.at, release))
+    left = sorted(path.name for path in shop.logs.iterdir())
+    assert (len(left), left[0], left[-1]) == (101, "1005.log", "journal.jsonl")
+
+
 def test_a_client_that_is_gone_leaves_no_archive(
     shop: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -365,6 +365,10 @@ def test_every_name_has_a_redirect_and_a_tls_vhost(http: Block, environment: Env
         plain, tls = matching
         assert named(locations(plain)["/"], "return") == [["301", "https://$host$request_uri"]]
         assert named(tls, "ssl_certificate") == [[f"/etc/ssl/stagecraft/{site.name}/fullchain.pem"]]
+        if site.app:  # the link into a closed site is in no log
+            for server in matching:
+                link = locations(server)["^~ /.well-known/stagecraft/"]
+                assert named(link, "access_log") == [["off"]]
 
 
 def test_challenges_are_answered_everywhere_and_to_everybody(
