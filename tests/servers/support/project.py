@@ -85,7 +85,8 @@ class Project:
             (directory / name).symlink_to(REPOSITORY / name)
         self.environment: dict[str, str] = {}
         self.forks = True
-        """Whether it forks programs that are loaded already, or starts them as users do."""
+        """Whether it forks programs that are loaded already, or starts them as users do; code of
+        its own, by PYTHONPATH, is always started."""
         self._preloaded = preloaded(tuple(self._prefix))
 
     def spoil(self, file: str, old: str, new: str) -> None:
@@ -99,7 +100,6 @@ class Project:
         assert old in text, text
         (self.directory / file).write_text(text.replace(old, new))
         self.environment = {"PYTHONPATH": str(self.directory)}
-        self.forks = False
 
     def write(self, **group_data: Mapping[str, Any]) -> None:
         """Writes group_data/<name>.yml, and an inventory for each environment."""
@@ -127,7 +127,7 @@ class Project:
     ) -> Run:
         """Runs `pyinfra <arguments> inventories/<environment>.py <verb>`. The verb may have words,
         and an address may stand in place of the environment."""
-        if self.forks:
+        if self.forks and "PYTHONPATH" not in self._environment:
             return self._preloaded_run(
                 "pyinfra", self._words(environment, arguments, verb), timeout
             )
