@@ -430,12 +430,13 @@ def test_the_check_finds_what_somebody_adds(ci: Ci) -> None:
 
 
 def test_a_key_that_no_file_lists_opens_nothing(ci: Ci, tmp_path: Path) -> None:
-    """After a run of any environment: who may log in is one question for the machine."""
+    """After a run of any environment: who may log in is one question for the machine. Each time
+    over a connection of its own (-T), because one that is open stays."""
     asked = f"{PROGRAM} releases askpro-production"
-    assert ci.production.ssh(asked).code == 0
+    assert ci.production.ssh("-T", asked).code == 0
     with ci.guarded.project.edited("production", {"ci": [keygen(tmp_path / "new")]}):
         ci.guarded.project.apply("staging")
-    assert ci.production.ssh(asked).code == 255
+    assert ci.production.ssh("-T", asked).code == 255
     with ci.guarded.project.edited("production", {"ci": []}):
         ci.guarded.project.apply("staging")
     left = (
