@@ -161,7 +161,6 @@ class Action:
     def _release(self) -> Sequence[Step]:
         site, release, log = self.site, self.release, self.log
         build, archive = Build(site, release.id), archive_of(site, self.request.id)
-        commands = [*(() if self.request.built else site.build), *site.configure]
         close: list[Step] = [("close", self._close)] if self.request.maintenance else []
         open_again: list[Step] = [("open", self._open)] if self.request.maintenance else []
         return [
@@ -169,7 +168,7 @@ class Action:
             ("prepare", self._prepare),
             ("unpack", lambda: build.unpack(archive, release.commit, log)),
             ("requirements", lambda: requirements.check(site, build.path, log)),
-            ("build", lambda: build.build(commands, log)),
+            ("build", lambda: build.build(self.build_commands, log)),
             ("hand over", build.hand_over),
             ("place", self._place),
             ("boot", self._boot),
@@ -202,6 +201,10 @@ class Action:
             ("health", self._health),
             ("workers", self._workers),
         ]
+
+    @property
+    def build_commands(self) -> Sequence[str]:
+        return [*(() if self.request.built else self.site.build), *self.site.configure]
 
     def _with_hooks(self, steps: Sequence[Step]) -> Sequence[Step]:
         if self.request.verb == CONFIGURE:

@@ -49,7 +49,7 @@ def plan(site: Site, request: Request, size: int, files: Mapping[str, str]) -> P
         release=current,
         running="".join(running),
         next=request.release.commit,
-        steps=list(described(site, [name for name, _ in action.steps()])),
+        steps=list(described(action)),
         problems=[*preflight.problems(site, size), *requirements.problems(site, files)]
         if new
         else [],
@@ -58,15 +58,16 @@ def plan(site: Site, request: Request, size: int, files: Mapping[str, str]) -> P
     )
 
 
-def described(site: Site, steps: Sequence[str]) -> Iterator[str]:
+def described(action: Action) -> Iterator[str]:
     """The steps, and below each one the commands it runs."""
+    site = action.site
     commands = {
-        "build": [*site.build, *site.configure],
+        "build": action.build_commands,
         "configure": site.configure,
         "migrate": [site.migrate] if site.migrate else [],
         **site.hooks,
     }
-    for name in steps:
+    for name, _ in action.steps():
         yield name
         yield from (f"  $ {command}" for command in commands.get(name, []))
 

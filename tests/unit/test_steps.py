@@ -519,6 +519,8 @@ def test_a_plan_has_the_steps_with_their_commands(
     assert steps[steps.index("build") + 1] == "  $ make"
     assert steps[steps.index("after_switch") + 1] == "  $ purge"
     assert [r.id for r in Releases(site).all()] == ["1", "2", "3"]
+    of_an_artifact = dry.plan(site, replace(request_of(), built=True), 1000, {})
+    assert "  $ make" not in of_an_artifact.steps
 
 
 @pytest.mark.parametrize("data", [[], {"passwd": ""}, {"composer.json": 1}])
