@@ -35,6 +35,9 @@ from stagecraft.on_server.unit import follow, start
 ISO = "%Y-%m-%dT%H:%M:%SZ"
 COMMIT = re.compile(r"[0-9a-f]{40,64}")
 
+ASKED = ("contract", "built", "unproven", "maintenance")
+"""The options of a release that its request keeps."""
+
 
 def main() -> int:
     arguments = parser().parse_args()
@@ -68,19 +71,7 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     new = verb("release", release, "Release what the archive (tar) on standard input contains.")
-    new.add_argument("--commit", required=True, help="the archive's commit, in full")
-    new.add_argument("--ref", default="", help="the branch or tag it was made of")
-    new.add_argument("--size", type=int, required=True, help="of the archive, in bytes")
-    new.add_argument(
-        "--contract",
-        action="store_true",
-        help="with migrations that the present release would not survive",
-    )
-    new.add_argument("--built", action="store_true", help="without the site's build commands")
-    new.add_argument("--unproven", default="", help="why it is released without a proof")
-    new.add_argument(
-        "--maintenance", action="store_true", help="keep visitors out while it migrates"
-    )
+    of_a_release(new)
     dry_run(new)
     by(new)
     back = verb("rollback", rollback, "Return to the previous good release, or the named one.")
@@ -104,6 +95,22 @@ def parser() -> argparse.ArgumentParser:
     inner = verb("perform", perform_asked, "What the action's unit runs.")
     inner.add_argument("id")
     return whole
+
+
+def of_a_release(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--commit", required=True, help="the archive's commit, in full")
+    verb.add_argument("--ref", default="", help="the branch or tag it was made of")
+    verb.add_argument("--size", type=int, required=True, help="of the archive, in bytes")
+    verb.add_argument(
+        "--contract",
+        action="store_true",
+        help="with migrations that the present release would not survive",
+    )
+    verb.add_argument("--built", action="store_true", help="without the site's build commands")
+    verb.add_argument("--unproven", default="", help="why it is released without a proof")
+    verb.add_argument(
+        "--maintenance", action="store_true", help="keep visitors out while it migrates"
+    )
 
 
 def positive(text: str) -> int:
@@ -133,9 +140,8 @@ def release(arguments: argparse.Namespace) -> int:
         id = f"{at:%Y%m%d-%H%M%S}-{arguments.commit[:7]}"
         by, ref = arguments.by, arguments.ref
         new = Release(id, arguments.commit, ref, by, f"{at:{ISO}}")
-        asked = Request(id, RELEASE, by, login(), new.at, new, contract=arguments.contract)
-        asked = replace(asked, built=arguments.built, unproven=arguments.unproven)
-        return replace(asked, maintenance=arguments.maintenance)
+        asked = {name: getattr(arguments, name) for name in ASKED}
+        return Request(id, RELEASE, by, login(), new.at, new, **asked)
 
     if arguments.dry:
         return tell(arguments, dry.plan(site, request(), arguments.size, files_to_check()))

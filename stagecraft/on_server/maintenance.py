@@ -24,6 +24,9 @@ GROUP = "www-data"
 
 REFUSED = 503
 
+CONNECTED = "03"
+"""In /proc/net/unix."""
+
 
 def pass_for(site: Site, path: Path) -> str:
     """Writes a new secret there, for the action that will close the site; the link with it."""
@@ -78,7 +81,3 @@ def _connections(socket: str) -> int:
     lines = Path("/proc/net/unix").read_text(errors="replace").splitlines()
     fields = (line.split() for line in lines)
     return sum(words[-1] == socket and words[5] == CONNECTED for words in fields if len(words) > 7)
-
-
-CONNECTED = "03"
-"""In /proc/net/unix."""

@@ -15,7 +15,7 @@ from stagecraft.release.listed import listed
 from stagecraft.release.person import person
 from stagecraft.release.proof import prove
 from stagecraft.release.remote import call
-from stagecraft.release.source import find, repository_of
+from stagecraft.release.source import Source, find, repository_of
 from stagecraft.release.tags import tag
 from stagecraft.settings import Environment, Site, read
 
@@ -76,13 +76,9 @@ def release(
     keeps its present release.
     """
     settings, target = targeted(environment, site, ci)
-    if not target.app:
-        raise click.ClickException(
-            f"group_data/{environment}.yml does not say what to release: set app: of {target.key}"
-        )
     if push_tags and target.mark_staging:
         raise click.ClickException(f"--push-tags has no effect: {environment} is marked as staging")
-    source, by = find(target.app, ref, here()), person(here())
+    source, by = source_of(target, ref), person(here())
     prove(target, source.commit, here(), unproven, ci=ci)
     words = ["release", target.name, "--commit", source.commit, "--ref", source.ref, f"--by={by}"]
     words += ["--contract"] if contract else []
@@ -142,8 +138,8 @@ def releases(
 ) -> None:
     """Lists what was released when, by whom, and how it went."""
     settings, target = targeted(environment, site, ci)
-    show = {"json": as_json, "markdown": as_markdown}.get(shown or "", as_table)
-    click.echo(show(listed(settings, target, here(), limit)))
+    text = {"json": as_json, "markdown": as_markdown}.get(shown or "", as_table)
+    click.echo(text(listed(settings, target, here(), limit)))
 
 
 @click.command()
@@ -154,6 +150,15 @@ def follow(environment: str, site: str | None, ci: bool) -> int:
     """Follows the release or rollback that is running."""
     settings, target = targeted(environment, site, ci)
     return call(settings.server, here(), ["follow", target.name])
+
+
+def source_of(site: Site, ref: str | None) -> Source:
+    """Raises click.ClickException."""
+    if site.app:
+        return find(site.app, ref, here())
+    raise click.ClickException(
+        f"group_data/{site.environment}.yml does not say what to release: set app: of {site.key}"
+    )
 
 
 def targeted(environment: str, key: str | None, ci: bool = False) -> tuple[Environment, Site]:
