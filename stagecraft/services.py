@@ -26,8 +26,8 @@ MACHINE_UNITS = (
 
 WEB_PORTS = {"tcp": (80, 443)}
 """nginx' ports, open to everybody. Another one, such as UDP 443 for HTTP/3, also needs its `listen`
-in nginx' templates. facts/neighbours.* and tasks/clashes.py look for other programs on the TCP
-ports."""
+in nginx' templates, and a chain of its own in templates/firewall/: `web` resets TCP connections.
+facts/neighbours.* and tasks/clashes.py look for other programs on the TCP ports."""
 
 CACHE = "/var/cache/stagecraft"
 """Where the sites' /tmp and /var/tmp are."""
@@ -115,7 +115,9 @@ class Program:
 
 class Ci:
     """An environment's CI logs in as `user`, which can run one `command` as root and nothing else.
-    Names of sites and admins have no place for a `_` after `ci`."""
+    Names of sites and admins have no place for a `_` after `ci`. Another kind of key also needs
+    `settings/host.py` and `models.py` (where it is declared), `settings/read.py` and `checks.py`,
+    `templates/sudo/sudoers.j2`, and what it may ask for in `on_server/ci.py` and `command.py`."""
 
     home = "/var/lib/stagecraft/ci"
 

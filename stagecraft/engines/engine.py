@@ -11,8 +11,9 @@ numbers in `facts/database.py`, the login file in `facts/database.sh` and `paths
 `drift/judging/running/database.py` and `unmanaged/network.py`, the `DB_` variables in `dotenv.py`,
 names and collations in `settings/values.py`, `checks.py` and `models.py` (the defaults), advice and
 collations in `tasks/database.py`, the connection in `templates/app/placeholder.php.j2`,
-`After=` of the units of PHP-FPM and workers, and in `on_server/migrations.py` what contracts a
-schema and how the migrator's login file reads. `engines/__init__.py` lists the engines.
+`After=` of the units of PHP-FPM and workers, in `on_server/migrations.py` what contracts a schema
+and how the migrator's login file reads, and the try of the login in `on_server/preflight.py`.
+`engines/__init__.py` lists the engines.
 """
 
 import shlex
