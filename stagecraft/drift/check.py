@@ -8,9 +8,18 @@ from pyinfra.context import host
 
 from stagecraft.drift.judging import certificates, wearing
 from stagecraft.drift.judging.explained import without_consequences
+from stagecraft.drift.judging.explaining import explanations
 from stagecraft.drift.judging.managed import managed
 from stagecraft.drift.judging.running import access, database, kernel, redis, services, units
-from stagecraft.drift.judging.unmanaged import accounts, databases, network, packages, records
+from stagecraft.drift.judging.unmanaged import (
+    accounts,
+    databases,
+    network,
+    packages,
+    records,
+    rights,
+    sites,
+)
 from stagecraft.drift.judging.unmanaged.files import files_of
 from stagecraft.drift.judging.unmanaged.locations import AREAS as FILES
 from stagecraft.drift.judging.who import attributed
@@ -22,6 +31,7 @@ _AREAS: dict[str, Area] = {
     "managed": managed,
     # Undeclared.
     **{area: files_of(area) for area in FILES},
+    "released files": sites.released,
     "databases": databases.databases,
     "ports": network.ports,
     "firewall tables": network.firewall_tables,
@@ -30,6 +40,7 @@ _AREAS: dict[str, Area] = {
     "archives": packages.archives,
     "packages": packages.packages,
     "package files": packages.package_files,
+    "packages' rights": rights.rights,
     "records": records.records,
     # Running state that differs from the disk.
     "services": services.services,
@@ -56,4 +67,7 @@ refuse_execution()
 _declared = declared_here()
 _found = unremoved(without_consequences(look(_AREAS, _declared)))
 _report = attributed(_found, _declared.environment)
+if _thing := host.data.get("explain"):
+    _said = explanations(_thing, _declared, _report.findings)
+    _report = _report.model_copy(update={"explanations": _said})
 Path(host.data.report).write_text(_report.model_dump_json(by_alias=True))

@@ -171,3 +171,4 @@ class Report(Plain):
     unconfirmed: Sequence[Finding] = ()
     unchecked: Sequence[Unchecked] = ()
     coverage: Sequence[Coverage] = ()
+    explanations: Sequence[Text] = ()

@@ -1,24 +1,35 @@
 """What bootstrap.py found when it first reached the server: the provider's image."""
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from stagecraft.facts.reading import Fact, by_kind
+from stagecraft.facts.reading import Fact
 from stagecraft.paths import AS_FOUND
 
 
 @dataclass(frozen=True)
 class AsFound:
-    """`files` are paths of no Debian package, `packages` those installed on request."""
+    """`files` are paths of no Debian package, `packages` those installed on request. `marks` tell
+    owner, mode and content of the files then; earlier versions recorded none."""
 
     files: frozenset[str] = frozenset()
     packages: frozenset[str] = frozenset()
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
         """The contents of the file."""
-        files = (f"file\t{path}\n" for path in sorted(self.files))
-        return "".join([*files, *(f"package\t{name}\n" for name in sorted(self.packages))])
+        files = ("\t".join(["file", path, *self._mark(path)]) for path in sorted(self.files))
+        return "".join(
+            [
+                *(f"{line}\n" for line in files),
+                *(f"package\t{name}\n" for name in sorted(self.packages)),
+            ]
+        )
+
+    def _mark(self, path: str) -> list[str]:
+        return [self.marks[path]] if path in self.marks else []
 
 
 class AsFoundFact(Fact[AsFound | None]):
@@ -29,6 +40,12 @@ class AsFoundFact(Fact[AsFound | None]):
         return f"[ ! -f {path} ] || {{ echo found; cat {path}; }}"
 
     def process(self, output: list[str]) -> AsFound | None:
-        lines = (line for line in output[1:] if line.count("\t") == 1)  # root can write others
-        found = by_kind(lines)
-        return AsFound(frozenset(found["file"]), frozenset(found["package"])) if output else None
+        if not output:
+            return None
+        rows = [line.split("\t") for line in output[1:]]
+        files = [row[1:] for row in rows if row[0] == "file" and len(row) in (2, 3)]
+        return AsFound(
+            files=frozenset(row[0] for row in files),
+            packages=frozenset(row[1] for row in rows if row[0] == "package" and len(row) == 2),
+            marks={row[0]: row[1] for row in files if len(row) == 2},
+        )

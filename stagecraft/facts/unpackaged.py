@@ -1,6 +1,7 @@
 """Files of no Debian package, in places where a file alone changes the machine's behaviour."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 
 from stagecraft.facts.reading import Fact, rows
 from stagecraft.paths import APPS
@@ -10,7 +11,8 @@ TYPES = {"f": "file", "d": "directory", "l": "link"}
 
 @dataclass(frozen=True)
 class UnpackagedFile:
-    """A path of no package. `mode` is octal text, `owner` is user:group; `since` is its ctime."""
+    """A path of no package. `mode` is octal text, `owner` is user:group; `since` is its ctime.
+    `sha256` is that of a file with at most a megabyte."""
 
     path: str
     kind: str = "file"
@@ -18,10 +20,17 @@ class UnpackagedFile:
     owner: str = "root:root"
     target: str = ""
     since: float = 0
+    sha256: str = ""
 
     @property
     def name(self) -> str:
         return self.path.rpartition("/")[2]
+
+    @property
+    def mark(self) -> str:
+        """Another one for another owner, mode, target or content."""
+        text = " ".join([self.kind, self.mode, self.owner, self.target, self.sha256])
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
     @property
     def printable(self) -> bool:
@@ -42,10 +51,11 @@ class UnpackagedFilesFact(Fact[list[UnpackagedFile]]):
         return self.script(apps=APPS)
 
     def process(self, output: list[str]) -> list[UnpackagedFile]:
-        found = {
-            path: UnpackagedFile(
-                path, TYPES.get(letter, letter), mode, owner, target, float(changed)
-            )
-            for letter, mode, owner, changed, path, target in rows(output, 6)
-        }
+        found: dict[str, UnpackagedFile] = {}
+        for letter, mode, owner, changed, _, path, rest in rows(output, 7):
+            if letter == "sum":
+                found[path] = replace(found[path], sha256=rest)
+            else:
+                kind = TYPES.get(letter, letter)
+                found[path] = UnpackagedFile(path, kind, mode, owner, rest, float(changed))
         return [found[path] for path in sorted(found)]

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from stagecraft.on_server import (
     assets,
     configuration,
+    contents,
     files,
     health,
     journal,
@@ -303,6 +304,7 @@ class Action:
         storage = Storage(self.site, self.release.id)
         Build(self.site, self.release.id).place()
         storage.take_views(self.log)
+        contents.note(self.site, self.release.id)
         to_disk(self.path, storage.path)
 
     def _boot(self) -> None:
@@ -310,6 +312,7 @@ class Action:
 
     def _reconfigure(self) -> None:
         configuration.rebuild(self.site, self.path, self.log)
+        contents.note(self.site, self.release.id)
 
     def _close(self) -> None:
         maintenance.close(self.site, pass_of(self.site, self.request.id).read_text())

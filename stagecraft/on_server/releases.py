@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from stagecraft.on_server import files
+from stagecraft.on_server import contents, files
 from stagecraft.on_server.site import Failed, Site
 
 UNFINISHED = "unfinished"
@@ -134,6 +134,7 @@ class Releases:
             left = self.path(f".{release}.removed")
             self.path(release).rename(left)
             subprocess.run(["rm", "-rf", "--", left], capture_output=True)
+            contents.forget(self.site, release)
         return gone
 
     def surplus(self, before: str, coming: Release | None = None) -> list[str]:

@@ -27,6 +27,7 @@ def remembered(known: KnownRecords) -> Generator[StringCommand | FunctionCommand
         files, packages = host.get_fact(UnpackagedFilesFact), host.get_fact(PackagesFact)
         found = AsFound(
             files=frozenset(file.path for file in files if file.printable),
+            marks={file.path: file.mark for file in files if file.printable},
             packages=frozenset(name for name, package in packages.items() if package.manual),
         )
         yield written(AS_FOUND, found.text)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from stagecraft.drift.judging.waivers import FILE, read_waivers
+from stagecraft.drift.judging.waivers import read_waivers
 from stagecraft.nearest import did_you_mean
 from stagecraft.project import OVERRIDES, environments, here
 from stagecraft.render import TEMPLATES
@@ -19,7 +19,8 @@ from stagecraft.yaml_files import Location, Problem
 
 @click.command()
 def settings() -> None:
-    """Checks the team's files: group_data/, inventories/, secrets/, overrides/ and waivers.yml.
+    """Checks the team's files: group_data/, inventories/, secrets/, overrides/, waivers.yml and
+    accepted.yml.
 
     Needs no server and no key.
     """
@@ -40,7 +41,7 @@ def _problems(root: Path) -> Iterator[Problem]:
     for path in sorted((root / OVERRIDES).glob("*.py")):
         yield from _wrong(partial(_parsed, path, root))
     yield from _overriding_nothing(root)
-    yield from _wrong(partial(read_waivers, root / FILE, datetime.now(UTC).date()))
+    yield from _wrong(partial(read_waivers, root, datetime.now(UTC).date()))
 
 
 def _wrong(reading: Callable[[], object]) -> list[Problem]:

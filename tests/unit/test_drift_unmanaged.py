@@ -98,21 +98,21 @@ class TestFiles:
             ("/etc/nginx/sites-enabled/shop", "vhost", "/etc/nginx/sites-enabled/shop", "high"),
             ("/etc/php/8.2/fpm/pool.d/a", "FPM pool", "/etc/php/8.2/fpm/pool.d/a", "high"),
             ("/etc/redis/redis-cache.conf", "Redis instance", "cache", "high"),
-            ("/etc/cron.hourly/sync", "cron job", "/etc/cron.hourly/sync", "high"),
+            ("/etc/cron.hourly/sync", "cron job", "/etc/cron.hourly/sync", "critical"),
             ("/var/spool/cron/crontabs/anna", "crontab", "anna", "high"),
-            ("/var/spool/cron/atjobs/a0000101d2c3e4", "at job", "a0000101d2c3e4", "high"),
-            ("/etc/systemd/system/a.service", "unit", "a.service", "high"),
-            ("/run/systemd/transient/a.timer", "timer", "a.timer", "high"),
-            ("/etc/systemd/system/a.service.d/a.conf", "unit override", "a.service", "high"),
+            ("/var/spool/cron/atjobs/a0000101d2c3e4", "at job", "a0000101d2c3e4", "critical"),
+            ("/etc/systemd/system/a.service", "unit", "a.service", "critical"),
+            ("/run/systemd/transient/a.timer", "timer", "a.timer", "critical"),
+            ("/etc/systemd/system/a.service.d/a.conf", "unit override", "a.service", "critical"),
             ("/root/.config/systemd/user/a.service", "unit",
-             "/root/.config/systemd/user/a.service", "high"),
+             "/root/.config/systemd/user/a.service", "critical"),
             ("/etc/sudoers.d/ops", "sudo rules", "/etc/sudoers.d/ops", "critical"),
             ("/etc/ld.so.preload", "preloaded library", "/etc/ld.so.preload", "critical"),
             ("/etc/pam.d/evil", "PAM rules", "/etc/pam.d/evil", "critical"),
-            ("/etc/apt/trusted.gpg", "apt key", "/etc/apt/trusted.gpg", "high"),
+            ("/etc/apt/trusted.gpg", "apt key", "/etc/apt/trusted.gpg", "critical"),
             ("/usr/share/keyrings/a.gpg", "apt key", "/usr/share/keyrings/a.gpg", "low"),
             ("/etc/letsencrypt/renewal/old.test.conf", "certificate", "old.test", "low"),
-            ("/usr/bin/evil", "program", "/usr/bin/evil", "low"),
+            ("/usr/bin/evil", "program", "/usr/bin/evil", "high"),
             ("/etc/anything", "file", "/etc/anything", "low"),
         ],
     )  # fmt: skip
@@ -126,7 +126,12 @@ class TestFiles:
     @pytest.mark.parametrize(
         "file",
         [
-            File("/etc/shadow-"),
+            File("/etc/passwd-"),
+            File("/etc/shadow-", mode="640"),
+            File("/home/anna/.bash_history", owner="anna:anna", mode="600"),
+            File("/usr/local/share/fonts", "directory", "2775", "root:staff"),
+            File("/home/anna", "directory", "700", "anna:anna"),
+            File("/var/lib/nginx/body", "directory", "700", "www-data:root"),
             File("/etc/ssh/ssh_host_ed25519_key.pub"),
             File("/etc/nginx/nginx.conf.dpkg-old"),
             File("/etc/php/8.4/fpm/conf.d/20-gd.ini", "link",
@@ -154,6 +159,25 @@ class TestFiles:
     @pytest.mark.parametrize(
         "file",
         [
+            File("/etc/passwd", mode="666"),
+            File("/etc/passwd", owner="askpro-staging:root"),
+            File("/etc/shadow", mode="644"),
+            File("/etc/ssh/ssh_host_ed25519_key", mode="644"),
+            File("/etc/localtime", "link", target="/var/www/x"),
+            File("/root/.bash_history", "link", target="/dev/null"),
+            File("/home/anna/.bash_history", owner="ben:ben", mode="600"),
+            File("/usr/local/bin", "directory", "777", "root:root"),
+            File("/etc/profile"),
+            File("/etc/environment"),
+        ],
+        ids=lambda file: file.path,
+    )
+    def test_what_debian_makes_otherwise(self, declared: Declared, file: File) -> None:
+        assert [thing for _, thing in told(files.undeclared([file], declared))] == [file.path]
+
+    @pytest.mark.parametrize(
+        "file",
+        [
             File("/etc/sudoers.d/x", "link", target="/usr/share/nginx/modules-available/x"),
             File("/usr/share/nginx/modules-available/x"),
             File("/etc/cron.d/x", "link", target="/etc/php/8.4/mods-available/x"),
@@ -170,7 +194,8 @@ class TestFiles:
 
     def test_each_kind_is_reported_by_one_area(self) -> None:
         everywhere = (*locations.LOCATIONS, locations.UNPRINTABLE_NAME, locations.SETUID_FILE)
-        kinds = {location.kind for location in (*everywhere, locations.MASKED)}
+        unusual = (locations.MASKED, locations.OPEN_DIRECTORY)
+        kinds = {location.kind for location in (*everywhere, *unusual)}
         by_area = [kind for of_area in locations.AREAS.values() for kind in of_area]
         assert sorted(by_area) == sorted(kinds - {"apt source"})  # apt knows more of these
         assert kinds >= locations.OF_THE_MACHINE | locations.FROM_IMAGES
@@ -235,6 +260,14 @@ class TestFiles:
         there = [File(path) for path in paths]
         assert told(files.undeclared(there, found)) == [("sudo rules", "/etc/sudoers.d/90-cloud")]
 
+    def test_what_the_image_brought_with_other_content_since(self, declared: Declared) -> None:
+        paths = ["/etc/profile.d/vendor.sh", "/etc/vendor"]
+        then = [File(path, sha256="5e884898") for path in paths]
+        brought = AsFound(frozenset(paths), marks={file.path: file.mark for file in then})
+        there = [then[0], replace(then[1], sha256="2c26b46b")]
+        found = replace(declared, as_found=brought)
+        assert told(files.undeclared(there, found)) == [("file", "/etc/vendor")]
+
     def test_a_machine_that_somebody_else_looks_after(self, declared: Declared) -> None:
         found = [
             File("/etc/sudoers.d/ops"),
@@ -252,10 +285,12 @@ class TestFiles:
         assert finding.remedy == "rm '/etc/cron.d/a; reboot'"
 
     def test_lines_of_the_fact(self) -> None:
-        one = ["l", "777", "root:root", "1795000000.5", "/etc/b", "../a"]
-        other = ["f", "644", "root:root", "1795000000.5", "/etc/a", ""]
-        first, second = UnpackagedFilesFact().process(printed(*one, *other, *other))
-        assert (first.path, first.kind, second.target) == ("/etc/a", "file", "../a")
+        one = ["l", "777", "root:root", "1795000000.5", "4", "/etc/b", "../a"]
+        other = ["f", "644", "root:root", "1795000000.5", "9", "/etc/a", ""]
+        sums = ["sum", "", "", "", "", "/etc/a", "5e884898"]
+        first, second = UnpackagedFilesFact().process(printed(*one, *other, *other, *sums))
+        assert (first.path, first.kind, first.sha256) == ("/etc/a", "file", "5e884898")
+        assert (second.target, second.sha256) == ("../a", "")
 
     @pytest.mark.parametrize(
         ("name", "shown"),
@@ -271,7 +306,9 @@ class TestFiles:
     ) -> None:
         path = f"{tmp_path}/{name}"
         Path(path).touch()
-        [file] = UnpackagedFilesFact().process(printed("f", "644", "root:root", "1.5", path, ""))
+        [file] = UnpackagedFilesFact().process(
+            printed("f", "644", "root:root", "1.5", "0", path, "")
+        )
         [finding] = files.undeclared([file], declared)
         assert (finding.severity, finding.kind) == ("critical", "unprintable name")
         assert finding.thing == f"{tmp_path}/{shown}"
@@ -285,7 +322,7 @@ class TestFiles:
         assert [f.kind for f in files.undeclared([file], declared)] == ["unprintable name"]
 
     def test_what_is_remembered_is_read_again(self) -> None:
-        found = AsFound(frozenset({"/etc/a b"}), frozenset({"vim"}))
+        found = AsFound(frozenset({"/etc/a b", "/c"}), frozenset({"vim"}), {"/etc/a b": "5e88"})
         assert AsFoundFact().process(["found", *found.text.splitlines()]) == found
         assert AsFoundFact().process(["found"]) == AsFound()
         assert AsFoundFact().process(["found", "file", "", "x\ty\tz", "\t"]) == AsFound()

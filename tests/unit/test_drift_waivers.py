@@ -35,7 +35,7 @@ def finding(thing: str = "htop", environment: str = "", server: str = "askpro-1"
 
 def waivers(directory: Path, text: str) -> Waivers:
     (directory / "waivers.yml").write_text(text)
-    return read_waivers(directory / "waivers.yml", TODAY)
+    return read_waivers(directory, TODAY)
 
 
 def waiver(id: str = HTOP, until: str = "2026-12-31") -> str:
@@ -53,7 +53,7 @@ DIRTY = Report.model_validate(PRODUCTION | {"findings": [finding()]})
 
 
 def test_without_a_file_nothing_is_waived(tmp_path: Path) -> None:
-    assert read_waivers(tmp_path / "waivers.yml", TODAY).all == ()
+    assert read_waivers(tmp_path, TODAY).all == ()
 
 
 def test_the_id_as_the_report_prints_it_covers_that_finding_alone(tmp_path: Path) -> None:

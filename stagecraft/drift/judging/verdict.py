@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
 from stagecraft.drift.findings import Class, Coverage, Finding, Plain, Report, Unchecked
 from stagecraft.drift.judging.changes import KnownFinding, Scope, Snapshot, changes, snapshot
 from stagecraft.drift.judging.order import in_order
-from stagecraft.drift.judging.waivers import Waiver, Waivers, entry
+from stagecraft.drift.judging.waivers import Acceptance, Waivers, entry
 
 CLEAN, UNKNOWN, DRIFT = 0, 1, 2
 
@@ -29,7 +29,7 @@ class Judged(Finding):
 
     status: Status
     first_seen: datetime
-    waived: Waiver | None = None
+    waived: SerializeAsAny[Acceptance] | None = None
     keep: str = ""
     recorded_by: tuple[str, ...] = Field(default=(), exclude=True)
 

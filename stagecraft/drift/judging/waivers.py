@@ -1,12 +1,13 @@
-"""waivers.yml: accepted differences, each with an owner and an end."""
+"""Accepted differences: by waivers.yml for a while, by accepted.yml while they stay the same."""
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import yaml
 from pydantic import Field, PlainValidator
@@ -18,6 +19,7 @@ from stagecraft.settings.shape import Shape
 from stagecraft.yaml_files import Problem, SettingsError, YamlFile, read_yaml
 
 FILE = "waivers.yml"
+ACCEPTED = "accepted.yml"
 LONGEST = timedelta(days=366)
 A_MONTH = timedelta(days=30)
 NotEmpty = Annotated[str, Field(min_length=1)]
@@ -30,19 +32,21 @@ def day(value: Any) -> date:
         raise ValueError(f"{value!r} must be a date like 2026-12-31") from None
 
 
-class Waiver(Setting):
-    """Covers findings with this id, where `*` matches anything, through the day `until`."""
+class Acceptance(Setting):
+    """An entry of either file, for findings with its id."""
 
     id: str = Field(exclude=True)
     reason: NotEmpty
     owner: NotEmpty
-    until: Annotated[date, PlainValidator(day)]
+
+    file: ClassVar[str]
 
     def covers(self, finding: Finding) -> bool:
-        if finding.class_ == Class.WAIVER:
-            return False
-        pattern = ".*".join(map(re.escape, self.id.split("*")))
-        return re.fullmatch(pattern, finding.id, re.DOTALL) is not None
+        raise NotImplementedError
+
+    def expired(self, today: date) -> bool:
+        """Accepted things have no end."""
+        return False
 
     @property
     def place(self) -> tuple[str, str] | None:
@@ -51,16 +55,50 @@ class Waiver(Setting):
         return None if "*" in server + environment else (server, environment)
 
 
+class Waiver(Acceptance):
+    """Covers findings with this id, where `*` matches anything, through the day `until`."""
+
+    until: Annotated[date, PlainValidator(day)]
+
+    file: ClassVar[str] = FILE
+
+    def covers(self, finding: Finding) -> bool:
+        if finding.class_ == Class.WAIVER:
+            return False
+        pattern = ".*".join(map(re.escape, self.id.split("*")))
+        return re.fullmatch(pattern, finding.id, re.DOTALL) is not None
+
+    def expired(self, today: date) -> bool:
+        return self.until < today
+
+
+class Accepted(Acceptance):
+    """Covers the finding with this id as long as what was `found` there stays the same."""
+
+    found: NotEmpty
+
+    file: ClassVar[str] = ACCEPTED
+
+    def covers(self, finding: Finding) -> bool:
+        return (finding.id, fingerprint(finding)) == (self.id, self.found)
+
+
+def fingerprint(finding: Finding) -> str:
+    """Of what was found there: of a file, its owner, mode and content."""
+    return hashlib.sha256(finding.found.encode()).hexdigest()[:12]
+
+
 @dataclass(frozen=True)
 class Waivers:
-    """The whole file on a given day."""
+    """Both files on a given day."""
 
-    all: tuple[Waiver, ...]
+    all: tuple[Acceptance, ...]
     today: date
 
-    def of(self, finding: Finding) -> Waiver | None:
-        """The waiver that covers it today."""
-        return next((w for w in self.all if w.until >= self.today and w.covers(finding)), None)
+    def of(self, finding: Finding) -> Acceptance | None:
+        """The entry that covers it today."""
+        valid = (entry for entry in self.all if not entry.expired(self.today))
+        return next((entry for entry in valid if entry.covers(finding)), None)
 
     def findings(self, findings: Iterable[Finding], scope: Scope) -> Iterator[Finding]:
         """Findings about waivers. An unused one is reported only if all of its place was
@@ -68,7 +106,7 @@ class Waivers:
         given = list(findings)
         for waiver in self.all:
             looked_at = waiver.place is not None and scope.covers(*waiver.place)
-            if waiver.until < self.today:
+            if isinstance(waiver, Waiver) and waiver.expired(self.today):
                 kind, found = "expired", f"it expired after {waiver.until}"
             elif looked_at and not any(map(waiver.covers, given)):
                 kind, found = "unused", "it no longer covers any difference"
@@ -85,7 +123,7 @@ class Waivers:
                 expected="a waiver that is still needed and has not expired"
                 f" (owner: {waiver.owner})",
                 found=found,
-                remedy=f"remove it from {FILE}, or have {waiver.owner} set a new date",
+                remedy=f"remove it from {waiver.file}, or ask {waiver.owner}",
             )
 
 
@@ -96,23 +134,26 @@ def entry(finding: Finding, today: date) -> str:
     return text.rstrip("\n")
 
 
-def read_waivers(path: Path, today: date) -> Waivers:
-    """The waivers in the file; empty without one. Raises SettingsError with all problems."""
-    if not path.exists():
-        return Waivers((), today)
-    source = read_yaml(path, path.parent)
+def read_waivers(root: Path, today: date) -> Waivers:
+    """What the files in this directory accept. Raises SettingsError with all problems."""
     problems: list[Problem] = []
-    read = [waiver_of(source, id, problems, today) for id in source.data]
+    read: list[Acceptance | None] = []
+    for kind in (Waiver, Accepted):
+        if (root / kind.file).exists():
+            source = read_yaml(root / kind.file, root)
+            read += [entry_of(kind, source, id, problems, today) for id in source.data]
     if problems:
         raise SettingsError(problems)
-    return Waivers(tuple(waiver for waiver in read if waiver), today)
+    return Waivers(tuple(entry for entry in read if entry), today)
 
 
-def waiver_of(source: YamlFile, id: str, problems: list[Problem], today: date) -> Waiver | None:
+def entry_of(
+    kind: type[Acceptance], source: YamlFile, id: str, problems: list[Problem], today: date
+) -> Acceptance | None:
     def refuse(path: tuple[str | int, ...], message: str) -> None:
         problems.append(source.problem((id, *path), message))
 
-    waiver = Shape(Path(), refuse).fit(Waiver, source.data[id], id=id)
-    if waiver and waiver.until > today + LONGEST:
+    found = Shape(Path(), refuse).fit(kind, source.data[id], id=id)
+    if isinstance(found, Waiver) and found.until > today + LONGEST:
         refuse(("until",), f"must be at most a year ahead: not after {today + LONGEST}")
-    return waiver
+    return found

@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from pydantic import ValidationError
 
@@ -46,10 +47,12 @@ REASONS = {
 
 @contextmanager
 def checks(
-    inventories: Sequence[Path], patience: float = PATIENCE
+    inventories: Sequence[Path],
+    patience: float = PATIENCE,
+    data: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Callable[[], list[Report]]]:
     """Starts the checks, of which none outlives the `with`. The function waits for them and returns
-    one report per inventory, in order."""
+    one report per inventory, in order. `data` is for check.py."""
     waiting, begun, started = list(inventories), list[RunningCheck](), time.monotonic()
 
     def running() -> list[RunningCheck]:
@@ -57,7 +60,9 @@ def checks(
 
     def begin() -> None:
         while waiting and len(running()) < AT_ONCE:
-            begun.append(RunningCheck(waiting.pop(0), Path(directory, str(len(begun))), patience))
+            begun.append(
+                RunningCheck(waiting.pop(0), Path(directory, str(len(begun))), patience, data)
+            )
 
     def wait() -> list[Report]:
         shown = ""
@@ -90,7 +95,9 @@ def show(progress: str) -> None:
 class RunningCheck:
     """The running check of one inventory. It may write `<place>.json` and `<place>.txt`."""
 
-    def __init__(self, inventory: Path, place: Path, patience: float) -> None:
+    def __init__(
+        self, inventory: Path, place: Path, patience: float, given: Mapping[str, str]
+    ) -> None:
         self.inventory = inventory
         self._patience = patience
         self._deadline = time.monotonic() + patience
@@ -98,6 +105,7 @@ class RunningCheck:
         self._report, self._output = place.with_suffix(".json"), place.with_suffix(".txt")
         # Trusts only pinned host keys: first contact is for an operator.
         data = ["--data", "ssh_strict_host_key_checking=yes", "--data", f"report={self._report}"]
+        data += [word for item in given.items() for word in ("--data", "=".join(item))]
         kept = {key: value for key, value in os.environ.items() if not key.startswith(NOTIFY)}
         pyinfra = Path(sys.executable).with_name("pyinfra")
         with self._output.open("w") as output:

@@ -6,7 +6,10 @@ from click import style
 
 from stagecraft.drift.findings import Severity
 from stagecraft.drift.judging.verdict import Judged, Status, Verdict
+from stagecraft.drift.judging.waivers import ACCEPTED, FILE
 from stagecraft.harmless import harmless_lines
+
+WORDS = {FILE: "waived", ACCEPTED: "accepted"}
 
 COLOURS = {Severity.CRITICAL: "red", Severity.HIGH: "yellow", Severity.LOW: "cyan"}
 
@@ -47,8 +50,9 @@ def of_server(server: str, verdict: Verdict) -> Iterator[str]:
         yield style(f"  UNKNOWN   {plain(why, indent=12)}", fg="red", bold=True)
     for finding in findings:
         yield from of_finding(finding)
-    if waived := len(all_of_it) - len(findings):
-        yield f"  {number(waived, 'difference')} waived (waivers.yml)"
+    files = [finding.waived.file for finding in all_of_it if finding.waived]
+    for file in dict.fromkeys(files):
+        yield f"  {number(files.count(file), 'difference')} {WORDS[file]} ({file})"
     for name in (environment for place, environment in verdict.believed if place == server):
         yield f"  {plain(name)} was not checked, so the records of its runs are trusted"
     coverage = [part for part in verdict.coverage if part.server == server]

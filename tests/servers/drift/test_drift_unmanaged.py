@@ -62,7 +62,7 @@ WEB = [
         f"rm {VHOST} /etc/nginx/sites-enabled/shop && systemctl reload nginx",
     ),
     file("/etc/nginx/sites-enabled/shop.dpkg-old", "# by hand", "high", "vhost"),
-    file("/etc/nginx/modules-enabled/x.conf", "# by hand", "high", "nginx module", "x.conf"),
+    file("/etc/nginx/modules-enabled/x.conf", "# by hand", "critical", "nginx module", "x.conf"),
     file("/etc/php/8.4/fpm/pool.d/shop.conf", "[shop]", "high", "FPM pool"),
     file("/etc/php/8.4/fpm/conf.d/99-local.ini", "memory_limit = 1G", "high", "PHP settings"),
     Tamper(
@@ -116,28 +116,28 @@ DATABASES = [
 ]  # fmt: skip
 
 JOBS = [
-    file("/etc/cron.d/backup", "0 4 * * * root true", "high", "cron job"),
-    file("/etc/cron.daily/report", "#!/bin/sh", "high", "cron job", mode="755"),
+    file("/etc/cron.d/backup", "0 4 * * * root true", "critical", "cron job"),
+    file("/etc/cron.daily/report", "#!/bin/sh", "critical", "cron job", mode="755"),
     file("/var/spool/cron/crontabs/deploy", "* * * * * true", "high", "crontab", "deploy", "600"),
     Tamper(
         "printf '[Service]\\nExecStart=true\\n' >/etc/systemd/system/sync.service"
         " && printf '[Timer]\\nOnCalendar=daily\\n[Install]\\nWantedBy=timers.target\\n'"
         " >/etc/systemd/system/sync.timer && systemctl enable --now sync.timer",
-        unmanaged("high", "timer", "sync.timer"),
+        unmanaged("critical", "timer", "sync.timer"),
     ),
     Tamper(
         "printf '[Service]\\nExecStart=sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n'"
         " >/etc/systemd/system/miner.service && systemctl enable --now miner",
-        unmanaged("high", "unit", "miner.service"),
+        unmanaged("critical", "unit", "miner.service"),
     ),
     Tamper(
         "printf '[Service]\\nProtectSystem=no\\n' | SYSTEMD_EDITOR='tee' systemctl edit --stdin"
         " php-fpm@askpro-staging.service",
-        unmanaged("high", "unit override", "php-fpm@askpro-staging.service"),
+        unmanaged("critical", "unit override", "php-fpm@askpro-staging.service"),
     ),
     Tamper(
         "systemctl enable nftables.service",
-        unmanaged("high", "unit", "nftables.service"),
+        unmanaged("critical", "unit", "nftables.service"),
     ),
     Tamper(
         "systemctl mask fstrim.timer",
@@ -147,7 +147,7 @@ JOBS = [
         "touch /var/lib/systemd/linger/deploy",
         unmanaged("low", "lingering user", "deploy"),
     ),
-    file("/etc/rc.local", "#!/bin/sh", "high", "start script", mode="755"),
+    file("/etc/rc.local", "#!/bin/sh", "critical", "start script", mode="755"),
 ]  # fmt: skip
 
 NETWORK = [
@@ -210,7 +210,7 @@ ACCESS = [
     ),
     Tamper(
         f"echo 'TrustedUserCAKeys {SSHD}.pub' >{SSHD} && systemctl reload ssh",
-        unmanaged("high", "sshd settings", SSHD),
+        unmanaged("critical", "sshd settings", SSHD),
     ),
     file("/etc/pam.d/backdoor", "auth sufficient pam_permit.so", "critical", "PAM rules"),
     Tamper(
@@ -230,9 +230,9 @@ PACKAGES = [
         unmanaged("high", "apt source", "https://mirror.test/linux trixie"),
         "sed -i '$d' /etc/apt/sources.list",
     ),
-    file("/etc/apt/trusted.gpg.d/tools.asc", "a key", "high", "apt key"),
+    file("/etc/apt/trusted.gpg.d/tools.asc", "a key", "critical", "apt key"),
     file("/etc/apt/preferences.d/sid", "Package: *", "low", "apt pin"),
-    file("/etc/apt/apt.conf.d/99proxy", "// by hand", "high", "file"),
+    file("/etc/apt/apt.conf.d/99proxy", "// by hand", "critical", "hook"),
     Tamper(
         "apt-mark hold nginx",
         unmanaged("high", "package hold", "nginx"),
@@ -273,13 +273,18 @@ PACKAGES = [
 
 FILES = [
     file("/etc/ld.so.preload", "", "critical", "preloaded library"),
-    file("/var/spool/cron/atjobs/a0000101a", "#!/bin/sh", "high", "at job", "a0000101a"),
-    file("/etc/profile.d/proxy.sh", "export http_proxy=http://proxy.test", "low", "file"),
-    file("/etc/fail2ban/jail.d/local.local", "[DEFAULT]", "high", "file"),
+    file("/var/spool/cron/atjobs/a0000101a", "#!/bin/sh", "critical", "at job", "a0000101a"),
+    file(
+        "/etc/profile.d/proxy.sh",
+        "export http_proxy=http://proxy.test",
+        "critical",
+        "shell start-up",
+    ),
+    file("/etc/fail2ban/jail.d/local.local", "[DEFAULT]", "critical", "hook"),
     file("/etc/mysql/conf.d/local.cnf", "[mysqld]", "high", "database settings"),
     file("/etc/sysctl.d/99-local.conf", "vm.overcommit_memory = 1", "low", "file"),
-    file("/etc/logrotate.d/app", "/var/log/app.log {}", "low", "file"),
-    file("/usr/local/bin/deploy.sh", "#!/bin/sh", "low", "program", mode="755"),
+    file("/etc/logrotate.d/app", "/var/log/app.log {}", "critical", "hook"),
+    file("/usr/local/bin/deploy.sh", "#!/bin/sh", "high", "program", mode="755"),
 ]
 
 FORGERY = r"/dev/shm/a\n0\n\tf\t4755\troot:root\t1\t"
@@ -291,14 +296,14 @@ HIDING = [
     Tamper(
         "printf '[Service]\\nExecStart=true\\n' >/etc/systemd/system/miner.service"
         f" && touch {ENABLED}/miner.service",
-        unmanaged("high", "unit", "miner.service"),
+        unmanaged("critical", "unit", "miner.service"),
         f"rm /etc/systemd/system/miner.service {ENABLED}/miner.service",
     ),
     Tamper(
         "printf '# x\\n' >/etc/cron.d/sync"
         " && printf 'cron /etc/cron.d/sync\\n' >>/var/lib/ucf/registry"
         ' && echo "$(md5sum /etc/cron.d/sync)" >>/var/lib/ucf/hashfile',
-        unmanaged("high", "cron job", "/etc/cron.d/sync"),
+        unmanaged("critical", "cron job", "/etc/cron.d/sync"),
         "rm /etc/cron.d/sync; sed -i '$d' /var/lib/ucf/registry /var/lib/ucf/hashfile",
     ),
     Tamper(
@@ -314,7 +319,7 @@ HIDING = [
     Tamper(
         "mkdir -p /root/.local/share/systemd/user"
         " && printf '[Service]\\nExecStart=true\\n' >/root/.local/share/systemd/user/x.service",
-        unmanaged("high", "unit", "/root/.local/share/systemd/user/x.service"),
+        unmanaged("critical", "unit", "/root/.local/share/systemd/user/x.service"),
     ),
     Tamper(
         "nft add table inet f2b-table; nft 'add chain inet f2b-table f2b-chain"
@@ -472,7 +477,7 @@ def test_nobody_adds_to_what_the_image_brought(guarded: Guarded) -> None:
     found = {(f.kind, f.thing, f.severity) for f in report.findings}
     assert {
         ("record", record, "critical"),
-        ("unit", "forged.service", "high"),
+        ("unit", "forged.service", "critical"),
         ("package", "libgd3", "low"),
     } <= found
 

@@ -7,20 +7,24 @@ from collections.abc import Callable, Iterator
 from posixpath import dirname, join, normpath
 
 from stagecraft.drift.findings import Class, Coverage, Finding, Kind
-from stagecraft.drift.judging.unmanaged import locations
+from stagecraft.drift.judging.unmanaged import locations, made
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.unpackaged import UnpackagedFile, UnpackagedFilesFact
-from stagecraft.paths import AS_FOUND, AUTHORIZED_KEYS, CERTIFICATES, MANIFESTS, SELF_SIGNED
+from stagecraft.paths import APPS, AS_FOUND, AUTHORIZED_KEYS, CERTIFICATES, MANIFESTS, SELF_SIGNED
 from stagecraft.services import ANY, RUN_BY_US, pattern, replaced
 
 OURS = ("/etc/stagecraft/", "/etc/nginx/stagecraft/", f"{CERTIFICATES}/", "/var/lib/stagecraft/")
 """There is no reason for others to put anything there."""
 
 OWN_STATE = re.compile(
-    rf"{MANIFESTS}/.+|{AS_FOUND}|/var/lib/stagecraft/(?:revert[^/]*|acme)(?:/.+)?"
+    rf"{MANIFESTS}/.+|{AS_FOUND}|/var/lib/stagecraft/revert[^/]*(?:/.+)?"
+    r"|/var/lib/stagecraft/acme(?:/\.well-known(?:/acme-challenge(?:/[\w-]{20,})?)?)?"
     r"|(?:/etc|/run)/systemd/system/(?:.+/)?stagecraft-revert\.(?:service|timer)"
 )
 """Files that runs keep and no manifest lists."""
+
+OF_A_HOME = re.compile(r"releases|shared|current|current\.back|builds|assets|\.assets-.+")
+"""What runs and releases keep in a site's home."""
 
 MASK_OF_A_RUN = re.compile(f"{pattern(replaced([ANY]))}|{RUN_BY_US}")
 """Units that runs mask or unmask; the plan reports those."""
@@ -96,33 +100,43 @@ def typed(file: UnpackagedFile) -> str:
 def described(file: UnpackagedFile) -> str:
     if file.kind == "link":
         return f"{file.path}, a link to {file.target}"
-    return f"{file.path}, a {file.kind} of {file.owner}, mode {file.mode}"
+    content = f", SHA-256 {file.sha256[:12]}…" if file.sha256 else ""
+    return f"{file.path}, a {file.kind} of {file.owner}, mode {file.mode}{content}"
 
 
-def explained(file: UnpackagedFile, declared: Declared) -> bool:
-    """Whether it is declared, made by Debian, or managed by runs."""
+def explained(file: UnpackagedFile, declared: Declared) -> str:
+    """Why the file may be there; empty if nobody knows."""
     location = locations.location_of(file)
     kind, thing = location.kind, location.thing(file.path)
     if kind in (locations.SETUID, locations.UNPRINTABLE):
-        return False
-    if file.path in declared.paths or OWN_STATE.fullmatch(file.path):
-        return True
-    if locations.made_by_packages(file):
-        return True
+        return ""
+    if file.path in declared.paths:
+        return "declared: a run of deploy.py manages it"
+    if OWN_STATE.fullmatch(file.path):
+        return "kept by runs"
+    brought = declared.image.marks.get(file.path, file.mark) == file.mark
+    if (made_by := made.reason(file)) and (brought or not made.stays(file)):
+        return f"made by itself: {made_by}"
+    if location == locations.IN_A_HOME:
+        home, _, name = file.path.rpartition("/")
+        ours = home.removeprefix(f"{APPS}/") in declared.site_names
+        return "" if ours and not OF_A_HOME.fullmatch(name) else "a site's own"
     if file.path.startswith(OURS):
         directory, _, name = file.path.rpartition("/")
-        return directory in (CERTIFICATES, SELF_SIGNED) and name in declared.site_names
+        ours = directory in (CERTIFICATES, SELF_SIGNED) and name in declared.site_names
+        return "a site's certificate" if ours else ""
     if kind in locations.OF_THE_MACHINE and declared.settings.host is None:
-        return True
+        return "not checked: the machine is not declared (host:)"
     if kind in locations.FROM_IMAGES and file.path in declared.image.files:
-        return True
+        return "there on the server's first day, as it is" if brought else ""
     if kind == locations.MASK:
-        return bool(MASK_OF_A_RUN.fullmatch(file.name))
-    if ".wants/" in file.path:
-        return (kind, thing) in declared_things(declared)
-    if kind == locations.CERTIFICATE:
-        return thing in declared.site_names
-    return file.path.startswith(f"{AUTHORIZED_KEYS}/")  # a run removes the undeclared ones
+        return "a mask of our runs" if MASK_OF_A_RUN.fullmatch(file.name) else ""
+    if ".wants/" in file.path and (kind, thing) in declared_things(declared):
+        return "enables a declared unit"
+    if kind == locations.CERTIFICATE and thing in declared.site_names:
+        return "a site's certificate"
+    keys = file.path.startswith(f"{AUTHORIZED_KEYS}/")
+    return "keys, of which a run removes the undeclared ones" if keys else ""
 
 
 def declared_things(declared: Declared) -> set[tuple[str, str | None]]:

@@ -13,6 +13,8 @@ from stagecraft.services import RUN_BY_US
 
 FILE, UNIT, TIMER, MASK = "file", "unit", "timer", "masked unit"
 CERTIFICATE, SETUID, UNPRINTABLE = "certificate", "setuid program", "unprintable name"
+START_UP, LIBRARY, BOOT_FILE, HOOK = "shell start-up", "library", "boot file", "hook"
+OPEN = "open directory"
 
 AREAS = {
     "vhosts": {"vhost", "nginx module"},
@@ -20,26 +22,28 @@ AREAS = {
     "Redis instances": {"Redis instance"},
     "cron jobs": {"cron job", "crontab", "at job"},
     "units": {UNIT, TIMER, "unit override", MASK, "lingering user", "start script"},
-    "certificates": {CERTIFICATE},
+    "certificates": {CERTIFICATE, "key of a certificate"},
     "site directories": {"site directory"},
     "rights": {
         *("sudo rules", "sshd settings", "PAM rules", "preloaded library"),
-        *(SETUID, UNPRINTABLE),
+        *(SETUID, UNPRINTABLE, START_UP),
     },
     "archives": {"apt key", "apt pin"},  # apt knows more sources than their files
-    "other files": {"program", "database settings", FILE},
+    "programs": {"program", "software", LIBRARY, BOOT_FILE, HOOK},
+    "other files": {"database settings", OPEN, FILE},
 }
 """The kinds of files that each area reports."""
 
 OF_THE_MACHINE = {
     *(MASK, "lingering user", "start script", "sudo rules", "sshd settings", "PAM rules"),
     *("apt key", "apt pin", "program", "database settings", FILE),
+    *(START_UP, LIBRARY, BOOT_FILE, HOOK, OPEN, "software"),
 }
 """The kinds that are not checked if `host` is not declared."""
 
 FROM_IMAGES = {
     *("nginx module", UNIT, TIMER, "unit override", MASK, "lingering user", "start script"),
-    *("apt pin", "program", FILE),
+    *("software", OPEN, "apt pin", "program", LIBRARY, BOOT_FILE, HOOK, START_UP, FILE),
 }
 """The kinds that are accepted from the provider's image; others can give access, so they are always
 reported."""
@@ -75,8 +79,19 @@ NGINX = "nginx -t && systemctl reload nginx"
 PHP = "systemctl try-reload-or-restart 'php*-fpm*.service'"
 APT = "apt-get update"
 
+COPIES = {
+    r"/etc/profile": "/usr/share/base-files/profile",
+    r"/root/\.bashrc": "/usr/share/base-files/dot.bashrc",
+    r"/root/\.profile": "/usr/share/base-files/dot.profile",
+    r"/etc/inputrc": "/usr/share/readline/inputrc",
+    r"/etc/nsswitch\.conf": "/usr/share/libc-bin/nsswitch.conf",
+}
+"""Packages' originals of files that their scripts create, and that everybody's shell reads."""
+
+IN_A_HOME = Files("site directory", Severity.HIGH, rf"{APPS}/[^/]+/[^/]+", "mv {path} /root/")
+
 LOCATIONS = (
-    Files("nginx module", Severity.HIGH,
+    Files("nginx module", Severity.CRITICAL,
              r"/etc/nginx/modules-enabled/(.+)|/usr/share/nginx/modules-available/.+",
              refresh="nginx -t && systemctl restart nginx"),
     Files("vhost", Severity.HIGH, r"/etc/nginx/(?:sites-enabled|conf\.d)/.+", refresh=NGINX),
@@ -90,46 +105,82 @@ LOCATIONS = (
              " rm /etc/redis/redis-{thing}.*", FORGET),
     Files("Redis instance", Severity.HIGH, rf"{UNITS}/.+/redis-server@(.+)\.service",
              "systemctl disable --now --no-reload redis-server@{thing}; rm -f {path}", FORGET),
-    Files("cron job", Severity.HIGH, r"/etc/cron\.(?:d|hourly|daily|weekly|monthly|yearly)/.+"),
+    Files("cron job", Severity.CRITICAL, r"/etc/cron\.(?:d|hourly|daily|weekly|monthly|yearly)/.+"),
+    Files("crontab", Severity.CRITICAL, r"/var/spool/cron/crontabs/(root)"),
     Files("crontab", Severity.HIGH, r"/var/spool/cron/crontabs/(.+)"),
-    Files("at job", Severity.HIGH, r"/var/spool/cron/atjobs/(a.+)"),
-    Files("unit override", Severity.HIGH, rf"{UNITS}/({RUN_BY_US})\.d/[^/]+\.conf",
+    Files("at job", Severity.CRITICAL, r"/var/spool/cron/atjobs/(a.+)"),
+    Files("unit override", Severity.CRITICAL, rf"{UNITS}/({RUN_BY_US})\.d/[^/]+\.conf",
              refresh=f"{FORGET} && systemctl try-restart {{thing}}"),
-    Files("unit override", Severity.HIGH, rf"{UNITS}/([^/]+)\.d/[^/]+\.conf", refresh=FORGET),
-    Files(TIMER, Severity.HIGH, rf"{UNITS}/(?:.+/)?([^/]+\.timer)", DISABLE, FORGET),
-    Files(UNIT, Severity.HIGH, rf"{UNITS}/(?:.+/)?({UNIT_NAME})", DISABLE, FORGET),
-    Files(UNIT, Severity.HIGH, r"(?:/root|/home/[^/]+)/\.(?:config|local/share)/systemd/.+"
+    Files("unit override", Severity.CRITICAL, rf"{UNITS}/([^/]+)\.d/[^/]+\.conf", refresh=FORGET),
+    Files(TIMER, Severity.CRITICAL, rf"{UNITS}/(?:.+/)?([^/]+\.timer)", DISABLE, FORGET),
+    Files(UNIT, Severity.CRITICAL, rf"{UNITS}/(?:.+/)?({UNIT_NAME})", DISABLE, FORGET),
+    Files(UNIT, Severity.CRITICAL, r"(?:/root|/home/[^/]+)/\.(?:config|local/share)/systemd/.+"
              r"|/etc/systemd/user/.+|/usr/(?:local/)?(?:share|lib)/systemd/user/.+"),
-    Files(UNIT, Severity.HIGH, r"/etc/systemd/(?:system|user)-generators/.+", refresh=FORGET),
+    Files(UNIT, Severity.CRITICAL, r"/etc/systemd/(?:system|user)-generators/.+", refresh=FORGET),
     Files("lingering user", Severity.LOW, r"/var/lib/systemd/linger/(.+)"),
     Files("sudo rules", Severity.CRITICAL, r"/etc/sudoers\.d/.+"),
-    Files("sshd settings", Severity.HIGH, r"/etc/ssh/sshd_config",
+    Files("sshd settings", Severity.CRITICAL, r"/etc/ssh/sshd_config",
              "install -m 644 /usr/share/openssh/sshd_config {path}",
              "sshd -t && systemctl reload ssh"),
-    Files("sshd settings", Severity.HIGH, r"/etc/ssh/sshd_config\.d/.+",
+    Files("sshd settings", Severity.CRITICAL, r"/etc/ssh/sshd_config\.d/.+",
              refresh="sshd -t && systemctl reload ssh"),
-    Files(FILE, Severity.HIGH, r"/etc/fail2ban/.+", refresh="systemctl restart fail2ban"),
-    Files(FILE, Severity.HIGH, r"/etc/apt/apt\.conf(?:\.d/.+)?", refresh=APT),
-    Files("apt source", Severity.HIGH, r"/etc/apt/sources\.list\.d/.+\.(?:list|sources)",
+    Files(HOOK, Severity.CRITICAL, r"/etc/fail2ban/.+", refresh="systemctl restart fail2ban"),
+    Files(HOOK, Severity.CRITICAL, r"/etc/apt/apt\.conf(?:\.d/.+)?", refresh=APT),
+    Files("apt source", Severity.CRITICAL, r"/etc/apt/sources\.list\.d/.+\.(?:list|sources)",
              refresh=APT),
-    Files("apt key", Severity.HIGH, r"/etc/apt/trusted\.gpg(?:\.d/.+)?"),
+    Files("apt key", Severity.CRITICAL, r"/etc/apt/trusted\.gpg(?:\.d/.+)?"),
     Files("apt key", Severity.LOW, r"/(?:etc/apt|usr/share)/keyrings/.+"),
     Files("apt pin", Severity.LOW, r"/etc/apt/preferences(?:\.d/.+)?"),
     Files(CERTIFICATE, Severity.LOW, r"/etc/letsencrypt/(?:live/([^/]+)|renewal/(.+)\.conf)",
              "certbot delete --cert-name {thing}"),
     Files("site directory", Severity.LOW, rf"{APPS}/[^/]+", "mv {path} /root/"),
+    IN_A_HOME,
     Files("preloaded library", Severity.CRITICAL, r"/etc/ld\.so\.preload"),
-    Files("start script", Severity.HIGH,
+    Files("start script", Severity.CRITICAL,
              r"/etc/rc\.local|/etc/init\.d/.+|/etc/network/if-.+\.d/.+"),
-    Files("PAM rules", Severity.CRITICAL, r"/etc/pam\.d/.+"),
-    Files("program", Severity.LOW, r"/usr/(?:local/)?s?bin/.+"),
+    Files("PAM rules", Severity.CRITICAL, r"/etc/pam\.d/common-.+",
+             "pam-auth-update --package --force"),
+    Files("PAM rules", Severity.CRITICAL, r"/etc/(?:pam\.d|pam\.conf|security)/.+"),
+    *(Files(START_UP, Severity.CRITICAL, copy, f"install -m 644 {original} {{path}}")
+      for copy, original in COPIES.items()),
+    *(Files(START_UP, Severity.CRITICAL, rf"/home/([^/]+)/\.{name}",
+               f"install -o {{thing}} -g {{thing}} -m 644 /etc/skel/.{name} {{path}}")
+      for name in ("bashrc", "profile", "bash_logout")),
+    Files(START_UP, Severity.CRITICAL, r"/etc/(?:environment|hosts\.allow|hosts\.deny)",
+             "sed -i '/^ *#/!d' {path}"),
+    Files(START_UP, Severity.CRITICAL,
+             r"/etc/(?:profile\.d|skel|zsh|fish)/.+|/etc/(?:bash\.bashrc|zshenv|csh\.[a-z]+).*"
+             r"|(?:/root|/home/[^/]+)/\.(?:bash|profile|zsh|login|logout|pam_env|inputrc|x).*"
+             r"|(?:/root|/home/[^/]+)/\.(?:ssh|config|local|gnupg|vim|git).*"),
+    Files(LIBRARY, Severity.CRITICAL,
+             r"/usr/(?:local/)?lib(?:32|64|x32)?/.+|/usr/share/(?:perl5?|python3?|php)/.+"
+             r"|/usr/local/share/(?:perl|python).*/.+|/etc/(?:ld\.so\.conf|perl|python3).*",
+             refresh=""),
+    Files(BOOT_FILE, Severity.CRITICAL,
+             r"/boot/.+|/etc/(?:initramfs-tools|grub\.d|kernel|dracut|udev|modules-load\.d"
+             r"|modprobe\.d|depmod\.d|binfmt\.d|tmpfiles\.d|sysusers\.d)/.+"
+             r"|/etc/(?:modules|default/grub.*|inittab)"),
+    Files(HOOK, Severity.CRITICAL,
+             r"/etc/(?:dpkg|needrestart|logrotate\.d|update-motd\.d|dhcp|ppp|dbus-1|polkit-1|acpi"
+             r"|NetworkManager|networkd-dispatcher|xdg|ca-certificates|letsencrypt/renewal-hooks"
+             r"|resolvconf|systemd)/.+|/usr/share/(?:dbus-1|polkit-1)/.+"),
+    Files("program", Severity.HIGH, r"/usr/(?:local/)?(?:s?bin|games|libexec)/.+"),
+    Files("key of a certificate", Severity.HIGH, r".+/privkey[^/]*\.pem", "chmod 600 {path}"),
+    Files("software", Severity.LOW, r"/(?:opt|srv)/[^/]+", "mv {path} /root/"),
+    Files("program", Severity.LOW, r"/(?:tmp|var/tmp|dev/shm)/.+"),
     Files(FILE, Severity.LOW, r"/.+"),
 )  # fmt: skip
+
+A_THING = re.compile(rf"(?:{APPS}|/opt|/srv|/etc/letsencrypt/live)/")
+"""Directories that are listed whoever owns them."""
 
 UNPRINTABLE_NAME = Files(
     UNPRINTABLE, Severity.CRITICAL, r"(?s:/.+)", r"printf '%b\0' {path} | xargs -0 rm --"
 )
 SETUID_FILE = Files(SETUID, Severity.CRITICAL, r"/.+")
+OPEN_DIRECTORY = Files(
+    OPEN, Severity.CRITICAL, r"/.+", "chown root:root {path} && chmod go-w {path}"
+)
 MASKED = Files(MASK, Severity.LOW, rf"{UNITS}/([^/]+)", "systemctl unmask {thing}")
 
 
@@ -140,6 +191,8 @@ def location_of(file: UnpackagedFile) -> Files:
         return UNPRINTABLE_NAME
     if file.setuid:
         return SETUID_FILE
+    if file.kind == "directory" and not A_THING.match(file.path):
+        return OPEN_DIRECTORY
     if file.target == "/dev/null" and MASKED.thing(file.path):
         return MASKED
     return next(location for location in LOCATIONS if location.thing(file.path))
@@ -149,57 +202,3 @@ def refresh_of(path: str) -> str:
     """The command that makes services reload the file; empty if none keeps it loaded."""
     location = location_of(UnpackagedFile(path))
     return location.refresh.format(thing=shlex.quote(location.thing(path) or path))
-
-
-MADE_BY_PACKAGES = "|".join(
-    (
-        *(engine.made_by_packages for engine in ENGINES.values()),
-        # Created by Debian's packages themselves, and backups by their tools.
-        r"/etc/(?:passwd|group|shadow|gshadow|subuid|subgid)-?",
-        r"/etc/(?:\.pwd\.lock|\.updated|ld\.so\.cache|machine-id|mtab|adjtime)",
-        r"/etc/(?:shells|environment|fstab|crypttab|inputrc|profile|motd|nsswitch\.conf)",
-        r"/etc/(?:hostname|hosts|hosts\.allow|hosts\.deny|mailname|networks|resolv\.conf)",
-        r"/etc/(?:timezone|localtime|locale\.gen|vconsole\.conf|papersize|aliases)",
-        r"/etc/default/(?:locale|keyboard|console-setup|grub)",
-        r"/etc/(?:ca-certificates\.conf|apt/sources\.list|security/opasswd)",
-        r"/etc/(?:dpkg/origins/default|python3/debian_config)",
-        r"/etc/fonts/conf\.d/.+|/etc/udev/hwdb\.bin",
-        r"/etc/pam\.d/common-[a-z-]+",
-        r"/etc/ssh/ssh_host_[a-z0-9_]+_key(?:\.pub)?|/etc/ssh/moduli",
-        r"/etc/ssl/private/ssl-cert-snakeoil\.key",
-        r"/etc/letsencrypt/(?:accounts|archive|csr|keys|live)/.+/.+",
-        r"/etc/letsencrypt/(?:csr|keys|live/README|\.updated-.+)(?:/.+)?",
-        r"/etc/letsencrypt/(?:options-ssl-nginx\.conf|ssl-dhparams\.pem)",
-        r"/etc/runit/runsvdir/default/.+|/var/www/html|/var/spool/cron/atjobs/\.SEQ",
-        # nginx loads every file in sites-enabled, whatever its name.
-        r"/etc/(?!nginx/sites-enabled/).+\.(?:dpkg|ucf)-(?:old|dist|new|bak|tmp|remove)",
-    )
-)
-"""Paths of files that packages create but do not list."""
-
-SYSTEMD = r"(?:/usr)?/lib/systemd"
-
-ENABLED = "|".join(
-    (
-        # PHP's and nginx's modules, and nginx's welcome page; a run removes its link if it
-        # conflicts with our catch-all.
-        r"/etc/php/[^/]+/[^/]+/conf\.d/[^/]+ -> /etc/php/\d[\d.]*/mods-available/[^/]+",
-        r"/etc/nginx/modules-enabled/[^/]+ -> /usr/share/nginx/modules-available/[^/]+",
-        r"/etc/nginx/sites-enabled/default -> (?:/etc/nginx|\.\.)/sites-available/default",
-        # Created by systemd when it was installed, and for user sessions by presets.
-        r"/etc/systemd/system/getty\.target\.wants/getty@tty1\.service"
-        rf" -> {SYSTEMD}/system/getty@\.service",
-        r"/etc/systemd/system/[^/]+\.wants/(?:remote-fs\.target|systemd-[^/]+)"
-        rf" -> {SYSTEMD}/system/[^/]+",
-        rf"/etc/systemd/system/dbus-org\.freedesktop\.[^/]+ -> {SYSTEMD}/system/[^/]+",
-        rf"/etc/systemd/user/[^/]+\.wants/[^/]+ -> {SYSTEMD}/user/[^/]+",
-    )
-)
-"""Links by which packages enable their files: path and target. Targets of no package are reported
-by themselves."""
-
-
-def made_by_packages(file: UnpackagedFile) -> bool:
-    """Whether Debian created it, or it is a link to a packaged file for that purpose."""
-    link = f"{file.path} -> {file.target}"
-    return bool(re.fullmatch(MADE_BY_PACKAGES, file.path) or re.fullmatch(ENABLED, link))
