@@ -53,6 +53,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         print_section(terminalreporter, "staging tries to", verdicts(attempts))
     if changes := [(tuple(value), passed) for name, value, passed in recorded if name == "drift"]:
         print_section(terminalreporter, "somebody changes", table(changes))
+    if rounds := [value for name, value, _ in recorded if name == "planted"]:
+        print_section(terminalreporter, "of planted changes were found", scores(rounds))
     if cost := seconds_of_groups(terminalreporter):
         lines = (f"{seconds:6.0f} s  {group}" for group, seconds in cost.most_common())
         print_section(terminalreporter, "a worker spent", lines)
@@ -69,3 +71,11 @@ def seconds_of_groups(terminal: pytest.TerminalReporter) -> Counter[str]:
 def print_section(terminal: pytest.TerminalReporter, title: str, lines: Iterable[str]) -> None:
     terminal.section(title)
     terminal.write("".join(f"{line}\n" for line in lines))
+
+
+def scores(rounds: Iterable[tuple[str, int, int]]) -> Iterable[str]:
+    found, made = Counter[str](), Counter[str]()
+    for name, some, all_of_them in rounds:
+        found[name] += some
+        made[name] += all_of_them
+    return (f"{found[name]:6} of {made[name]}  {name}" for name in made)

@@ -156,6 +156,15 @@ class TestFiles:
     def test_what_debian_or_a_run_makes_is_none(self, declared: Declared, file: File) -> None:
         assert told(files.undeclared([file], declared)) == []
 
+    def test_a_file_that_has_to_be_there_is_never_removed(self, declared: Declared) -> None:
+        open_for_all = File("/etc/passwd", mode="666")
+        edited = File("/etc/fstab", sha256="2c26b46b")
+        brought = AsFound(frozenset({"/etc/fstab"}), marks={"/etc/fstab": File("/etc/fstab").mark})
+        found = replace(declared, as_found=brought)
+        [first, second] = files.undeclared([edited, open_for_all], found)
+        assert first.remedy.startswith("editor /etc/fstab  #")
+        assert second.remedy == "chown root /etc/passwd && chmod go-w /etc/passwd"
+
     @pytest.mark.parametrize(
         "file",
         [

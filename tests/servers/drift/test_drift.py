@@ -255,7 +255,11 @@ def test_with_half_of_its_tools_broken_all_else_is_told(guarded: Guarded, drift:
             {"services", "replaced files", "loaded code"},
             "processes.sh failed on the server",
         ),
-        ("find", {"vhosts", "rights", "programs", "other files"}, "unpackaged.sh failed on the server"),
+        (
+            "find",
+            {"vhosts", "rights", "programs", "other files"},
+            "unpackaged.sh failed on the server",
+        ),
         ("sed", {"ports"}, ""),
     ],
 )

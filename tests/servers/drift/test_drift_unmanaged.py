@@ -344,7 +344,57 @@ HIDING = [
     listening("0.0.0.0:8083", "high", "8083/tcp", called=r"sshd\t1"),
 ]
 
-TAMPERS = [*WEB, *DATABASES, *JOBS, *NETWORK, *ACCESS, *PACKAGES, *FILES, *HIDING]
+PLACEHOLDER = "/var/www/askpro-production/releases/placeholder/public"
+STORAGE = "/var/www/askpro-production/shared/storage"
+RIGHTS = "rights of a package's file"
+
+WHEREVER = [
+    Tamper("chmod 4755 /usr/bin/find", unmanaged("critical", RIGHTS, "/usr/bin/find")),
+    Tamper("chmod o+w /etc/adduser.conf", unmanaged("critical", RIGHTS, "/etc/adduser.conf")),
+    Tamper("chown games /usr/bin/yes", unmanaged("critical", RIGHTS, "/usr/bin/yes")),
+    Tamper("setfacl -m u:www-data:r /etc/login.defs",
+           unmanaged("critical", RIGHTS, "/etc/login.defs")),
+    Tamper("chmod 755 /root", unmanaged("critical", RIGHTS, "/root"), "chmod 700 /root"),
+    Tamper(
+        "dpkg-divert --quiet --local --rename --divert /usr/bin/w.real --add /usr/bin/w"
+        " && printf '#!/bin/sh\\n' >/usr/bin/w",
+        unmanaged("critical", "diversion", "/usr/bin/w"),
+    ),
+    Tamper("chmod 666 /etc/hosts", unmanaged("low", "file", "/etc/hosts")),
+    Tamper(
+        "printf 'UUID=1 /srv ext4 defaults 0 2\\n' >>/etc/fstab",
+        unmanaged("low", "file", "/etc/fstab"),
+        "sed -i '/^UUID=1 /d' /etc/fstab",
+    ),
+    Tamper(
+        "printf 'LD_PRELOAD=/tmp/x.so\\n' >>/etc/environment",
+        unmanaged("critical", "shell start-up", "/etc/environment"),
+    ),
+    Tamper("printf 'alias ls=x\\n' >>/root/.bashrc",
+           unmanaged("critical", "shell start-up", "/root/.bashrc")),
+    Tamper(
+        "printf 'auth sufficient pam_exec.so /tmp/x\\n' >>/etc/pam.d/common-auth",
+        unmanaged("critical", "PAM rules", "/etc/pam.d/common-auth"),
+    ),
+    Tamper("ln -sf /dev/null /root/.bash_history",
+           unmanaged("critical", "shell start-up", "/root/.bash_history")),
+    file("/usr/lib/python3/dist-packages/sitecustomize.py", "import os", "critical", "library"),
+    file("/etc/ld.so.conf.d/0.conf", "/tmp", "critical", "library"),
+    file("/etc/udev/rules.d/9.rules", "# x", "critical", "boot file"),
+    file("/etc/dpkg/dpkg.cfg.d/9", "# x", "critical", "hook"),
+    file("/var/tmp/.x/miner", "#!/bin/sh", "low", "program", mode="755"),
+    Tamper("mkdir -m 777 /usr/local/lib/x", unmanaged("critical", "open directory",
+           "/usr/local/lib/x"), "rmdir /usr/local/lib/x"),
+    Tamper("mkdir -p /srv/tool && touch /srv/tool/a", unmanaged("low", "software", "/srv/tool"),
+           "rm -r /srv/tool"),
+    file(f"{PLACEHOLDER}/x.php", "<?php", "high", "released file"),
+    file(f"{STORAGE}/app/x.php", "<?php", "high", "program in the storage"),
+    Tamper(f"ln -s /etc {STORAGE}/app/etc",
+           unmanaged("high", "program in the storage", f"{STORAGE}/app/etc")),
+]  # fmt: skip
+"""In places, and of kinds, that no list names."""
+
+TAMPERS = [*WHEREVER, *WEB, *DATABASES, *JOBS, *NETWORK, *ACCESS, *PACKAGES, *FILES, *HIDING]
 
 
 ON_BOOKWORM = [

@@ -82,7 +82,8 @@ def finding(
         thing,
         severity=location.severity,
         found=", ".join(map(described, files)),
-        remedy=location.remedy.format(path=" ".join(map(typed, files)), thing=quoted),
+        remedy=made.remedy(first)
+        or location.remedy.format(path=" ".join(map(typed, files)), thing=quoted),
         refresh=location.refresh.format(thing=quoted),
         since=first.since,
         recorded_by=declared.recorded_by(installed),
@@ -115,7 +116,8 @@ def explained(file: UnpackagedFile, declared: Declared) -> str:
     if OWN_STATE.fullmatch(file.path):
         return "kept by runs"
     brought = declared.image.marks.get(file.path, file.mark) == file.mark
-    if (made_by := made.reason(file)) and (brought or not made.stays(file)):
+    added = bool(declared.image.marks) and file.path not in declared.image.files
+    if (made_by := made.reason(file)) and (not made.stays(file) or (brought and not added)):
         return f"made by itself: {made_by}"
     if location == locations.IN_A_HOME:
         home, _, name = file.path.rpartition("/")

@@ -139,7 +139,7 @@ LOCATIONS = (
     Files("start script", Severity.CRITICAL,
              r"/etc/rc\.local|/etc/init\.d/.+|/etc/network/if-.+\.d/.+"),
     Files("PAM rules", Severity.CRITICAL, r"/etc/pam\.d/common-.+",
-             "pam-auth-update --package --force"),
+             "rm {path} && DEBIAN_FRONTEND=noninteractive pam-auth-update --package --force"),
     Files("PAM rules", Severity.CRITICAL, r"/etc/(?:pam\.d|pam\.conf|security)/.+"),
     *(Files(START_UP, Severity.CRITICAL, copy, f"install -m 644 {original} {{path}}")
       for copy, original in COPIES.items()),

@@ -3,6 +3,7 @@ places in which a file needs no other explanation. Their content is theirs to ch
 write to them is not."""
 
 import re
+import shlex
 
 from stagecraft.engines import ENGINES
 from stagecraft.facts.unpackaged import UnpackagedFile
@@ -101,11 +102,14 @@ LINKS = {
 }
 """The reason, and paths with their targets. What the targets are is reported by itself."""
 
+HISTORIES = re.compile(rf"{HOME}/\.")
+"""What programs remember there is nothing to run."""
+
 NOT_FOR_ALL = (
     r"/etc/g?shadow-?|/etc/ssh/ssh_host_[a-z0-9_]+_key|/etc/ssl/private/.+|.+/privkey[^/]*\.pem"
 )
 
-STAYING = r"/etc/(?:fstab|crypttab|networks|mailname|shells|aliases|default/grub)"
+STAYING = r"/etc/(?:fstab|crypttab|shells|aliases|default/grub)"
 """As on the server's first day, unless somebody changes them."""
 
 STAFF_S = r"/usr/local(?:/.+)?"
@@ -118,7 +122,22 @@ def reason(file: UnpackagedFile) -> str:
         return matching(LINKS, f"{file.path} -> {file.target}")
     if file.kind == "directory":
         return directory(file)
-    return "" if others_may_write(file) else matching(FILES, file.path)
+    if others_may_write(file) or (HISTORIES.match(file.path) and int(file.mode, 8) & 0o111):
+        return ""
+    return matching(FILES, file.path)
+
+
+def remedy(file: UnpackagedFile) -> str:
+    """For a file that has to be there, but not like this; empty for another."""
+    if file.kind != "file" or not matching(FILES, file.path):
+        return ""
+    path = shlex.quote(file.path)
+    if HISTORIES.match(file.path):
+        return f"rm {path}"
+    if others_may_write(file):
+        closed = "go-w,o-rx" if re.fullmatch(NOT_FOR_ALL, file.path) else "go-w"
+        return f"chown root {path} && chmod {closed} {path}"
+    return f"editor {path}  # no record says what was in it: a backup may"
 
 
 def directory(file: UnpackagedFile) -> str:
