@@ -117,6 +117,58 @@ def test_a_waived_difference_is_no_drift_and_shows(guarded: Guarded, drift: Drif
         waivers.unlink()
 
 
+def test_what_somebody_answers_for_is_accepted_until_it_changes(
+    guarded: Guarded, drift: Drift
+) -> None:
+    accepted = guarded.project.directory / "accepted.yml"
+    guarded.shell("printf '#!/bin/sh\n' >/usr/local/bin/agent")
+    try:
+        ended = guarded.drift(PRODUCTION, "--accept", "--owner", "anna", "--because", "backups")
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert "1 accepted: review accepted.yml, and commit it" in ended.stdout
+        code, verdict, _ = drift(PRODUCTION)
+        assert code == 0
+        assert [f["waived"]["owner"] for f in verdict["findings"]] == ["anna"]
+        guarded.shell("echo reboot >>/usr/local/bin/agent")
+        code, verdict, _ = drift(PRODUCTION)
+        assert code == 2
+        assert "program /usr/local/bin/agent" in verdict["findings"][0]["id"]
+    finally:
+        accepted.unlink(missing_ok=True)
+        guarded.shell("rm /usr/local/bin/agent")
+
+
+@pytest.mark.parametrize(
+    ("thing", "why"),
+    [
+        ("/usr/bin/env", "of coreutils"),
+        ("/etc/passwd", "made by itself: the accounts"),
+        ("/etc/nginx/conf.d/stagecraft.conf", "declared: a run of deploy.py manages it"),
+        ("anna", "declared: an account"),
+        ("nginx.service", "declared: a unit"),
+        ("nobody-knows", "nothing here is called nobody-knows"),
+    ],
+)
+def test_why_a_thing_is_accepted(guarded: Guarded, thing: str, why: str) -> None:
+    ended = guarded.drift(PRODUCTION, "--explain", thing)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"{thing}: " in ended.stdout
+    assert why in ended.stdout
+
+
+def test_bytecode_is_compared_with_its_source(guarded: Guarded) -> None:
+    """All of it with --full: packages compile in the hour in which they are unpacked."""
+    compiled = guarded.shell("echo /usr/lib/python3.*/__pycache__/calendar.cpython-*[0-9].pyc")
+    guarded.shell(
+        f"cp -p {compiled} /root/pyc && cp {compiled.replace('calendar', 'ast')} {compiled}"
+    )
+    ended = guarded.drift(PRODUCTION, "--full")
+    guarded.shell(f"mv /root/pyc {compiled}")
+    assert ended.returncode == 2
+    assert f"unmanaged compiled Python {compiled}" in ended.stdout
+    assert "Drift: 1 finding" in ended.stdout
+
+
 # --- When it cannot look ---
 
 
