@@ -10,7 +10,8 @@ READ_PACKAGED = (Path(__file__).parent / "on_server/packaged.py").read_text()
 
 
 class PackagedRightsFact(Fact[dict[str, dict[str, str]]]):
-    """By path and kind: `owner` (user:group), `mode` (octal), `attributes` (`i`, `a`), `acl`,
+    """By path and kind: `owner` (user:group), `mode` (octal), `open` (the mode, and its
+    package's), `attributes` (`i`, `a`), `acl`,
     `capability` and `compiled`, whose values are empty."""
 
     def command(self, full: bool = False) -> str:

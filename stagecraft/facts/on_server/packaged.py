@@ -74,8 +74,10 @@ def oddities(path: str) -> Iterator[tuple[str, str]]:
         yield "owner", f"{user(status.st_uid)}:{group(status.st_gid)}"
     if stat.S_ISLNK(mode):
         return
-    if mode & 0o7022 or mode & 0o777 & ~AT_MOST.get(path, 0o777):
+    if mode & 0o7022:
         yield "mode", f"{stat.S_IMODE(mode):o}"
+    if mode & 0o777 & ~AT_MOST.get(path, 0o777):
+        yield "open", f"{stat.S_IMODE(mode):o} instead of {AT_MOST[path]:o}"
     yield from hidden(path, mode)
 
 

@@ -59,6 +59,7 @@ GIVEN = {
 UNDONE = {
     "owner": "chown --no-dereference root:root {path}",
     "mode": "chmod ug-s,go-w {path}",
+    "open": "chmod {last} {path}",
     "acl": "setfacl --remove-all {path}",
     "capability": "setcap -r {path} || setfattr --remove=security.capability {path}",
     "attributes": "chattr -ia {path}",
@@ -94,11 +95,11 @@ def given(path: str, found: dict[str, str]) -> bool:
 def odd(path: str, found: dict[str, str]) -> Finding:
     quoted = shlex.quote(path)
     words = (f"{kind} {value}".strip() for kind, value in found.items())
-    return RIGHTS.finding(
-        path,
-        found=f"has {', '.join(words)}",
-        remedy=" && ".join(UNDONE[kind].format(path=quoted) for kind in reversed(found)),
+    undone = (
+        UNDONE[kind].format(path=quoted, last=value.split(" ")[-1])
+        for kind, value in reversed(found.items())
     )
+    return RIGHTS.finding(path, found=f"has {', '.join(words)}", remedy=" && ".join(undone))
 
 
 def compiled(path: str) -> Finding:
