@@ -13,6 +13,7 @@ from stagecraft.drift.judging.managed import managed
 from stagecraft.drift.judging.running import access, database, kernel, redis, services, units
 from stagecraft.drift.judging.unmanaged import (
     accounts,
+    database_insides,
     databases,
     network,
     packages,
@@ -33,6 +34,7 @@ _AREAS: dict[str, Area] = {
     **{area: files_of(area) for area in FILES},
     "released files": sites.released,
     "databases": databases.databases,
+    "database insides": database_insides.database_insides,
     "ports": network.ports,
     "firewall tables": network.firewall_tables,
     "accounts": accounts.accounts,

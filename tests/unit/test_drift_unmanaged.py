@@ -354,7 +354,7 @@ privilege\t'root'@'%'\t*\t*\tSUPER\t\tYES
 privilege\t'askpro_staging'@'10.0.0.1'\t*\t*\tUSAGE\t\tNO
 privilege\t'analysts'@''\tshop\t*\tSELECT\t\tNO
 privilege\t'PUBLIC'@''\tshop\tcalls\tSELECT\tname\tNO
-privilege\t'askpro_staging'@'localhost'\tshop\tpeek\tExecute\t\tNO
+privilege\t'askpro_staging'@'localhost'\tshop\tpeek\tExecute,Grant\tFUNCTION\tNO
 role\tanalysts
 role\tPUBLIC
 given\t'askpro_staging'@'localhost'\tanalysts"""
@@ -372,9 +372,9 @@ class TestDatabases:
             ("@localhost", "high"),
             ("analysts", "high"),
         ]
-        assert told(databases.routines(grants, known, MARIADB)) == [
-            ("database grant", "askpro_staging@localhost shop.peek")
-        ]
+        [routine] = databases.routines(grants, known, MARIADB)
+        assert routine.thing == "askpro_staging@localhost shop.peek"
+        assert "REVOKE EXECUTE,GRANT OPTION ON FUNCTION `shop`.`peek` FROM" in routine.remedy
 
     def test_databases_and_what_every_account_may(self, declared: Declared, answers: Any) -> None:
         answers[GrantsFact] = GrantsFact().process(ROWS.splitlines())
