@@ -50,6 +50,7 @@ _AREAS: dict[str, Area] = {
     "loaded code": services.loaded_code,
     "database variables": database.database_variables,
     "Redis settings": redis.redis_settings,
+    "certificate renewals": certificates.renewals,
     "served certificates": certificates.served_certificates,
     "ways in": access.ways_in,
     "jails": access.jails,

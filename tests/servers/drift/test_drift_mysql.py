@@ -26,7 +26,23 @@ def sql(statements: str, *finding: str) -> Tamper:
     return Tamper(f'mysql --execute "{statements}"', found, environment="staging")
 
 
+RENEWAL = "/etc/letsencrypt/renewal/askpro-staging.conf"
+
+CERTBOT = [
+    Tamper(
+        f"sed -i -e '/^authenticator/a pre_hook = true' -e 's|^\\(www.*=\\).*|\\1 /tmp|' {RENEWAL}",
+        ("unmanaged", "critical", "certificate renewal", "askpro-staging"),
+        environment="staging",
+    ),
+    Tamper(
+        "printf '#!/bin/sh\\n' >/etc/letsencrypt/renewal-hooks/post/sync",
+        ("unmanaged", "critical", "hook", "/etc/letsencrypt/renewal-hooks/post/sync"),
+        environment="staging",
+    ),
+]
+
 TAMPERS = [
+    *CERTBOT,
     sql("SET GLOBAL max_connections = 10", "running", "high", "database variable",
         "max_connections"),
     sql("CREATE USER evil@'%' IDENTIFIED BY 'guess'; GRANT ALL ON *.* TO evil@'%'",
