@@ -86,8 +86,19 @@ DATABASE = [
     ),
 ]  # fmt: skip
 
+PHP = [
+    Tamper(
+        "phpdismod -v 8.4 -s fpm opcache",
+        ("unmanaged", "low", "PHP module", "8.4 fpm opcache"),
+    ),
+    Tamper(
+        "rm /etc/php/8.4/cli/conf.d/20-ffi.ini",
+        ("unmanaged", "low", "PHP module", "8.4 cli ffi"),
+    ),
+]
 
-@pytest.mark.parametrize(("together", "tamper"), in_rounds(DATABASE))
+
+@pytest.mark.parametrize(("together", "tamper"), in_rounds([*DATABASE, *PHP]))
 def test_it_is_found_alone(find: Finder, together: tuple[Tamper, ...], tamper: Tamper) -> None:
     find(together).alone(tamper)
 
