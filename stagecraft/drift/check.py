@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pyinfra.context import host
 
-from stagecraft.drift.judging import certificates, wearing
+from stagecraft.drift.judging import certificates, logs, wearing
 from stagecraft.drift.judging.explained import without_consequences
 from stagecraft.drift.judging.explaining import explanations
 from stagecraft.drift.judging.managed import managed
@@ -57,6 +57,7 @@ _AREAS: dict[str, Area] = {
     "ways in": access.ways_in,
     "jails": access.jails,
     "kernel": kernel.kernel,
+    "logs": logs.logs,
     "mounts": kernel.mounts,
     "loaded units": units.loaded_units,
     # Going to fail without a change.

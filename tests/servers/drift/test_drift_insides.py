@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tampering import Finder, Guarded, Tamper, in_rounds
+from tampering import Finder, Guarded, Tamper, expect_alone, in_rounds
 
 APP, MIGRATOR = "askpro_production@localhost", "askpro_production_migrator@localhost"
 
@@ -97,10 +97,42 @@ PHP = [
     ),
 ]
 
+LOGS = [
+    Tamper(
+        ": >/var/log/dpkg.log",
+        ("running", "high", "log", "/var/log/dpkg.log"),
+    ),
+    Tamper(
+        ": >/var/log/wtmp",
+        ("running", "high", "log", "/var/log/wtmp"),
+    ),
+    Tamper(
+        "mv /var/log/alternatives.log /root/ && ln -s /dev/null /var/log/alternatives.log",
+        ("running", "high", "log", "/var/log/alternatives.log"),
+    ),
+    Tamper(
+        "rm /var/log/fail2ban.log",
+        ("running", "high", "log", "/var/log/fail2ban.log"),
+    ),
+    Tamper(
+        "ln -sf /dev/null /root/.bash_history",
+        ("unmanaged", "low", "shell history", "/root/.bash_history"),
+    ),
+]
 
-@pytest.mark.parametrize(("together", "tamper"), in_rounds([*DATABASE, *PHP]))
+CUT_JOURNAL = Tamper(
+    "journalctl --rotate --vacuum-time=1s",
+    ("running", "high", "log", "/var/log/journal"),
+)
+
+
+@pytest.mark.parametrize(("together", "tamper"), in_rounds([*DATABASE, *PHP, *LOGS]))
 def test_it_is_found_alone(find: Finder, together: tuple[Tamper, ...], tamper: Tamper) -> None:
     find(together).alone(tamper)
+
+
+def test_a_journal_that_was_cut(guarded: Guarded) -> None:
+    expect_alone(guarded, CUT_JOURNAL)
 
 
 def test_nothing_is_left_of_it(guarded: Guarded) -> None:
