@@ -1,6 +1,7 @@
 """One change is one finding: which findings another one explains."""
 
 from stagecraft.drift.findings import MOUNT, Finding, Report
+from stagecraft.drift.judging.logs import HISTORY
 from stagecraft.drift.judging.running import redis
 from stagecraft.drift.judging.running.access import JAIL
 from stagecraft.drift.judging.running.kernel import lies_at
@@ -24,6 +25,8 @@ def explains(cause: Finding, finding: Finding) -> bool:
         return stale or lies_at(cause.thing, "/etc/fail2ban")
     if GRANT.includes(finding) and CODE.includes(cause):  # a routine is dropped with its grants
         return finding.thing.partition(" ")[2] == cause.thing.partition(" ")[2]
+    if HISTORY.includes(cause):  # a link among the files that a shell reads
+        return finding.thing == cause.thing and not HISTORY.includes(finding)
     if SERVICE.includes(finding) and MODULE.includes(cause):
         version, sapi, _ = cause.thing.split(" ", 2)
         return f"/etc/php/{version}/{sapi}/conf.d" in finding.found

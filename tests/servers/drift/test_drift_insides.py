@@ -107,7 +107,7 @@ LOGS = [
         ("running", "high", "log", "/var/log/wtmp"),
     ),
     Tamper(
-        "mv /var/log/alternatives.log /root/ && ln -s /dev/null /var/log/alternatives.log",
+        "ln -sf /dev/null /var/log/alternatives.log",
         ("running", "high", "log", "/var/log/alternatives.log"),
     ),
     Tamper(
