@@ -6,16 +6,18 @@ from pathlib import Path
 
 from pyinfra.context import host
 
-from stagecraft.drift.judging import certificates, wearing
+from stagecraft.drift.judging import certificates, logs, wearing
 from stagecraft.drift.judging.explained import without_consequences
 from stagecraft.drift.judging.explaining import explanations
 from stagecraft.drift.judging.managed import managed
 from stagecraft.drift.judging.running import access, database, kernel, redis, services, units
 from stagecraft.drift.judging.unmanaged import (
     accounts,
+    database_insides,
     databases,
     network,
     packages,
+    php,
     records,
     rights,
     sites,
@@ -33,6 +35,8 @@ _AREAS: dict[str, Area] = {
     **{area: files_of(area) for area in FILES},
     "released files": sites.released,
     "databases": databases.databases,
+    "database insides": database_insides.database_insides,
+    "PHP modules": php.php_modules,
     "ports": network.ports,
     "firewall tables": network.firewall_tables,
     "accounts": accounts.accounts,
@@ -48,10 +52,12 @@ _AREAS: dict[str, Area] = {
     "loaded code": services.loaded_code,
     "database variables": database.database_variables,
     "Redis settings": redis.redis_settings,
+    "certificate renewals": certificates.renewals,
     "served certificates": certificates.served_certificates,
     "ways in": access.ways_in,
     "jails": access.jails,
     "kernel": kernel.kernel,
+    "logs": logs.logs,
     "mounts": kernel.mounts,
     "loaded units": units.loaded_units,
     # Going to fail without a change.

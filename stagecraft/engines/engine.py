@@ -17,6 +17,7 @@ and how the migrator's login file reads, and the try of the login in `on_server/
 """
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 CONTENT = """
@@ -34,7 +35,8 @@ SELECT 'privilege', GRANTEE, TABLE_SCHEMA, TABLE_NAME, PRIVILEGE_TYPE, COLUMN_NA
 """
 
 ROUTINES = """
-SELECT 'privilege', CONCAT(QUOTE(User), '@', QUOTE(Host)), Db, Routine_name, Proc_priv, '', 'NO'
+SELECT 'privilege', CONCAT(QUOTE(User), '@', QUOTE(Host)), Db, Routine_name, Proc_priv,
+    Routine_type, 'NO'
   FROM mysql.procs_priv;
 """
 
@@ -44,19 +46,70 @@ SELECT 'collation', CHARACTER_SET_NAME, {name}
 """
 
 
+INSIDES = """
+SELECT 'proxy', User, Host, Proxied_user, Proxied_host FROM mysql.proxies_priv LIMIT 50;
+SELECT 'server', Server_name, Host FROM mysql.servers LIMIT 50;
+SELECT 'function', name, dl FROM mysql.func LIMIT 50;
+SELECT 'plugin', PLUGIN_NAME, PLUGIN_LIBRARY FROM information_schema.PLUGINS
+  WHERE PLUGIN_LIBRARY IS NOT NULL AND PLUGIN_STATUS NOT IN ('NOT INSTALLED', 'DELETED');
+SELECT 'code', ROUTINE_TYPE, ROUTINE_SCHEMA, ROUTINE_NAME, DEFINER FROM information_schema.ROUTINES
+  WHERE (ROUTINE_SCHEMA, DEFINER) NOT IN ({own})
+    OR (ROUTINE_SCHEMA = 'sys' AND LOWER(ROUTINE_NAME) NOT IN ({sys})) LIMIT 50;
+SELECT 'code', 'TRIGGER', TRIGGER_SCHEMA, TRIGGER_NAME, DEFINER FROM information_schema.TRIGGERS
+  WHERE (TRIGGER_SCHEMA, DEFINER) NOT IN ({own}) LIMIT 50;
+SELECT 'code', 'EVENT', EVENT_SCHEMA, EVENT_NAME, DEFINER FROM information_schema.EVENTS
+  WHERE (EVENT_SCHEMA, DEFINER) NOT IN ({own}) LIMIT 50;
+SELECT 'code', 'VIEW', TABLE_SCHEMA, TABLE_NAME, DEFINER FROM information_schema.VIEWS
+  WHERE (TABLE_SCHEMA, DEFINER) NOT IN ({own}) LIMIT 50;
+"""
+
+SYS_ROUTINES = """
+    create_synonym_db diagnostics execute_prepared_stmt extract_schema_from_file_name
+    extract_table_from_file_name format_bytes format_path format_statement format_time list_add
+    list_drop optimizer_switch_choice optimizer_switch_off optimizer_switch_on ps_is_account_enabled
+    ps_is_consumer_enabled ps_is_instrument_default_enabled ps_is_instrument_default_timed
+    ps_is_thread_instrumented ps_setup_disable_background_threads ps_setup_disable_consumer
+    ps_setup_disable_instrument ps_setup_disable_thread ps_setup_enable_background_threads
+    ps_setup_enable_consumer ps_setup_enable_instrument ps_setup_enable_thread ps_setup_reload_saved
+    ps_setup_reset_to_default ps_setup_save ps_setup_show_disabled ps_setup_show_disabled_consumers
+    ps_setup_show_disabled_instruments ps_setup_show_enabled ps_setup_show_enabled_consumers
+    ps_setup_show_enabled_instruments ps_statement_avg_latency_histogram ps_thread_account
+    ps_thread_id ps_thread_stack ps_thread_trx_info ps_trace_statement_digest ps_trace_thread
+    ps_truncate_all_tables quote_identifier revoke_schema_privileges_from_all_accounts_except
+    statement_performance_analyzer sys_get_config table_exists version_major version_minor
+    version_patch
+"""
+"""Those of MariaDB's and MySQL's schema `sys`."""
+
+
+@dataclass(frozen=True)
+class SystemAccount:
+    """An account that the engine or its package makes at localhost. `authentication` is how it may
+    log in, as `facts.database.authentication` says it, `restored` what follows ALTER USER to say so
+    again, and `privileges` what it holds, as `Holder.privileges`; None for everything."""
+
+    authentication: tuple[str, ...]
+    restored: str
+    privileges: frozenset[str] | None = None
+
+
 @dataclass(frozen=True)
 class Engine:
     """`settings` is the file of ours, which Debian's server reads last, and `checker` the command
     that judges it. `client` asks root's questions and `dump` saves a schema; `root_login` is how
     root logs in through the socket. `accounts` are those that the engine and Debian's packages
-    make, at localhost only. `ports` are where a server that others installed may listen; ours has
-    its socket alone.
+    make, by name, and `proxies` those of them that may act as any other account. `ports` are where
+    a server that others installed may listen; ours has its socket alone.
 
     SQL: `by_tcp` lists the accounts of programs that do not use the socket, `roles` the roles and
     who was given them, `variables` what was set while the server runs (with places for a pattern of
-    secret names, and for what stands instead of their values). `collation` is the column with a
-    collation's whole name. `options` is the command that prints the options of the next start,
-    `--name=value`. `notes_sessions` says that `variables` lists those of single sessions, too.
+    secret names, and for what stands instead of their values). `authentication` says how each
+    account may log in, as JSON without hashes, and `insides` what else acts in the server, except
+    what `author`, its own account, defined in its schemas, and what its package installs: `plugins`
+    and routines of the schema `sys`. `collation` is the column with a collation's whole name.
+    `options` is the command that prints the options of the next start, `--name=value`.
+    `stop_replication` has a place for the connection's name. `notes_sessions` says that `variables`
+    lists those of single sessions, too.
 
     `packages` are patterns of the servers that cannot be installed beside this one, `files` and
     `made_by_packages` those of its settings, `alias` is what its service is called besides. `user`
@@ -69,13 +122,19 @@ class Engine:
     client: str
     dump: str
     root_login: str
-    accounts: frozenset[str]
+    accounts: Mapping[str, SystemAccount]
+    proxies: frozenset[str]
     ports: tuple[int, ...]
     by_tcp: str
     roles: str
     variables: str
+    authentication: str
+    insides: str
+    author: str
+    stop_replication: str
     collation: str
     options: str
+    plugins: frozenset[str] = frozenset()
     notes_sessions: bool = False
     schemas: frozenset[str] = frozenset(
         {"information_schema", "mysql", "performance_schema", "sys"}

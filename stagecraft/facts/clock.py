@@ -1,5 +1,6 @@
-"""The clock's state according to systemd-timesyncd."""
+"""The clock, and its state according to systemd-timesyncd."""
 
+import time
 from dataclasses import dataclass
 
 from stagecraft.facts.reading import Fact
@@ -9,11 +10,13 @@ from stagecraft.facts.services import parse_timestamp
 @dataclass(frozen=True)
 class Clock:
     """`kept`: systemd-timesyncd runs, `since` that time in seconds since the epoch. `synchronized`:
-    it has reached a time server since boot."""
+    it has reached a time server since boot. `ahead`
+    is by how many seconds the server's clock is ahead of the one here."""
 
     kept: bool = False
     since: float = 0
     synchronized: bool = False
+    ahead: float = 0
 
 
 class ClockFact(Fact[Clock]):
@@ -21,7 +24,8 @@ class ClockFact(Fact[Clock]):
 
     def command(self) -> str:
         return (
-            "systemctl show --timestamp=us+utc --property=ActiveState,ActiveEnterTimestamp"
+            "date +now=%s;"
+            " systemctl show --timestamp=us+utc --property=ActiveState,ActiveEnterTimestamp"
             " systemd-timesyncd.service || exit;"
             " [ ! -e /run/systemd/timesync/synchronized ] || echo synchronized"
         )
@@ -32,4 +36,5 @@ class ClockFact(Fact[Clock]):
             kept=values.get("ActiveState") == "active",
             since=parse_timestamp(values.get("ActiveEnterTimestamp", "")),
             synchronized="synchronized" in output,
+            ahead=float(values["now"]) - time.time() if "now" in values else 0,
         )

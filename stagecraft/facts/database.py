@@ -1,5 +1,6 @@
 """The database server's schemas, accounts and privileges, and whether our logins work."""
 
+import json
 import re
 from dataclasses import dataclass, field
 
@@ -12,14 +13,27 @@ CONNECTIONS_EXHAUSTED = re.compile(r"^ERROR (1203|1226) ")
 """The account is at its connection limit, which the server checks after the password."""
 
 
+WAY = ("plugin", "authentication_string")
+
+TERMS = (
+    *("account_locked", "password_expired", "ssl_type", "max_questions", "max_updates"),
+    *("max_connections", "max_statement_time", "attributes"),
+)
+
+BY_PASSWORD = {("mysql_native_password: set",), ("caching_sha2_password: set",)}
+"""How an account logs in that was created with a password, by MariaDB and by MySQL."""
+
+
 @dataclass
 class DatabaseAccount(CompositeValue):
     """A database account on localhost. `privileges` maps the level (what follows ON in a GRANT) to
-    the privileges there, including GRANT OPTION."""
+    the privileges there, including GRANT OPTION. `unusual` is how it may log in, unless that is by
+    one password, on no terms."""
 
     connections: int = 0
     privileges: dict[str, set[str]] = field(default_factory=dict)
     login_works: bool = False
+    unusual: str = ""
 
     def __str__(self) -> str:
         rights = [
@@ -28,7 +42,8 @@ class DatabaseAccount(CompositeValue):
         ]
         password = "the declared password" if self.login_works else "another password"
         limit = self.connections or "any number of"
-        return f"{'; '.join(rights) or 'no rights'}; {limit} connections; {password}"
+        said = f"{'; '.join(rights) or 'no rights'}; {limit} connections; {password}"
+        return f"{said}; logs in by {self.unusual}" if self.unusual else said
 
 
 @dataclass
@@ -44,6 +59,16 @@ class DatabaseState:
     collations: set[tuple[str, str]] = field(default_factory=set)
 
 
+def authentication(text: str) -> tuple[str, ...]:
+    """How an account may log in, from the JSON of `Engine.authentication`: its plugins, each with
+    what stands for its hash, and then all terms."""
+    values = json.loads(text)
+    ways = [way or values for way in values.get("auth_or", ())] or [values]
+    said = (": ".join(filter(None, map(way.get, WAY))) for way in ways)
+    terms = ((name, values.get(name)) for name in TERMS)
+    return (*sorted(said), *(name if v is True else f"{name} {v}" for name, v in terms if v))
+
+
 def columns(row: str) -> list[str]:
     """The values of a row in the client's batch mode, which escapes tabs and line ends in names."""
     spelt = {"n": "\n", "t": "\t", "0": "\0"}
@@ -51,6 +76,12 @@ def columns(row: str) -> list[str]:
         re.sub(r"\\(.)", lambda match: spelt.get(match[1], match[1]), value)
         for value in row.split("\t")
     ]
+
+
+def literal(text: str) -> str:
+    """A string literal; valid in every sql_mode with backslash escapes, which is the default."""
+    escaped = text.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
 
 
 def identifier(name: str) -> str:
@@ -82,7 +113,7 @@ class DatabaseFact(Fact[DatabaseState]):
         self, engine: str, logins: dict[str, str], collations: list[str] | None = None
     ) -> str:
         server = ENGINES[engine]
-        query = server.content + server.by_tcp
+        query = server.content + server.by_tcp + server.authentication
         query += server.collations(collations) if collations else ""
         tries = "\n".join(f"{user}\t{path}" for user, path in sorted(logins.items()))
         return self.script(
@@ -101,6 +132,10 @@ class DatabaseFact(Fact[DatabaseState]):
             account = accounts.get(user.strip("'"))
             if account and host == "'localhost'":
                 add_privilege(account, privilege)
+        for user, host, how in rows.get("authentication", ()):
+            ways = authentication(how)
+            if user in accounts and host == "localhost" and ways not in BY_PASSWORD:
+                accounts[user].unusual = ", ".join(ways)
         for user, said, *_ in rows.get("login", ()):
             if user in accounts:
                 works = said == "works" or CONNECTIONS_EXHAUSTED.match(said)

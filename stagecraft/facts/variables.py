@@ -17,7 +17,7 @@ SECRETS = "password|secret|auth|init_connect|init_slave|init_replica|_key$"
 class Variable:
     """A global variable that was set at runtime. `configured` is the value from its options, or
     None; `default` is None if the server does not tell. `who` and `since` (seconds since the epoch)
-    are empty if the engine does not tell."""
+    are empty if the engine does not tell. `persisted`: the server keeps it for its next start."""
 
     name: str
     value: str
@@ -25,6 +25,7 @@ class Variable:
     default: str | None = None
     who: str = ""
     since: float = 0
+    persisted: bool = False
 
 
 class VariablesFact(Fact[list[Variable]]):
@@ -56,6 +57,7 @@ class VariablesFact(Fact[list[Variable]]):
                 default=None if default == "NULL" else default,
                 who=who,
                 since=float(since),
+                persisted=persisted == "1",
             )
-            for name, value, default, who, since in map(columns, found["variable"])
+            for name, value, default, who, since, persisted in map(columns, found["variable"])
         ]

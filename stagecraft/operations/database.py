@@ -19,6 +19,7 @@ from stagecraft.facts.database import (
     DatabaseState,
     grant_level,
     identifier,
+    literal,
 )
 from stagecraft.operations.files import Written
 from stagecraft.operations.manifest import failed
@@ -35,6 +36,11 @@ MIGRATOR_PRIVILEGES = APP_PRIVILEGES | {
 UNLOGGED = "SET SESSION sql_log_off = ON, SESSION long_query_time = 3600"
 """The general and the slow query log may contain passwords as sent."""
 
+ON_NO_TERMS = (
+    "REQUIRE NONE WITH MAX_QUERIES_PER_HOUR 0 MAX_UPDATES_PER_HOUR 0 MAX_CONNECTIONS_PER_HOUR 0"
+    " ACCOUNT UNLOCK"
+)
+
 
 @dataclass(frozen=True)
 class DatabaseLogin:
@@ -49,12 +55,6 @@ class DatabaseLogin:
     def option_file(self) -> str:
         """The file on the server with the password for clients."""
         return database_login(self.user)
-
-
-def literal(text: str) -> str:
-    """A string literal; valid in every sql_mode with backslash escapes, which is the default."""
-    escaped = text.replace("\\", "\\\\").replace("'", "''")
-    return f"'{escaped}'"
 
 
 def pattern(schema: str) -> str:
@@ -82,10 +82,14 @@ def account_statements(
     statements = []
     if present is None:
         statements.append(f"CREATE USER {account} IDENTIFIED BY {literal(login.password)}")
-    elif not present.login_works:
+    elif not present.login_works or present.unusual:
         statements.append(
-            f"ALTER USER {account} IDENTIFIED BY {literal(login.password)} ACCOUNT UNLOCK"
+            f"ALTER USER {account} IDENTIFIED BY {literal(login.password)} {ON_NO_TERMS}"
         )
+        if "max_statement_time" in present.unusual:  # MariaDB's alone
+            statements.append(f"ALTER USER {account} WITH MAX_STATEMENT_TIME 0")
+        if "additional_password" in present.unusual:  # MySQL's alone
+            statements.append(f"ALTER USER {account} DISCARD OLD PASSWORD")
     if (present.connections if present else 0) != login.connections:
         limit = f"WITH MAX_USER_CONNECTIONS {login.connections}"
         statements.append(f"ALTER USER {account} {limit}")

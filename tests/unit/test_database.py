@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from contextlib import nullcontext
@@ -16,14 +17,17 @@ from stagecraft.facts.database import (
     DatabaseAccount,
     DatabaseFact,
     DatabaseState,
+    authentication,
     columns,
     grant_level,
     identifier,
 )
+from stagecraft.facts.database_insides import Code, DatabaseInsidesFact, Insides
 from stagecraft.operations import database
 from stagecraft.operations.database import (
     APP_PRIVILEGES,
     MIGRATOR_PRIVILEGES,
+    ON_NO_TERMS,
     DatabaseLogin,
     account_statements,
     literal,
@@ -376,3 +380,93 @@ def test_the_general_log_is_off_before_a_password_is_sent(commands: Any) -> None
 
 def test_a_login_does_not_show_its_password() -> None:
     assert "hunter2" not in repr(a_login())
+
+
+# --- How accounts log in ---
+
+
+@pytest.mark.parametrize(
+    ("values", "ways"),
+    [
+        ({"plugin": "auth_socket", "authentication_string": "root"}, ("auth_socket: root",)),
+        (
+            {
+                "access": 0,
+                "plugin": "mysql_native_password",
+                "authentication_string": "set",
+                "auth_or": [{"plugin": "unix_socket"}, {}],
+                "ssl_type": 0,
+                "ssl_cipher": "",
+                "max_questions": 5,
+                "account_locked": True,
+            },
+            ("mysql_native_password: set", "unix_socket", "account_locked", "max_questions 5"),
+        ),
+        (
+            {"plugin": "caching_sha2_password", "attributes": ["additional_password"]},
+            ("caching_sha2_password", "attributes ['additional_password']"),
+        ),
+    ],
+)
+def test_every_way_to_log_in_and_its_terms_are_read(
+    values: dict[str, Any], ways: tuple[str, ...]
+) -> None:
+    assert authentication(json.dumps(values)) == ways
+
+
+@pytest.mark.parametrize(
+    ("plugin", "hash", "unusual"),
+    [
+        ("mysql_native_password", "set", ""),
+        ("caching_sha2_password", "set", ""),
+        ("mysql_native_password", "", "mysql_native_password"),
+        ("unix_socket", "", "unix_socket"),
+    ],
+)
+def test_only_a_password_is_the_usual_way(plugin: str, hash: str, unusual: str) -> None:
+    how = json.dumps({"plugin": plugin, "authentication_string": hash})
+    lines = ["account\taskpro\tlocalhost\t0", f"authentication\taskpro\tlocalhost\t{how}"]
+    assert DatabaseFact().process(lines).accounts["askpro"].unusual == unusual
+
+
+def test_another_way_to_log_in_is_taken_back() -> None:
+    present = an_account(unusual="caching_sha2_password: set, attributes ['additional_password']")
+    [again, forgotten] = account_statements(a_login(), "askpro_staging", present)
+    assert again.startswith("ALTER USER") and again.endswith(ON_NO_TERMS)
+    assert forgotten.endswith("DISCARD OLD PASSWORD")
+    assert present != an_account()
+
+
+# --- What acts in the server ---
+
+
+def test_what_acts_in_the_server_is_read() -> None:
+    insides = DatabaseInsidesFact().process(
+        [
+            "loads\tprovider_bzip2",
+            'authentication\troot\tlocalhost\t{"plugin": "unix_socket"}',
+            "proxy\troot\tlocalhost\t\t",
+            "code\tEVENT\tshop\ta\\tb\troot@localhost",
+            "plugin\tAUDIT\tserver_audit.so",
+            "plugin\tprovider_bzip2\tprovider_bzip2.so",
+            "function\tsys_exec\tudf.so",
+            "server\tcrm\t198.51.100.9",
+            "replicas",
+            "\t\t\t198.51.100.9\tanna",
+        ]
+    )
+    assert insides == Insides(
+        authentication={"root@localhost": ("unix_socket",)},
+        proxies=[("root@localhost", "@")],
+        code=[Code("EVENT", "shop", "a\tb", "root@localhost")],
+        plugins={"server_audit.so": ["AUDIT"]},
+        functions={"sys_exec": "udf.so"},
+        servers={"crm": "198.51.100.9"},
+        replicated={"": "198.51.100.9"},
+    )
+
+
+def test_a_site_s_own_code_is_not_asked_for() -> None:
+    command = DatabaseInsidesFact().command("mariadb", {"shop": ["shop's@localhost"]})
+    [asked] = shlex.split(command.partition("\noptions=")[0])
+    assert "('shop', 'shop''s@localhost')" in " ".join(shlex.split(asked))

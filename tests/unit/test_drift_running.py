@@ -399,13 +399,13 @@ def test_only_services_that_can_be_restarted_run_old_files(
 # --- Database ---
 
 ROWS = [
-    "variable\tmax_connections\t10\t151\t\t0",
-    "variable\tinnodb_buffer_pool_size\t1261436928\t134217728\t\t0",
-    "variable\tskip_name_resolve\tON\tOFF\t\t0",
-    "variable\tlong_query_time\t10.000000\t10.0\t\t0",
-    "variable\tslow_query_log\tON\tOFF\tanna@localhost\t1795262639",
-    "variable\tgtid_slave_pos\t0-1-7\t\t\t0",
-    f"variable\tinit_connect\t{HIDDEN}\t\t\t0",
+    "variable\tmax_connections\t10\t151\t\t0\t0",
+    "variable\tinnodb_buffer_pool_size\t1261436928\t134217728\t\t0\t0",
+    "variable\tskip_name_resolve\tON\tOFF\t\t0\t0",
+    "variable\tlong_query_time\t10.000000\t10.0\t\t0\t0",
+    "variable\tslow_query_log\tON\tOFF\tanna@localhost\t1795262639\t0",
+    "variable\tgtid_slave_pos\t0-1-7\t\t\t0\t0",
+    f"variable\tinit_connect\t{HIDDEN}\t\t\t0\t0",
     "option\t--max-connections=500",
     "option\t--innodb-buffer-pool-size=1203M",
     "option\t--skip-name-resolve",
@@ -431,9 +431,9 @@ def test_only_what_the_next_start_would_change_is_set(answers: Any) -> None:
 
 def test_mysql_tells_no_default_and_of_sessions_too(answers: Any) -> None:
     rows = [
-        "variable\tmax_connections\t10\tNULL\troot@localhost\t1",
-        "variable\tlong_query_time\t10.000000\tNULL\troot@localhost\t1",
-        "variable\tsql_log_off\tOFF\tNULL\troot@localhost\t1",
+        "variable\tmax_connections\t10\tNULL\troot@localhost\t1\t0",
+        "variable\tlong_query_time\t10.000000\tNULL\troot@localhost\t1\t0",
+        "variable\tsql_log_off\tOFF\tNULL\troot@localhost\t1\t0",
         "option\t--max-connections=500",
         "option\t--long-query-time=10",
     ]
@@ -441,6 +441,12 @@ def test_mysql_tells_no_default_and_of_sessions_too(answers: Any) -> None:
     assert connections == Variable("max_connections", "10", "500", None, "root@localhost", 1)
     [found] = of_variables(answers, rows, MYSQL)
     assert found.remedy == 'mysql -e "SET GLOBAL max_connections = 500"'
+
+
+def test_what_mysql_keeps_for_its_next_start_is_found_whatever_runs(answers: Any) -> None:
+    rows = ["variable\twait_timeout\t3600\tNULL\t\t0\t1", "option\t--wait-timeout=3600"]
+    [found] = of_variables(answers, rows, MYSQL)
+    assert found.remedy.startswith("mysql --execute='RESET PERSIST IF EXISTS wait_timeout' && ")
 
 
 def test_a_secret_is_hidden_by_the_server_itself() -> None:

@@ -33,6 +33,7 @@ from stagecraft.facts.machine import Machine
 from stagecraft.facts.package_files import PackageFilesFact
 from stagecraft.facts.packages import Package, PackagesFact
 from stagecraft.facts.packet_filters import FiltersFact, Table
+from stagecraft.facts.php_modules import PhpModulesFact
 from stagecraft.facts.unpackaged import UnpackagedFile as File
 from stagecraft.facts.unpackaged import UnpackagedFilesFact
 from stagecraft.known_records import AS_FOUND, digest
@@ -354,7 +355,7 @@ privilege\t'root'@'%'\t*\t*\tSUPER\t\tYES
 privilege\t'askpro_staging'@'10.0.0.1'\t*\t*\tUSAGE\t\tNO
 privilege\t'analysts'@''\tshop\t*\tSELECT\t\tNO
 privilege\t'PUBLIC'@''\tshop\tcalls\tSELECT\tname\tNO
-privilege\t'askpro_staging'@'localhost'\tshop\tpeek\tExecute\t\tNO
+privilege\t'askpro_staging'@'localhost'\tshop\tpeek\tExecute,Grant\tFUNCTION\tNO
 role\tanalysts
 role\tPUBLIC
 given\t'askpro_staging'@'localhost'\tanalysts"""
@@ -372,9 +373,9 @@ class TestDatabases:
             ("@localhost", "high"),
             ("analysts", "high"),
         ]
-        assert told(databases.routines(grants, known, MARIADB)) == [
-            ("database grant", "askpro_staging@localhost shop.peek")
-        ]
+        [routine] = databases.routines(grants, known, MARIADB)
+        assert routine.thing == "askpro_staging@localhost shop.peek"
+        assert "REVOKE EXECUTE,GRANT OPTION ON FUNCTION `shop`.`peek` FROM" in routine.remedy
 
     def test_databases_and_what_every_account_may(self, declared: Declared, answers: Any) -> None:
         answers[GrantsFact] = GrantsFact().process(ROWS.splitlines())
@@ -898,3 +899,24 @@ class TestArchives:
             "m.test_a%5fb_dists_trixie_updates"
         )
         assert list_name("https://m.test/repo", "./") == "m.test_repo_."
+
+
+class TestPhpModules:
+    def test_all_that_packages_registered_is_enabled_for_all(self) -> None:
+        state = "/var/lib/php/modules/8.4"
+        found = PhpModulesFact().process(
+            printed(
+                "/etc/php/8.4/cli/conf.d",
+                "/etc/php/8.4/fpm/conf.d",
+                "/etc/php/8.4/fpm/conf.d/20-ffi.ini",
+                "/etc/php/8.4/fpm/conf.d/20-xdebug.ini",
+                f"{state}/registry/ffi",
+                f"{state}/registry/gone",
+                f"{state}/cli/disabled_by_maint/gone",
+                f"{state}/fpm/disabled_by_maint/gone",
+            )
+        )
+        assert {" ".join(module) for module in found.enabled ^ found.by_packages} == {
+            "8.4 cli ffi",
+            "8.4 fpm xdebug",
+        }

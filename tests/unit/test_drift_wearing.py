@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import time
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from stagecraft.drift.findings import Severity
-from stagecraft.drift.judging import certificates, wearing
+from stagecraft.drift.judging import certificates, logs, wearing
 from stagecraft.drift.judging.running import units
 from stagecraft.drift.judging.wearing import DAY, days, reboot_due, stalled
 from stagecraft.drift.looking.server import Declared
@@ -19,6 +20,7 @@ from stagecraft.facts.backups import BackupsFact
 from stagecraft.facts.certificate_lifetimes import Lifetime, LifetimesFact
 from stagecraft.facts.clock import Clock, ClockFact
 from stagecraft.facts.disks import Disk, DisksFact
+from stagecraft.facts.logs import Journal, Logs, LogsFact
 from stagecraft.facts.services import Unit
 from stagecraft.facts.units import Failure, Units, UnitsFact
 from stagecraft.facts.updates import Updates, UpdatesFact
@@ -288,6 +290,7 @@ def test_the_clock_is_read() -> None:
     lines = ["ActiveState=active", "ActiveEnterTimestamp=Sat 2026-11-21 12:00:00.000000 UTC"]
     assert ClockFact().process([*lines, "synchronized"]) == Clock(True, 1795262400, True)
     assert ClockFact().process(["ActiveState=inactive"]) == Clock()
+    assert 7000 < ClockFact().process([f"now={time.time() + 7200:.0f}"]).ahead < 7400
 
 
 @pytest.mark.parametrize(
@@ -297,6 +300,8 @@ def test_the_clock_is_read() -> None:
         (Clock(kept=True, since=NOW - 60), 0),
         (Clock(kept=True, since=NOW - 7200, synchronized=True), 0),
         (Clock(), 0),
+        (Clock(ahead=-7200), 1),
+        (Clock(ahead=60), 0),
     ],
 )
 def test_the_clock_drifts_when_no_time_server_answers(
@@ -311,3 +316,54 @@ def test_the_clock_drifts_when_no_time_server_answers(
 )
 def test_ages_are_said_in_words(seconds: float, words: str) -> None:
     assert days(seconds) == words
+
+
+# --- Logs ---
+
+
+def row(*values: object) -> str:
+    return "".join(f"{value}\0" for value in (*values, "", "", "")[:5])
+
+
+def logs_of(*rows: str) -> Logs:
+    return LogsFact().process([base64.b64encode("".join(rows).encode()).decode()])
+
+
+def test_only_a_file_that_was_written_to_was_emptied() -> None:
+    found = logs_of(
+        row("empty", "/var/log/made.log", 1000, 1001),
+        row("empty", "/var/log/by_an_image.log", 1000, 2000),
+        row("empty", "/var/log/cut.log", 1000, 4000),
+        row("empty", "/var/log/copied.log", 1000, 4000),
+        row("empty", "/var/log/of_a_file_system_without_births.log", 0, 4000),
+        row("copied", "/var/log/cop*.log"),
+        row("since", 3000),
+    )
+    assert found.emptied == {"/var/log/cut.log": 4000}
+
+
+def test_a_service_that_its_conditions_keep_from_running_was_not_stopped() -> None:
+    found = logs_of(
+        row("service", "rsyslog.service", "loaded", "inactive", 0),
+        row("service", "auditd.service", "loaded", "inactive", 1),
+        row("service", "syslog-ng.service", "not-found", "inactive", 0),
+    )
+    assert found.stopped == ["rsyslog.service"]
+
+
+@pytest.mark.parametrize(
+    ("journal", "found"),
+    [
+        (Journal(first=NOW - DAY, made=NOW - 9 * DAY, size=20, full=30), 1),
+        (Journal(first=NOW - DAY, made=NOW - 9 * DAY, size=450, full=30), 0),
+        (Journal(first=NOW - DAY, made=NOW - 9 * DAY, size=20, full=84), 0),
+        (Journal(first=NOW - 70 * DAY, made=NOW - 400 * DAY, size=20, full=30), 0),
+        (Journal(first=NOW - 9 * DAY, made=NOW - 9 * DAY + 3, size=20, full=30), 0),
+        (Journal(), 0),
+    ],
+)
+def test_a_journal_is_shorter_than_its_limits_explain(
+    monkeypatch: pytest.MonkeyPatch, journal: Journal, found: int
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    assert len(list(logs.journal(journal))) == found

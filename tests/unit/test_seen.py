@@ -173,6 +173,7 @@ def test_what_is_recorded_of_an_account_has_no_order() -> None:
         "connections": 60,
         "privileges": {"`a`.*": ["SELECT", "UPDATE"]},
         "login_works": True,
+        "unusual": "",
     }
 
 

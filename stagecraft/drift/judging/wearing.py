@@ -119,10 +119,22 @@ def backups(declared: Declared) -> Iterator[Finding]:
             )
 
 
+WRONG = 300
+"""In seconds; an answer takes less than two minutes."""
+
+
 def clock(_: Declared) -> Iterator[Finding]:
-    """Only if systemd-timesyncd runs: not in containers or with other daemons. A machine that has
-    just booted has not asked yet, so this allows an hour."""
+    """Time servers only if systemd-timesyncd runs: not in containers or with other daemons. A
+    machine that has just booted has not asked yet, so this allows an hour."""
     clock = ask(ClockFact)
+    if abs(clock.ahead) > WRONG:
+        direction = "ahead of" if clock.ahead > 0 else "behind"
+        yield CLOCK.finding(
+            "time",
+            expected="as the clock of the machine that checks",
+            found=f"{abs(clock.ahead) / 60:.0f} minutes {direction} it",
+            remedy="systemctl restart systemd-timesyncd.service; timedatectl status",
+        )
     if clock.kept and not clock.synchronized and time.time() - clock.since > HOUR:
         yield CLOCK.finding(
             "time servers",

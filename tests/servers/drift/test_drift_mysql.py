@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
+
 import pytest
 from provisioned import Provisioned
-from tampering import Guarded, Tamper, expect_alone
+from tampering import Finder, Guarded, Tamper, find, in_rounds
 
 from lab.lab import Lab
 
@@ -24,7 +26,23 @@ def sql(statements: str, *finding: str) -> Tamper:
     return Tamper(f'mysql --execute "{statements}"', found, environment="staging")
 
 
+RENEWAL = "/etc/letsencrypt/renewal/askpro-staging.conf"
+
+CERTBOT = [
+    Tamper(
+        f"sed -i -e '/^authenticator/a pre_hook = true' -e 's|^\\(www.*=\\).*|\\1 /tmp|' {RENEWAL}",
+        ("unmanaged", "critical", "certificate renewal", "askpro-staging"),
+        environment="staging",
+    ),
+    Tamper(
+        "printf '#!/bin/sh\\n' >/etc/letsencrypt/renewal-hooks/post/sync",
+        ("unmanaged", "critical", "hook", "/etc/letsencrypt/renewal-hooks/post/sync"),
+        environment="staging",
+    ),
+]
+
 TAMPERS = [
+    *CERTBOT,
     sql("SET GLOBAL max_connections = 10", "running", "high", "database variable",
         "max_connections"),
     sql("CREATE USER evil@'%' IDENTIFIED BY 'guess'; GRANT ALL ON *.* TO evil@'%'",
@@ -35,6 +53,27 @@ TAMPERS = [
     sql(f"GRANT SELECT ON *.* TO {LOGIN}", "managed", "high", "database user", LOGIN),
     sql(f"ALTER USER {LOGIN} IDENTIFIED BY 'another-one-2'",
         "managed", "high", "database user", LOGIN),
+    sql(f"ALTER USER {LOGIN} WITH MAX_QUERIES_PER_HOUR 100000",
+        "managed", "high", "database user", LOGIN),
+    sql("SET PERSIST wait_timeout = 10", "running", "high", "database variable", "wait_timeout"),
+    sql("SET PERSIST_ONLY net_read_timeout = 10",
+        "running", "high", "database variable", "net_read_timeout"),
+    sql(f"GRANT root@localhost TO {LOGIN}",
+        "unmanaged", "high", "database grant", f"{LOGIN} root"),
+    sql("GRANT SELECT ON *.* TO 'mysql.sys'@localhost",
+        "unmanaged", "high", "database grant", "mysql.sys@localhost"),
+    sql("ALTER USER 'mysql.session'@localhost ACCOUNT UNLOCK",
+        "unmanaged", "high", "database account", "mysql.session@localhost"),
+    sql("ALTER USER root@localhost IDENTIFIED WITH auth_socket AS 'askpro-staging'",
+        "unmanaged", "high", "database account", "root@localhost"),
+    sql("CREATE EVENT askproai_staging.nightly ON SCHEDULE EVERY 1 DAY DO DO 0",
+        "unmanaged", "high", "database code", "event askproai_staging.nightly"),
+    sql("CREATE PROCEDURE sys.helper() SELECT 1",
+        "unmanaged", "high", "database code", "procedure sys.helper"),
+    sql("INSTALL COMPONENT 'file://component_validate_password'",
+        "unmanaged", "high", "database plugin", "file://component_validate_password"),
+    sql("CHANGE REPLICATION SOURCE TO SOURCE_HOST = '198.51.100.9', SOURCE_USER = 'x'",
+        "unmanaged", "high", "database replication", "198.51.100.9"),
 ]  # fmt: skip
 
 
@@ -43,9 +82,16 @@ def test_a_converged_server_is_clean(guarded_mysql: Guarded) -> None:
     assert (report.findings, report.unchecked) == ([], [])
 
 
-@pytest.mark.parametrize("tamper", TAMPERS, ids=lambda tamper: tamper.name)
-def test_what_somebody_changes_is_found_alone(guarded_mysql: Guarded, tamper: Tamper) -> None:
-    expect_alone(guarded_mysql, tamper)
+@pytest.fixture(scope="module")
+def find_mysql(guarded_mysql: Guarded) -> Finder:
+    return cache(partial(find, guarded_mysql))
+
+
+@pytest.mark.parametrize(("together", "tamper"), in_rounds(TAMPERS))
+def test_what_somebody_changes_is_found_alone(
+    find_mysql: Finder, together: tuple[Tamper, ...], tamper: Tamper
+) -> None:
+    find_mysql(together).alone(tamper)
 
 
 def test_nothing_is_left_of_it(guarded_mysql: Guarded) -> None:

@@ -190,6 +190,10 @@ TAMPERS = [
         running("high", "Redis setting", "askpro-production replicaof"),
     ),
     Tamper(
+        AS_REDIS_ADMIN.replace("%s", "CONFIG SET slowlog-log-slower-than -1"),
+        running("high", "Redis setting", "askpro-production slowlog-log-slower-than"),
+    ),
+    Tamper(
         AS_REDIS_ADMIN.replace("%s", "ACL SETUSER default on nopass"),
         running("critical", "Redis user", "askpro-production default"),
     ),

@@ -109,7 +109,8 @@ DATABASES = [
         "high", "database grant", "PUBLIC",
     ),
     sql(
-        "CREATE PROCEDURE askpro_production.peek() SELECT 1;"
+        "CREATE DEFINER = askpro_production_migrator@localhost"
+        " PROCEDURE askpro_production.peek() SELECT 1;"
         " GRANT EXECUTE ON PROCEDURE askpro_production.peek TO askpro_staging@localhost",
         "high", "database grant", "askpro_staging@localhost askpro_production.peek",
     ),

@@ -24,10 +24,10 @@ def database_variables(declared: Declared) -> Iterator[Finding]:
         expected = variable.default if variable.configured is None else variable.configured
         hidden = variable.value == HIDDEN
         known = expected is not None and not hidden
-        same = known and plain(variable.value) == plain(expected or "")
+        same = known and plain(variable.value) == plain(expected or "") and not variable.persisted
         if REPLICATION.match(variable.name) or same:
             continue
-        if engine.notes_sessions and expected is None and not hidden:
+        if engine.notes_sessions and expected is None and not hidden and not variable.persisted:
             continue  # not an option: it was SET SESSION
         where = "the default" if variable.configured is None else "by its options"
         yield VARIABLE.finding(
@@ -35,8 +35,9 @@ def database_variables(declared: Declared) -> Iterator[Finding]:
             expected=f"{expected or 'nothing'}, {where}"
             if known
             else "the value at the start of the server",
-            found=f"was set to {variable.value} while the server runs",
-            remedy=remedy(variable, expected, engine),
+            found=f"was set to {variable.value} while the server runs"
+            + (", and for its next start" if variable.persisted else ""),
+            remedy=forgotten(variable, engine) + remedy(variable, expected, engine),
             since=variable.since,
             who=variable.who,
         )
@@ -50,6 +51,11 @@ def plain(value: str) -> str:
     if re.fullmatch(r"\d+\.\d+", value):
         return f"{float(value):g}"
     return WORDS.get(value, value)
+
+
+def forgotten(variable: Variable, engine: Engine) -> str:
+    reset = engine.sql(f"RESET PERSIST IF EXISTS {variable.name}")
+    return f"{reset} && " if variable.persisted else ""
 
 
 def remedy(variable: Variable, expected: str | None, engine: Engine) -> str:

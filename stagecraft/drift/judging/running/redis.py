@@ -13,8 +13,28 @@ from stagecraft.settings.values import size_in_bytes
 SETTING = Kind(Class.RUNNING, "Redis setting")
 USER = Kind(Class.RUNNING, "Redis user", "as in its file", Severity.CRITICAL)
 
-BY_DEFAULT = {"replicaof": ""}
-"""Left at its default by our files; attackers who extract data through Redis change it."""
+BY_DEFAULT = {
+    # Sends the data elsewhere, or takes it from there.
+    **dict.fromkeys(("replicaof", "masteruser", "masterauth", "notify-keyspace-events"), ""),
+    "replica-read-only": "yes",
+    "min-replicas-to-write": "0",
+    # Lets others in.
+    **{"tls-port": "0", "protected-mode": "yes", "requirepass": ""},
+    "acl-pubsub-default": "resetchannels",
+    # Loads code, or writes to files of any name.
+    **dict.fromkeys(
+        ("enable-module-command", "enable-debug-command", "enable-protected-configs"), "no"
+    ),
+    "dbfilename": "dump.rdb",
+    # Hides what was done.
+    **{"loglevel": "notice", "slowlog-log-slower-than": "10000", "slowlog-max-len": "128"},
+    **{"acllog-max-len": "128", "crash-log-enabled": "yes"},
+    "proc-title-template": "{title} {listen-addr} {server-mode}",
+    # Loses data, or stops serving it.
+    **{"stop-writes-on-bgsave-error": "yes", "no-appendfsync-on-rewrite": "no"},
+    **{"aof-load-truncated": "yes", "timeout": "0", "lua-time-limit": "5000"},
+}
+"""Left at their defaults by our files, in Redis 7 and 8."""
 
 IMPLIED = {"sanitize-payload", "resetchannels"}
 """Added by Redis to every user's rules."""

@@ -9,9 +9,8 @@ from stagecraft.drift.findings import Class, Coverage, Finding, Kind, Severity
 from stagecraft.drift.judging.remedies import shortened
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.engines import Engine
-from stagecraft.facts.database import identifier
+from stagecraft.facts.database import identifier, literal
 from stagecraft.facts.grants import Grants, GrantsFact, Holder
-from stagecraft.operations.database import literal
 from stagecraft.paths import DATABASE_LOGINS
 
 DATABASE = Kind(Class.UNMANAGED, "database", severity=Severity.LOW)
@@ -35,10 +34,7 @@ def databases(declared: Declared) -> Iterator[Finding | Coverage]:
         *(environment.dropped_databases for environment in declared.environments),  # by a run
         *(records.databases for records in declared.trusted),
     )
-    logins = (path for path in declared.paths if path.startswith(f"{DATABASE_LOGINS}/"))
-    accounts = {path.rpartition("/")[2].removesuffix(".cnf") for path in logins}.union(
-        *(site.database.users for site in declared.sites)
-    )
+    accounts = declared_logins(declared)
     yield Coverage(declared=len(schemas) + len(accounts))
     for name in grants.schemas:
         if name not in schemas | engine.schemas:
@@ -48,14 +44,22 @@ def databases(declared: Declared) -> Iterator[Finding | Coverage]:
                 found="it exists, with its data",
                 remedy=f"{dump} && {engine.sql(f'DROP DATABASE {identifier(name)}')}",
             )
-    yield from foreign_holders(grants, accounts | engine.accounts, engine)
+    yield from foreign_holders(grants, accounts | engine.accounts.keys(), engine)
     yield from routines(grants, accounts, engine)
+    yield from taken(grants, accounts | engine.accounts.keys(), engine)
+    yield from of_the_engine(grants, engine)
     if grants.public:
         yield GRANT.finding(
             PUBLIC,
             found=f"every account {summary(sorted(grants.public))}",
             remedy=engine.sql("REVOKE ALL PRIVILEGES, GRANT OPTION FROM PUBLIC"),
         )
+
+
+def declared_logins(declared: Declared) -> set[str]:
+    logins = (path for path in declared.paths if path.startswith(f"{DATABASE_LOGINS}/"))
+    users = {path.rpartition("/")[2].removesuffix(".cnf") for path in logins}
+    return users.union(*(site.database.users for site in declared.sites))
 
 
 def foreign_holders(grants: Grants, known: Collection[str], engine: Engine) -> Iterator[Finding]:
@@ -97,13 +101,46 @@ def routines(grants: Grants, known: set[str], engine: Engine) -> Iterator[Findin
     for holder in ours:
         for privilege in sorted(holder.privileges):
             what, _, where = privilege.partition(" on ")
-            if what == "Execute":
-                revoke = f"REVOKE EXECUTE ON PROCEDURE {where} FROM {quoted(holder)}"
+            if what != what.upper():  # of a routine: Execute,Alter Routine
+                routine, _, kind = where.rstrip(")").rpartition(" (")
+                privileges = what.upper().replace("GRANT", "GRANT OPTION")
+                name = ".".join(map(identifier, routine.split(".", 1)))
+                revoke = f"REVOKE {privileges} ON {kind} {name} FROM {quoted(holder)}"
                 yield GRANT.finding(
-                    f"{holder.name} {where}",
-                    found="may run that routine, with the rights of its author",
+                    f"{holder.name} {routine}",
+                    found=f"may {what.lower()} that routine, which has its author's rights",
                     remedy=engine.sql(revoke),
                 )
+
+
+def taken(grants: Grants, known: Collection[str], engine: Engine) -> Iterator[Finding]:
+    """Declared accounts, or the engine's, that have the rights of another one of these: in MySQL
+    every account is a role."""
+    for holder in grants.holders.values():
+        for role in sorted(holder.roles & set(known)) if holder.user in known else ():
+            yield GRANT.finding(
+                f"{holder.name} {role}",
+                severity=Severity.HIGH,
+                found=f"has all rights of {role}",
+                remedy=engine.sql(f"REVOKE {literal(role)}@'localhost' FROM {quoted(holder)}"),
+            )
+
+
+def of_the_engine(grants: Grants, engine: Engine) -> Iterator[Finding]:
+    """More rights for accounts that the engine made for its own use."""
+    for name, account in engine.accounts.items():
+        holder = grants.holders.get(f"'{name}'@'localhost'")
+        if holder is None or account.privileges is None:
+            continue
+        more = sorted(holder.privileges - account.privileges)
+        statements = (f"REVOKE {p.replace(' on ', ' ON ')} FROM {quoted(holder)}" for p in more)
+        if more:
+            yield GRANT.finding(
+                holder.name,
+                expected=f"may {shortened(sorted(account.privileges), 4)}",
+                found=summary(more),
+                remedy=engine.sql("; ".join(statements)),
+            )
 
 
 def summary(grants: Sequence[str]) -> str:
