@@ -15,7 +15,7 @@ from stagecraft.packages import php_version
 from stagecraft.paths import database_login
 from stagecraft.render import file
 from stagecraft.run import this_run
-from stagecraft.services import RECOVERY, PhpFpm, Program, unit_file
+from stagecraft.services import NGINX, RECOVERY, PhpFpm, Program, unit_file
 from stagecraft.settings import Site
 from stagecraft.settings.models import App
 from stagecraft.settings.values import DERIVED_VARIABLES
@@ -23,7 +23,6 @@ from tasks.workers import of_site
 
 PACKAGE = Path(stagecraft.__path__[0])
 MODULES = [PACKAGE / "harmless.py", *sorted(PACKAGE.glob("on_server/*.py"))]
-
 
 @deploy("Program")
 def program() -> None:
@@ -51,7 +50,12 @@ def nodes() -> list[Node]:
         *(Directory(path) for path in (Program.library, package, f"{package}/on_server")),
         *(File(f"{package}/{path.relative_to(PACKAGE)}", path.read_text()) for path in MODULES),
         file(Program.path, "stagecraft/stagecraft.py.j2", mode="755", library=Program.library),
-        file(unit_file(RECOVERY), "stagecraft/recovery.service.j2", program=Program.path),
+        file(
+            unit_file(RECOVERY),
+            "stagecraft/recovery.service.j2",
+            program=Program.path,
+            nginx=NGINX,
+        ),
         Directory("/etc/stagecraft"),
         Directory(Program.sites),
         Directory(Program.state, mode="700"),

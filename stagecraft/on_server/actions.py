@@ -376,7 +376,8 @@ class Action:
         if switched:
             self.releases.switch(self.request.before)
             with suppress(Failed):
-                reload(self.site)
+                # At boot, PHP-FPM starts after this.
+                reload(self.site, "--no-block")
         if switched or self.request.maintenance:
             with suppress(Failed):
                 workers.restart(self.site)
@@ -402,10 +403,10 @@ def attempt(step: Callable[[], None], log: Log) -> str:
     return ""
 
 
-def reload(site: Site) -> None:
+def reload(site: Site, *options: str) -> None:
     """Starts it if it does not run."""
     subprocess.run(["systemctl", "reset-failed", site.php_fpm], capture_output=True)
-    command = ["systemctl", "reload-or-restart", site.php_fpm]
+    command = ["systemctl", "reload-or-restart", *options, site.php_fpm]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise Failed(f"{site.php_fpm} was not reloaded: {done.stderr.strip()}")

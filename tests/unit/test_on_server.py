@@ -200,7 +200,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
     for module, name in ((sandbox, "end_step"), (health, "end_own_php_fpm"), (workers, "restart")):
         monkeypatch.setattr(module, name, lambda _, name=name: calls.append(name))
-    monkeypatch.setattr(actions, "reload", lambda _: calls.append("reload"))
+    monkeypatch.setattr(actions, "reload", lambda *_: calls.append("reload"))
     return calls
 
 

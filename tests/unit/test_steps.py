@@ -241,7 +241,7 @@ def quiet(shop: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             raise Stopped("it was stopped")
 
     monkeypatch.setattr(hooks.Hooks, "run", run)
-    monkeypatch.setattr(of_a_site, "reload", lambda site: None)
+    monkeypatch.setattr(of_a_site, "reload", lambda *_: None)
     for module, name in (
         *((sandbox, "end_step"), (workers, "restart"), (of_a_site.health, "end_own_php_fpm")),
         *((of_a_site.health, "serves"), (of_a_site.health, "boots")),
