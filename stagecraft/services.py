@@ -32,6 +32,9 @@ facts/neighbours.* and tasks/clashes.py look for other programs on the TCP ports
 CACHE = "/var/cache/stagecraft"
 """Where the sites' /tmp and /var/tmp are."""
 
+MAINTENANCE = "/run/stagecraft-maintenance"
+"""Has a directory for each site that is closed to visitors."""
+
 
 def unit_file(unit: str) -> str:
     return f"{UNITS}/{unit}"
@@ -45,7 +48,7 @@ class Nginx:
         self.vhost = f"/etc/nginx/sites-available/{site}.conf"
         self.htpasswd = f"/etc/nginx/stagecraft/{site}.htpasswd"
         self.certificate = f"{CERTIFICATES}/{site}"
-        self.maintenance = f"/run/stagecraft-maintenance/{site}"
+        self.maintenance = f"{MAINTENANCE}/{site}"
 
 
 class PhpFpm:

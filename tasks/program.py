@@ -15,7 +15,7 @@ from stagecraft.packages import php_version
 from stagecraft.paths import database_login
 from stagecraft.render import file
 from stagecraft.run import this_run
-from stagecraft.services import NGINX, RECOVERY, PhpFpm, Program, unit_file
+from stagecraft.services import MAINTENANCE, NGINX, RECOVERY, PhpFpm, Program, unit_file
 from stagecraft.settings import Site
 from stagecraft.settings.models import App
 from stagecraft.settings.values import DERIVED_VARIABLES
@@ -23,6 +23,9 @@ from tasks.workers import of_site
 
 PACKAGE = Path(stagecraft.__path__[0])
 MODULES = [PACKAGE / "harmless.py", *sorted(PACKAGE.glob("on_server/*.py"))]
+
+TMPFILES = "/etc/tmpfiles.d/stagecraft.conf"
+
 
 @deploy("Program")
 def program() -> None:
@@ -58,6 +61,8 @@ def nodes() -> list[Node]:
         ),
         Directory("/etc/stagecraft"),
         Directory(Program.sites),
+        file(TMPFILES, "systemd/tmpfiles.conf.j2", maintenance=MAINTENANCE),
+        Directory(MAINTENANCE, mode="711"),
         Directory(Program.state, mode="700"),
         Directory(Program.logs, mode="750"),
     ]

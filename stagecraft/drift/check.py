@@ -9,7 +9,15 @@ from pyinfra.context import host
 from stagecraft.drift.judging import certificates, wearing
 from stagecraft.drift.judging.explained import without_consequences
 from stagecraft.drift.judging.managed import managed
-from stagecraft.drift.judging.running import access, database, kernel, redis, services, units
+from stagecraft.drift.judging.running import (
+    access,
+    database,
+    kernel,
+    maintenance,
+    redis,
+    services,
+    units,
+)
 from stagecraft.drift.judging.unmanaged import accounts, databases, network, packages, records
 from stagecraft.drift.judging.unmanaged.files import files_of
 from stagecraft.drift.judging.unmanaged.locations import AREAS as FILES
@@ -43,6 +51,7 @@ _AREAS: dict[str, Area] = {
     "kernel": kernel.kernel,
     "mounts": kernel.mounts,
     "loaded units": units.loaded_units,
+    "maintenance": maintenance.maintenance,
     # Going to fail without a change.
     "certificate lifetimes": certificates.certificate_lifetimes,
     "failed units": units.failed_units,

@@ -11,8 +11,8 @@ from stagecraft.on_server.health import through_nginx
 from stagecraft.on_server.site import Failed, Site
 
 CLOSED = Path("/run/stagecraft-maintenance")
-"""Has a directory for each closed site, where nginx may look for names, but lists none: that of
-`closed`, and the secret that lets somebody in."""
+"""systemd makes it at boot. Has a directory for each closed site, where nginx may look for names,
+but lists none: that of `closed`, and the secret that lets somebody in."""
 
 LONGEST = 30
 """So many seconds a release may keep visitors out."""
@@ -41,10 +41,8 @@ def close(site: Site, secret: str) -> None:
     """Stops the workers, each after its present job, then admits visitors no more, and waits for
     those that are being answered. Raises Failed if visitors come in all the same."""
     workers.stop(site)
-    CLOSED.mkdir(exist_ok=True, mode=0o711)
-    CLOSED.chmod(0o711)
     directory = CLOSED / site.name
-    directory.mkdir(exist_ok=True, mode=0o700)
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in (secret, "closed"):
         (directory / name).touch(mode=0o600)
     shutil.chown(directory, "root", GROUP)

@@ -36,11 +36,12 @@ from stagecraft.on_server.configuration import ordinary, rebuild
 from stagecraft.on_server.health import ASK, answered
 from stagecraft.on_server.lock import busy, lock
 from stagecraft.on_server.log import Log
+from stagecraft.on_server.maintenance import CLOSED
 from stagecraft.on_server.migrations import contracting, login
 from stagecraft.on_server.releases import BAD, GOOD, UNFINISHED, WITHDRAWN, Release, Releases
 from stagecraft.on_server.site import LOGS, SITES, STATE, Failed, Site
 from stagecraft.on_server.storage import TAKE, Storage
-from stagecraft.services import Program
+from stagecraft.services import MAINTENANCE, Program
 
 
 def released(shop: Site, id: str, state: str = GOOD, *, contracts: bool = False) -> Release:
@@ -139,6 +140,7 @@ def test_current_that_is_no_link_is_named(shop: Site) -> None:
 def test_what_is_installed_is_what_the_program_looks_for() -> None:
     assert (unit.PROGRAM, str(SITES)) == (Program.path, Program.sites)
     assert (str(STATE), str(LOGS)) == (Program.state, Program.logs)
+    assert str(CLOSED) == MAINTENANCE
 
 
 # --- Which releases stay ---
