@@ -151,6 +151,7 @@ class Action:
         self.release = request.release
         self.path = self.releases.path(request.release.id)
         self.seconds: dict[str, float] = {}
+        self.built_from = 0
         self.downtime = 0.0
         self.notes: list[str] = []
 
@@ -168,7 +169,7 @@ class Action:
             ("prepare", self._prepare),
             ("unpack", lambda: build.unpack(archive, release.commit, log)),
             ("requirements", lambda: requirements.check(site, build.path, log)),
-            ("build", lambda: build.build(self.build_commands, log)),
+            ("build", lambda: self._build(build)),
             ("hand over", build.hand_over),
             ("place", self._place),
             ("boot", self._boot),
@@ -299,9 +300,14 @@ class Action:
         self._prune()
         Storage(self.site, self.release.id).remove_other_views(self.log)
 
+    def _build(self, build: Build) -> None:
+        self.built_from = configuration.changed(self.site)
+        build.build(self.build_commands, self.log)
+
     def _place(self) -> None:
         storage = Storage(self.site, self.release.id)
         Build(self.site, self.release.id).place()
+        configuration.note(self.path, self.built_from)
         storage.take_views(self.log)
         to_disk(self.path, storage.path)
 

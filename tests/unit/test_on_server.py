@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO, TextIOWrapper
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from stagecraft.facts.cached_configuration import CachedConfigurationFact
 from stagecraft.on_server import (
     actions,
     build,
@@ -187,6 +189,17 @@ def test_what_an_undoing_returns_to_stays(shop: Site) -> None:
     for id in "123":
         Releases(shop).mark(id, WITHDRAWN)
     assert Releases(replace(shop, keep=1)).prune("1") == ["2", "3"]
+
+
+@pytest.mark.parametrize(("occupied", "gone"), [("1", "23"), ("123", "1")])
+def test_as_many_as_are_to_be_kept_stay_besides_if_processes_work_in_them(
+    shop: Site, monkeypatch: pytest.MonkeyPatch, occupied: str, gone: str
+) -> None:
+    """A process of the site can sit in each release that ever was."""
+    for id in "12345":
+        released(shop, id)
+    monkeypatch.setattr(Releases, "_worked_in", lambda _: set(occupied))
+    assert Releases(shop).prune() == list(gone)
 
 
 # --- What actions undo ---
@@ -412,6 +425,8 @@ def test_no_link_that_replaces_a_configuration_s_file_is_followed(
     secret.write_text("secret")
     secret.chmod(0o600)
     (release / "bootstrap/cache").mkdir(parents=True)
+    (shop.home / "shared").mkdir()
+    (shop.home / "shared/.env").touch()
     opened: list[int] = []
 
     def build(*_: object) -> None:
@@ -434,6 +449,44 @@ def test_no_link_that_replaces_a_configuration_s_file_is_followed(
     os.close(opened[0])
     assert (release / "bootstrap/cache/config.php").read_text() == "new"
     assert secret.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_a_configuration_is_stale_after_each_change_of_env_whatever_the_clock_says(
+    shop: Site, monkeypatch: pytest.MonkeyPatch, read_here: Any, days: int
+) -> None:
+    """A build can date its files as it likes, and the clock may have been set."""
+    site = replace(shop, configure=["config:cache"])
+    env, cache = site.home / "shared/.env", site.releases / "1/bootstrap/cache"
+    env.parent.mkdir(exist_ok=True)
+    env.write_text("A=1\n")
+    new = action(site, "release", "", released(site, "1"))
+
+    def build(*_: object) -> None:
+        cache.mkdir(parents=True)
+        (cache / "config.php").touch()
+        os.utime(cache, (time.time() + days * 86400,) * 2)
+
+    def stale() -> set[object]:
+        where = {"home": str(site.home), "state": str(site.state)}
+        fact = read_here(CachedConfigurationFact, **where)
+        return {configuration.stale(site, Releases(site).path("1")), fact == "stale"}
+
+    monkeypatch.setattr(Build, "build", build)
+    monkeypatch.setattr(Build, "place", lambda _: None)
+    monkeypatch.setattr(Storage, "take_views", lambda *_: None)
+    monkeypatch.setattr(actions, "to_disk", lambda *_: None)
+    steps = dict(new.steps())
+    steps["build"]()
+    steps["place"]()
+    assert stale() == {False}
+    env.write_text("A=2\n")
+    assert stale() == {True}
+    monkeypatch.setattr(sandbox, "run", lambda *_: None)
+    monkeypatch.setattr(configuration, "call", lambda *_: None)
+    monkeypatch.setattr("shutil.chown", lambda path, *_: os.chown(path, -1, -1))
+    rebuild(site, site.releases / "1", Log())
+    assert stale() == {False}
 
 
 # --- The sandbox, the journal, the lock ---
