@@ -111,6 +111,7 @@ def known(site: Site, app: App) -> str:
                 "derived": "|".join(DERIVED_VARIABLES),
                 "hooks": app.hooks,
                 "assets": app.assets,
+                "maintenance": app.maintenance,
             },
             indent=1,
         )

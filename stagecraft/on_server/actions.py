@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -106,7 +107,7 @@ def all_asked(site: Site) -> list[Request]:
 def perform(site: Site, id: str) -> bool:
     """Carries out what was asked for, or nothing of it; whether it did. The journal says so either
     way."""
-    signal.signal(signal.SIGTERM, _stopped)
+    signal.signal(signal.SIGTERM, partial(_stopped, "it was stopped"))
     request, log = asked(pending(site, id)), Log()
     try:
         holder = f"{request.verb} {request.release.id} by {request.by}"
@@ -251,6 +252,7 @@ class Action:
     def end(self, outcome: str, problem: str) -> None:
         """Records the outcome; unless it is done, after a return to the release before."""
         problem = " ".join(problem.split())[:LONGEST]
+        signal.alarm(0)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if outcome != DONE and self.request.finished:
             self._note(problem or "it was killed after its last step")
@@ -318,9 +320,15 @@ class Action:
         configuration.rebuild(self.site, self.path, self.log)
 
     def _close(self) -> None:
+        workers.stop(self.site)
+        most = self.site.maintenance
+        self.log.say(f"  visitors are kept out for at most {most} s")
+        signal.signal(signal.SIGALRM, partial(_stopped, f"visitors were kept out for {most} s"))
+        signal.alarm(most)
         maintenance.close(self.site, pass_of(self.site, self.request.id).read_text())
 
     def _open(self) -> None:
+        signal.alarm(0)
         self.downtime = maintenance.open_again(self.site)
         self.log.say(f"  visitors were kept out for {self.downtime:.1f} s")
         if self.downtime > maintenance.LONGEST:
@@ -422,5 +430,5 @@ class Stopped(Exception):
     """No failure: nothing that goes on after one goes on after this."""
 
 
-def _stopped(*_: object) -> NoReturn:
-    raise Stopped("it was stopped")
+def _stopped(why: str, *_: object) -> NoReturn:
+    raise Stopped(why)

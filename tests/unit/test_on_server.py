@@ -13,6 +13,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -292,7 +293,7 @@ def test_a_stop_is_no_failure_that_is_passed_over(
     """Compiled views that cannot be copied do not matter, but the next step does not begin."""
     begun = []
     monkeypatch.setattr(sandbox, "run", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
-    before = signal.signal(signal.SIGTERM, actions._stopped)
+    before = signal.signal(signal.SIGTERM, partial(actions._stopped, "it was stopped"))
     try:
         release = action(shop, "release", "", released(shop, "1", UNFINISHED))
         views = Storage(shop, "1")
