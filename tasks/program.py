@@ -32,7 +32,7 @@ def program() -> None:
     written = files.tree(
         name=f"Write {Program.path}",
         tree="program",
-        nodes=nodes(),
+        nodes=[*nodes(), *slices()],
         check=Checker(
             "stagecraft --help",
             f"{Program.path} --help >/dev/null",
@@ -42,7 +42,7 @@ def program() -> None:
     running(
         name="Return from interrupted releases at boot",
         unit=RECOVERY,
-        unit_files=[unit_file(RECOVERY)],
+        unit_files=[unit_file(RECOVERY), *(node.path for node in slices())],
         after=[written],
     )
 
@@ -66,6 +66,12 @@ def nodes() -> list[Node]:
         Directory(Program.state, mode="700"),
         Directory(Program.logs, mode="750"),
     ]
+
+
+def slices() -> list[Node]:
+    host = this_run().environment.server.host
+    accounts = host.ci_accounts.values() if host else ()
+    return [file(unit_file(ci.slice), "systemd/ci.slice.j2", ci=ci) for ci in accounts]
 
 
 @deploy("Releases")

@@ -17,6 +17,8 @@ from project import Project, Run
 from provisioned import CONNECTIONS, STATE, quote
 from tampering import Guarded, Tamper, told
 
+from stagecraft import services
+
 PROGRAM = "sudo -n /usr/local/sbin/stagecraft"
 KNOWN_COMMIT = "0123456789" * 4
 
@@ -307,6 +309,14 @@ def test_what_it_uploads_is_bounded(ci: Ci) -> None:
     assert ci.guarded.shell(f"ls {state}") == ""
 
 
+LIMITS = """
+slice=stagecraft-ci_staging.slice
+! grep -q "/$slice/" /proc/$(pgrep -f '[s]tagecraft ci staging' | tail -1)/cgroup || echo yes
+systemctl show --value --property=MemoryMax --property=TasksMax $slice
+awk '/Max processes/ { print $3, $4 }' /proc/$(pgrep -u ci_staging sshd | head -1)/limits
+"""
+
+
 def test_it_uploads_one_archive_at_a_time(ci: Ci) -> None:
     words = f"{PROGRAM} release askpro-staging --commit {KNOWN_COMMIT} --size 3 --by"
     login = [*ci.staging.client("ssh", "-l", ci.staging.account), ci.staging.address]
@@ -316,9 +326,11 @@ def test_it_uploads_one_archive_at_a_time(ci: Ci) -> None:
             " do sleep 0.1; done'"
         )
         second = ci.staging.ssh(f"{words} second", input="abc")
+        limits = ci.guarded.shell(LIMITS)
         first.kill()
     assert second.code == 1
     assert "askpro-staging is busy: release by CI of staging, for first since" in second.stderr
+    assert limits.split() == ["yes", "268435456", "64", "32", "32"]
 
 
 def test_ssh_gives_it_nothing_else(ci: Ci) -> None:
@@ -359,7 +371,7 @@ def test_variables_change_nothing(ci: Ci) -> None:
     assert (sent.code, sent.stdout) == (0, plain.stdout), sent.output
 
 
-STAGING = "/usr/local/sbin/stagecraft ci staging"
+STAGING = services.Ci("staging").command
 
 AS_ITS_ACCOUNT = [
     "sudo -n id",
@@ -367,6 +379,8 @@ AS_ITS_ACCOUNT = [
     "sudo -n -g root id",
     "sudo -n -l -U root",
     "sudo -n /usr/local/sbin/stagecraft ci production",
+    "sudo -n /usr/local/sbin/stagecraft ci staging",
+    f"sudo -n {services.Ci('production').command}",
     f"sudo -n {STAGING} x",
     "sudo -n /usr/local/sbin/stagecraft releases askpro-staging",
     f"sudo -n LD_PRELOAD=/tmp/x.so {STAGING}",
