@@ -6,8 +6,10 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from application import Application
 from load import visited
 from provisioned import Provisioned
 from releasing import HOME, NAME, SITE, Releasing, releasing
@@ -68,6 +70,21 @@ def test_logins_that_do_not_work_are_named_before_anything_is_changed(site: Rele
     assert "the migrator's login does not reach the database" in failed
     assert "the login does not reach Redis" in failed and "WRONGPASS" in failed
     assert changed == ""
+
+
+def test_logins_are_tried_with_mysql_too(mysql: Provisioned, tmp_path: Path) -> None:
+    app = Application(tmp_path / "app")
+    settings = {"source": str(app.directory), "build": []}
+    account = f"'{mysql.site().database.migrator}'@localhost account"
+    with mysql.project.edited("staging", {"sites": {"askpro": {"app": settings}}}):
+        mysql.project.apply("staging")
+        well = mysql.project.stagecraft("release", "staging", "--dry")
+        mysql.ssh("mysql", input=f"alter user {account} lock")
+        locked = mysql.project.stagecraft("release", "staging", "--dry")
+        mysql.ssh("mysql", input=f"alter user {account} unlock")
+    mysql.project.apply("staging")
+    assert "login does not reach" not in well.output
+    assert "the migrator's login does not reach the database" in locked.output, locked.output
 
 
 def test_a_certificate_that_ends_soon_is_named(site: Releasing) -> None:
