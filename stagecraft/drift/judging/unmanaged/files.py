@@ -22,6 +22,11 @@ OWN_STATE = re.compile(
 )
 """Files that runs keep and no manifest lists."""
 
+GOING_ON = re.compile(
+    r"/run/systemd/transient/(?:[^/]+\.scope|stagecraft-(?:action|step|boot)-(.+)\.(?:service|socket))"
+)
+"""Logins and other scopes, which start nothing by themselves, and releases: the group is a site."""
+
 MASK_OF_A_RUN = re.compile(f"{pattern(replaced([ANY]))}|{RUN_BY_US}")
 """Units that runs mask or unmask; the plan reports those."""
 
@@ -109,6 +114,8 @@ def explained(file: UnpackagedFile, declared: Declared) -> bool:
         return True
     if locations.made_by_packages(file):
         return True
+    if going_on := GOING_ON.fullmatch(file.path):
+        return going_on[1] is None or going_on[1] in declared.site_names
     if file.path.startswith(OURS):
         directory, _, name = file.path.rpartition("/")
         return directory in (CERTIFICATES, SELF_SIGNED) and name in declared.site_names
