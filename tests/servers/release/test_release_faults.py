@@ -136,6 +136,7 @@ def test_a_power_cut_after_the_switch_brings_the_old_release_back(site: Releasin
     units = ("nginx", f"php-fpm@{NAME}", f"worker@{NAME}:queue:1")
     recovered = begun(site, "stagecraft-recovery", "ActiveEnter")
     assert all(begun(site, unit, "ExecMainStart") > recovered for unit in units)
+    assert site.host.project.plan("staging") == []
 
 
 def begun(site: Releasing, unit: str, what: str) -> int:
