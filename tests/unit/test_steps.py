@@ -488,26 +488,26 @@ def test_nobody_migrates_while_visitors_still_come_in(
         maintenance.close(closing, "secret")
 
 
-def test_what_hangs_keeps_visitors_out_for_no_longer_than_the_site_allows(closing: Site) -> None:
-    site = replace(closing, maintenance=1)
+def impatient(site: Site) -> Action:
+    """A release that may close the site for a second."""
     released(site, "1")
     request = replace(request_of(maintenance=True), before="1")
     maintenance.make_pass(of_a_site.pass_of(site, request.id))
-    action = Action(site, request, Log())
+    return Action(replace(site, maintenance=1), request, Log())
+
+
+def test_what_hangs_keeps_visitors_out_for_no_longer_than_the_site_allows(closing: Site) -> None:
+    action = impatient(closing)
     began = time.monotonic()
     assert not action.run([("close", action._close), ("migrate", lambda: time.sleep(20))])
     assert time.monotonic() - began < 5
-    assert not maintenance.is_closed(site)
-    (entry,) = journal.entries(site)
+    assert not maintenance.is_closed(closing)
+    (entry,) = journal.entries(closing)
     assert entry["problem"] == "migrate: visitors were kept out for 1 s"
 
 
 def test_an_open_site_has_time(closing: Site) -> None:
-    site = replace(closing, maintenance=1)
-    released(site, "1")
-    request = replace(request_of(maintenance=True), before="1")
-    maintenance.make_pass(of_a_site.pass_of(site, request.id))
-    action = Action(site, request, Log())
+    action = impatient(closing)
     steps = [("close", action._close), ("open", action._open), ("slow", lambda: time.sleep(1.5))]
     assert action.run(steps)
 
