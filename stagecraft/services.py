@@ -32,6 +32,9 @@ facts/neighbours.* and tasks/clashes.py look for other programs on the TCP ports
 CACHE = "/var/cache/stagecraft"
 """Where the sites' /tmp and /var/tmp are."""
 
+MAINTENANCE = "/run/stagecraft-maintenance"
+"""Has a directory for each site that is closed to visitors."""
+
 
 def unit_file(unit: str) -> str:
     return f"{UNITS}/{unit}"
@@ -45,7 +48,7 @@ class Nginx:
         self.vhost = f"/etc/nginx/sites-available/{site}.conf"
         self.htpasswd = f"/etc/nginx/stagecraft/{site}.htpasswd"
         self.certificate = f"{CERTIFICATES}/{site}"
-        self.maintenance = f"/run/stagecraft-maintenance/{site}"
+        self.maintenance = f"{MAINTENANCE}/{site}"
 
 
 class PhpFpm:
@@ -114,7 +117,8 @@ class Program:
 
 
 class Ci:
-    """An environment's CI logs in as `user`, which can run one `command` as root and nothing else.
+    """An environment's CI logs in as `user`, which can run one `command` as root and nothing else:
+    `program`, of which all that run at a time share the limits of `slice`.
     Names of sites and admins have no place for a `_` after `ci`. Another kind of key also needs
     `settings/host.py` and `models.py` (where it is declared), `settings/read.py` and `checks.py`,
     `templates/sudo/sudoers.j2`, and what it may ask for in `on_server/ci.py` and `command.py`."""
@@ -124,7 +128,10 @@ class Ci:
     def __init__(self, environment: str) -> None:
         self.environment = environment
         self.user = f"ci_{environment}"
-        self.command = f"{Program.path} ci {environment}"
+        self.slice = f"stagecraft-{self.user.replace('-', '_')}.slice"
+        self.program = f"{Program.path} ci {environment}"
+        in_slice = f"/usr/bin/systemd-run --quiet --scope --slice {self.slice}"
+        self.command = f"{in_slice} {self.program}"
 
     @property
     def key_options(self) -> str:

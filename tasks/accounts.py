@@ -1,6 +1,8 @@
 """Accounts of the admins, `deploy` for automation, and those of environments' CI. All may use sudo,
 CI for one command, and have no password."""
 
+from collections.abc import Iterable
+
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
@@ -16,6 +18,7 @@ from stagecraft.settings import Host
 from stagecraft.settings.host import GROUP
 
 SUDOERS = "/etc/sudoers.d/stagecraft"
+LIMITS = "/etc/security/limits.d/stagecraft-ci.conf"
 
 
 @deploy("Accounts")
@@ -40,7 +43,7 @@ def accounts(settings: Host) -> None:
         )
     for ci in settings.ci_accounts.values():
         system_account(
-            name=f"Add the account {ci.user}, which may run {ci.command}",
+            name=f"Add the account {ci.user}, which may run {ci.program}",
             account=ci.user,
             home=Ci.home,
             login_shell="/bin/sh",  # which runs the one command of its keys
@@ -51,8 +54,12 @@ def sudo(settings: Host) -> list[Node]:
     accounts = settings.ci_accounts.values()
     return [
         file(SUDOERS, "sudo/sudoers.j2", mode="440", group_name=GROUP, ci_accounts=accounts),
-        *([Directory(Ci.home)] if settings.ci else []),
+        *(of_ci(accounts) if settings.ci else []),
     ]
+
+
+def of_ci(accounts: Iterable[Ci]) -> list[Node]:
+    return [Directory(Ci.home), file(LIMITS, "limits/ci.conf.j2", ci_accounts=accounts)]
 
 
 @deploy("Removed accounts")

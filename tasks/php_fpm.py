@@ -17,7 +17,7 @@ from stagecraft.operations.services import RESTART, running
 from stagecraft.packages import php_version
 from stagecraft.render import file
 from stagecraft.run import this_run
-from stagecraft.services import PhpFpm, php_directory, php_settings
+from stagecraft.services import RECOVERY, PhpFpm, php_directory, php_settings
 from stagecraft.settings import Site
 from stagecraft.sizes import cpu_weight, pool
 
@@ -125,6 +125,7 @@ def sandbox(site: Site, php: str, machine: Machine, memory_mb: int) -> dict[str,
         "cpu_weight": cpu_weight(site),
         "unreached": UNREACHED,
         "reached": reached(site, machine),
+        "recovery": RECOVERY,
     }
 
 

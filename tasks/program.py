@@ -15,7 +15,7 @@ from stagecraft.packages import php_version
 from stagecraft.paths import database_login
 from stagecraft.render import file
 from stagecraft.run import this_run
-from stagecraft.services import RECOVERY, PhpFpm, Program, unit_file
+from stagecraft.services import MAINTENANCE, NGINX, RECOVERY, PhpFpm, Program, unit_file
 from stagecraft.settings import Site
 from stagecraft.settings.models import App
 from stagecraft.settings.values import DERIVED_VARIABLES
@@ -24,13 +24,15 @@ from tasks.workers import of_site
 PACKAGE = Path(stagecraft.__path__[0])
 MODULES = [PACKAGE / "harmless.py", *sorted(PACKAGE.glob("on_server/*.py"))]
 
+TMPFILES = "/etc/tmpfiles.d/stagecraft.conf"
+
 
 @deploy("Program")
 def program() -> None:
     written = files.tree(
         name=f"Write {Program.path}",
         tree="program",
-        nodes=nodes(),
+        nodes=[*nodes(), *slices()],
         check=Checker(
             "stagecraft --help",
             f"{Program.path} --help >/dev/null",
@@ -40,7 +42,7 @@ def program() -> None:
     running(
         name="Return from interrupted releases at boot",
         unit=RECOVERY,
-        unit_files=[unit_file(RECOVERY)],
+        unit_files=[unit_file(RECOVERY), *(node.path for node in slices())],
         after=[written],
     )
 
@@ -51,12 +53,25 @@ def nodes() -> list[Node]:
         *(Directory(path) for path in (Program.library, package, f"{package}/on_server")),
         *(File(f"{package}/{path.relative_to(PACKAGE)}", path.read_text()) for path in MODULES),
         file(Program.path, "stagecraft/stagecraft.py.j2", mode="755", library=Program.library),
-        file(unit_file(RECOVERY), "stagecraft/recovery.service.j2", program=Program.path),
+        file(
+            unit_file(RECOVERY),
+            "stagecraft/recovery.service.j2",
+            program=Program.path,
+            nginx=NGINX,
+        ),
         Directory("/etc/stagecraft"),
         Directory(Program.sites),
+        file(TMPFILES, "systemd/tmpfiles.conf.j2", maintenance=MAINTENANCE),
+        Directory(MAINTENANCE, mode="711"),
         Directory(Program.state, mode="700"),
         Directory(Program.logs, mode="750"),
     ]
+
+
+def slices() -> list[Node]:
+    host = this_run().environment.server.host
+    accounts = host.ci_accounts.values() if host else ()
+    return [file(unit_file(ci.slice), "systemd/ci.slice.j2", ci=ci) for ci in accounts]
 
 
 @deploy("Releases")
@@ -102,6 +117,7 @@ def known(site: Site, app: App) -> str:
                 "derived": "|".join(DERIVED_VARIABLES),
                 "hooks": app.hooks,
                 "assets": app.assets,
+                "maintenance": app.maintenance,
             },
             indent=1,
         )

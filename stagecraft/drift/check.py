@@ -10,7 +10,15 @@ from stagecraft.drift.judging import certificates, logs, wearing
 from stagecraft.drift.judging.explained import without_consequences
 from stagecraft.drift.judging.explaining import explanations
 from stagecraft.drift.judging.managed import managed
-from stagecraft.drift.judging.running import access, database, kernel, redis, services, units
+from stagecraft.drift.judging.running import (
+    access,
+    database,
+    kernel,
+    maintenance,
+    redis,
+    services,
+    units,
+)
 from stagecraft.drift.judging.unmanaged import (
     accounts,
     database_insides,
@@ -60,6 +68,7 @@ _AREAS: dict[str, Area] = {
     "logs": logs.logs,
     "mounts": kernel.mounts,
     "loaded units": units.loaded_units,
+    "maintenance": maintenance.maintenance,
     # Going to fail without a change.
     "certificate lifetimes": certificates.certificate_lifetimes,
     "failed units": units.failed_units,

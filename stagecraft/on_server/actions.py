@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -107,7 +108,7 @@ def all_asked(site: Site) -> list[Request]:
 def perform(site: Site, id: str) -> bool:
     """Carries out what was asked for, or nothing of it; whether it did. The journal says so either
     way."""
-    signal.signal(signal.SIGTERM, _stopped)
+    signal.signal(signal.SIGTERM, partial(_stopped, "it was stopped"))
     request, log = asked(pending(site, id)), Log()
     try:
         holder = f"{request.verb} {request.release.id} by {request.by}"
@@ -152,6 +153,7 @@ class Action:
         self.release = request.release
         self.path = self.releases.path(request.release.id)
         self.seconds: dict[str, float] = {}
+        self.built_from = 0
         self.downtime = 0.0
         self.notes: list[str] = []
 
@@ -169,7 +171,7 @@ class Action:
             ("prepare", self._prepare),
             ("unpack", lambda: build.unpack(archive, release.commit, log)),
             ("requirements", lambda: requirements.check(site, build.path, log)),
-            ("build", lambda: build.build(self.build_commands, log)),
+            ("build", lambda: self._build(build)),
             ("hand over", build.hand_over),
             ("place", self._place),
             ("boot", self._boot),
@@ -251,6 +253,7 @@ class Action:
     def end(self, outcome: str, problem: str) -> None:
         """Records the outcome; unless it is done, after a return to the release before."""
         problem = " ".join(problem.split())[:LONGEST]
+        signal.alarm(0)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if outcome != DONE and self.request.finished:
             self._note(problem or "it was killed after its last step")
@@ -300,9 +303,14 @@ class Action:
         self._prune()
         Storage(self.site, self.release.id).remove_other_views(self.log)
 
+    def _build(self, build: Build) -> None:
+        self.built_from = configuration.changed(self.site)
+        build.build(self.build_commands, self.log)
+
     def _place(self) -> None:
         storage = Storage(self.site, self.release.id)
         Build(self.site, self.release.id).place()
+        configuration.note(self.path, self.built_from)
         storage.take_views(self.log)
         contents.note(self.site, self.release.id)
         to_disk(self.path, storage.path)
@@ -315,9 +323,15 @@ class Action:
         contents.note(self.site, self.release.id)
 
     def _close(self) -> None:
+        workers.stop(self.site)
+        most = self.site.maintenance
+        self.log.say(f"  visitors are kept out for at most {most} s")
+        signal.signal(signal.SIGALRM, partial(_stopped, f"visitors were kept out for {most} s"))
+        signal.alarm(most)
         maintenance.close(self.site, pass_of(self.site, self.request.id).read_text())
 
     def _open(self) -> None:
+        signal.alarm(0)
         self.downtime = maintenance.open_again(self.site)
         self.log.say(f"  visitors were kept out for {self.downtime:.1f} s")
         if self.downtime > maintenance.LONGEST:
@@ -379,7 +393,8 @@ class Action:
         if switched:
             self.releases.switch(self.request.before)
             with suppress(Failed):
-                reload(self.site)
+                # At boot, PHP-FPM starts after this.
+                reload(self.site, "--no-block")
         if switched or self.request.maintenance:
             with suppress(Failed):
                 workers.restart(self.site)
@@ -405,10 +420,10 @@ def attempt(step: Callable[[], None], log: Log) -> str:
     return ""
 
 
-def reload(site: Site) -> None:
+def reload(site: Site, *options: str) -> None:
     """Starts it if it does not run."""
     subprocess.run(["systemctl", "reset-failed", site.php_fpm], capture_output=True)
-    command = ["systemctl", "reload-or-restart", site.php_fpm]
+    command = ["systemctl", "reload-or-restart", *options, site.php_fpm]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise Failed(f"{site.php_fpm} was not reloaded: {done.stderr.strip()}")
@@ -418,5 +433,5 @@ class Stopped(Exception):
     """No failure: nothing that goes on after one goes on after this."""
 
 
-def _stopped(*_: object) -> NoReturn:
-    raise Stopped("it was stopped")
+def _stopped(why: str, *_: object) -> NoReturn:
+    raise Stopped(why)

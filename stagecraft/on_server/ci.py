@@ -31,6 +31,7 @@ def asked(environment: str, parser: argparse.ArgumentParser) -> argparse.Namespa
         raise Failed(f"CI of {environment} has no site {arguments.site}")
     if getattr(arguments, "size", 0) > LARGEST:
         raise Failed(f"CI can upload {LARGEST} bytes, not {arguments.size}")
+    arguments.logged = True  # for more people to read than may release
     if hasattr(arguments, "by"):
         arguments.by = f"CI of {environment}, for {arguments.by}"
     return arguments

@@ -61,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(
         prog="stagecraft", description="Releases of this server's sites, and the way back."
     )
+    whole.set_defaults(logged=False)
     verbs = whole.add_subparsers(required=True, metavar="VERB")
 
     def verb(name: str, action: object, text: str, *, site: bool = True) -> argparse.ArgumentParser:
@@ -152,8 +153,8 @@ def release(arguments: argparse.Namespace) -> int:
         def asked() -> Request:
             wanted = request()
             if wanted.maintenance:
-                link = maintenance.pass_for(site, pass_of(site, wanted.id))
-                print(f"While visitors are kept out, this admits you: {link}", flush=True)
+                maintenance.make_pass(pass_of(site, wanted.id))
+                show_pass(site, wanted.id, arguments)
             archive.rename(archive_of(site, wanted.id))  # last: the client may be gone
             return wanted
 
@@ -282,7 +283,17 @@ def follow_running(arguments: argparse.Namespace) -> int:
     running = all_asked(site)
     if not running or not busy(site):
         raise Failed(f"nothing is going on at {site.name}")
+    show_pass(site, running[0].id, arguments)
     return 0 if follow(site, running[0].id) else 1
+
+
+def show_pass(site: Site, id: str, arguments: argparse.Namespace) -> None:
+    """The link into the closed site, if the action closes it."""
+    with suppress(FileNotFoundError):
+        shown = maintenance.admitting(site, pass_of(site, id))
+        if arguments.logged:
+            shown = "While visitors are kept out, `stagecraft follow` shows operators a link in"
+        print(shown, flush=True)
 
 
 def releases(arguments: argparse.Namespace) -> int:

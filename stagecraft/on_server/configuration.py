@@ -1,5 +1,6 @@
 """A release's cached configuration is built from .env, and again when that changes."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -12,17 +13,30 @@ from stagecraft.on_server.storage import Storage
 CACHE = Path("bootstrap/cache")
 
 
+def changed(site: Site) -> int:
+    """When .env was changed last (ctime), in nanoseconds."""
+    return (site.home / "shared/.env").stat().st_ctime_ns
+
+
+def note(release: Path, moment: int) -> None:
+    """Notes in the file system which .env the release's configuration was built from."""
+    if (cache := release / CACHE).is_dir():
+        os.utime(cache, ns=(moment, moment))
+
+
 def stale(site: Site, release: Path) -> bool:
-    """Whether .env has changed since the release's configuration was built."""
+    """Whether the release's configuration was built from another .env. Clocks may go back, and a
+    build may date its files as it likes, so no two times are compared for which was first."""
     cache = release / CACHE
     if not site.configure or not cache.is_dir():
         return False
-    return (site.home / "shared/.env").stat().st_ctime > cache.stat().st_mtime
+    return changed(site) != cache.stat().st_mtime_ns
 
 
 def rebuild(site: Site, release: Path, log: Log) -> None:
     """Builds it in a copy. A copy of that, which is out of reach of the site's processes, replaces
     the old files, each atomically."""
+    moment = changed(site)
     built, copied = site.builds / "cache", site.builds / "cache.copy"
     cache, storage = release / CACHE, Storage(site, release.name)
     remove(built)
@@ -44,7 +58,7 @@ def rebuild(site: Site, release: Path, log: Log) -> None:
         file.replace(cache / file.name)
     remove(built)
     remove(copied)
-    cache.touch()
+    note(release, moment)
 
 
 def ordinary(directory: Path) -> list[Path]:

@@ -6,13 +6,12 @@ import shutil
 import time
 from pathlib import Path
 
-from stagecraft.on_server import workers
 from stagecraft.on_server.health import through_nginx
 from stagecraft.on_server.site import Failed, Site
 
 CLOSED = Path("/run/stagecraft-maintenance")
-"""Has a directory for each closed site, where nginx may look for names, but lists none: that of
-`closed`, and the secret that lets somebody in."""
+"""systemd makes it at boot. Has a directory for each closed site, where nginx may look for names,
+but lists none: that of `closed`, and the secret that lets somebody in."""
 
 LONGEST = 30
 """So many seconds a release may keep visitors out."""
@@ -28,23 +27,24 @@ CONNECTED = "03"
 """In /proc/net/unix."""
 
 
-def pass_for(site: Site, path: Path) -> str:
-    """Writes a new secret there, for the action that will close the site; the link with it."""
-    secret = secrets.token_hex(16)
+def make_pass(path: Path) -> None:
+    """Writes a new secret there, for the action that will close the site."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch(mode=0o600)
-    path.write_text(secret)
-    return f"https://{site.domain}/.well-known/stagecraft/{secret}"
+    path.write_text(secrets.token_hex(16))
+
+
+def admitting(site: Site, path: Path) -> str:
+    """The link that lets somebody in with this secret, in a sentence."""
+    link = f"https://{site.domain}/.well-known/stagecraft/{path.read_text()}"
+    return f"While visitors are kept out, this admits you: {link}"
 
 
 def close(site: Site, secret: str) -> None:
-    """Stops the workers, each after its present job, then admits visitors no more, and waits for
-    those that are being answered. Raises Failed if visitors come in all the same."""
-    workers.stop(site)
-    CLOSED.mkdir(exist_ok=True, mode=0o711)
-    CLOSED.chmod(0o711)
+    """Admits visitors no more, and waits for those that are being answered. Raises Failed if
+    visitors come in all the same."""
     directory = CLOSED / site.name
-    directory.mkdir(exist_ok=True, mode=0o700)
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in (secret, "closed"):
         (directory / name).touch(mode=0o600)
     shutil.chown(directory, "root", GROUP)

@@ -17,13 +17,17 @@ DAYS = 3
 
 def problems(site: Site, size: int) -> list[str]:
     """What a release of an archive of this size would fail at, each with what would be right."""
+    try:
+        env = dotenv.read(site)
+    except Failed as error:
+        return [str(error)]
     checks: tuple[Callable[[], None], ...] = (
         lambda: room(site.home, size),
         lambda: inodes(site.home),
         lambda: certificate(site),
-        lambda: database(site, "app", app_login(site)),
-        lambda: database(site, "migrator", migrations.login(site)),
-        lambda: redis(dotenv.read(site)),
+        lambda: database(site, env, "app", env),
+        lambda: database(site, env, "migrator", migrations.login(site)),
+        lambda: redis(env),
     )
     found = []
     for check in checks:
@@ -77,21 +81,16 @@ def served(site: Site) -> str:
         connection.close()
 
 
-def app_login(site: Site) -> dict[str, str]:
-    return {name: dotenv.read(site).get(name, "") for name in ("DB_USERNAME", "DB_PASSWORD")}
-
-
-def database(site: Site, whose: str, login: Mapping[str, str]) -> None:
+def database(site: Site, env: Mapping[str, str], whose: str, login: Mapping[str, str]) -> None:
     """Raises Failed unless this login reaches the site's database."""
-    place = dotenv.read(site)
-    name, socket_path = place.get("DB_DATABASE", ""), place.get("DB_SOCKET", "")
+    name, socket_path = env.get("DB_DATABASE", ""), env.get("DB_SOCKET", "")
     done = subprocess.run(
         [
             *(site.database_client, "--no-defaults", "--connect-timeout=10"),
-            *(f"--user={login['DB_USERNAME']}", f"--socket={socket_path}"),
+            *(f"--user={login.get('DB_USERNAME', '')}", f"--socket={socket_path}"),
             *(f"--database={name}", "--execute=select 1"),
         ],
-        env={"PATH": os.environ["PATH"], "MYSQL_PWD": login["DB_PASSWORD"]},
+        env={"PATH": os.environ["PATH"], "MYSQL_PWD": login.get("DB_PASSWORD", "")},
         capture_output=True,
         text=True,
     )

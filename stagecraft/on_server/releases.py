@@ -139,14 +139,18 @@ class Releases:
 
     def surplus(self, before: str, coming: Release | None = None) -> list[str]:
         """What is beyond the number to keep, never the current release (`coming`, once it is) or
-        the one that a rollback returns to, nor one that a process still works in, nor the one
-        `before` the present action, which may yet be undone; and all that is unfinished or bad."""
+        the one that a rollback returns to, nor the one `before` the present action, which may yet
+        be undone; and all that is unfinished or bad. Of these, as many as are to be kept stay as
+        long as a process works in them."""
         all_of_them = [*self.all(), *([coming] if coming else [])]
         current = coming.id if coming else self.current()
         usable = [r.id for r in all_of_them if r.state in (GOOD, WITHDRAWN)]
         earlier = [r.id for r in all_of_them if r.state == GOOD and r.id < current]
-        kept = {current, before, *usable[-self.site.keep :], *earlier[-1:], *self._worked_in()}
-        return [release.id for release in all_of_them if release.id not in kept]
+        kept = {current, before, *usable[-self.site.keep :], *earlier[-1:]}
+        gone = [release.id for release in all_of_them if release.id not in kept]
+        occupied = self._worked_in()
+        staying = [release for release in gone if release in occupied][-self.site.keep :]
+        return [release for release in gone if release not in staying]
 
     def _worked_in(self) -> set[str]:
         """The releases in which a worker ends its job, or a task of the scheduler runs."""

@@ -1,8 +1,6 @@
 """Runs a release's own code before it serves: as the site's user, in the sandbox of the site's
 PHP-FPM, in a transient unit of systemd's that ends with the action."""
 
-import os
-import select
 import shlex
 import shutil
 import subprocess
@@ -12,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stagecraft.on_server.log import Log
+from stagecraft.on_server.printed import lines
 from stagecraft.on_server.site import Failed, Site
 
 UNITS = Path("/etc/systemd/system")
@@ -41,8 +40,6 @@ OWN = [
 """In place of what is left out above."""
 
 PATIENCE = "30min"
-
-LONGEST_LINE = 65536
 
 
 def settings(unit: str) -> list[tuple[str, str]]:
@@ -79,8 +76,8 @@ def run(
         ) as process,
     ):
         try:
-            for line in lines(process, watch):
-                log.output(line)
+            for line, _ in lines(process, process.stdout, watch=watch):
+                log.output(line.removesuffix(b"\n"))
         except BaseException:  # it is stopped, or `watch` does not like it
             end_step(site)
             raise
@@ -109,23 +106,6 @@ def own_tmp(site: Site) -> Iterator[str]:
         yield f"BindPaths={path}:/tmp {path}:/var/tmp"
     finally:
         subprocess.run(["rm", "-rf", "--", path], capture_output=True)
-
-
-def lines(process: subprocess.Popen[bytes], watch: Callable[[], None]) -> Iterator[bytes]:
-    """With a very long one in parts. Ends with the process, whoever else still holds its output."""
-    stream, rest = process.stdout, b""
-    while stream:
-        watch()
-        ended = process.poll() is not None
-        ready = select.select([stream], [], [], 0 if ended else 0.05)[0]
-        chunk = os.read(stream.fileno(), LONGEST_LINE) if ready else b""
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from whole
-        if len(rest) > LONGEST_LINE or (ready and not chunk) or (ended and not ready):
-            yield from [rest] * bool(rest)
-            rest = b""
-        if (ready and not chunk) or (ended and not ready):
-            return
 
 
 def unit_of(site: Site) -> str:

@@ -21,8 +21,9 @@ class Failed(Exception):
 class Site:
     """A site as declared. `php` is a program's path, `php_fpm` a unit, `migrate` a command or
     empty, and `migrator` the option file with that database account's password. `shared` and
-    `assets` are directories of public/, and `workers` are units. `derived` matches the variables of
-    .env that a site cannot set. Those with a default are missing from what older runs have written.
+    `assets` are directories of public/, `workers` are units, and `maintenance` is in seconds.
+    `derived` matches the variables of .env that a site cannot set. Those with a default are missing
+    from what older runs have written.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Site:
     derived: str = ""
     hooks: Mapping[str, Sequence[str]] = field(default_factory=dict)
     assets: Sequence[str] = ()
+    maintenance: int = 300
 
     @classmethod
     def read(cls, name: str) -> Self:

@@ -7,12 +7,15 @@ import time
 from pathlib import Path
 
 from stagecraft.on_server import journal, lock
-from stagecraft.on_server.actions import DONE, Request, ask, clean_up
+from stagecraft.on_server.actions import DONE, Request, ask, clean_up, pending
 from stagecraft.on_server.site import Failed, Site
 
 PROGRAM = "/usr/local/sbin/stagecraft"
 
 LONGEST = "1h"
+
+RECOVERIES = 3
+"""So often an action that died is undone again if that dies, too: for want of memory, say."""
 
 KEPT = 100
 """So many actions' logs are kept, each of at most some 10 MB. The journal has all actions."""
@@ -35,12 +38,14 @@ def begin(site: Site, request: Request) -> None:
     for old in sorted(site.logs.glob("*.log"))[:-KEPT]:
         old.unlink()
     ask(site, request)
+    unfinished = pending(site, request.id)
+    recover = f'-/bin/sh -c "[ ! -e {unfinished} ] || exec {PROGRAM} recover {site.name}"'
     command = [
         *("systemd-run", "--quiet", "--collect", f"--unit={site.unit}", "--property=Type=exec"),
         f"--description={request.verb} {request.release.id} of {site.name}",
         f"--property=StandardOutput=append:{log_of(site, request.id)}",
         f"--property=StandardError=append:{log_of(site, request.id)}",
-        f"--property=ExecStopPost={PROGRAM} recover {site.name}",
+        *[f"--property=ExecStopPost={recover}"] * RECOVERIES,
         *(f"--property=RuntimeMaxSec={LONGEST}", "--property=KillMode=mixed"),
         *("--", PROGRAM, "perform", site.name, request.id),
     ]

@@ -1,20 +1,19 @@
 """Calls the program on a server over OpenSSH."""
 
 import os
-import select
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 import click
 
 from stagecraft.harmless import harmless
 from stagecraft.inventory import known_hosts, login
+from stagecraft.on_server.printed import lines
 from stagecraft.services import Program
 from stagecraft.settings import Server
 
@@ -90,32 +89,12 @@ def run(command: list[str], take: Callable[[bytes], None], archive: Path | None 
             try:
                 if archive:
                     send(archive, process)
-                for line, err in lines(process, errors):
-                    (partial(show, err=True) if err else take)(line)
+                for line, stream in lines(process, process.stdout, errors, watch=lambda: None):
+                    (partial(show, err=True) if stream == errors.fileno() else take)(line)
             except click.ClickException:
                 process.kill()
                 raise
         return process.returncode
-
-
-def lines(process: subprocess.Popen[bytes], errors: IO[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Of its output, and of its errors, a very long one in parts. Ends with the process: an ssh
-    that stays in the background for the next connection keeps its ends of the pipes open."""
-    rest = {stream.fileno(): b"" for stream in (process.stdout, errors) if stream}
-    while rest:
-        ended = process.poll() is not None
-        ready = select.select(list(rest), [], [], 0 if ended else 0.2)[0]
-        for stream in ready:
-            chunk = os.read(stream, CHUNK)
-            *whole, left = (rest.pop(stream) + chunk).split(b"\n")
-            yield from ((line + b"\n", stream == errors.fileno()) for line in whole)
-            if left and (not chunk or len(left) > CHUNK):
-                yield left, stream == errors.fileno()
-                left = b""
-            if chunk:
-                rest[stream] = left
-        if ended and not ready:
-            return
 
 
 def show(line: bytes, err: bool) -> None:

@@ -188,7 +188,8 @@ class App(Setting):
     `source` is a git URL, or the path of a checkout, relative to the project. `build`, `configure`
     (what depends on .env) and `migrate` are shell commands, run in the release as the site's user.
     `keep` good releases stay, and files in their `assets`, directories of public/, can be reached.
-    `hooks` are commands before and after a release's steps. Only commits that the environment
+    `hooks` are commands before and after a release's steps. For so many seconds, `maintenance` may
+    keep visitors out. Only commits that the environment
     `proven_in` has run well are released.
     """
 
@@ -203,6 +204,7 @@ class App(Setting):
     scheduler: bool = True
     assets: list[values.PublicDirectory] = ["build/assets"]
     hooks: dict[values.HookPlace, list[values.Line]] = {}
+    maintenance: PositiveInt = 300
 
 
 class Site(Setting):

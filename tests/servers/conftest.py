@@ -178,7 +178,9 @@ def group(item: pytest.Item) -> str:
     """The server that many tests share, or the test's module with the suite that it boots."""
     parameters = parameters_of(item)
     named = {*item.fixturenames, parameters.get("host"), parameters.get("server")}
-    if item.path.parent.name == "release" and not named & {"bookworm", "guarded"}:
+    if item.path.parent.name == "release" and not named & {
+        *("bookworm", "guarded", "guarded_12", "mysql")
+    }:
         return "release"  # would make the worker with all the others on Debian 13 the last one
     for server in ("trixie", "bookworm", "mysql", "guarded_12", "guarded"):
         if server in named:

@@ -132,15 +132,17 @@ def test_the_account_of_an_environment_without_ci_is_removed(server: Any) -> Non
 
 
 def test_ci_s_sudo_rules_are_one_command_each() -> None:
-    rules, home = accounts.sudo(with_ci("qa", "staging"))
+    rules, home, _ = accounts.sudo(with_ci("qa", "staging"))
     assert isinstance(rules, File) and home.path == CI.home
+    run = "/usr/bin/systemd-run --quiet --scope --slice"
     lines = [line for line in rules.content.splitlines() if line and not line.startswith("#")]
     assert lines == [
         "%stagecraft ALL=(ALL:ALL) NOPASSWD: ALL",
         'Defaults:ci_qa env_keep = "SSH_ORIGINAL_COMMAND"',
-        "ci_qa ALL=(root) NOPASSWD: /usr/local/sbin/stagecraft ci qa",
+        f"ci_qa ALL=(root) NOPASSWD: {run} stagecraft-ci_qa.slice /usr/local/sbin/stagecraft ci qa",
         'Defaults:ci_staging env_keep = "SSH_ORIGINAL_COMMAND"',
-        "ci_staging ALL=(root) NOPASSWD: /usr/local/sbin/stagecraft ci staging",
+        f"ci_staging ALL=(root) NOPASSWD: {run} stagecraft-ci_staging.slice"
+        " /usr/local/sbin/stagecraft ci staging",
     ]
     assert [node.path for node in accounts.sudo(with_ci())] == [accounts.SUDOERS]
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from stagecraft.on_server import site
+from stagecraft.on_server import maintenance, site
+from stagecraft.on_server.actions import pass_of
 from stagecraft.on_server.ci import asked
-from stagecraft.on_server.command import parser, release
+from stagecraft.on_server.command import parser, release, show_pass
 from stagecraft.on_server.lock import sending
 from stagecraft.on_server.site import Failed, Site
 from stagecraft.release.remote import ssh
@@ -86,6 +87,25 @@ def test_ci_can_do_nothing_else(
 ) -> None:
     with pytest.raises(Failed, match=said):
         ci(command)
+
+
+@pytest.mark.parametrize("verb", ["release", "follow"])
+def test_no_link_into_a_closed_site_stands_in_ci_s_log(
+    ci: Callable[[str], argparse.Namespace],
+    shop: Site,
+    capsys: pytest.CaptureFixture[str],
+    verb: str,
+) -> None:
+    """An operator who follows the release sees it."""
+    options = f"--commit {'a' * 40} --size 3 --maintenance" if verb == "release" else ""
+    words = f"{verb} shop-staging {options}"
+    maintenance.make_pass(pass_of(shop, "1"))
+    secret = pass_of(shop, "1").read_text()
+    show_pass(shop, "1", ci(f"{PROGRAM} {words}"))
+    of_ci = capsys.readouterr().out
+    show_pass(shop, "1", parser().parse_args(words.split()))
+    assert secret not in of_ci and "`stagecraft follow` shows operators a link" in of_ci
+    assert secret in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", ["--no", "--within-run", "x y", "--site shop-pre-staging"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -19,6 +21,7 @@ from stagecraft.drift.judging import certificates
 from stagecraft.drift.judging.running import access, database, redis, services, units
 from stagecraft.drift.judging.running.access import other_rules
 from stagecraft.drift.judging.running.kernel import kernel
+from stagecraft.drift.judging.running.maintenance import maintenance
 from stagecraft.drift.judging.running.services import not_as_recorded
 from stagecraft.drift.judging.running.units import differing, loaded_units
 from stagecraft.drift.looking.server import Declared
@@ -37,6 +40,7 @@ from stagecraft.facts.kernel import (
     KernelSetting,
     assignment,
 )
+from stagecraft.facts.maintenance import Left, MaintenanceFact
 from stagecraft.facts.package_files import PackageFilesFact
 from stagecraft.facts.processes import Processes, ProcessesFact
 from stagecraft.facts.redis import RedisFact
@@ -52,6 +56,7 @@ from stagecraft.facts.variables import (
 from stagecraft.manifest import PathRecord
 from stagecraft.run import Run
 from stagecraft.seen import Service
+from stagecraft.services import MAINTENANCE
 from stagecraft.settings import Host, Server, Site
 from stagecraft.settings.host import Upgrades
 
@@ -576,6 +581,51 @@ def test_each_rule_is_told_by_itself(live: str, found: Any) -> None:
     findings: list[Finding] = list(other_rules(rules))
     assert [(finding.thing, finding.found) for finding in findings] == found
     assert {finding.severity for finding in findings} == {Severity.CRITICAL}
+
+
+# --- Closed sites ---
+
+
+def test_a_site_that_no_release_keeps_closed_is_told_by_its_environment(answers: Any) -> None:
+    answers[MaintenanceFact] = [
+        Left("askpro-staging", closed=True),
+        Left("askpro-production", closed=True),
+        Left("shop", closed=True),
+        Left("note"),
+    ]
+    live = SimpleNamespace(name="askpro-production", environment="production")
+    environment = SimpleNamespace(name="staging")
+    declared: Any = SimpleNamespace(sites=[SITE, live], environment=environment)
+    closed, *files = maintenance(declared)
+    assert (closed.thing, closed.severity) == ("askpro-staging", Severity.CRITICAL)
+    assert things(files) == [f"{MAINTENANCE}/shop", f"{MAINTENANCE}/note"]
+
+
+@pytest.mark.parametrize(
+    ("state", "found"), [("active", []), ("deactivating", []), ("inactive", ["a-staging", "b"])]
+)
+def test_a_site_is_closed_as_long_as_its_action_is_going_on(
+    tmp_path: Path, state: str, found: list[str]
+) -> None:
+    (tmp_path / "a-staging").mkdir()
+    (tmp_path / "a-staging/closed").touch()
+    (tmp_path / "b").touch()
+    script = MaintenanceFact().script(directory=str(tmp_path))
+    path = with_program(tmp_path.parent / "bin", "systemctl", f"echo {state}")
+    done = subprocess.run(
+        ["sh", "-c", script], capture_output=True, text=True, check=True, env={"PATH": path}
+    )
+    left = MaintenanceFact().process(done.stdout.splitlines())
+    assert sorted(one.name for one in left) == found
+    assert [one.name for one in left if one.closed] == found[:1]
+
+
+def with_program(directory: Path, name: str, script: str) -> str:
+    """A PATH that begins with the directory, which has this program."""
+    directory.mkdir(exist_ok=True)
+    (directory / name).write_text(f"#!/bin/sh\n{script}\n")
+    (directory / name).chmod(0o755)
+    return f"{directory}:{os.environ['PATH']}"
 
 
 # --- The kernel ---

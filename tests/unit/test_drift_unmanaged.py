@@ -149,6 +149,9 @@ class TestFiles:
                   target="/usr/lib/systemd/user/ssh-agent.socket"),
             File("/etc/systemd/system/dbus-org.freedesktop.timesync1.service", "link",
                   target="/lib/systemd/system/systemd-timesyncd.service"),
+            File("/run/systemd/transient/stagecraft-action-askpro-staging.service"),
+            File("/run/systemd/transient/stagecraft-boot-askpro-staging.socket"),
+            File("/run/systemd/transient/session-7.scope"),
             File("/etc/letsencrypt/live/askpro-staging", "directory"),
             File("/etc/ssh/authorized_keys.d/mallory"),
         ],
@@ -188,6 +191,7 @@ class TestFiles:
     @pytest.mark.parametrize(
         "file",
         [
+            File("/run/systemd/transient/stagecraft-action-mallory.service"),
             File("/etc/sudoers.d/x", "link", target="/usr/share/nginx/modules-available/x"),
             File("/usr/share/nginx/modules-available/x"),
             File("/etc/cron.d/x", "link", target="/etc/php/8.4/mods-available/x"),

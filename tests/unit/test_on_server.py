@@ -10,14 +10,17 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stagecraft.facts.cached_configuration import CachedConfigurationFact
 from stagecraft.on_server import (
     actions,
     build,
@@ -36,11 +39,12 @@ from stagecraft.on_server.configuration import ordinary, rebuild
 from stagecraft.on_server.health import ASK, answered
 from stagecraft.on_server.lock import busy, lock
 from stagecraft.on_server.log import Log
+from stagecraft.on_server.maintenance import CLOSED
 from stagecraft.on_server.migrations import contracting, login
 from stagecraft.on_server.releases import BAD, GOOD, UNFINISHED, WITHDRAWN, Release, Releases
 from stagecraft.on_server.site import LOGS, SITES, STATE, Failed, Site
 from stagecraft.on_server.storage import TAKE, Storage
-from stagecraft.services import Program
+from stagecraft.services import MAINTENANCE, Program
 
 
 def released(shop: Site, id: str, state: str = GOOD, *, contracts: bool = False) -> Release:
@@ -139,6 +143,7 @@ def test_current_that_is_no_link_is_named(shop: Site) -> None:
 def test_what_is_installed_is_what_the_program_looks_for() -> None:
     assert (unit.PROGRAM, str(SITES)) == (Program.path, Program.sites)
     assert (str(STATE), str(LOGS)) == (Program.state, Program.logs)
+    assert str(CLOSED) == MAINTENANCE
 
 
 # --- Which releases stay ---
@@ -187,6 +192,17 @@ def test_what_an_undoing_returns_to_stays(shop: Site) -> None:
     assert Releases(replace(shop, keep=1)).prune("1") == ["2", "3"]
 
 
+@pytest.mark.parametrize(("occupied", "gone"), [("1", "23"), ("123", "1")])
+def test_as_many_as_are_to_be_kept_stay_besides_if_processes_work_in_them(
+    shop: Site, monkeypatch: pytest.MonkeyPatch, occupied: str, gone: str
+) -> None:
+    """A process of the site can sit in each release that ever was."""
+    for id in "12345":
+        released(shop, id)
+    monkeypatch.setattr(Releases, "_worked_in", lambda _: set(occupied))
+    assert Releases(shop).prune() == list(gone)
+
+
 # --- What actions undo ---
 
 
@@ -200,7 +216,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
     for module, name in ((sandbox, "end_step"), (health, "end_own_php_fpm"), (workers, "restart")):
         monkeypatch.setattr(module, name, lambda _, name=name: calls.append(name))
-    monkeypatch.setattr(actions, "reload", lambda _: calls.append("reload"))
+    monkeypatch.setattr(actions, "reload", lambda *_: calls.append("reload"))
     return calls
 
 
@@ -277,7 +293,7 @@ def test_a_stop_is_no_failure_that_is_passed_over(
     """Compiled views that cannot be copied do not matter, but the next step does not begin."""
     begun = []
     monkeypatch.setattr(sandbox, "run", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
-    before = signal.signal(signal.SIGTERM, actions._stopped)
+    before = signal.signal(signal.SIGTERM, partial(actions._stopped, "it was stopped"))
     try:
         release = action(shop, "release", "", released(shop, "1", UNFINISHED))
         views = Storage(shop, "1")
@@ -410,6 +426,8 @@ def test_no_link_that_replaces_a_configuration_s_file_is_followed(
     secret.write_text("secret")
     secret.chmod(0o600)
     (release / "bootstrap/cache").mkdir(parents=True)
+    (shop.home / "shared").mkdir()
+    (shop.home / "shared/.env").touch()
     opened: list[int] = []
 
     def build(*_: object) -> None:
@@ -432,6 +450,44 @@ def test_no_link_that_replaces_a_configuration_s_file_is_followed(
     os.close(opened[0])
     assert (release / "bootstrap/cache/config.php").read_text() == "new"
     assert secret.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_a_configuration_is_stale_after_each_change_of_env_whatever_the_clock_says(
+    shop: Site, monkeypatch: pytest.MonkeyPatch, read_here: Any, days: int
+) -> None:
+    """A build can date its files as it likes, and the clock may have been set."""
+    site = replace(shop, configure=["config:cache"])
+    env, cache = site.home / "shared/.env", site.releases / "1/bootstrap/cache"
+    env.parent.mkdir(exist_ok=True)
+    env.write_text("A=1\n")
+    new = action(site, "release", "", released(site, "1"))
+
+    def build(*_: object) -> None:
+        cache.mkdir(parents=True)
+        (cache / "config.php").touch()
+        os.utime(cache, (time.time() + days * 86400,) * 2)
+
+    def stale() -> set[object]:
+        where = {"home": str(site.home), "state": str(site.state)}
+        fact = read_here(CachedConfigurationFact, **where)
+        return {configuration.stale(site, Releases(site).path("1")), fact == "stale"}
+
+    monkeypatch.setattr(Build, "build", build)
+    monkeypatch.setattr(Build, "place", lambda _: None)
+    monkeypatch.setattr(Storage, "take_views", lambda *_: None)
+    monkeypatch.setattr(actions, "to_disk", lambda *_: None)
+    steps = dict(new.steps())
+    steps["build"]()
+    steps["place"]()
+    assert stale() == {False}
+    env.write_text("A=2\n")
+    assert stale() == {True}
+    monkeypatch.setattr(sandbox, "run", lambda *_: None)
+    monkeypatch.setattr(configuration, "call", lambda *_: None)
+    monkeypatch.setattr("shutil.chown", lambda path, *_: os.chown(path, -1, -1))
+    rebuild(site, site.releases / "1", Log())
+    assert stale() == {False}
 
 
 # --- The sandbox, the journal, the lock ---

@@ -788,7 +788,8 @@ def test_a_server_admits_the_ci_of_all_its_environments(root: Path) -> None:
         assert host
         assert host.logins == ["anna", "ci_production", "ci_staging", "deploy"]
         assert host.keys("ci_staging") == [
-            'restrict,command="/usr/bin/sudo -n /usr/local/sbin/stagecraft ci staging" ' + CI_KEY
+            'restrict,command="/usr/bin/sudo -n /usr/bin/systemd-run --quiet --scope --slice'
+            f' stagecraft-ci_staging.slice /usr/local/sbin/stagecraft ci staging" {CI_KEY}'
         ]
         assert host.accounts == ["anna", "deploy"]
         assert CI_KEY not in host.keys("deploy")

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import stat
+import time
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
@@ -241,7 +242,7 @@ def quiet(shop: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             raise Stopped("it was stopped")
 
     monkeypatch.setattr(hooks.Hooks, "run", run)
-    monkeypatch.setattr(of_a_site, "reload", lambda site: None)
+    monkeypatch.setattr(of_a_site, "reload", lambda *_: None)
     for module, name in (
         *((sandbox, "end_step"), (workers, "restart"), (of_a_site.health, "end_own_php_fpm")),
         *((of_a_site.health, "serves"), (of_a_site.health, "boots")),
@@ -432,7 +433,7 @@ def closing(
 def closed(site: Site, before: str) -> Request:
     """A release that has closed the site."""
     request = replace(request_of(maintenance=True), before=before)
-    maintenance.pass_for(site, of_a_site.pass_of(site, request.id))
+    maintenance.make_pass(of_a_site.pass_of(site, request.id))
     ask(site, request)
     Action(site, request, Log())._close()
     assert maintenance.is_closed(site)
@@ -440,9 +441,10 @@ def closed(site: Site, before: str) -> Request:
 
 
 def test_the_secret_is_a_file_s_name_that_nobody_can_list(closing: Site) -> None:
-    link = maintenance.pass_for(closing, closing.state / "pass")
+    maintenance.make_pass(closing.state / "pass")
     secret = (closing.state / "pass").read_text()
-    assert link == f"https://shop.test/.well-known/stagecraft/{secret}"
+    said = maintenance.admitting(closing, closing.state / "pass")
+    assert said.endswith(f": https://shop.test/.well-known/stagecraft/{secret}")
     maintenance.close(closing, secret)
     directory = maintenance.CLOSED / closing.name
     assert {path.name for path in directory.iterdir()} == {"closed", secret}
@@ -484,6 +486,30 @@ def test_nobody_migrates_while_visitors_still_come_in(
     monkeypatch.setattr(maintenance, "through_nginx", lambda *_: (200, b""))
     with pytest.raises(Failed, match=r"nginx keeps nobody out yet: run deploy\.py"):
         maintenance.close(closing, "secret")
+
+
+def impatient(site: Site) -> Action:
+    """A release that may close the site for a second."""
+    released(site, "1")
+    request = replace(request_of(maintenance=True), before="1")
+    maintenance.make_pass(of_a_site.pass_of(site, request.id))
+    return Action(replace(site, maintenance=1), request, Log())
+
+
+def test_what_hangs_keeps_visitors_out_for_no_longer_than_the_site_allows(closing: Site) -> None:
+    action = impatient(closing)
+    began = time.monotonic()
+    assert not action.run([("close", action._close), ("migrate", lambda: time.sleep(20))])
+    assert time.monotonic() - began < 5
+    assert not maintenance.is_closed(closing)
+    (entry,) = journal.entries(closing)
+    assert entry["problem"] == "migrate: visitors were kept out for 1 s"
+
+
+def test_an_open_site_has_time(closing: Site) -> None:
+    action = impatient(closing)
+    steps = [("close", action._close), ("open", action._open), ("slow", lambda: time.sleep(1.5))]
+    assert action.run(steps)
 
 
 def test_longer_than_promised_is_noted(closing: Site, capsys: pytest.CaptureFixture[str]) -> None:

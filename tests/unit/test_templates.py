@@ -99,6 +99,7 @@ SERVER = Server(
     apt_sources={"sury": SURY},
     host=Host(
         admins={"anna": [PUBLIC_KEY]},
+        ci={"staging": [PUBLIC_KEY]},
         firewall=Firewall(
             open={
                 "metrics": Opening(port=9100, sources=["10.0.0.0/8", "2001:db8::/32"]),

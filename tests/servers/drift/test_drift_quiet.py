@@ -8,6 +8,7 @@ from tampering import Guarded
 
 from lab.lab import Lab
 from stagecraft.drift.findings import Report
+from stagecraft.services import MAINTENANCE
 
 NEW_RELEASE = """
 cd /var/www/askpro-production
@@ -52,6 +53,21 @@ def expect_quiet(*reports: Report) -> None:
 def test_nothing_is_found_after(guarded: Guarded, night: str) -> None:
     guarded.shell(NIGHTS[night])
     expect_quiet(guarded.check("production"), guarded.check("staging"))
+
+
+def test_nothing_is_found_during_a_login_and_a_release_that_keeps_visitors_out(
+    guarded: Guarded,
+) -> None:
+    unit, closed = "stagecraft-action-askpro-production", f"{MAINTENANCE}/askpro-production"
+    guarded.shell(
+        f"systemd-run --collect --unit={unit} sleep infinity;"
+        f" mkdir {closed}; touch {closed}/closed;"
+        " systemd-run --scope --unit=login sleep infinity >/dev/null 2>&1 &"
+    )
+    try:
+        expect_quiet(guarded.check("production"), guarded.check("staging"))
+    finally:
+        guarded.shell(f"rm -r {closed}; systemctl stop {unit} login.scope")
 
 
 def test_nothing_is_found_when_a_self_signed_certificate_was_renewed(guarded: Guarded) -> None:

@@ -8,6 +8,8 @@ import re
 import pytest
 from tampering import Finder, Guarded, Tamper, expect_alone, in_rounds
 
+from stagecraft.services import MAINTENANCE
+
 REDIS = "redis-server@askpro-production.service"
 FPM = "php-fpm@askpro-production.service"
 
@@ -326,6 +328,18 @@ TAMPERS = [
         running("high", "replaced files", REDIS),
     ),
     *MOUNTS,
+    Tamper(
+        f"mkdir {MAINTENANCE}/askpro-production && touch {MAINTENANCE}/askpro-production/closed",
+        running("critical", "closed site", "askpro-production"),
+    ),
+    Tamper(
+        f"mkdir {MAINTENANCE}/askpro-live && touch {MAINTENANCE}/askpro-live/closed",
+        ("unmanaged", "high", "file", f"{MAINTENANCE}/askpro-live"),
+    ),
+    Tamper(
+        f"chmod 777 {MAINTENANCE}",
+        ("managed", "high", "directory", MAINTENANCE),
+    ),
 ]
 
 APART = (

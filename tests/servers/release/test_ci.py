@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ import yaml
 from project import Project, Run
 from provisioned import CONNECTIONS, STATE, quote
 from tampering import Guarded, Tamper, told
+from web import Web
+
+from stagecraft import services
 
 PROGRAM = "sudo -n /usr/local/sbin/stagecraft"
 KNOWN_COMMIT = "0123456789" * 4
@@ -42,18 +45,23 @@ class Runner:
     key: Path
     account: str
 
-    def stagecraft(self, *words: str) -> Run:
-        """The operator's command, with the key where ssh finds it by itself: in an agent."""
-        command = ["ssh-agent", "sh", "-c", 'ssh-add -q "$0" && exec "$@"', str(self.key)]
-        done = subprocess.run(
+    def stagecraft(self, *words: str, also: Sequence[Path] = ()) -> Run:
+        process = self.start(*words, also=also)
+        output, errors = process.communicate(timeout=120)
+        return Run(process.returncode, output, errors)
+
+    def start(self, *words: str, also: Sequence[Path] = ()) -> subprocess.Popen[str]:
+        """The operator's command, with the keys where ssh finds them by itself: in an agent."""
+        keys = " ".join(map(str, [self.key, *also]))
+        command = ["ssh-agent", "sh", "-c", f'ssh-add -q {keys} && exec "$@"', "agent"]
+        return subprocess.Popen(
             [*command, sys.executable, "-m", "stagecraft", *words, "--ci"],
             cwd=self.project.directory,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
         )
-        return Run(done.returncode, done.stdout, done.stderr)
 
     def ssh(self, *words: str, input: str = "") -> Run:
         """What a client of the attacker's own asks for. Options begin with a hyphen."""
@@ -125,8 +133,26 @@ def keygen(path: Path) -> str:
 
 @pytest.fixture(scope="module")
 def ci(guarded: Guarded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ci]:
+    with with_ci(guarded, tmp_path_factory.mktemp("ci"), {}) as ci:
+        yield ci
+
+
+@pytest.fixture(scope="module")
+def ci_12(guarded_12: Guarded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ci]:
+    """On Debian 12, where production takes only what staging has run well."""
+    apps = {
+        "staging": {"hooks": {"before_switch": ["sleep 4"]}},
+        "production": {"proven_in": "staging"},
+    }
+    with with_ci(guarded_12, tmp_path_factory.mktemp("ci"), apps) as ci:
+        yield ci
+
+
+@contextmanager
+def with_ci(
+    guarded: Guarded, directory: Path, apps: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Ci]:
     """Both environments have a CI and an application while this lasts."""
-    directory = tmp_path_factory.mktemp("ci")
     app = directory / "askpro"
     (app / "public").mkdir(parents=True)
     (app / "public/index.php").write_text(INDEX)
@@ -135,7 +161,7 @@ def ci(guarded: Guarded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
         for name in ("staging", "production"):
             changes = {
                 "ci": [keygen(directory / name)],
-                "sites": {"askpro": {"app": APP | {"source": str(app)}}},
+                "sites": {"askpro": {"app": APP | {"source": str(app), **apps.get(name, {})}}},
             }
             edited.enter_context(guarded.project.edited(name, changes))
         for name in ("staging", "production"):
@@ -158,7 +184,7 @@ def ci(guarded: Guarded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
 
 def checkout(guarded: Guarded) -> Project:
     """As a runner has it: no .stagecraft/, and the server by its address."""
-    project = Project(STATE / "projects/ci")
+    project = Project(STATE / f"projects/ci-{guarded.server.name}")
     files = {
         path.stem: yaml.safe_load(path.read_text())
         for path in (guarded.project.directory / "group_data").glob("*.yml")
@@ -207,6 +233,31 @@ def test_main_reaches_production_with_production_s_key(ci: Ci) -> None:
     done = ci.production.stagecraft(*words)
     assert done.code == 0, done.output
     assert ci.serving("production") == commit
+
+
+def test_what_staging_s_ci_has_run_well_reaches_production_on_debian_12(ci_12: Ci) -> None:
+    """Production's job has both keys. Visitors of staging are kept out meanwhile."""
+    staging, production = ci_12.staging, ci_12.production
+    words = ("release", "production", "--confirm", "production")
+    commit = ci_12.commit("live")
+    never = production.stagecraft(*words, also=[staging.key])
+    assert never.code == 1 and f"staging has never run {commit[:7]}" in never.stderr, never.output
+    process = staging.start("release", "staging", "main", "--maintenance")
+    web, seen = Web(staging.address), set()
+    while process.poll() is None:
+        seen.add(web.get("https://staging.askpro.test/").status)
+    output, errors = process.communicate()
+    assert 503 in seen and web.get("https://staging.askpro.test/").status == 200
+    assert process.returncode == 0, output + errors
+    assert ci_12.journal("staging")[-1]["downtime"] >= 4
+    assert "well-known" not in output
+    unknown = production.stagecraft(*words)
+    assert unknown.code == 1 and "is unknown" in unknown.stderr, unknown.output
+    done = production.stagecraft(*words, also=[staging.key])
+    assert done.code == 0, done.output
+    assert ci_12.serving("production") == commit
+    other = staging.ssh(f"{PROGRAM} releases askpro-production")
+    assert "CI of staging has no site askpro-production" in other.stderr, other.output
 
 
 # --- What it cannot ---
@@ -307,6 +358,14 @@ def test_what_it_uploads_is_bounded(ci: Ci) -> None:
     assert ci.guarded.shell(f"ls {state}") == ""
 
 
+LIMITS = """
+slice=stagecraft-ci_staging.slice
+! grep -q "/$slice/" /proc/$(pgrep -f '[s]tagecraft ci staging' | tail -1)/cgroup || echo yes
+systemctl show --value --property=MemoryMax --property=TasksMax $slice
+awk '/Max processes/ { print $3, $4 }' /proc/$(pgrep -u ci_staging sshd | head -1)/limits
+"""
+
+
 def test_it_uploads_one_archive_at_a_time(ci: Ci) -> None:
     words = f"{PROGRAM} release askpro-staging --commit {KNOWN_COMMIT} --size 3 --by"
     login = [*ci.staging.client("ssh", "-l", ci.staging.account), ci.staging.address]
@@ -316,9 +375,11 @@ def test_it_uploads_one_archive_at_a_time(ci: Ci) -> None:
             " do sleep 0.1; done'"
         )
         second = ci.staging.ssh(f"{words} second", input="abc")
+        limits = ci.guarded.shell(LIMITS)
         first.kill()
     assert second.code == 1
     assert "askpro-staging is busy: release by CI of staging, for first since" in second.stderr
+    assert limits.split() == ["yes", "268435456", "64", "32", "32"]
 
 
 def test_ssh_gives_it_nothing_else(ci: Ci) -> None:
@@ -359,7 +420,7 @@ def test_variables_change_nothing(ci: Ci) -> None:
     assert (sent.code, sent.stdout) == (0, plain.stdout), sent.output
 
 
-STAGING = "/usr/local/sbin/stagecraft ci staging"
+STAGING = services.Ci("staging").command
 
 AS_ITS_ACCOUNT = [
     "sudo -n id",
@@ -367,6 +428,8 @@ AS_ITS_ACCOUNT = [
     "sudo -n -g root id",
     "sudo -n -l -U root",
     "sudo -n /usr/local/sbin/stagecraft ci production",
+    "sudo -n /usr/local/sbin/stagecraft ci staging",
+    f"sudo -n {services.Ci('production').command}",
     f"sudo -n {STAGING} x",
     "sudo -n /usr/local/sbin/stagecraft releases askpro-staging",
     f"sudo -n LD_PRELOAD=/tmp/x.so {STAGING}",

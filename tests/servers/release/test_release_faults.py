@@ -133,6 +133,16 @@ def test_a_power_cut_after_the_switch_brings_the_old_release_back(site: Releasin
     assert ended(site, count)["outcome"] == "killed"
     assert site.serving == before
     nothing_is_left(site)
+    units = ("nginx", f"php-fpm@{NAME}", f"worker@{NAME}:queue:1")
+    recovered = begun(site, "stagecraft-recovery", "ActiveEnter")
+    assert all(begun(site, unit, "ExecMainStart") > recovered for unit in units)
+    assert site.host.project.plan("staging") == []
+
+
+def begun(site: Releasing, unit: str, what: str) -> int:
+    """In microseconds since the machine's start."""
+    show = f"systemctl show --value --property={what}TimestampMonotonic {unit}.service"
+    return int(site.host.ssh(show))
 
 
 def test_a_full_disk_leaves_the_old_release_serving(site: Releasing) -> None:

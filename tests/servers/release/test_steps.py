@@ -6,8 +6,10 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from application import Application
 from load import visited
 from provisioned import Provisioned
 from releasing import HOME, NAME, SITE, Releasing, releasing
@@ -22,7 +24,8 @@ CLOSED = f"/run/stagecraft-maintenance/{NAME}"
 def site(trixie: Provisioned, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Releasing]:
     """Each hook runs the release's own file of its name."""
     hooks = {place: [f"[ ! -e hooks/{place} ] || sh -eu hooks/{place}"] for place in HOOKS}
-    with releasing(trixie, tmp_path_factory.mktemp("steps"), {"hooks": hooks}) as site:
+    app = {"hooks": hooks, "maintenance": 15}
+    with releasing(trixie, tmp_path_factory.mktemp("steps"), app) as site:
         site.release()
         yield site
 
@@ -67,6 +70,21 @@ def test_logins_that_do_not_work_are_named_before_anything_is_changed(site: Rele
     assert "the migrator's login does not reach the database" in failed
     assert "the login does not reach Redis" in failed and "WRONGPASS" in failed
     assert changed == ""
+
+
+def test_logins_are_tried_with_mysql_too(mysql: Provisioned, tmp_path: Path) -> None:
+    app = Application(tmp_path / "app")
+    settings = {"source": str(app.directory), "build": []}
+    account = f"'{mysql.site().database.migrator}'@localhost account"
+    with mysql.project.edited("staging", {"sites": {"askpro": {"app": settings}}}):
+        mysql.project.apply("staging")
+        well = mysql.project.stagecraft("release", "staging", "--dry")
+        mysql.ssh("mysql", input=f"alter user {account} lock")
+        locked = mysql.project.stagecraft("release", "staging", "--dry")
+        mysql.ssh("mysql", input=f"alter user {account} unlock")
+    mysql.project.apply("staging")
+    assert "login does not reach" not in well.output
+    assert "the migrator's login does not reach the database" in locked.output, locked.output
 
 
 def test_a_certificate_that_ends_soon_is_named(site: Releasing) -> None:
@@ -258,16 +276,37 @@ def test_a_site_is_open_again_after_a_failure(site: Releasing) -> None:
     assert is_open(site) and site.serving == before
 
 
-@pytest.mark.parametrize("end", ["kill", "power"])
+KILLS = {
+    "kill": "kill -9 $(systemctl show --property=MainPID --value {0})",
+    "two kills": "kill -9 $(systemctl show --property=MainPID --value {0}); for n in $(seq 300); do"
+    " pid=$(systemctl show --property=ControlPID --value {0}); [ $pid = 0 ] || break; sleep 0.01;"
+    " done; kill -9 $pid",
+}
+"""The second one is of the recovery."""
+
+
+def test_a_migration_that_hangs_keeps_visitors_out_for_no_longer_than_the_site_allows(
+    site: Releasing,
+) -> None:
+    before = site.serving
+    site.app.branch("hangs", migrating(6, seconds=600))
+    done = site.run("release", "staging", "hangs", "--maintenance", "--contract")
+    assert done.code == 1
+    assert "Failed at migrate: visitors were kept out for 15 s" in done.output, done.output
+    assert is_open(site) and site.serving == before
+    assert active(site) in ("active", "activating")
+
+
+@pytest.mark.parametrize("end", [*KILLS, "power"])
 def test_a_site_is_open_again_after_a_kill_and_a_power_cut(site: Releasing, end: str) -> None:
     before, count = site.serving, len(site.journal)
-    site.app.branch("slow", migrating(3 if end == "kill" else 4, seconds=20))
+    site.app.branch("slow", migrating(3 + [*KILLS, "power"].index(end), seconds=20))
     process = site.start("release", "staging", "slow", "--maintenance", "--contract")
     site.reaches(process, "migrate")
     time.sleep(1)
     assert not is_open(site)
-    if end == "kill":
-        site.host.ssh(f"pkill -KILL -f 'stagecraft [p]erform {NAME}'")
+    if end in KILLS:
+        site.host.ssh(KILLS[end].format(f"stagecraft-action-{NAME}.service"))
     else:
         site.host.cut_power()
         process.kill()

@@ -26,6 +26,11 @@ OWN_STATE = re.compile(
 OF_A_HOME = re.compile(r"releases|shared|current|current\.back|builds|assets|\.assets-.+")
 """What runs and releases keep in a site's home."""
 
+GOING_ON = re.compile(
+    r"/run/systemd/transient/(?:[^/]+\.scope|stagecraft-(?:action|step|boot)-(.+)\.(?:service|socket))"
+)
+"""Logins and other scopes, which start nothing by themselves, and releases: the group is a site."""
+
 MASK_OF_A_RUN = re.compile(f"{pattern(replaced([ANY]))}|{RUN_BY_US}")
 """Units that runs mask or unmask; the plan reports those."""
 
@@ -115,6 +120,9 @@ def explained(file: UnpackagedFile, declared: Declared) -> str:
         return "declared: a run of deploy.py manages it"
     if OWN_STATE.fullmatch(file.path):
         return "kept by runs"
+    if going_on := GOING_ON.fullmatch(file.path):
+        ours = going_on[1] is None or going_on[1] in declared.site_names
+        return "a login or a release that is going on" if ours else ""
     brought = declared.image.marks.get(file.path, file.mark) == file.mark
     added = bool(declared.image.marks) and file.path not in declared.image.files
     if (made_by := made.reason(file)) and (not made.stays(file) or (brought and not added)):
