@@ -14,6 +14,7 @@ from stagecraft.drift.judging.running import access, database, kernel, redis, se
 from stagecraft.drift.judging.unmanaged import (
     accounts,
     databases,
+    identity,
     network,
     packages,
     processes,
@@ -37,6 +38,7 @@ _AREAS: dict[str, Area] = {
     "ports": network.ports,
     "firewall tables": network.firewall_tables,
     "accounts": accounts.accounts,
+    "identities": identity.identities,
     "processes as nginx": accounts.processes_as_nginx,
     "processes": processes.processes,
     "archives": packages.archives,
