@@ -8,6 +8,12 @@ from stagecraft.facts.reading import Fact
 from stagecraft.paths import AS_FOUND
 
 
+def noted(kind: str, name: str, value: str = "") -> str:
+    """A line of `things`."""
+    words = (word if word.isprintable() and word else "-" for word in (kind, name, value))
+    return "\t".join(words)
+
+
 @dataclass(frozen=True)
 class AsFound:
     """`files` are paths of no Debian package, `packages` those installed on request. `marks` tell

@@ -3,14 +3,15 @@
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
+from stagecraft.facts.as_found import noted
 from stagecraft.facts.reading import Fact, rows
 
 READ_IDENTITY = (Path(__file__).parent / "on_server/identity.py").read_text()
 
 
-OF_PROVIDERS = {"account", "member", "names", "host", "resolver", "known host", "authority"}
+OF_PROVIDERS = {"account", "member", "names", "host", "known host", "authority"}
 
 
 class Fields(NamedTuple):
@@ -29,10 +30,13 @@ class Identity:
     found: tuple[tuple[str, str, str], ...] = ()
 
     @property
-    def first_day(self) -> list[tuple[str, str, str]]:
+    def first_day(self) -> frozenset[str]:
         """What is a provider's business, and gives nobody access."""
-        rows = (row for row in self.found if row[0] in OF_PROVIDERS)
-        return [row for row in rows if "".join(row).isprintable()]
+        return frozenset(noted(*row) for row in self.found if row[0] in OF_PROVIDERS)
+
+    def since(self, first_day: frozenset[str]) -> Self:
+        """Without what was there on the server's first day."""
+        return type(self)(tuple(row for row in self.found if noted(*row) not in first_day))
 
     def of(self, kind: str) -> list[tuple[str, str]]:
         return [(name, value) for its, name, value in self.found if its == kind]
@@ -46,8 +50,10 @@ class Identity:
 
 
 class IdentityFact(Fact[Identity]):
+    """Empty on a bare server without Python."""
+
     def command(self) -> str:
-        return f"python3 -I -c {shlex.quote(READ_IDENTITY)}"
+        return f"! command -v python3 >/dev/null || python3 -I -c {shlex.quote(READ_IDENTITY)}"
 
     def process(self, output: list[str]) -> Identity:
         return Identity(tuple((kind, name, value) for kind, name, value in rows(output, 3)))

@@ -10,6 +10,7 @@ from pyinfra.context import host
 
 from stagecraft.facts.as_found import AsFound, AsFoundFact
 from stagecraft.facts.identity import IdentityFact
+from stagecraft.facts.network import NetworkFact
 from stagecraft.facts.packages import PackagesFact
 from stagecraft.facts.unpackaged import UnpackagedFilesFact
 from stagecraft.known_records import AS_FOUND as RECORD
@@ -30,7 +31,7 @@ def remembered(known: KnownRecords) -> Generator[StringCommand | FunctionCommand
             files=frozenset(file.path for file in files if file.printable),
             marks={file.path: file.mark for file in files if file.printable},
             packages=frozenset(name for name, package in packages.items() if package.manual),
-            things=frozenset(map("\t".join, host.get_fact(IdentityFact).first_day)),
+            things=host.get_fact(IdentityFact).first_day | host.get_fact(NetworkFact).first_day,
         )
         yield written(AS_FOUND, found.text)
         yield FunctionCommand(noted, (known, found.text), {})

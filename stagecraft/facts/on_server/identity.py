@@ -92,10 +92,6 @@ def names() -> Iterator[Row]:
     for line in lines("/etc/hosts"):
         address, *called = line.split("#")[0].split()
         yield "host", address, " ".join(called)
-    for line in lines("/etc/resolv.conf"):
-        word, *rest = line.split()
-        if word == "nameserver" and rest:
-            yield "resolver", rest[0], ""
     yield "hostname", socket.gethostname(), ""
 
 

@@ -80,10 +80,6 @@ TRUST = [
         "echo '198.51.100.9 deb.debian.org' >>/etc/hosts",
         unmanaged("high", "host name", "deb.debian.org 198.51.100.9"),
     ),
-    Tamper(
-        "echo 'nameserver 198.51.100.9' >>/etc/resolv.conf",
-        unmanaged("high", "resolver", "198.51.100.9"),
-    ),
     Tamper("echo + + >/root/.rhosts", unmanaged("critical", "trusted login", "/root/.rhosts")),
     Tamper(
         "echo 'git.test ssh-ed25519 AAAA' >/root/.ssh/known_hosts",

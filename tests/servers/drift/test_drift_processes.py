@@ -61,14 +61,58 @@ TAMPERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("together", "tamper"), in_rounds(TAMPERS))
+NETWORK = [
+    Tamper(
+        "ip route add 198.51.100.0/24 via 198.18.0.1",
+        ("unmanaged", "high", "route", "198.51.100.0/24 via 198.18.0.1 dev host0"),
+    ),
+    Tamper(
+        "ip -6 route add blackhole 2001:db8::/32",
+        ("unmanaged", "high", "route", "-6 blackhole 2001:db8::/32 dev lo"),
+    ),
+    Tamper(
+        "ip address add 192.0.2.9/32 dev host0",
+        ("unmanaged", "low", "address", "192.0.2.9/32 host0"),
+    ),
+    Tamper(
+        "ip link add tap9 type bridge",
+        ("unmanaged", "low", "interface", "tap9 bridge"),
+    ),
+    Tamper(
+        "ip rule add priority 99 from 192.0.2.1 lookup 99",
+        ("unmanaged", "high", "rule", "-4 99 src 192.0.2.1 table 99"),
+    ),
+    Tamper(
+        "ip neighbour add 198.18.0.99 lladdr 02:00:00:00:00:01 dev host0",
+        ("unmanaged", "high", "neighbour", "198.18.0.99 02:00:00:00:00:01 host0"),
+    ),
+    Tamper(
+        "ip link set dev host0 promisc on",
+        ("unmanaged", "high", "listening", "host0"),
+    ),
+    Tamper(
+        "ip netns add hidden",
+        ("unmanaged", "low", "namespace", "hidden"),
+    ),
+    Tamper(
+        "echo 'nameserver 198.51.100.9' >>/etc/resolv.conf",
+        ("unmanaged", "high", "resolver", "198.51.100.9"),
+    ),
+    Tamper(
+        "sysctl -qw net.ipv4.conf.all.route_localnet=1",
+        ("unmanaged", "low", "kernel value", "net.ipv4.conf.all.route_localnet 1"),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("together", "tamper"), in_rounds([*TAMPERS, *NETWORK]))
 def test_what_somebody_leaves_running(
     find: Finder, together: tuple[Tamper, ...], tamper: Tamper
 ) -> None:
     find(together).alone(tamper)
 
 
-@pytest.mark.parametrize(("together", "tamper"), in_rounds(TAMPERS[:3]))
+@pytest.mark.parametrize(("together", "tamper"), in_rounds([*TAMPERS[:3], *NETWORK]))
 def test_what_somebody_leaves_running_on_bookworm(
     find_12: Finder, together: tuple[Tamper, ...], tamper: Tamper
 ) -> None:

@@ -14,10 +14,13 @@ from stagecraft.drift.judging.unmanaged.accounts import (
     TELLING,
 )
 from stagecraft.drift.looking.server import Declared, ask
+from stagecraft.errors import ServerError
 from stagecraft.facts.accounts import FIRST_PERSON, Account
 from stagecraft.facts.identity import Fields, Identity, IdentityFact
 from stagecraft.services import Ci, Services
 from stagecraft.settings.host import GROUP
+
+WITHOUT_PYTHON = "the server has no python3, which reads this: run deploy.py"
 
 FIELD = Kind(Class.UNMANAGED, "account field")
 AGEING = Kind(Class.UNMANAGED, "password ageing", "as /etc/login.defs says", Severity.LOW)
@@ -27,7 +30,6 @@ SAME_ID = Kind(Class.UNMANAGED, "same id", "an id of its own")
 ID_RANGE = Kind(Class.UNMANAGED, "id range", "the one range that useradd gives to people")
 NAMES = Kind(Class.UNMANAGED, "name service", "as Debian has it")
 HOST = Kind(Class.UNMANAGED, "host name", "resolvers say what a name means")
-RESOLVER = Kind(Class.UNMANAGED, "resolver", "the network's, or those of the first day")
 LOGIN = Kind(Class.UNMANAGED, "trusted login", severity=Severity.CRITICAL)
 KNOWN_HOST = Kind(Class.UNMANAGED, "known host", severity=Severity.LOW)
 AUTHORITY = Kind(Class.UNMANAGED, "certificate authority", "those of ca-certificates")
@@ -99,8 +101,10 @@ def identities(declared: Declared) -> Iterator[Finding]:
     host = declared.settings.host
     if host is None:
         return
-    identity, first = ask(IdentityFact), declared.image.things
-    seen = Identity(tuple(row for row in identity.found if "\t".join(row) not in first))
+    identity = ask(IdentityFact)
+    if not identity.found:
+        raise ServerError(WITHOUT_PYTHON)
+    seen = identity.since(declared.image.things)
     yield from accounts(seen, identity, {*declared.site_names}, {*host.logins})
     yield from fields(identity, host.accounts)
     yield from passwords(identity)
@@ -108,7 +112,7 @@ def identities(declared: Declared) -> Iterator[Finding]:
     yield from ranges(identity)
     yield from names(seen)
     yield from hosts(seen, identity)
-    yield from trust(seen, resolvers=bool(first))
+    yield from trust(seen)
 
 
 def accounts(
@@ -306,15 +310,7 @@ def hosts(seen: Identity, identity: Identity) -> Iterator[Finding]:
             )
 
 
-def trust(seen: Identity, *, resolvers: bool) -> Iterator[Finding]:
-    for address, configured in seen.of("resolver") if resolvers else []:
-        if not configured:
-            edit = f"/^nameserver[[:space:]]*{re.escape(address)}/d"
-            yield RESOLVER.finding(
-                address,
-                found="it says what names mean, and was not there on the first day",
-                remedy=f"sed -i {shlex.quote(edit)} /etc/resolv.conf",
-            )
+def trust(seen: Identity) -> Iterator[Finding]:
     for path in sorted(seen.names("trusted login")):
         yield LOGIN.finding(
             path, found="it names who may log in without a key", remedy=f"rm {shlex.quote(path)}"
