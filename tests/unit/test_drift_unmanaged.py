@@ -26,7 +26,7 @@ from stagecraft.drift.judging.unmanaged import (
 from stagecraft.drift.looking.server import Declared
 from stagecraft.engines.mariadb import MARIADB
 from stagecraft.facts.apt_sources import AptSourcesFact, list_name
-from stagecraft.facts.as_found import AsFound, AsFoundFact
+from stagecraft.facts.as_found import AsFound, AsFoundFact, noted
 from stagecraft.facts.grants import GrantsFact
 from stagecraft.facts.listeners import ListenersFact, Socket
 from stagecraft.facts.logins import LoginsFact
@@ -334,10 +334,12 @@ class TestFiles:
         assert [f.kind for f in files.undeclared([file], declared)] == ["unprintable name"]
 
     def test_what_is_remembered_is_read_again(self) -> None:
-        found = AsFound(frozenset({"/etc/a b", "/c"}), frozenset({"vim"}), {"/etc/a b": "5e88"})
+        things = frozenset({noted("host", "::1", "a b"), noted("route", "default", "\n")})
+        files = frozenset({"/etc/a b", "/c"})
+        found = AsFound(files, frozenset({"vim"}), {"/etc/a b": "5e88"}, things)
         assert AsFoundFact().process(["found", *found.text.splitlines()]) == found
         assert AsFoundFact().process(["found"]) == AsFound()
-        assert AsFoundFact().process(["found", "file", "", "x\ty\tz", "\t"]) == AsFound()
+        assert AsFoundFact().process(["found", "file", "", "w\tx\ty\tz", "\t"]) == AsFound()
         assert AsFoundFact().process([]) is None
 
 

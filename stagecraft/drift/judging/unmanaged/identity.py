@@ -105,10 +105,10 @@ def identities(declared: Declared) -> Iterator[Finding]:
     if not identity.found:
         raise ServerError(WITHOUT_PYTHON)
     seen = identity.since(declared.image.things)
-    yield from accounts(seen, identity, {*declared.site_names}, {*host.logins})
+    yield from accounts(seen, identity, declared.site_names, host.logins)
     yield from fields(identity, host.accounts)
     yield from passwords(identity)
-    yield from groups(seen, identity, declared)
+    yield from groups(seen, identity, declared.site_names)
     yield from ranges(identity)
     yield from names(seen)
     yield from hosts(seen, identity)
@@ -116,13 +116,11 @@ def identities(declared: Declared) -> Iterator[Finding]:
 
 
 def accounts(
-    seen: Identity, identity: Identity, sites: set[str], people: set[str]
+    seen: Identity, identity: Identity, sites: Collection[str], people: Collection[str]
 ) -> Iterator[Finding]:
     """Those that cannot log in; others have findings of their own."""
-    packages = identity.names("package")
-    by_scripts = {name for name, package in BY_SCRIPTS.items() if package in packages}
-    ours = {user for site in sites for user in Services(site).users} | people | {NIGHTLY}
-    known = ours | by_scripts | identity.names("fixed") | identity.names("sysusers")
+    ours = {user for site in sites for user in Services(site).users} | {*people, NIGHTLY}
+    known = ours | identity.names("fixed") | of_packages(identity)
     managed = {name for group, name in identity.of("member") if group == GROUP}
     known |= managed | {name for name, _ in doubles(identity)}
     for name, its in seen.accounts().items():
@@ -142,6 +140,12 @@ def accounts(
         )
 
 
+def of_packages(identity: Identity) -> set[str]:
+    packages = identity.names("package")
+    by_scripts = {name for name, package in BY_SCRIPTS.items() if package in packages}
+    return by_scripts | identity.names("sysusers")
+
+
 def doubles(identity: Identity) -> list[tuple[str, str]]:
     """Accounts with the id of an earlier one, and that. Other checks report those of root."""
     first: dict[str, str] = {"0": ""}
@@ -151,7 +155,7 @@ def doubles(identity: Identity) -> list[tuple[str, str]]:
 
 def fields(identity: Identity, people: Collection[str]) -> Iterator[Finding]:
     """Excludes shells by which somebody could log in, which are findings about the account."""
-    fixed, packages = identity.accounts("fixed"), identity.names("sysusers") | BY_SCRIPTS.keys()
+    fixed, packages = identity.accounts("fixed"), of_packages(identity)
     for name, its in identity.accounts().items():
         wanted = its
         if name in fixed:
@@ -204,10 +208,10 @@ def passwords(identity: Identity) -> Iterator[Finding]:
             )
 
 
-def groups(seen: Identity, identity: Identity, declared: Declared) -> Iterator[Finding]:
+def groups(seen: Identity, identity: Identity, sites: Collection[str]) -> Iterator[Finding]:
     """Excludes groups whose members the accounts' area knows, as far as /etc/group has them."""
-    known = {(group, name) for name, group in identity.of("sysusers member")}
-    special = {*AS_GOOD_AS_ROOT, *TELLING, *declared.site_names, GROUP}
+    known = identity.of("sysusers member")
+    special = {*AS_GOOD_AS_ROOT, *TELLING, *sites, GROUP}
     for group, name in seen.of("member"):
         if group not in special and (group, name) not in known and name != group:
             yield member(name, group, Severity.LOW, "gpasswd --delete {name} {group}")
@@ -216,7 +220,7 @@ def groups(seen: Identity, identity: Identity, declared: Declared) -> Iterator[F
         by_id.setdefault(gid, []).append(group)
     for alike in by_id.values():
         for group in alike[1:]:
-            powerful = {alike[0], group} & {*AS_GOOD_AS_ROOT, *declared.site_names, GROUP}
+            powerful = {alike[0], group} & {*AS_GOOD_AS_ROOT, *sites, GROUP}
             yield SAME_ID.finding(
                 group,
                 severity=Severity.CRITICAL if powerful else Severity.HIGH,
@@ -226,7 +230,7 @@ def groups(seen: Identity, identity: Identity, declared: Declared) -> Iterator[F
     known_well = identity.names("fixed") | {name for name, _ in doubles(identity)}
     for name, its in identity.accounts().items():
         group = by_id.get(its.gid, [name])[0]
-        if group in special and group != name and name not in known_well:
+        if group in special and group != name and name not in known_well and its.uid != "0":
             severity = Severity.HIGH if group in TELLING else Severity.CRITICAL
             own = name if name in identity.names("group") else "nogroup"
             yield member(name, group, severity, f"usermod --gid {shlex.quote(own)} {{name}}")
