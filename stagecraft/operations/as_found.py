@@ -1,6 +1,7 @@
 """The server's state before anything was declared for it, recorded once."""
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 from pyinfra import logger
@@ -31,12 +32,21 @@ def remembered(known: KnownRecords) -> Generator[StringCommand | FunctionCommand
             files=frozenset(file.path for file in files if file.printable),
             marks={file.path: file.mark for file in files if file.printable},
             packages=frozenset(name for name, package in packages.items() if package.manual),
-            things=host.get_fact(IdentityFact).first_day | host.get_fact(NetworkFact).first_day,
         )
         yield written(AS_FOUND, found.text)
         yield FunctionCommand(noted, (known, found.text), {})
     elif not known.sum(RECORD):
         yield FunctionCommand(noted, (known, found.text), {})
+
+
+@operation()
+def known_well(known: KnownRecords) -> Generator[StringCommand | FunctionCommand]:
+    """Ensures that the record has accounts, names and the network, too. For the run that made the
+    record, once the server has Python, which reads them."""
+    things = host.get_fact(IdentityFact).first_day | host.get_fact(NetworkFact).first_day
+    found = replace(host.get_fact(AsFoundFact) or AsFound(), things=things)
+    yield written(AS_FOUND, found.text)
+    yield FunctionCommand(noted, (known, found.text), {})
 
 
 def noted(state: Any, host: Any, known: KnownRecords, text: str) -> bool:

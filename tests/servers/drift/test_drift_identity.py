@@ -26,7 +26,10 @@ ACCOUNTS = [
         unmanaged("high", "same id", "askpro"),
     ),
     Tamper("usermod --home /dev/shm backup", unmanaged("high", "account field", "backup home")),
-    Tamper("usermod --home /srv/anna anna", unmanaged("high", "account field", "anna home")),
+    Tamper(
+        "sed -i 's|:/home/anna:|:/srv/anna:|' /etc/passwd",
+        unmanaged("high", "account field", "anna home"),
+    ),
     Tamper(
         "usermod --shell /dev/shm/sh root", unmanaged("critical", "account field", "root shell")
     ),

@@ -131,4 +131,5 @@ def test_a_login_ends_with_all_that_it_started(guarded: Guarded) -> None:
         subprocess.run(left, check=True)
         expect_alone(guarded, Tamper("true", process("high", "/usr/bin/sleep of anna")))
     finally:
+        guarded.shell("loginctl terminate-user anna deploy")
         guarded.shell("apt-get purge -q -y --autoremove libpam-systemd")
