@@ -261,7 +261,9 @@ def member(name: str, group: str, severity: Severity, remedy: str) -> Finding:
 
 def ranges(identity: Identity) -> Iterator[Finding]:
     """Whoever has a range of ids can act as each of them, in a namespace of their own."""
-    people = {name for name, its in identity.accounts().items() if int(its.uid) >= FIRST_PERSON}
+    ids = {name: int(its.uid) for name, its in identity.accounts().items()}
+    # useradd also gives one to another account of root's, which is a finding itself.
+    people = {name for name, uid in ids.items() if uid >= FIRST_PERSON or uid == 0}
     for file in ("subuid", "subgid"):
         starts: set[int] = set()
         for line in sorted(identity.names(file)):
