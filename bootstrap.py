@@ -15,7 +15,7 @@ from stagecraft.run import this_run
 from tasks.clashes import neighbours_of
 from tasks.host import host
 from tasks.machine import bare_machine
-from tasks.manifest import as_found, begin, complete
+from tasks.manifest import as_found, begin, complete, first_contact
 from tasks.packages import machine_packages
 
 _run = this_run()
@@ -23,8 +23,11 @@ _run.machine = bare_machine(_run.environment)
 lock()
 
 begin(_run.environment.name, whole=False)
-as_found(known_records(_run.environment.server, Path(server.data.root)))
+_known = known_records(_run.environment.server, Path(server.data.root))
+_first = as_found(_known)
 _run.neighbours = neighbours_of(_run.environment)
 machine_packages()
+if _first:
+    first_contact(_known)
 host()
 complete("the machine")

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
+from stagecraft.facts.as_found import AsFoundFact
 from stagecraft.facts.manifests import ManifestsFact
 from stagecraft.known_records import KnownRecords
 from stagecraft.manifest import Manifest
 from stagecraft.operations import files
-from stagecraft.operations.as_found import remembered
+from stagecraft.operations.as_found import known_well, remembered
 from stagecraft.operations.manifest import recorded
 from stagecraft.operations.nodes import Directory
 from stagecraft.paths import MANIFESTS
@@ -32,9 +33,16 @@ def begin(owner: str, *, whole: bool = True) -> None:
 
 
 @deploy("As found")
-def as_found(known: KnownRecords) -> None:
-    """Runs before anything is installed."""
+def as_found(known: KnownRecords) -> bool:
+    """Runs before anything is installed. Returns whether this is the first contact."""
+    first = host.get_fact(AsFoundFact) is None
     remembered(name="Record what the provider's image contains", known=known)
+    return first
+
+
+@deploy("As found")
+def first_contact(known: KnownRecords) -> None:
+    known_well(name="Record the provider's accounts, names and network", known=known)
 
 
 @deploy("Manifest")

@@ -13,5 +13,8 @@ check. Results pass through three packages:
 
 from pathlib import Path
 
+NIGHTLY = "stagecraft-drift"
+"""The account of the machine that checks every night."""
+
 CHECK = Path(__file__).with_name("check.py")
 """What pyinfra runs for `stagecraft drift`."""

@@ -8,14 +8,22 @@ from stagecraft.facts.reading import Fact
 from stagecraft.paths import AS_FOUND
 
 
+def noted(kind: str, name: str, value: str = "") -> str:
+    """A line of `things`."""
+    words = (word if word.isprintable() and word else "-" for word in (kind, name, value))
+    return "\t".join(words)
+
+
 @dataclass(frozen=True)
 class AsFound:
     """`files` are paths of no Debian package, `packages` those installed on request. `marks` tell
-    owner, mode and content of the files then; earlier versions recorded none."""
+    owner, mode and content of the files then. `things` are what other facts print of accounts,
+    names and the network. Earlier versions recorded none of both."""
 
     files: frozenset[str] = frozenset()
     packages: frozenset[str] = frozenset()
     marks: Mapping[str, str] = field(default_factory=dict)
+    things: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:
@@ -25,6 +33,7 @@ class AsFound:
             [
                 *(f"{line}\n" for line in files),
                 *(f"package\t{name}\n" for name in sorted(self.packages)),
+                *(f"{thing}\n" for thing in sorted(self.things)),
             ]
         )
 
@@ -48,4 +57,5 @@ class AsFoundFact(Fact[AsFound | None]):
             files=frozenset(row[0] for row in files),
             packages=frozenset(row[1] for row in rows if row[0] == "package" and len(row) == 2),
             marks={row[0]: row[1] for row in files if len(row) == 2},
+            things=frozenset("\t".join(row) for row in rows if row[0] != "file" and len(row) == 3),
         )

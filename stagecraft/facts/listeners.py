@@ -7,13 +7,14 @@ from stagecraft.facts.reading import Fact, rows
 
 @dataclass(frozen=True)
 class Socket:
-    """`protocol` is tcp or udp. `process` and the system `unit` are empty if the kernel does not
-    tell, or listens itself (WireGuard)."""
+    """`protocol` is tcp or udp. `process` and the system `unit` are empty, and `pid` is 0, if the
+    kernel does not tell, or listens itself (WireGuard)."""
 
     protocol: str
     address: str
     process: str = ""
     unit: str = ""
+    pid: int = 0
 
     @property
     def port(self) -> int:
@@ -28,4 +29,8 @@ class Socket:
 
 class ListenersFact(Fact[list[Socket]]):
     def process(self, output: list[str]) -> list[Socket]:
-        return [Socket(*row) for row in rows(output, 4) if row[1].rpartition(":")[2].isdigit()]
+        return [
+            Socket(protocol, address, process, unit, int(pid or 0))
+            for protocol, address, process, unit, pid in rows(output, 5)
+            if address.rpartition(":")[2].isdigit()
+        ]

@@ -1,5 +1,5 @@
-# Prints each waiting socket: protocol, address with port, process and systemd unit; NUL-terminated, as
-# base64. Parses ss from the last pid, because processes choose their names. Accepts only the system's
+# Prints each waiting socket: protocol, address with port, process, systemd unit and process id;
+# NUL-terminated, as base64. Parses ss from the last pid, because processes choose their names. Accepts only the system's
 # units, because a user's systemd can give units any name.
 sockets=$(ss -Hltunp) || exit
 rows=$(
@@ -13,7 +13,7 @@ rows=$(
                 if (group ~ /:\/system\.slice\//) unit[$3] = substr(group, match(group, /[^\/]*$/))
                 group = ""
             }
-            { print $1; print $2; print process[$3]; print unit[$3] }
+            { print $1; print $2; print process[$3]; print unit[$3]; print $3 }
             END { printf "." }' 2>/dev/null
 ) || exit
 # Without sed, awk sees nothing.

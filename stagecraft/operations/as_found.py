@@ -1,6 +1,7 @@
 """The server's state before anything was declared for it, recorded once."""
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 from pyinfra import logger
@@ -9,6 +10,8 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from stagecraft.facts.as_found import AsFound, AsFoundFact
+from stagecraft.facts.identity import IdentityFact
+from stagecraft.facts.network import NetworkFact
 from stagecraft.facts.packages import PackagesFact
 from stagecraft.facts.unpackaged import UnpackagedFilesFact
 from stagecraft.known_records import AS_FOUND as RECORD
@@ -34,6 +37,16 @@ def remembered(known: KnownRecords) -> Generator[StringCommand | FunctionCommand
         yield FunctionCommand(noted, (known, found.text), {})
     elif not known.sum(RECORD):
         yield FunctionCommand(noted, (known, found.text), {})
+
+
+@operation()
+def known_well(known: KnownRecords) -> Generator[StringCommand | FunctionCommand]:
+    """Ensures that the record has accounts, names and the network, too. For the run that made the
+    record, once the server has Python, which reads them."""
+    things = host.get_fact(IdentityFact).first_day | host.get_fact(NetworkFact).first_day
+    found = replace(host.get_fact(AsFoundFact) or AsFound(), things=things)
+    yield written(AS_FOUND, found.text)
+    yield FunctionCommand(noted, (known, found.text), {})
 
 
 def noted(state: Any, host: Any, known: KnownRecords, text: str) -> bool:

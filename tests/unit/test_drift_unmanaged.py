@@ -20,12 +20,13 @@ from stagecraft.drift.judging.unmanaged import (
     locations,
     network,
     packages,
+    processes,
     records,
 )
 from stagecraft.drift.looking.server import Declared
 from stagecraft.engines.mariadb import MARIADB
 from stagecraft.facts.apt_sources import AptSourcesFact, list_name
-from stagecraft.facts.as_found import AsFound, AsFoundFact
+from stagecraft.facts.as_found import AsFound, AsFoundFact, noted
 from stagecraft.facts.grants import GrantsFact
 from stagecraft.facts.listeners import ListenersFact, Socket
 from stagecraft.facts.logins import LoginsFact
@@ -34,6 +35,8 @@ from stagecraft.facts.package_files import PackageFilesFact
 from stagecraft.facts.packages import Package, PackagesFact
 from stagecraft.facts.packet_filters import FiltersFact, Table
 from stagecraft.facts.php_modules import PhpModulesFact
+from stagecraft.facts.processes import Processes, ProcessesFact
+from stagecraft.facts.programs import Program, ProgramsFact
 from stagecraft.facts.unpackaged import UnpackagedFile as File
 from stagecraft.facts.unpackaged import UnpackagedFilesFact
 from stagecraft.known_records import AS_FOUND, digest
@@ -336,10 +339,12 @@ class TestFiles:
         assert [f.kind for f in files.undeclared([file], declared)] == ["unprintable name"]
 
     def test_what_is_remembered_is_read_again(self) -> None:
-        found = AsFound(frozenset({"/etc/a b", "/c"}), frozenset({"vim"}), {"/etc/a b": "5e88"})
+        things = frozenset({noted("host", "::1", "a b"), noted("route", "default", "\n")})
+        files = frozenset({"/etc/a b", "/c"})
+        found = AsFound(files, frozenset({"vim"}), {"/etc/a b": "5e88"}, things)
         assert AsFoundFact().process(["found", *found.text.splitlines()]) == found
         assert AsFoundFact().process(["found"]) == AsFound()
-        assert AsFoundFact().process(["found", "file", "", "x\ty\tz", "\t"]) == AsFound()
+        assert AsFoundFact().process(["found", "file", "", "w\tx\ty\tz", "\t"]) == AsFound()
         assert AsFoundFact().process([]) is None
 
 
@@ -509,8 +514,8 @@ Listening = Callable[..., list[Finding]]
 class TestPorts:
     @pytest.fixture
     def listening(self, answers: Any) -> Listening:
-        def of(sockets: list[Socket], declared: Declared) -> list[Finding]:
-            answers[ListenersFact] = sockets
+        def of(sockets: list[Socket], declared: Declared, *programs: Program) -> list[Finding]:
+            answers[ListenersFact], answers[ProgramsFact] = sockets, list(programs)
             return findings(network.ports(declared))
 
         return of
@@ -582,6 +587,13 @@ class TestPorts:
         both = [Socket("tcp", "0.0.0.0:25", "exim4"), Socket("tcp", "[::]:25", "exim4")]
         assert "0.0.0.0:25, [::]:25" in one(listening(both, declared)).found
 
+    def test_what_root_has_left_behind_is_critical(
+        self, declared: Declared, listening: Listening
+    ) -> None:
+        port = Socket("tcp", "127.0.0.1:9000", "perl", pid=7)
+        left = Program("", "", "", "root", "/usr/bin/perl", "perl", pids=(7,))
+        assert one(listening([port], declared, left)).severity == "critical"
+
     def test_many_ports_of_a_unit_are_one_finding(
         self, declared: Declared, listening: Listening
     ) -> None:
@@ -608,14 +620,94 @@ class TestPorts:
 
     def test_lines_of_the_fact(self) -> None:
         output = printed(
-            *("tcp", "[::]:80", "nginx", "nginx.service"),
-            *("udp", "0.0.0.0:51820", "", ""),
-            *("tcp", "*:*", "x", ""),
+            *("tcp", "[::]:80", "nginx", "nginx.service", "7"),
+            *("udp", "0.0.0.0:51820", "", "", ""),
+            *("tcp", "*:*", "x", "", "8"),
         )
         assert ListenersFact().process(output) == [
-            Socket("tcp", "[::]:80", "nginx", "nginx.service"),
+            Socket("tcp", "[::]:80", "nginx", "nginx.service", 7),
             Socket("udp", "0.0.0.0:51820"),
         ]
+
+
+Running = Callable[..., list[Finding]]
+
+FILE = "/etc/systemd/system/php-fpm@askpro-staging.service"
+
+
+def program(kept_by: str, path: str, user: str = "askpro-staging", **details: Any) -> Program:
+    found = Program(kept_by, PHP_FPM, FILE, user, path, pids=(7, 8), count=2)
+    return replace(found, **details)
+
+
+class TestProcesses:
+    @pytest.fixture
+    def running(self, answers: Any) -> Running:
+        def of(declared: Declared, *programs: Program) -> list[Finding]:
+            answers.update(
+                {
+                    ListenersFact: [Socket("tcp", "0.0.0.0:25", "exim4", pid=7)],
+                    ProgramsFact: list(programs),
+                    ProcessesFact: Processes(foreign={"a.service": frozenset({"/opt/a"})}),
+                    UnpackagedFilesFact: [File("/etc/systemd/system/mine@.service")],
+                }
+            )
+            return list(processes.processes(declared))
+
+        return of
+
+    @pytest.mark.parametrize(
+        "explained",
+        [
+            program("init", "/usr/lib/systemd/systemd", "root", source="systemd"),
+            program("unit", "/usr/bin/php8.4 (deleted)", source="php8.4"),
+            program("unit", "/var/www/askpro-staging/releases/7/node_modules/x"),
+            program("login", "/usr/bin/bash", "root", origin="anna", source="bash"),
+            program("manager", "/usr/lib/systemd/systemd", "anna", source="systemd"),
+            program("host", "", ""),
+            program("", "/usr/sbin/exim4", "root", pids=(7,)),
+            program("", "/usr/bin/perl", "www-data", unit=""),
+            program("unit", "/opt/mine", unit="mine@1.service"),
+            program("unit", "/opt/a", unit="a.service"),
+        ],
+        ids=lambda explained: f"{explained.kept_by} {explained.path}",
+    )
+    def test_explained(self, declared: Declared, running: Running, explained: Program) -> None:
+        assert running(declared, explained) == []
+
+    @pytest.mark.parametrize(
+        ("left", "severity"),
+        [
+            (program("", "/usr/bin/perl", "root", source="perl"), "critical"),
+            (program("", "/usr/bin/perl", source="perl"), "high"),
+            (program("unit", "/memfd:x (deleted)"), "high"),
+            (program("unit", "/var/www/askpro-staging/shared/storage/x"), "high"),
+            (program("unit", "/var/www/askpro-staging/releases/7/x", "www-data"), "high"),
+            (program("unit", "/usr/bin/x", "root", origin="/run/systemd/generator/x.service",
+                     source="x"), "critical"),
+            (program("login", "/usr/bin/bash", "bob", origin="bob", source="bash"), "high"),
+            (program("login", "/home/anna/x", "anna", origin="anna"), "low"),
+            (program("login", "/tmp/x", "anna", origin="anna"), "high"),
+            (program("container", "", ""), "high"),
+        ],
+    )  # fmt: skip
+    def test_unexplained(
+        self, declared: Declared, running: Running, left: Program, severity: str
+    ) -> None:
+        finding = one(running(declared, left))
+        assert finding.severity == severity
+        assert finding.remedy in ("kill -KILL 7 8", "kill -KILL 8")
+
+    def test_those_of_a_site_are_its_environment_s(
+        self, declared: Declared, running: Running
+    ) -> None:
+        left = program("", "/usr/bin/perl", source="perl")
+        assert one(running(declared, left)).environment == "staging"
+
+    def test_a_user_has_not_more_than_some(self, declared: Declared, running: Running) -> None:
+        many = [program("", f"/tmp/{n}") for n in range(99)]
+        root = program("", "/tmp/x", "root")
+        assert len(running(declared, *many, root)) == processes.MANY + 1
 
 
 def ruleset(*objects: dict[str, Any]) -> list[str]:

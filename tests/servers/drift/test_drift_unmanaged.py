@@ -42,7 +42,7 @@ def sql(statements: str, severity: str, kind: str, thing: str) -> Tamper:
 
 
 def listening(address: str, severity: str, thing: str, called: str = "perl") -> Tamper:
-    """A program that somebody starts from a shell and leaves running."""
+    """A program that root starts from a shell and leaves running."""
     open_port = f'IO::Socket::INET->new(LocalAddr => "{address}", Listen => 1)'
     program = f'$0 = "{called}"; $s = {open_port} or die; sleep 600'
     port = address.rpartition(":")[2]
@@ -152,9 +152,9 @@ JOBS = [
 ]  # fmt: skip
 
 NETWORK = [
-    listening("0.0.0.0:8081", "high", "8081/tcp"),
-    listening("127.0.0.1:8082", "low", "8082/tcp"),
-    listening("0.0.0.0:5355", "high", "5355/tcp", called="systemd-resolve"),
+    listening("0.0.0.0:8081", "critical", "8081/tcp"),
+    listening("127.0.0.1:8082", "critical", "8082/tcp"),
+    listening("0.0.0.0:5355", "critical", "5355/tcp", called="systemd-resolve"),
     Tamper(
         "nft add table ip office"
         " && nft 'add chain ip office in { type filter hook input priority 0; }'"
@@ -342,7 +342,7 @@ HIDING = [
         "printf 'x' >\"$(printf '/etc/cron.d/.\\377\\nplaceholder\\t')\"",
         unmanaged("critical", "unprintable name", r"/etc/cron.d/.\xff\nplaceholder\t"),
     ),
-    listening("0.0.0.0:8083", "high", "8083/tcp", called=r"sshd\t1"),
+    listening("0.0.0.0:8083", "critical", "8083/tcp", called=r"sshd\t1"),
 ]
 
 PLACEHOLDER = "/var/www/askpro-production/releases/placeholder/public"

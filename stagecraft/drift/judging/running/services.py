@@ -159,15 +159,11 @@ def loaded_code(declared: Declared) -> Iterator[Finding]:
     of no package: they have other findings, or are the provider's. Without `host`, only our
     services are checked."""
     processes = ask(ProcessesFact).complete("code", "variables")
-    paths = (file.path for file in ask(UnpackagedFilesFact) if file.path not in declared.paths)
-    files = (re.fullmatch(rf"{UNITS}/([^/]+\.service)", path) for path in paths)
-    others = {match[1] for match in files if match}
+    others = undeclared_units(declared)
     ours = {service.unit for service in this_run().services}
     passed_to_all = " ".join(sorted(ask(UnitsFact).environment))
     for unit in sorted(processes.foreign.keys() | processes.variables.keys()):
-        name, at, _ = unit.partition("@")
-        template = f"{name}@.service" if at else unit
-        if {unit, template} & others or unit.startswith("user@"):
+        if {unit, template_of(unit)} & others or unit.startswith("user@"):
             continue
         if declared.settings.host is None and unit not in ours:
             continue
@@ -179,3 +175,15 @@ def loaded_code(declared: Declared) -> Iterator[Finding]:
         forget = f"systemctl unset-environment {passed_to_all} && " if passed_to_all else ""
         restart = "reboot" if UNTIL_BOOT.match(unit) else f"systemctl restart {shlex.quote(unit)}"
         yield LOADED_CODE.finding(unit, found="; ".join(found), remedy=f"{forget}{restart}")
+
+
+def undeclared_units(declared: Declared) -> set[str]:
+    paths = (file.path for file in ask(UnpackagedFilesFact) if file.path not in declared.paths)
+    files = (re.fullmatch(rf"{UNITS}/([^/]+\.service)", path) for path in paths)
+    return {match[1] for match in files if match}
+
+
+def template_of(unit: str) -> str:
+    """`getty@tty1.service` → `getty@.service`."""
+    name, at, _ = unit.partition("@")
+    return f"{name}@.service" if at else unit

@@ -9,6 +9,7 @@ from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.engines import ENGINES
 from stagecraft.facts.listeners import ListenersFact, Socket
 from stagecraft.facts.packet_filters import LEGACY, FiltersFact, Table
+from stagecraft.facts.programs import ProgramsFact
 from stagecraft.services import NGINX, SSHD, WEB_PORTS, Reach
 
 PORT = Kind(Class.UNMANAGED, "port", "nothing listens: no opening is declared")
@@ -75,6 +76,8 @@ def finding(name: str, sockets: list[Socket], declared: Declared) -> Finding:
         severity, reached = Severity.HIGH, "blocked by the firewall alone"
     else:
         severity, reached = Severity.CRITICAL, "reachable from everywhere"
+    if {socket.pid for socket in sockets} & left_behind_by_root():
+        severity = Severity.CRITICAL
     unit = f" of {first.unit}" if first.unit else ""
     return PORT.finding(
         name,
@@ -82,6 +85,16 @@ def finding(name: str, sockets: list[Socket], declared: Declared) -> Finding:
         found=f"{first.process or 'the kernel'}{unit} listens on {addresses}, {reached}",
         remedy=closed(first),
     )
+
+
+def undeclared(declared: Declared) -> list[Socket]:
+    return [socket for socket in ask(ListenersFact) if not explained(socket, declared)]
+
+
+def left_behind_by_root() -> set[int]:
+    """Processes that no unit and no login keeps running."""
+    alone = (one for one in ask(ProgramsFact) if not one.kept_by and one.user == "root")
+    return {pid for program in alone for pid in program.pids}
 
 
 def explained(socket: Socket, declared: Declared) -> bool:
