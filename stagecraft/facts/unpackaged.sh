@@ -7,8 +7,6 @@ as='%y\0%m\0%u:%g\0%C@\0%s\0%p\0%l\0'
 data='tmp|lost\+found|swapfile|media|mnt|dev/shm|usr/share/(doc|man|locale|info)|etc/ssl/certs|etc/rc[0-6S]\.d'
 data="$data|var/(tmp|cache|log|backups|mail|spool/mail|lib/(apt|dpkg|ucf|mysql)|lib/(redis|stagecraft)[^/]*)"
 data="$data|var/lib/(docker|containerd|fail2ban|private|systemd/timers|logrotate)"
-# Scopes, such as logins, which count by their processes.
-data="$data|run/systemd/transient/[^/]+\.scope"
 # Collections of files in a directory of one's own are one thing.
 data="/($data|(home/[^/]+|root)/[^.][^/]*|(${apps#/}|opt|srv)/[^/]+)"
 # The machine's other file systems, where /var or /home may be.
@@ -16,8 +14,8 @@ others=$(findmnt -rnuo TARGET -t ext2,ext3,ext4,xfs,btrfs,f2fs,zfs,vfat | grep -
 
 # Packages' originals that their scripts copy or enable, changed by nobody: prints the copies.
 copied() {
-    md5sum /usr/share/base-files/* /etc/skel/.[!.]* /usr/share/libc-bin/nsswitch.conf /usr/share/readline/inputrc \
-        /etc/profile /etc/motd /etc/nsswitch.conf /etc/inputrc /root/.[!.]* /home/*/.[!.]* 2>/dev/null | awk '
+    md5sum /usr/share/base-files/* /etc/skel/.[!.]* /usr/share/readline/inputrc \
+        /etc/profile /etc/motd /etc/inputrc /root/.[!.]* /home/*/.[!.]* 2>/dev/null | awk '
         $2 ~ /^\/usr|^\/etc\/skel/ { original[$1] }
         $1 in original { print substr($0, 35) }'
 }

@@ -56,7 +56,7 @@ TAMPERS = [
     ),
     Tamper(
         "systemd-run --quiet --unit=sync2 sleep 600",
-        ("unmanaged", "high", "unit", "sync2.service"),
+        ("unmanaged", "critical", "unit", "sync2.service"),
     ),
 ]  # fmt: skip
 

@@ -377,8 +377,6 @@ WHEREVER = [
         "printf 'auth sufficient pam_exec.so /tmp/x\\n' >>/etc/pam.d/common-auth",
         unmanaged("critical", "PAM rules", "/etc/pam.d/common-auth"),
     ),
-    Tamper("ln -sf /dev/null /root/.bash_history",
-           unmanaged("critical", "shell start-up", "/root/.bash_history")),
     file("/usr/lib/python3/dist-packages/sitecustomize.py", "import os", "critical", "library"),
     file("/etc/ld.so.conf.d/0.conf", "/tmp", "critical", "library"),
     file("/etc/udev/rules.d/9.rules", "# x", "critical", "boot file"),

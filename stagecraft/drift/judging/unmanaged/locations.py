@@ -84,7 +84,6 @@ COPIES = {
     r"/root/\.bashrc": "/usr/share/base-files/dot.bashrc",
     r"/root/\.profile": "/usr/share/base-files/dot.profile",
     r"/etc/inputrc": "/usr/share/readline/inputrc",
-    r"/etc/nsswitch\.conf": "/usr/share/libc-bin/nsswitch.conf",
 }
 """Packages' originals of files that their scripts create, and that everybody's shell reads."""
 

@@ -16,6 +16,9 @@ FILES = {
         r"/etc/(?:passwd|group|shadow|gshadow|subuid|subgid)-?|/etc/\.pwd\.lock"
     ),
     "the keys of people, which the check of accounts reads": rf"{HOME}/\.ssh/authorized_keys",
+    "whom the server believes, which the check of identities reads": (
+        rf"/etc/nsswitch\.conf|{HOME}/\.[rs]hosts|/usr/local/share/ca-certificates/.+"
+    ),
     "the machine's names, written when it was installed": (
         r"/etc/(?:hostname|hosts|mailname|networks|resolv\.conf|machine-id)"
     ),
