@@ -12,7 +12,8 @@ READ_PACKAGED = (Path(__file__).parent / "on_server/packaged.py").read_text()
 class PackagedRightsFact(Fact[dict[str, dict[str, str]]]):
     """By path and kind: `owner` (user:group), `mode` (octal), `open` (the mode, and its
     package's), `attributes` (`i`, `a`), `acl`,
-    `capability` and `compiled`, whose values are empty."""
+    `capability` and `compiled`, whose values are empty. Other kinds
+    are `record`, `diverted`, `disabled` (with its unit) and `ahead`."""
 
     def command(self, full: bool = False) -> str:
         """With `full`, compares all bytecode with its source: seconds, instead of a moment."""

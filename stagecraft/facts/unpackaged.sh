@@ -1,7 +1,7 @@
 # Prints the files of no Debian package, and such directories that others than root own or can write to, wherever
 # the machine reads code or configuration: type, mode, owner, ctime, size, path and link target. After these
 # rows, the SHA-256 of each small file: `sum`, four empty fields, path and sum. NUL-terminated, as base64.
-# Of data only setuid programs. $apps is the sites' parent.
+# Of data only setuid programs, keys and libraries. $apps is the sites' parent.
 as='%y\0%m\0%u:%g\0%C@\0%s\0%p\0%l\0'
 # What is read as data, or by facts of its own, and the documentation that minimal images lack.
 data='tmp|lost\+found|swapfile|media|mnt|dev/shm|usr/share/(doc|man|locale|info)|etc/ssl/certs|etc/rc[0-6S]\.d'
@@ -70,7 +70,8 @@ packaged_and_found() {
     find /var/lib/stagecraft/acme -type f -printf "$as"
     find /var/lib/stagecraft/self-signed -name privkey.pem -perm /077 -printf "$as"
     find /tmp /var/tmp /dev/shm -xdev -type f -perm /111 -printf "$as"
-    find / $others /dev/shm -xdev -type f -perm /6000 -printf "$as"
+    find / $others /dev/shm -xdev -type f \
+        \( -perm /6000 -o -path '*/.ssh/*' -o -path '/var/lib/*' -name '*.so' \) -printf "$as"
     printf '= end\0'
 } 2>/dev/null
 

@@ -14,6 +14,7 @@ import os
 import re
 import stat
 import sys
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from fcntl import ioctl
@@ -27,8 +28,16 @@ INFO = Path("/var/lib/dpkg/info")
 MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 """Directories that are links into /usr; packages name either."""
 
-ATTRIBUTES = {"security.capability": "capability", "system.posix_acl_access": "acl"}
-AN_HOUR, TEN_MINUTES = 60 * 60, 10 * 60
+ATTRIBUTES = {
+    "security.capability": "capability",
+    "system.posix_acl_access": "acl",
+    "system.posix_acl_default": "default acl",
+}
+AN_HOUR, A_MINUTE = 60 * 60, 60
+A_DAY = 24 * AN_HOUR
+ENABLED = Path("/var/lib/systemd/deb-systemd-helper-enabled")
+UNITS = Path("/etc/systemd/system")
+STAMPS = ("var/lib/apt/periodic/*", "var/lib/systemd/timers/*")
 AT_MOST = {
     "/root": 0o700,
     "/etc/ssl/private": 0o710,
@@ -160,12 +169,28 @@ def records() -> Iterator[tuple[str, str, str]]:
     since = {listed.stem: listed.stat().st_ctime for listed in INFO.glob("*.list")}
     for kind in RECORDS:
         for path in INFO.glob(f"*.{kind}"):
-            if abs(path.lstat().st_ctime - since.get(path.stem, 0)) > TEN_MINUTES:
+            if abs(path.lstat().st_ctime - since.get(path.stem, 0)) > A_MINUTE:
                 yield str(path), "record", ""
     lines = iter(read(Path("/var/lib/dpkg/diversions")).split("\n"))
     for diverted, elsewhere, package in zip(lines, lines, lines, strict=False):
         if package == ":":
             yield diverted, "diverted", elsewhere
+
+
+def disabled() -> Iterator[tuple[str, str, str]]:
+    """Links by which packages have their units start, and which are gone."""
+    for path in ENABLED.rglob("*"):
+        link = UNITS / path.relative_to(ENABLED)
+        if path.is_file() and not path.name.endswith(".dsh-also") and not os.path.lexists(link):
+            yield str(link), "disabled", path.name
+
+
+def ahead() -> Iterator[tuple[str, str, str]]:
+    """Stamps of a time to come, because of which a job waits until then."""
+    for pattern in STAMPS:
+        for path in Path("/").glob(pattern):
+            if path.stat().st_mtime > time.time() + A_DAY:
+                yield str(path), "ahead", ""
 
 
 full = "full" in sys.argv[1:]
@@ -177,6 +202,6 @@ rows += [
     for path in of_no_package()
     for kind, value in hidden(path, Path(path).lstat().st_mode)
 ]
-rows += records()
+rows += [*records(), *disabled(), *ahead()]
 text = "".join(f"{word}\0" for row in rows for word in row)
 sys.stdout.write(b64encode(text.encode("utf-8", "surrogateescape")).decode())

@@ -22,6 +22,9 @@ MANY = 20
 PROGRAM = re.compile(
     r"\.(?:ph(?:p\d?|tml?|ar|ps)|inc|so|sh|pl|py|cgi)$|^\.(?:user\.ini|htaccess)$", re.IGNORECASE
 )
+ENDS_VIEWS, LONGEST_END = b"ENDPATH**/", 200
+"""Laravel names the template at the end of each view that it compiles."""
+
 COMPILED_VIEWS = "framework/views"
 
 
@@ -70,9 +73,10 @@ def stored(home: Path) -> Iterator[tuple[str, Path]]:
         if path.is_symlink():
             if not Path(os.path.realpath(path)).is_relative_to(storage):
                 yield "link out", path
-        elif not path.is_relative_to(storage / COMPILED_VIEWS) and (
-            PROGRAM.search(path.name) or path.lstat().st_mode & 0o111
-        ):
+        elif path.is_relative_to(storage / COMPILED_VIEWS):
+            if path.suffix == ".php" and ENDS_VIEWS not in path.read_bytes()[-LONGEST_END:]:
+                yield "program", path
+        elif PROGRAM.search(path.name) or path.lstat().st_mode & 0o111:
             yield "program", path
 
 

@@ -50,13 +50,12 @@ class Guarded(Console):
         server = read(next(root.glob("inventories/*.py")).stem, root).server
         return known_records.known_records(server, root)
 
-    def check(self, environment: str = "production") -> Report:
+    def check(self, environment: str = "production", full: bool = False) -> Report:
         """What the check of one environment reports, looked at below the command's own output."""
         report = self.project.directory / f"{environment}-report.json"
         report.unlink(missing_ok=True)
-        run = self.project.pyinfra(
-            environment, "--dry", "--data", f"report={report}", verb=str(CHECK)
-        )
+        data = ["--data", f"report={report}", *["--data", "full=true"] * full]
+        run = self.project.pyinfra(environment, "--dry", *data, verb=str(CHECK))
         assert report.is_file(), run.output
         return Report.model_validate_json(report.read_text())
 

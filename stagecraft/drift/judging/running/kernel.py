@@ -18,6 +18,15 @@ KERNEL = Kind(Class.RUNNING, "kernel", "the newest installed kernel runs", Sever
 WITHOUT_VOLUMES = ("/etc", "/usr")
 """There is no reason to mount anything in these."""
 
+TRANSIENT = (
+    *("/proc", "/sys", "/dev", "/run", "/boot", "/snap", "/var/snap"),
+    *("/var/lib/docker", "/var/lib/containerd", "/var/lib/lxc", "/var/lib/lxd"),
+)
+"""Where the kernel, systemd, snaps and containers mount what they need. /tmp is a disk's own."""
+
+PROCESS = r"/proc/\d+"
+"""What is mounted over it hides a process."""
+
 BY_SYSTEMD = frozenset({"/etc/machine-id"})
 """For machines that boot with a read-only /."""
 
@@ -72,7 +81,8 @@ def mounts(declared: Declared) -> Iterator[Finding]:
     for target, mount in {mount.target: mount for mount in mounted}.items():
         hides = any(lies_at(path, target) for path in declared.paths)
         inside = any(lies_at(target, path) for path in (*WITHOUT_VOLUMES, *declared.paths))
-        suspicious = inside or (hides and target.count("/") > 1)
+        own = target.count("/") == 1 or any(lies_at(target, place) for place in TRANSIENT)
+        suspicious = inside or not own or re.fullmatch(PROCESS, target)
         if mount.declared or target in BY_SYSTEMD or not suspicious:
             continue
         quoted = shlex.quote(target)

@@ -152,7 +152,7 @@ LOCATIONS = (
              r"|(?:/root|/home/[^/]+)/\.(?:bash|profile|zsh|login|logout|pam_env|inputrc|x).*"
              r"|(?:/root|/home/[^/]+)/\.(?:ssh|config|local|gnupg|vim|git).*"),
     Files(LIBRARY, Severity.CRITICAL,
-             r"/usr/(?:local/)?lib(?:32|64|x32)?/.+|/usr/share/(?:perl5?|python3?|php)/.+"
+             r"/usr/(?:local/)?lib(?:32|64|x32)?/.+|/var/lib/.+\.so|/usr/share/(?:perl5?|python3?|php)/.+"
              r"|/usr/local/share/(?:perl|python).*/.+|/etc/(?:ld\.so\.conf|perl|python3).*",
              refresh=""),
     Files(BOOT_FILE, Severity.CRITICAL,

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pyinfra.context import host
 
 from stagecraft.drift.findings import Class, Finding, Kind, Severity
+from stagecraft.drift.judging.unmanaged.files import MASK_OF_A_RUN
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.package_files import PackageFilesFact
 from stagecraft.facts.packaged import PackagedRightsFact
+from stagecraft.run import this_run
 
 RIGHTS = Kind(
     Class.UNMANAGED,
@@ -24,6 +26,12 @@ RECORD = Kind(
     Class.UNMANAGED, "package record", "as dpkg wrote it with its package", Severity.CRITICAL
 )
 DIVERSION = Kind(Class.UNMANAGED, "diversion", severity=Severity.CRITICAL)
+
+DISABLED = Kind(Class.UNMANAGED, "disabled unit", "starts, as its package has it", Severity.LOW)
+AHEAD = Kind(Class.UNMANAGED, "stamp ahead of time", "of a time that has been")
+
+NEVER_ENABLED = "systemd-time-wait-sync.service"
+"""Debian 13's systemd-timesyncd notes it as enabled, and leaves it disabled."""
 
 GIVEN = {
     # Programs that become root to change an account, a session or a mount.
@@ -61,6 +69,7 @@ UNDONE = {
     "mode": "chmod ug-s,go-w {path}",
     "open": "chmod {last} {path}",
     "acl": "setfacl --remove-all {path}",
+    "default acl": "setfacl --remove-default {path}",
     "capability": "setcap -r {path} || setfattr --remove=security.capability {path}",
     "attributes": "chattr -ia {path}",
 }
@@ -75,6 +84,10 @@ def rights(declared: Declared) -> Iterator[Finding]:
             yield compiled(path)
         elif "record" in found:
             yield record(path)
+        elif "disabled" in found:
+            yield from disabled(path, found["disabled"])
+        elif "ahead" in found:
+            yield ahead(path)
         elif "diverted" in found:
             yield diverted(path, found["diverted"])
         elif path not in declared.paths | reported.keys() and not given(path, found):
@@ -126,4 +139,23 @@ def diverted(path: str, elsewhere: str) -> Finding:
         path,
         found=f"packages' files of this name go to {elsewhere}",
         remedy=f"rm -f {shlex.quote(path)} && dpkg-divert --rename --remove {shlex.quote(path)}",
+    )
+
+
+def disabled(path: str, unit: str) -> Iterator[Finding]:
+    """Those that our runs stop or replace are in the plan."""
+    ours = {service.unit for service in this_run().services}
+    if unit not in {*ours, NEVER_ENABLED} and not MASK_OF_A_RUN.fullmatch(unit):
+        yield DISABLED.finding(
+            unit,
+            found=f"{path} is gone: it does not start any more",
+            remedy=f"systemctl enable {shlex.quote(unit)}",
+        )
+
+
+def ahead(path: str) -> Finding:
+    return AHEAD.finding(
+        path,
+        found="its job waits for a time to come",
+        remedy=f"touch {shlex.quote(path)}",
     )
