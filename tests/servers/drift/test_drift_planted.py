@@ -35,7 +35,7 @@ MISSED = {
     "db-anonymous": "it is found, under another name",
     "ip-forward": "the network of a throwaway server forwards already",
     "log-deleted": "nobody has the log open, and logrotate deletes logs, too",
-    "fail2ban-running": "fail2ban is found not to run what its files say, which other changes cause",
+    "fail2ban-running": "it is found not to run what its files say, as after other changes",
     "moduli": "a run takes weak ones out, and fewer of them are no weaker",
     "dpkg-list-adopted": "the package's other records are found older than its list",
     "journal-relinquished": "the journal comes back to the disk by itself",
