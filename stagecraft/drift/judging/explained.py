@@ -4,7 +4,7 @@ from stagecraft.drift.findings import MOUNT, Finding, Report
 from stagecraft.drift.judging.logs import HISTORY
 from stagecraft.drift.judging.running import redis
 from stagecraft.drift.judging.running.access import JAIL
-from stagecraft.drift.judging.running.kernel import lies_at
+from stagecraft.drift.judging.running.kernel import KERNEL, lies_at
 from stagecraft.drift.judging.running.services import SERVICE
 from stagecraft.drift.judging.unmanaged.database_insides import CODE
 from stagecraft.drift.judging.unmanaged.databases import GRANT
@@ -25,6 +25,8 @@ def explains(cause: Finding, finding: Finding) -> bool:
         return stale or lies_at(cause.thing, "/etc/fail2ban")
     if GRANT.includes(finding) and CODE.includes(cause):  # a routine is dropped with its grants
         return finding.thing.partition(" ")[2] == cause.thing.partition(" ")[2]
+    if KERNEL.includes(finding):  # a kernel of no package
+        return cause.thing == f"/boot/vmlinuz-{finding.thing}"
     if HISTORY.includes(cause):  # a link among the files that a shell reads
         return finding.thing == cause.thing and not HISTORY.includes(finding)
     if SERVICE.includes(finding) and MODULE.includes(cause):

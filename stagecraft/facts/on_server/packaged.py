@@ -165,11 +165,14 @@ def of_no_package() -> Iterator[str]:
 
 
 def records() -> Iterator[tuple[str, str, str]]:
-    """dpkg writes what it knows of a package when it unpacks it, and not again."""
+    """dpkg writes what it knows of a package when it unpacks it, and not again; of one that was
+    removed and has configuration left it keeps the list and a script."""
     since = {listed.stem: listed.stat().st_ctime for listed in INFO.glob("*.list")}
+    removed = since.keys() - {sums.stem for sums in INFO.glob("*.md5sums")}
     for kind in RECORDS:
         for path in INFO.glob(f"*.{kind}"):
-            if abs(path.lstat().st_ctime - since.get(path.stem, 0)) > A_MINUTE:
+            late = abs(path.lstat().st_ctime - since.get(path.stem, 0)) > A_MINUTE
+            if late and path.stem not in removed:
                 yield str(path), "record", ""
     lines = iter(read(Path("/var/lib/dpkg/diversions")).split("\n"))
     for diverted, elsewhere, package in zip(lines, lines, lines, strict=False):

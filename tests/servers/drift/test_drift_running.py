@@ -305,8 +305,7 @@ TAMPERS = [
     ),
     Tamper(
         f"touch /boot/vmlinuz-{NEWER_KERNEL}",
-        running("low", "kernel", NEWER_KERNEL),
-        "rm /boot/vmlinuz-*",
+        ("unmanaged", "critical", "boot file", f"/boot/vmlinuz-{NEWER_KERNEL}"),
     ),
     Tamper(
         "systemctl set-property --runtime nginx.service MemoryMax=1G",

@@ -100,18 +100,20 @@ def test_nobody_else_reads_the_migrator_s_password(site: Releasing) -> None:
 
 def test_what_somebody_changes_in_a_release_is_found(site: Releasing) -> None:
     site.release()
-    site.host.ssh(
-        f"cd {HOME} && echo '// x' >>current/public/index.php && echo '<?php' >current/app/x.php"
-        " && rm current/artisan && echo '<?php' >shared/storage/app/x.php"
-    )
-    done = site.run("drift", "staging")
     release = site.host.ssh(f"readlink -f {HOME}/current")
+    program = f"{HOME}/shared/storage/app/x.php"
+    site.host.ssh(
+        f"cd {release} && cp -p artisan public/index.php /root && echo '// x' >>public/index.php"
+        f" && echo '<?php' >app/x.php && rm artisan && echo '<?php' >{program}"
+    )
+    found = site.run("drift", "staging").output
     for path in (f"{release}/{name}" for name in ("public/index.php", "app/x.php", "artisan")):
-        assert f"unmanaged released file {path}" in done.output
-    assert f"unmanaged program in the storage {HOME}/shared/storage/app/x.php" in done.output
-    site.host.ssh(f"rm {HOME}/shared/storage/app/x.php")
-    site.release()
-    assert "released file" not in site.run("drift", "staging").output.replace(release, "")
+        assert f"unmanaged released file {path}" in found
+    assert f"unmanaged program in the storage {program}" in found
+    site.host.ssh(
+        f"cd {release} && rm {program} app/x.php && cp -p /root/artisan . && rm /root/artisan"
+        " && cp -p /root/index.php public && rm /root/index.php"
+    )
 
 
 def test_the_check_finds_nothing_after_releases(site: Releasing) -> None:

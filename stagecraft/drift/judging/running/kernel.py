@@ -19,10 +19,10 @@ WITHOUT_VOLUMES = ("/etc", "/usr")
 """There is no reason to mount anything in these."""
 
 TRANSIENT = (
-    *("/proc", "/sys", "/dev", "/run", "/boot", "/snap", "/var/snap"),
+    *("/proc", "/sys", "/dev", "/run", "/boot", "/mnt", "/media", "/snap", "/var/snap"),
     *("/var/lib/docker", "/var/lib/containerd", "/var/lib/lxc", "/var/lib/lxd"),
 )
-"""Where the kernel, systemd, snaps and containers mount what they need. /tmp is a disk's own."""
+"""Where the kernel, systemd, people, snaps and containers mount what they need."""
 
 PROCESS = r"/proc/\d+"
 """What is mounted over it hides a process."""

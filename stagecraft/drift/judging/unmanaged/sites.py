@@ -23,11 +23,12 @@ WORDS = {
 
 
 def released(declared: Declared) -> Iterator[Finding]:
-    """The placeholder's files are declared; those of other tools' releases are not known."""
+    """The placeholder's files and the storage's directories are declared; files of other tools'
+    releases are not known."""
     sites = {site.name: site for site in declared.environment.sites}
     found = ask(NotReleasedFact, sites={name: site.home for name, site in sites.items()})
     for name, kind, path in found:
-        if kind == "unlisted" and path in declared.paths:
+        if path in declared.paths:
             continue
         gone = f"rm -- {shlex.quote(path)}"
         again = f"stagecraft release {declared.environment.name}"
