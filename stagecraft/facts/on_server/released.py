@@ -48,9 +48,14 @@ def released(site: str, home: Path) -> Iterator[tuple[str, Path]]:
     for release in sorted((home / "releases").glob("*")):
         contents = Path(CONTENTS.format(site=site, release=release.name))
         if release.name == PLACEHOLDER:
-            yield from (("unlisted", path) for path in walk(release))
+            yield from (("unlisted", path) for path in walk(release) if stays(path, release))
         elif contents.is_file() and release.is_dir() and not release.is_symlink():
             yield from differing(release, contents)
+
+
+def stays(path: Path, release: Path) -> bool:
+    """Not a link that leads out, which the plan reports."""
+    return not path.is_symlink() or Path(os.path.realpath(path)).is_relative_to(release)
 
 
 def differing(release: Path, contents: Path) -> Iterator[tuple[str, Path]]:

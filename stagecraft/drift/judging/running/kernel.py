@@ -20,7 +20,7 @@ WITHOUT_VOLUMES = ("/etc", "/usr")
 
 TRANSIENT = (
     *("/proc", "/sys", "/dev", "/run", "/boot", "/mnt", "/media", "/snap", "/var/snap"),
-    *("/var/lib/docker", "/var/lib/containerd", "/var/lib/lxc", "/var/lib/lxd"),
+    *("/var/lib/docker", "/var/lib/containerd", "/var/lib/lxc", "/var/lib/lxd", "/var/tmp"),  # noqa: S108
 )
 """Where the kernel, systemd, people, snaps and containers mount what they need."""
 

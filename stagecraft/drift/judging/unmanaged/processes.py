@@ -13,6 +13,7 @@ from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.processes import ProcessesFact
 from stagecraft.facts.programs import Program, ProgramsFact
 from stagecraft.paths import home
+from stagecraft.run import this_run
 
 PROCESS = Kind(Class.UNMANAGED, "process", "started by a declared unit, or by who is logged in")
 
@@ -20,6 +21,9 @@ NGINX_USER = "www-data"
 
 ANYWHERE = re.compile(r"/(?:tmp|var/tmp|dev|run|memfd:)")
 """Where programs are neither installed nor built."""
+
+REPLACED_IN_A_SANDBOX = "/ (deleted)"
+"""A program that its unit has mounted for itself alone; the check of replaced files reports it."""
 
 CHECKED = re.compile(
     r"(?:(?:/etc|/run|(?:/usr(?:/local)?)?/lib)/systemd/(?:system|transient)|/etc/init\.d/|/etc/fstab).*"
@@ -90,9 +94,17 @@ def reason(program: Program, declared: Declared) -> str:
             return "has outlived what started it, or was never part of it"
         case "login" if not may_log_in(program.origin, declared):
             return f"belongs to the login of {program.origin}, whom nobody declared"
+        case "unit" if not program.origin and program.unit in ours():
+            return ""  # the plan reports that its file is gone
         case "unit" if not CHECKED.fullmatch(program.origin):
             return f"belongs to a unit from {shlex.quote(program.origin)}"
+    if program.path == REPLACED_IN_A_SANDBOX:
+        return ""
     return "" if program.source or made_here(program, declared) else "is of no package"
+
+
+def ours() -> set[str]:
+    return {service.unit for service in this_run().services}
 
 
 def may_log_in(account: str, declared: Declared) -> bool:
