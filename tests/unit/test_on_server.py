@@ -483,6 +483,9 @@ def test_a_configuration_is_stale_after_each_change_of_env_whatever_the_clock_sa
     assert stale() == {False}
     env.write_text("A=2\n")
     assert stale() == {True}
+    # Built from an .env that changed before the clock went back.
+    configuration.note(site.releases / "1", configuration.changed(site) + 86400 * 10**9)
+    assert stale() == {True}
     monkeypatch.setattr(sandbox, "run", lambda *_: None)
     monkeypatch.setattr(configuration, "call", lambda *_: None)
     monkeypatch.setattr("shutil.chown", lambda path, *_: os.chown(path, -1, -1))

@@ -24,7 +24,7 @@ CLOSED = f"/run/stagecraft-maintenance/{NAME}"
 def site(trixie: Provisioned, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Releasing]:
     """Each hook runs the release's own file of its name."""
     hooks = {place: [f"[ ! -e hooks/{place} ] || sh -eu hooks/{place}"] for place in HOOKS}
-    app = {"hooks": hooks, "maintenance": 15}
+    app = {"hooks": hooks, "maintenance": 25}
     with releasing(trixie, tmp_path_factory.mktemp("steps"), app) as site:
         site.release()
         yield site
@@ -292,7 +292,7 @@ def test_a_migration_that_hangs_keeps_visitors_out_for_no_longer_than_the_site_a
     site.app.branch("hangs", migrating(6, seconds=600))
     done = site.run("release", "staging", "hangs", "--maintenance", "--contract")
     assert done.code == 1
-    assert "Failed at migrate: visitors were kept out for 15 s" in done.output, done.output
+    assert "Failed at migrate: visitors were kept out for 25 s" in done.output, done.output
     assert is_open(site) and site.serving == before
     assert active(site) in ("active", "activating")
 
