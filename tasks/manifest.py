@@ -10,7 +10,7 @@ from stagecraft.facts.manifests import ManifestsFact
 from stagecraft.known_records import KnownRecords
 from stagecraft.manifest import Manifest
 from stagecraft.operations import files
-from stagecraft.operations.as_found import known_well, remembered
+from stagecraft.operations.as_found import known_well, remembered, unfinished
 from stagecraft.operations.manifest import recorded
 from stagecraft.operations.nodes import Directory
 from stagecraft.paths import MANIFESTS
@@ -34,8 +34,8 @@ def begin(owner: str, *, whole: bool = True) -> None:
 
 @deploy("As found")
 def as_found(known: KnownRecords) -> bool:
-    """Runs before anything is installed. Returns whether this is the first contact."""
-    first = host.get_fact(AsFoundFact) is None
+    """Runs before anything is installed. Returns whether `first_contact` has yet to finish it."""
+    first = unfinished(host.get_fact(AsFoundFact), known)
     remembered(name="Record what the provider's image contains", known=known)
     return first
 

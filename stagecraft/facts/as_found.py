@@ -14,6 +14,10 @@ def noted(kind: str, name: str, value: str = "") -> str:
     return "\t".join(words)
 
 
+UNREAD = noted("unread", "accounts, names and network")
+"""In place of the things until the server has Python, which reads them."""
+
+
 @dataclass(frozen=True)
 class AsFound:
     """`files` are paths of no Debian package, `packages` those installed on request. `marks` tell

@@ -9,13 +9,13 @@ from pyinfra.api.command import FunctionCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from stagecraft.facts.as_found import AsFound, AsFoundFact
+from stagecraft.facts.as_found import UNREAD, AsFound, AsFoundFact
 from stagecraft.facts.identity import IdentityFact
 from stagecraft.facts.network import NetworkFact
 from stagecraft.facts.packages import PackagesFact
 from stagecraft.facts.unpackaged import UnpackagedFilesFact
 from stagecraft.known_records import AS_FOUND as RECORD
-from stagecraft.known_records import KnownRecords
+from stagecraft.known_records import KnownRecords, digest
 from stagecraft.operations.manifest import written
 from stagecraft.paths import AS_FOUND
 
@@ -32,6 +32,7 @@ def remembered(known: KnownRecords) -> Generator[StringCommand | FunctionCommand
             files=frozenset(file.path for file in files if file.printable),
             marks={file.path: file.mark for file in files if file.printable},
             packages=frozenset(name for name, package in packages.items() if package.manual),
+            things=frozenset({UNREAD}),
         )
         yield written(AS_FOUND, found.text)
         yield FunctionCommand(noted, (known, found.text), {})
@@ -41,12 +42,20 @@ def remembered(known: KnownRecords) -> Generator[StringCommand | FunctionCommand
 
 @operation()
 def known_well(known: KnownRecords) -> Generator[StringCommand | FunctionCommand]:
-    """Ensures that the record has accounts, names and the network, too. For the run that made the
-    record, once the server has Python, which reads them."""
+    """Ensures that the record has accounts, names and the network, too. For the first contact, once
+    the server has Python, which reads them."""
     things = host.get_fact(IdentityFact).first_day | host.get_fact(NetworkFact).first_day
     found = replace(host.get_fact(AsFoundFact) or AsFound(), things=things)
     yield written(AS_FOUND, found.text)
     yield FunctionCommand(noted, (known, found.text), {})
+
+
+def unfinished(found: AsFound | None, known: KnownRecords) -> bool:
+    """Whether the first contact is still to come, or was interrupted before it had recorded all;
+    nobody has changed its record meanwhile."""
+    if found is None:
+        return True
+    return UNREAD in found.things and known.sum(RECORD) in ("", digest(found.text))
 
 
 def noted(state: Any, host: Any, known: KnownRecords, text: str) -> bool:

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from stagecraft.facts.as_found import UNREAD, AsFound
 from stagecraft.known_records import KnownRecords, digest, known_records
-from stagecraft.operations.as_found import noted
+from stagecraft.operations.as_found import noted, unfinished
 from stagecraft.settings import Server, SettingsError
 
 
@@ -66,3 +67,14 @@ def test_nobody_is_asked_to_commit_a_throwaway_s(
         noted(None, SimpleNamespace(print_prefix=""), known_records(server, tmp_path), "text")
     assert ("commit known_records" in caplog.text) is not throwaway
     assert known_records(server, tmp_path).sum("as-found") == digest("text")
+
+
+def test_a_first_contact_ends_with_the_record_that_it_began(tmp_path: Path) -> None:
+    known, begun = of("askpro-1", tmp_path), AsFound(things=frozenset({UNREAD}))
+    assert unfinished(None, known)
+    assert unfinished(begun, known)  # killed before it noted the sum
+    known.note("as-found", begun.text)
+    assert unfinished(begun, known)
+    assert not unfinished(AsFound(), known)  # an older version's
+    known.note("as-found", AsFound().text)
+    assert not unfinished(begun, known)  # somebody on the server opened it again

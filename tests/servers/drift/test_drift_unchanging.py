@@ -28,7 +28,8 @@ PROCESSES = (
     "for status in /proc/[0-9]*; do"
     " grep -q '/system.slice/' $status/cgroup 2>/dev/null || continue;"
     " grep -q 'ssh.service\\|user@\\|user-runtime-dir@' $status/cgroup && continue;"
-    " echo ${status#/proc/} $(cut -d ' ' -f 22 $status/stat) $(cat $status/comm); done"
+    " started=$(cut -d ' ' -f 22 $status/stat 2>/dev/null) && [ \"$started\" ] || continue;"
+    " echo ${status#/proc/} $started $(cat $status/comm); done"
 )
 
 HELD = (

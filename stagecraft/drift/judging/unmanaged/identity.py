@@ -160,8 +160,8 @@ def fields(identity: Identity, people: Collection[str]) -> Iterator[Finding]:
         wanted = its
         if name in fixed:
             wanted = fixed[name]
-        elif name in people:  # the plan has them
-            continue
+        elif name in people:  # the plan has their shells
+            wanted = its._replace(home=f"/home/{name}")
         elif name in packages and not SERVICE_HOME.fullmatch(its.home):
             wanted = its._replace(home="/nonexistent")
         for place, field in enumerate(Fields._fields, start=2):

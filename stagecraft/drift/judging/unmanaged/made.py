@@ -25,7 +25,7 @@ FILES = {
     "the machine's disks, written when it was installed": r"/etc/(?:fstab|crypttab)",
     "time and language, by systemd, locales and tzdata": (
         r"/etc/(?:timezone|localtime|adjtime|locale\.gen|vconsole\.conf|papersize)"
-        r"|/etc/default/(?:locale|keyboard|console-setup)"
+        r"|/etc/default/(?:locale|keyboard|console-setup)|/usr/lib/locale/locale-archive"
     ),
     "the boot loader's settings, by grub's installer": r"/etc/default/grub",
     "ldconfig's list of libraries": r"/etc/ld\.so\.cache",
