@@ -36,7 +36,7 @@ CERTBOT = [
     ),
     Tamper(
         "printf '#!/bin/sh\\n' >/etc/letsencrypt/renewal-hooks/post/sync",
-        ("unmanaged", "critical", "hook", "/etc/letsencrypt/renewal-hooks/post/sync"),
+        ("unmanaged", "critical", "certbot hook", "/etc/letsencrypt/renewal-hooks/post/sync"),
         environment="staging",
     ),
 ]

@@ -160,15 +160,13 @@ def fields(identity: Identity, people: Collection[str]) -> Iterator[Finding]:
         wanted = its
         if name in fixed:
             wanted = fixed[name]
-        elif name in people:  # the plan has their shells
-            wanted = its._replace(home=f"/home/{name}")
+        elif name in people:
+            wanted = Fields(its.uid, its.gid, f"/home/{name}", "/bin/bash")
         elif name in packages and not SERVICE_HOME.fullmatch(its.home):
             wanted = its._replace(home="/nonexistent")
         for place, field in enumerate(Fields._fields, start=2):
             found, expected = getattr(its, field), getattr(wanted, field)
-            of_person = name == "root"
-            fine = found in SHELLS if of_person else Account(0, "", found).lets_in
-            if found != expected and not (field == "shell" and fine):
+            if found != expected and not (field == "shell" and fine(name, found, people)):
                 before = rf"{re.escape(name)}(:[^:]*){{{place - 1 + (place > 3)}}}"
                 edit = rf"s|^({before}):[^:]*|\1:{expected}|"
                 yield FIELD.finding(
@@ -178,6 +176,14 @@ def fields(identity: Identity, people: Collection[str]) -> Iterator[Finding]:
                     found=found,
                     remedy=f"sed -i -E {shlex.quote(edit)} /etc/passwd",
                 )
+
+
+def fine(name: str, shell: str, people: Collection[str]) -> bool:
+    """Whether it is a usual shell, or other findings are about it."""
+    lets_in = Account(0, "", shell).lets_in
+    if name in people:  # the plan admits them
+        return shell in SHELLS or not lets_in
+    return shell in SHELLS if name == "root" else lets_in
 
 
 def passwords(identity: Identity) -> Iterator[Finding]:

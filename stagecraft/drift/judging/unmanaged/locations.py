@@ -22,7 +22,7 @@ AREAS = {
     "Redis instances": {"Redis instance"},
     "cron jobs": {"cron job", "crontab", "at job"},
     "units": {UNIT, TIMER, "unit override", MASK, "lingering user", "start script"},
-    "certificates": {CERTIFICATE, "key of a certificate"},
+    "certificates": {CERTIFICATE, "key of a certificate", "certbot hook"},
     "site directories": {"site directory"},
     "rights": {
         *("sudo rules", "sshd settings", "PAM rules", "preloaded library"),
@@ -43,7 +43,18 @@ OF_THE_MACHINE = {
 
 FROM_IMAGES = {
     *("nginx module", UNIT, TIMER, "unit override", MASK, "lingering user", "start script"),
-    *("software", OPEN, "apt pin", "program", LIBRARY, BOOT_FILE, HOOK, START_UP, FILE),
+    *(
+        "certbot hook",
+        "software",
+        OPEN,
+        "apt pin",
+        "program",
+        LIBRARY,
+        BOOT_FILE,
+        HOOK,
+        START_UP,
+        FILE,
+    ),
 }
 """The kinds that are accepted from the provider's image; others can give access, so they are always
 reported."""
@@ -161,8 +172,9 @@ LOCATIONS = (
              r"|/etc/(?:modules|default/grub.*|inittab)"),
     Files(HOOK, Severity.CRITICAL,
              r"/etc/(?:dpkg|needrestart|logrotate\.d|update-motd\.d|dhcp|ppp|dbus-1|polkit-1|acpi"
-             r"|NetworkManager|networkd-dispatcher|xdg|ca-certificates|letsencrypt/renewal-hooks"
-             r"|resolvconf|systemd)/.+|/usr/share/(?:dbus-1|polkit-1)/.+"),
+             r"|NetworkManager|networkd-dispatcher|xdg|ca-certificates|resolvconf|systemd)/.+"
+             r"|/usr/share/(?:dbus-1|polkit-1)/.+"),
+    Files("certbot hook", Severity.CRITICAL, r"/etc/letsencrypt/renewal-hooks/.+"),
     Files("program", Severity.HIGH, r"/usr/(?:local/)?(?:s?bin|games|libexec)/.+"),
     Files("key of a certificate", Severity.HIGH, r".+/privkey[^/]*\.pem", "chmod 600 {path}"),
     Files("software", Severity.LOW, r"/(?:opt|srv)/[^/]+", "mv {path} /root/"),
