@@ -14,17 +14,15 @@ from statistics import median
 
 from project import Project
 
-from bench import releasing
+from bench import nightly, releasing
 from bench.runs import ROUNDS, Figure, Taken, in_turns, take
 from bench.servers import SITE, STATE, Subject, bare, copies, far, rented, together
 from bench.serving import Serving, serving
 from lab.lab import Lab
 from stagecraft.connection.prefetch import Prefetch
-from stagecraft.facts.package_files import PackageFilesFact
 from stagecraft.packages import MACHINE_PACKAGES
 
 STOCK = "stock pyinfra"
-DRIFT = "stagecraft drift"
 FAST = "all four, the default"
 OPTIMIZATIONS = {
     STOCK: "no",
@@ -46,11 +44,11 @@ def main() -> None:
         measured = serving(open_site)
         released = releasing.releasing(open_site)
         contact = first_contact(lab)
+        checked = nightly.nightly(lab)
         subject, provisioning = fresh(lab)
         near = no_op(subject)
         with far([subject], lab):
             distant = no_op(subject)
-        checked = night(subject)
         channels = {
             name: count_channels(subject, optimizations)
             for name, optimizations in OPTIMIZATIONS.items()
@@ -60,7 +58,8 @@ def main() -> None:
         lab.down()
     print(heading())
     print(targets(contact, provisioning, near, distant, channels, fleet))
-    print(nightly(checked))
+    print(nights(checked))
+    print(of_list(checked))
     print(contributions(near, distant, channels))
     print(releases(released))
     print(isolation_cost(measured))
@@ -177,22 +176,6 @@ def no_op(subject: Subject) -> dict[str, Figure]:
     return in_turns(actions)
 
 
-def night(subject: Subject) -> dict[str, Figure]:
-    """The full check of a server, beside the plan alone and a login; and what looking through all
-    packages' files takes of it."""
-    command = [sys.executable, "-m", "stagecraft", "drift", "staging"]
-    drift = partial(take, command, subject.project.directory, fine=(0, 2))
-    find = str(PackageFilesFact().command())
-    return in_turns(
-        {
-            "ssh, nothing": partial(login, subject, "true"),
-            "--dry": partial(run, subject.project, "--dry"),
-            DRIFT: drift,
-            "of that, packages' files": partial(login, subject, "sh", find),
-        }
-    )
-
-
 def count_channels(subject: Subject, optimizations: str) -> int:
     """The more of both modes."""
     counts = []
@@ -301,12 +284,20 @@ def ratio(figures: dict[str, Figure], name: str) -> tuple[str, str, str]:
     return f"{floor:.1f} s", "", f"{figures[name].seconds / floor:.2f}"
 
 
-def nightly(figures: dict[str, Figure]) -> str:
+def nights(night: nightly.Night) -> str:
+    must = {nightly.DRIFT: ("2 s", "1.5 s", "20 MB")}
     rows = [
-        (name, seconds(figure), megabytes(figure), *(("5 s", "2 s") if name == DRIFT else ("", "")))
-        for name, figure in figures.items()
-    ]
-    return table(("the nightly check, 0 ms", "time", "memory", "must", "aim"), rows)
+        (name, seconds(its), f"{its.of_server:.2f} s", f"{its.moved:.1f} MB", megabytes(its),
+         ", ".join(must.get(name, ())))
+        for name, its in night.figures.items()
+    ]  # fmt: skip
+    head = (f"a night, {night.files} files", "time", "server's CPU", "moved", "memory", "must")
+    return table(head, rows)
+
+
+def of_list(night: nightly.Night) -> str:
+    rows = [(name, f"{count} of {night.listed}") for name, count in night.found.items()]
+    return table(("changes that somebody listed", "found"), rows)
 
 
 def contributions(

@@ -76,13 +76,13 @@ def releasing(subject: Subject) -> dict[str, Figure]:
     )
 
 
-def make_repository() -> None:
+def make_repository(files: int = FILES, size: int = SIZE) -> None:
     shutil.rmtree(SOURCE, ignore_errors=True)
     shutil.copytree(APP, SOURCE)
-    for number in range(FILES):
+    for number in range(files):
         file = SOURCE / f"app/{number % 50}/{number}.php"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"<?php // {os.urandom(SIZE // 2).hex()}\n")
+        file.write_text(f"<?php // {os.urandom(size // 2).hex()}\n")
     git("init", "--quiet")
 
 

@@ -7,8 +7,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from statistics import median
 
@@ -17,10 +17,13 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Taken:
-    """What one run took: seconds by the clock, and the most memory it had, in MB."""
+    """What one run took: seconds by the clock, and the most memory it had, in MB; where it was
+    counted, the server's CPU in seconds, and the MB that it sent and received."""
 
     seconds: float
     megabytes: float
+    of_server: float = 0
+    moved: float = 0
 
 
 @dataclass(frozen=True)
@@ -29,17 +32,19 @@ class Figure:
 
     seconds: float
     megabytes: float
+    of_server: float = 0
+    moved: float = 0
 
     @classmethod
     def of(cls, runs: Sequence[Taken]) -> Figure:
-        return cls(median(run.seconds for run in runs), median(run.megabytes for run in runs))
+        return cls(*map(median, zip(*map(astuple, runs), strict=True)))
 
 
 def take(
     command: Sequence[str],
     cwd: Path,
     stdin: str = "",
-    fine: Sequence[int] = (0,),
+    fine: Container[int] = (0,),
     **environment: str,
 ) -> Taken:
     """Runs the command to its end. Fails with its output when it ends with what is not fine."""

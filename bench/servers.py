@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from console import Console
 from project import Project
 from relay import Relay
 
@@ -45,7 +46,7 @@ staging = (_hosts, {{}})
 
 
 @dataclass
-class Subject:
+class Subject(Console):
     """A server, and the project that it is provisioned from."""
 
     server: LabServer

@@ -1,21 +1,14 @@
-"""Changes that were listed from outside, without knowledge of the check: from MITRE ATT&CK for
-Linux, the CIS benchmarks, and reports of incidents. `held_out.yml` was planted for the first time
-when the check was finished. How many are found is printed at the end of a run."""
+"""What somebody planted is found. `held_out.yml` was planted for the first time when the check was
+finished. How many are found is printed at the end of a run."""
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from planted import Planted, planted, run, told
 from tampering import Guarded, failures
-
-from stagecraft.drift.findings import Finding
 
 LISTS = ("planted", "held_out")
 AT_ONCE = 40
@@ -44,23 +37,6 @@ MISSED = {
 """Changes of which no finding may say what their list expects, and why."""
 
 
-@dataclass(frozen=True)
-class Planted:
-    """A change by root and what undoes it, in shell. A finding that says something of `names`, a
-    regular expression, is one of it."""
-
-    id: str
-    change: str
-    undo: str
-    names: str
-
-
-def planted(name: str) -> list[Planted]:
-    items = yaml.safe_load(Path(__file__).with_name(f"{name}.yml").read_text())
-    keys = ("id", "change", "undo", "names")
-    return [Planted(*(item[key] for key in keys)) for item in items if 13 in item["debian"]]
-
-
 def rounds() -> Iterator[Any]:
     for name in LISTS:
         of_list = planted(name)
@@ -79,9 +55,9 @@ def test_what_somebody_planted_is_found(
     assert made == [0] * len(changes), [c.id for c, code in zip(changes, made, strict=True) if code]
     full = name == "held_out"
     reports = (guarded.check("production", full), guarded.check("staging"))
-    findings = [finding for report in reports for finding in report.findings]
+    texts = [told(finding) for report in reports for finding in report.findings]
     run(guarded, [change.undo for change in reversed(changes)])
-    missed = {change.id for change in changes if not any(tells(f, change) for f in findings)}
+    missed = {change.id for change in changes if not any(map(change.told_by, texts))}
     record_property("planted", (name, len(changes) - len(missed), len(changes)))
     assert missed <= MISSED.keys()
 
@@ -91,19 +67,3 @@ def test_nothing_of_it_is_left(guarded: Guarded) -> None:
         list(failures(guarded, guarded.check(environment).findings))
     assert [finding.id for finding in guarded.check("production").findings] == []
     assert [finding.id for finding in guarded.check("staging").findings] == []
-
-
-def tells(finding: Finding, change: Planted) -> bool:
-    text = " ".join([finding.kind, finding.thing, finding.found, finding.expected, finding.remedy])
-    return re.search(change.names, text) is not None
-
-
-def run(guarded: Guarded, scripts: list[str]) -> list[int]:
-    """Each by a shell of its own; their exit codes."""
-    encoded = (base64.b64encode(script.encode()).decode() for script in scripts)
-    each = (
-        f"echo {text} | base64 -d >/run/planted.sh;"
-        " timeout 20 sh /run/planted.sh </dev/null >/dev/null 2>&1; echo $?"
-        for text in encoded
-    )
-    return [int(code) for code in guarded.shell("\n".join(each)).split()]
