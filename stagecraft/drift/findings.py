@@ -88,6 +88,10 @@ class Finding(Plain):
     diff: tuple[Text, ...] = ()
     since: Moment = None
     who: Text = ""
+    whole: Text = ""
+    """What it is a part of, such as a package or a directory, and `whole_remedy` puts that right
+    with all its parts."""
+    whole_remedy: Text = ""
     recorded_by: tuple[str, ...] = ()
     """Neighbouring environments whose runs recorded its paths on the server. Unconfirmed: dropped
     if their own checks declare the paths."""
@@ -109,6 +113,8 @@ class Details(TypedDict, total=False):
     environment: str
     since: float
     who: str
+    whole: str
+    whole_remedy: str
     recorded_by: tuple[str, ...]
 
 

@@ -1,5 +1,5 @@
 # Prints each file that differs from its package: `changed`, `missing` or `directory` (in its place), its
-# path, and for files managed by ucf the packaged original; tab-separated.
+# path, for files managed by ucf the packaged original, and its package; tab-separated.
 export LC_ALL=C
 cd / || exit
 odd='*[[:cntrl:]]*' # such names could pass for other lines; no package has them
@@ -50,10 +50,22 @@ all_else() {
         }'
 }
 
+with_package() { # reads all records of packages once, if there is anything to say
+    rows=$(cat)
+    [ -z "$rows" ] || printf '%s\n' "$rows" | awk -F '\t' '
+        function real(path) {
+            return path ~ /^\/(bin|sbin|lib|lib32|lib64|libx32)\// ? "/usr" path : path
+        }
+        NR == FNR { row[$2] = $0; next }
+        FNR == 1 { package = FILENAME; sub(/.*\//, "", package); sub(/\.list$/, "", package) }
+        real($0) in row { of[real($0)] = package }
+        END { for (path in row) print row[path] "\t" of[path] }' - var/lib/dpkg/info/*.list | sort
+}
+
 { configuration; all_else; } 2>/dev/null | differing | while IFS="$(printf '\t')" read -r state path; do
     [ ! -d "$path" ] || state=directory
     origin=
     case $path in /etc/*) origin=$(copied_from "$path") ;; esac
     printf '%s\t%s\t%s\n' "$state" "$path" "$origin"
-done
+done | with_package
 true

@@ -12,7 +12,8 @@ TYPES = {"f": "file", "d": "directory", "l": "link"}
 @dataclass(frozen=True)
 class UnpackagedFile:
     """A path of no package. `mode` is octal text, `owner` is user:group; `since` is its ctime.
-    `sha256` is that of a file with at most a megabyte."""
+    `sha256` is that of a file with at most a megabyte. `top` is the first directory on its path
+    that no package has, and that is neither a home nor a mount; empty if there is none."""
 
     path: str
     kind: str = "file"
@@ -21,6 +22,7 @@ class UnpackagedFile:
     target: str = ""
     since: float = 0
     sha256: str = ""
+    top: str = ""
 
     @property
     def name(self) -> str:
@@ -52,10 +54,10 @@ class UnpackagedFilesFact(Fact[list[UnpackagedFile]]):
 
     def process(self, output: list[str]) -> list[UnpackagedFile]:
         found: dict[str, UnpackagedFile] = {}
-        for letter, mode, owner, changed, _, path, rest in rows(output, 7):
+        for letter, mode, owner, changed, _, path, rest, top in rows(output, 8):
             if letter == "sum":
                 found[path] = replace(found[path], sha256=rest)
             else:
                 kind = TYPES.get(letter, letter)
-                found[path] = UnpackagedFile(path, kind, mode, owner, rest, float(changed))
+                found[path] = UnpackagedFile(path, kind, mode, owner, rest, float(changed), top=top)
         return [found[path] for path in sorted(found)]

@@ -1,6 +1,7 @@
 # Prints the files of no Debian package, and such directories that others than root own or can write to, wherever
-# the machine reads code or configuration: type, mode, owner, ctime, size, path and link target. After these
-# rows, the SHA-256 of each small file: `sum`, four empty fields, path and sum. NUL-terminated, as base64.
+# the machine reads code or configuration: type, mode, owner, ctime, size, path, link target, and the first
+# directory on its path that no package has. After these rows, the SHA-256 of each small file: `sum`, four empty
+# fields, path, sum and an empty field. NUL-terminated, as base64.
 # Of data only setuid programs, keys and libraries. $apps is the sites' parent.
 as='%y\0%m\0%u:%g\0%C@\0%s\0%p\0%l\0'
 # What is read as data, or by facts of its own, and the documentation that minimal images lack.
@@ -77,8 +78,17 @@ packaged_and_found() {
 
 # Fails unless it has seen everything.
 leave_out_packaged() {
-    awk -v RS='\0' '
+    awk -v RS='\0' -v others="$others" '
         function packaged(path) { return path in owned || "/usr" path in owned }
+        # base-files makes those of /usr/local by a script.
+        function stays(path) {
+            return path in mounted || path ~ /^\/(usr\/local(\/[^\/]*)?|home\/[^\/]*)$/ || packaged(path)
+        }
+        function top_of(path,    top) {
+            while (sub(/\/[^\/]*$/, "", path) && path != "" && !stays(path)) top = path
+            return top
+        }
+        BEGIN { for (n = split(others, paths, "\n"); n > 0; n--) mounted[paths[n]] }
         $0 == "= links" { linked = NR; next }
         !listed && $0 == "= found" { listed = NR; next }
         !linked { owned[$0]; owned["/usr" $0]; next }
@@ -99,16 +109,17 @@ leave_out_packaged() {
         }
         {
             for (n = 0; n < 7; n++) printf "%s%c", field[n], 0
+            printf "%s%c", top_of(field[5]), 0
         }
         END { exit !ended }'
 }
 
 sums_of() { # of the files among these rows with at most a megabyte
     awk -v RS='\0' -v ORS='\0' '
-        { field[(NR - 1) % 7] = $0 }
-        NR % 7 == 0 && field[0] == "f" && field[4] <= 1048576 { print field[5] }' |
+        { field[(NR - 1) % 8] = $0 }
+        NR % 8 == 0 && field[0] == "f" && field[4] <= 1048576 { print field[5] }' |
         xargs -0 -r sha256sum -z -- 2>/dev/null |
-        awk -v RS='\0' '{ printf "sum%c%c%c%c%c%s%c%s%c", 0, 0, 0, 0, 0, substr($0, 67), 0, substr($0, 1, 64), 0 }'
+        awk -v RS='\0' '{ printf "sum%c%c%c%c%c%s%c%s%c%c", 0, 0, 0, 0, 0, substr($0, 67), 0, substr($0, 1, 64), 0, 0 }'
 }
 
 rows=$(

@@ -207,3 +207,21 @@ def test_one_that_nobody_checks_is_believed_and_that_is_said() -> None:
 )  # fmt: skip
 def test_the_reason_is_for_the_one_who_must_act(said: str, words: str) -> None:
     assert words in reason(said)
+
+
+def test_many_parts_of_one_whole_are_told_as_one() -> None:
+    whole = {"whole": "in /opt/tools", "whole_remedy": "mv /opt/tools /root/found"}
+    parts = [finding(f"/opt/tools/{number}", "low", **whole) for number in range(4)]
+    worst = finding("/opt/tools/so", "critical", kind="library", **whole)
+    said = text(report(*parts, worst, finding("htop", "high")))
+    assert "askpro-1: 1 critical, 1 high, 4 low\n" in said
+    assert "CRITICAL  askpro-1 unmanaged library in /opt/tools: 5 of them new\n" in said
+    assert "/opt/tools/1" in said
+    assert "and 2 more\n" in said
+    assert said.count("put right mv /opt/tools /root/found\n") == 1
+    assert said.count("apt-get purge") == 1
+
+
+def test_few_parts_are_told_one_by_one() -> None:
+    parts = [finding(name, "low", whole="in /opt", whole_remedy="mv /opt /root") for name in "abcd"]
+    assert text(report(*parts)).count("apt-get purge") == 4

@@ -301,13 +301,25 @@ class TestFiles:
         [finding] = files.undeclared([File("/etc/cron.d/a; reboot")], declared)
         assert finding.remedy == "rm '/etc/cron.d/a; reboot'"
 
+    def test_a_directory_that_somebody_brought_is_a_whole(self, declared: Declared) -> None:
+        tools = [File(f"/usr/local/lib/tools/{name}", top="/usr/local/lib/tools") for name in "ab"]
+        for finding in files.undeclared(tools, declared):
+            assert finding.whole == "in /usr/local/lib/tools"
+            assert finding.whole_remedy.startswith("mv /usr/local/lib/tools ")
+
+    def test_a_directory_with_something_else_is_none(self, declared: Declared) -> None:
+        server = recorded(declared, "/usr/local/lib/tools/b")
+        tools = [File(f"/usr/local/lib/tools/{name}", top="/usr/local/lib/tools") for name in "ab"]
+        assert [f.whole for f in files.undeclared(tools, server)] == [""]
+
     def test_lines_of_the_fact(self) -> None:
-        one = ["l", "777", "root:root", "1795000000.5", "4", "/etc/b", "../a"]
-        other = ["f", "644", "root:root", "1795000000.5", "9", "/etc/a", ""]
-        sums = ["sum", "", "", "", "", "/etc/a", "5e884898"]
+        one = ["l", "777", "root:root", "1795000000.5", "4", "/etc/b", "../a", ""]
+        other = ["f", "644", "root:root", "1795000000.5", "9", "/etc/a", "", "/etc"]
+        sums = ["sum", "", "", "", "", "/etc/a", "5e884898", ""]
         first, second = UnpackagedFilesFact().process(printed(*one, *other, *other, *sums))
         assert (first.path, first.kind, first.sha256) == ("/etc/a", "file", "5e884898")
         assert (second.target, second.sha256) == ("../a", "")
+        assert (first.top, second.top) == ("/etc", "")
 
     @pytest.mark.parametrize(
         ("name", "shown"),
@@ -324,7 +336,7 @@ class TestFiles:
         path = f"{tmp_path}/{name}"
         Path(path).touch()
         [file] = UnpackagedFilesFact().process(
-            printed("f", "644", "root:root", "1.5", "0", path, "")
+            printed("f", "644", "root:root", "1.5", "0", path, "", "")
         )
         [finding] = files.undeclared([file], declared)
         assert (finding.severity, finding.kind) == ("critical", "unprintable name")
@@ -618,6 +630,17 @@ class TestPorts:
         socket = Socket("tcp", "0.0.0.0:25", "exim4")
         assert told(listening([socket], replace(declared, environment=environment))) == []
 
+    def test_a_directory_that_somebody_brought_is_a_whole(self, declared: Declared) -> None:
+        tools = [File(f"/usr/local/lib/tools/{name}", top="/usr/local/lib/tools") for name in "ab"]
+        for finding in files.undeclared(tools, declared):
+            assert finding.whole == "in /usr/local/lib/tools"
+            assert finding.whole_remedy.startswith("mv /usr/local/lib/tools ")
+
+    def test_a_directory_with_something_else_is_none(self, declared: Declared) -> None:
+        server = recorded(declared, "/usr/local/lib/tools/b")
+        tools = [File(f"/usr/local/lib/tools/{name}", top="/usr/local/lib/tools") for name in "ab"]
+        assert [f.whole for f in files.undeclared(tools, server)] == [""]
+
     def test_lines_of_the_fact(self) -> None:
         output = printed(
             *("tcp", "[::]:80", "nginx", "nginx.service", "7"),
@@ -886,6 +909,17 @@ class TestAccounts:
 
 
 class TestPackages:
+    def test_a_directory_that_somebody_brought_is_a_whole(self, declared: Declared) -> None:
+        tools = [File(f"/usr/local/lib/tools/{name}", top="/usr/local/lib/tools") for name in "ab"]
+        for finding in files.undeclared(tools, declared):
+            assert finding.whole == "in /usr/local/lib/tools"
+            assert finding.whole_remedy.startswith("mv /usr/local/lib/tools ")
+
+    def test_a_directory_with_something_else_is_none(self, declared: Declared) -> None:
+        server = recorded(declared, "/usr/local/lib/tools/b")
+        tools = [File(f"/usr/local/lib/tools/{name}", top="/usr/local/lib/tools") for name in "ab"]
+        assert [f.whole for f in files.undeclared(tools, server)] == [""]
+
     def test_lines_of_the_fact(self) -> None:
         lines = [
             "package\tinstall\tinstalled\trequired\tbash",
@@ -914,16 +948,18 @@ class TestPackages:
 
     def test_packages_files(self, declared: Declared, answers: Any) -> None:
         lines = [
-            "changed\t/usr/bin/wall\t",
-            "missing\t/usr/share/man/man1/wall.1.gz\t",
-            "missing\t/usr/bin/su\t",
-            "changed\t/etc/managed\t",
-            "changed\t/etc/redis/redis.conf\t",
-            "missing\t/etc/sudoers\t",
-            "changed\t/etc/ssh/moduli\t",
+            "changed\t/usr/bin/wall\t\tbsdutils",
+            "missing\t/usr/share/man/man1/wall.1.gz\t\tbsdutils",
+            "missing\t/usr/bin/su\t\tutil-linux",
+            "changed\t/etc/managed\t\t",
+            "changed\t/etc/redis/redis.conf\t\tredis-server",
+            "missing\t/etc/sudoers\t\tsudo",
+            "changed\t/etc/ssh/moduli\t\topenssh-client",
         ]
         answers[PackageFilesFact] = PackageFilesFact().process(lines)
-        found = packages.package_files(recorded(declared, "/etc/managed"))
+        found = list(packages.package_files(recorded(declared, "/etc/managed")))
+        assert found[0].whole_remedy == found[0].remedy == "apt-get install --reinstall bsdutils"
+        assert [f.whole for f in found[1:]] == ["of the package util-linux", "", ""]
         assert [(f.thing, f.found, f.severity) for f in found] == [
             ("/usr/bin/wall", "changed", "critical"),
             ("/usr/bin/su", "missing", "high"),

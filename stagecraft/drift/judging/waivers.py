@@ -85,7 +85,7 @@ class Accepted(Acceptance):
 
 def fingerprint(finding: Finding) -> str:
     """Of what was found there: of a file, its owner, mode and content."""
-    return hashlib.sha256(finding.found.encode()).hexdigest()[:12]
+    return hashlib.sha256(finding.found.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)

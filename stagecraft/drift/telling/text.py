@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from click import style
 
 from stagecraft.drift.findings import Severity
+from stagecraft.drift.judging.remedies import shortened
 from stagecraft.drift.judging.verdict import Judged, Status, Verdict
 from stagecraft.drift.judging.waivers import ACCEPTED, FILE
 from stagecraft.harmless import harmless_lines
 
 WORDS = {FILE: "waived", ACCEPTED: "accepted"}
+
+MANY, SHOWN = 5, 3
+"""Parts of the same whole from which on they are told as one, and how many of them are named."""
 
 COLOURS = {Severity.CRITICAL: "red", Severity.HIGH: "yellow", Severity.LOW: "cyan"}
 
@@ -48,8 +52,8 @@ def of_server(server: str, verdict: Verdict) -> Iterator[str]:
         environment = f" ({gap.environment})" if gap.environment else ""
         why = f"{gap.area}{environment} could not be checked: {gap.reason}"
         yield style(f"  UNKNOWN   {plain(why, indent=12)}", fg="red", bold=True)
-    for finding in findings:
-        yield from of_finding(finding)
+    for parts in together(findings):
+        yield from of_parts(parts) if len(parts) > 1 else of_finding(parts[0])
     files = [finding.waived.file for finding in all_of_it if finding.waived]
     for file in dict.fromkeys(files):
         yield f"  {number(files.count(file), 'difference')} {WORDS[file]} ({file})"
@@ -64,10 +68,30 @@ def of_server(server: str, verdict: Verdict) -> Iterator[str]:
         )
 
 
+def together(findings: list[Judged]) -> Iterator[list[Judged]]:
+    """Many parts of the same whole, at the place of the first; every other finding by itself."""
+    wholes: dict[str, list[Judged]] = {}
+    for finding in findings:
+        whole = " ".join([finding.environment, finding.class_, finding.whole])
+        wholes.setdefault(whole if finding.whole else finding.id, []).append(finding)
+    for parts in wholes.values():
+        yield from [parts] if len(parts) >= MANY else ([part] for part in parts)
+
+
+def of_parts(parts: list[Judged]) -> Iterator[str]:
+    worst = min(parts, key=lambda part: part.severity.rank)
+    place = worst.id.removesuffix(worst.thing)
+    yield headline(worst, f"{place}{worst.whole}: {len(parts)} of them")
+    said = [f.found if f.thing in f.found else f"{f.thing} ({f.found})" for f in parts]
+    yield labelled("found", shortened(said, SHOWN))
+    yield labelled("expected", worst.expected)
+    yield labelled("since", when(max(parts, key=lambda part: str(part.since or ""))))
+    yield labelled("put right", worst.whole_remedy)
+    yield labelled("each", "--json has them all, --accept asks for each")
+
+
 def of_finding(finding: Judged) -> Iterator[str]:
-    changed = "" if finding.status == Status.KNOWN else f" {finding.status}"
-    mark = style(f"{finding.severity.upper():<9}", fg=COLOURS[finding.severity], bold=True)
-    yield f"  {mark} {style(plain(finding.id), bold=True)}{style(changed, fg='magenta')}"
+    yield headline(finding, finding.id)
     yield labelled("found", finding.found)
     yield labelled("expected", finding.expected)
     yield labelled("since", when(finding))
@@ -79,6 +103,12 @@ def of_finding(finding: Judged) -> Iterator[str]:
     for line in finding.diff:
         colour = {"+": "green", "-": "red"}.get(line[:1])
         yield f"      {style(plain(line), fg=colour) if colour else plain(line)}"
+
+
+def headline(finding: Judged, name: str) -> str:
+    changed = "" if finding.status == Status.KNOWN else f" {finding.status}"
+    mark = style(f"{finding.severity.upper():<9}", fg=COLOURS[finding.severity], bold=True)
+    return f"  {mark} {style(plain(name), bold=True)}{style(changed, fg='magenta')}"
 
 
 def labelled(label: str, text: str) -> str:

@@ -549,6 +549,20 @@ def test_rules_of_the_old_iptables(guarded: Guarded) -> None:
         guarded.server.reboot()  # without it nobody can tell that the tables are empty
 
 
+def test_many_files_of_one_thing_are_told_as_one_with_one_command(guarded: Guarded) -> None:
+    tools, lists = "/usr/local/lib/tools", "dpkg -L debianutils | grep ^/usr/bin/"
+    guarded.shell(f"mkdir {tools}; cd {tools}; touch 1.so 2.so 3.so 4.so 5.so")
+    guarded.shell(f"for path in $({lists}); do echo >>$path; done")
+    said = guarded.drift("production").stdout
+    for whole in (f"library in {tools}: 5 of them", "package file of the package debianutils:"):
+        assert said.count(whole) == 1, said
+    remedies = [line.split("put right ")[1] for line in said.splitlines() if "put right " in line]
+    assert len(remedies) == 2, said
+    for remedy in remedies:
+        guarded.shell(remedy.replace("apt-get install", "apt-get install -q -y"))
+    assert guarded.check().findings == []
+
+
 @pytest.mark.parametrize("environment", ["staging", "production"])
 def test_what_is_declared_is_no_finding(guarded: Guarded, environment: str) -> None:
     expect_all_declared(guarded, environment)

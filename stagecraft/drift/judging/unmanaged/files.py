@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from posixpath import dirname, join, normpath
 
 from stagecraft.drift.findings import Class, Coverage, Finding, Kind
+from stagecraft.drift.judging.remedies import set_aside
 from stagecraft.drift.judging.unmanaged import locations, made
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.unpackaged import UnpackagedFile, UnpackagedFilesFact
@@ -34,6 +35,9 @@ GOING_ON = re.compile(
 MASK_OF_A_RUN = re.compile(f"{pattern(replaced([ANY]))}|{RUN_BY_US}")
 """Units that runs mask or unmask; the plan reports those."""
 
+COLLECTED = frozenset({locations.FILE, locations.LIBRARY, locations.BOOT_FILE, "program"})
+"""Kinds of which somebody may bring a directory full."""
+
 TYPED = frozenset(string.ascii_letters + string.digits + "/._-")
 
 
@@ -60,6 +64,7 @@ def undeclared(files: list[UnpackagedFile], declared: Declared) -> Iterator[Find
     """One finding per thing, however many files it has; a unit and the timer that starts it are
     one, because one command removes both."""
     left = [file for file in files if not explained(file, declared)]
+    mixed = {file.top for file in set(files).difference(left)}
     pointed_at = {normpath(join(dirname(f.path), f.target)) for f in left if f.kind == "link"}
     things: dict[tuple[str, str], tuple[locations.Files, list[UnpackagedFile]]] = {}
     for file in left:
@@ -72,14 +77,20 @@ def undeclared(files: list[UnpackagedFile], declared: Declared) -> Iterator[Find
         if kind == locations.UNIT and timer in things:
             things[timer][1].extend(things.pop((kind, thing))[1])
     for (_, thing), (location, own) in things.items():
-        yield finding(location, thing, own, declared)
+        top = own[0].top
+        loose = location.kind in COLLECTED and top not in mixed
+        yield finding(location, thing, own, declared, top if loose else "")
 
 
 def finding(
-    location: locations.Files, thing: str, files: list[UnpackagedFile], declared: Declared
+    location: locations.Files,
+    thing: str,
+    files: list[UnpackagedFile],
+    declared: Declared,
+    top: str = "",
 ) -> Finding:
     """Prefers the unit's own file over links that enable it, which systemd creates and no run
-    records."""
+    records. `top` is the directory that somebody brought with it."""
     first = min(files, key=lambda file: file.kind == "link")
     paths, quoted = [file.path for file in files], shlex.quote(thing)
     installed = [path for path in paths if ".wants/" not in path] or paths
@@ -91,6 +102,8 @@ def finding(
         or location.remedy.format(path=" ".join(map(typed, files)), thing=quoted),
         refresh=location.refresh.format(thing=quoted),
         since=first.since,
+        whole=top and f"in {top}",
+        whole_remedy=set_aside(top) if top else "",
         recorded_by=declared.recorded_by(installed),
     )
 
@@ -106,7 +119,7 @@ def typed(file: UnpackagedFile) -> str:
 def described(file: UnpackagedFile) -> str:
     if file.kind == "link":
         return f"{file.path}, a link to {file.target}"
-    content = f", SHA-256 {file.sha256[:12]}…" if file.sha256 else ""
+    content = f", SHA-256 {file.sha256[:32]}…" if file.sha256 else ""
     return f"{file.path}, a {file.kind} of {file.owner}, mode {file.mode}{content}"
 
 

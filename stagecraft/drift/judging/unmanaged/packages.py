@@ -64,7 +64,7 @@ def package_file(path: str, file: PackageFile, declared: Declared) -> Finding:
     """Configuration is fixed without its package's scripts, which would restart a service before
     its other files are fixed. Missing files need the package, for their owner and mode."""
     quoted, configuration = shlex.quote(path), path.startswith("/etc/")
-    package = f'"$(dpkg-query -S {quoted} | cut -d: -f1)"'
+    package = shlex.quote(file.package) or f'"$(dpkg-query -S {quoted} | cut -d: -f1)"'
     refresh = refresh_of(path)
     if file.origin:
         remedy = f"install -m 644 {shlex.quote(file.origin)} {quoted}"
@@ -82,12 +82,15 @@ def package_file(path: str, file: PackageFile, declared: Declared) -> Finding:
     else:  # only dpkg has a reason to write a package's programs
         severity = Severity.CRITICAL if file.state == "changed" else Severity.HIGH
     blocked = file.state == "directory"
+    reinstalled = "" if configuration or blocked else remedy
     return PACKAGE_FILE.finding(
         path,
         severity=severity,
         found="a directory is in its place" if blocked else file.state,
         remedy=f"{set_aside(path)} && {remedy}" if blocked else remedy,
         refresh=refresh,
+        whole=file.package and f"of the package {file.package}" if reinstalled else "",
+        whole_remedy=reinstalled,
         recorded_by=declared.recorded_by([path]),
     )
 

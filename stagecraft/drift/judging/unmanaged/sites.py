@@ -32,9 +32,12 @@ def released(declared: Declared) -> Iterator[Finding]:
             continue
         gone = f"rm -- {shlex.quote(path)}"
         again = f"stagecraft release {declared.environment.name}"
+        release = "/".join(path.split("/")[:6]) if kind in ("changed", "missing") else ""
         yield (STORED if kind in ("program", "link out") else RELEASED).finding(
             harmless(path),
             environment=sites[name].environment,
             found=WORDS[kind],
-            remedy=again if kind in ("changed", "missing", "by hand") else gone,
+            remedy=again if release or kind == "by hand" else gone,
+            whole=release and f"of the release {harmless(release)}",
+            whole_remedy=again if release else "",
         )
