@@ -22,6 +22,20 @@ REINSTALLED = (
     " $(dpkg-query -W -f '${{db:Status-Status}} ${{Package}}\\n' {} | sed -n 's/^installed //p')"
 )
 
+OLDER = """
+export DEBIAN_FRONTEND=noninteractive
+dpkg-query -W -f '${db:Status-Status} ${Package}\\n' | sed -n 's/^installed //p' |
+    xargs apt-cache policy | awk '
+        /^[^ ]/ { package = $1 }
+        / \\*\\*\\* / { installed = package; next }
+        /^     [^ ]/ && package == installed { print package $1; installed = "" }' |
+    sed 's/:/=/' >/root/older
+test -s /root/older
+apt-get install -q -y --allow-downgrades -o Dpkg::Options::=--force-confold $(cat /root/older)
+rm /root/older
+"""
+"""Takes every package of which the archives have an older version too back to that."""
+
 NIGHTS = {
     "apt's index refreshed": "apt-get update -q",
     "logs rotated": "logrotate --force /etc/logrotate.conf",
@@ -33,7 +47,13 @@ NIGHTS = {
     "nginx, Redis and MariaDB upgraded": (
         "apt-get install -q -y --reinstall nginx redis-server redis-tools mariadb-server"
     ),
-    "upgrades by themselves": "systemctl start apt-daily.service apt-daily-upgrade.service",
+    "security upgrades by themselves": (
+        # As its timers do, which is over when systemd itself has been upgraded.
+        f"{OLDER} touch -d '2 days ago' /var/lib/apt/periodic/*"
+        " && /usr/lib/apt/apt.systemd.daily update && /usr/lib/apt/apt.systemd.daily install"
+        " && ! apt list --upgradable 2>/dev/null | grep -e -security"
+    ),
+    "the rest upgraded by an admin": "apt-get upgrade -q -y",
     "PHP-FPM reloaded": "systemctl reload php-fpm@askpro-production php-fpm@askpro-staging",
     "nginx reloaded past systemd": "touch /etc/nginx/mime.types && nginx -s reload; sleep 1",
     "systemd reloaded": "systemctl daemon-reload",

@@ -41,7 +41,8 @@ class Way:
 
 @dataclass
 class Seen:
-    """How many logins there were, and the seconds that passed where none worked for too long."""
+    """How many logins there were, and the seconds that passed where none worked for too long. A
+    login that a busy machine takes long for is no outage: somebody was turned away."""
 
     logins: int = 0
     outages: list[float] = field(default_factory=list)
@@ -50,15 +51,17 @@ class Seen:
 def watch(address: str, key: paramiko.PKey, ways: Iterable[Way]) -> Seen:
     """Tries the ways in turn, the last one that led in first, until stdin ends."""
     seen, fresh, last = Seen(), fresh_sources(address), time.monotonic()
-    ways = list(ways)
+    ways, turned_away = list(ways), False
     while not select.select([sys.stdin], [], [], 0.4)[0]:
         way = next((way for way in ways if lets_in(address, key, way, next(fresh))), None)
         if way:
             ways.sort(key=lambda other: other != way)
             seen.logins += 1
-            if (passed := time.monotonic() - last) > PATIENCE:
+            if turned_away and (passed := time.monotonic() - last) > PATIENCE:
                 seen.outages.append(round(passed, 1))
-            last = time.monotonic()
+            last, turned_away = time.monotonic(), False
+        else:
+            turned_away = True
     return seen
 
 
