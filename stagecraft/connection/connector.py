@@ -20,7 +20,7 @@ from typing_extensions import override
 from stagecraft.connection.host_key import HostKeyChanged
 from stagecraft.connection.optimizations import Optimization, optimizations
 from stagecraft.connection.prefetch import Prefetch
-from stagecraft.connection.shell import Shell, ShellEnded
+from stagecraft.connection.shell import Shell, ShellEnded, Shells
 from stagecraft.connection.ssh import SSHError, begin
 from stagecraft.facts.reading import Reading
 from stagecraft.login import refusal
@@ -35,6 +35,10 @@ NOT_BOOTSTRAPPED = (
     " bootstrapped lets {account} in with the keys that group_data/all.yml lists under host:"
 )
 """Begins with pyinfra's error, by which drift/looking/checks.py recognizes a refused login."""
+
+
+SHELLS = 2
+"""How many read facts at the same time: as many as a small server has cores."""
 
 
 class FastSSHConnector(SSHConnector):
@@ -53,12 +57,12 @@ class FastSSHConnector(SSHConnector):
     @override
     def connect(self) -> None:
         self._log_in()
-        self._shell: Shell | None = None
+        self._shells: Shells | None = None
         self._prefetch: Prefetch | None = None
         self._operator_may_pause = self.state.check_for_changes
         self._usual = self._usual_arguments()
         if Optimization.SHELL in optimizations():
-            self._shell = self._open_shell()
+            self._shells = self._open_shells()
         path = self.host.data.get("prefetched_facts")
         if Optimization.PREFETCH in optimizations() and path:
             self._prefetch = Prefetch(Path(path))
@@ -102,10 +106,10 @@ class FastSSHConnector(SSHConnector):
 
     def read_anew(self) -> None:
         """Discards all earlier answers, and prefetches again."""
-        if not self._shell or not self._prefetch:
+        if not self._shells or not self._prefetch:
             return
         try:
-            self._shell.prefetch(self._prefetch.commands)
+            self._shells.prefetch(self._prefetch.commands)
         except ShellEnded as error:
             self._give_up(error)
 
@@ -151,18 +155,21 @@ class FastSSHConnector(SSHConnector):
         usual = {key: value for key, value in arguments.items() if key in CONNECTOR_ARGUMENT_KEYS}
         return cast(ConnectorArguments, usual)
 
-    def _open_shell(self) -> Shell | None:
+    def _open_shells(self) -> Shells | None:
         arguments = self._usual.copy()
         control = extract_control_arguments(arguments)
         if control["_get_pty"] or control["_stdin"] or control["_timeout"]:
             return None
         shell = make_unix_command_for_host(self.state, self.host, StringCommand("sh"), **arguments)
+        count = SHELLS if Optimization.PREFETCH in optimizations() else 1
+        opened: list[Shell] = []
         try:
-            session = begin(self, shell.get_raw_value())
-            return Shell(session) if session else None
+            while len(opened) < count and (session := begin(self, shell.get_raw_value())):
+                opened.append(Shell(session))
         except (SSHError, OSError, EOFError, ShellEnded) as error:
-            self._give_up(error)
-            return None
+            if not opened:  # a server may allow only one
+                self._give_up(error)
+        return Shells(opened) if opened else None
 
     def _read(self, command: Reading) -> list[str] | None:
         """What the command prints; None if pyinfra should run it and report the error."""
@@ -171,10 +178,10 @@ class FastSSHConnector(SSHConnector):
         if self._operator_may_pause and self.state.is_executing:
             self._operator_may_pause = False
             self.read_anew()
-        if not self._shell:
+        if not self._shells:
             return None
         try:
-            return self._shell.lines(command)
+            return self._shells.lines(command)
         except ShellEnded as error:
             self._give_up(error)
             return None
@@ -186,12 +193,12 @@ class FastSSHConnector(SSHConnector):
     def _doubt(self) -> None:
         """The command may change something. During planning it only discards answers: the
         command is then one of pyinfra's facts, or a deploy file's own outside an operation."""
-        if self._shell and not self.state.is_executing:
-            self._shell.forget()
+        if self._shells and not self.state.is_executing:
+            self._shells.forget()
         else:
             self._stop_reading()
 
     def _stop_reading(self) -> None:
-        if self._shell:
-            self._shell.close()
-        self._shell = None
+        if self._shells:
+            self._shells.close()
+        self._shells = None

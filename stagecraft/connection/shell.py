@@ -62,6 +62,9 @@ class Shell:
         """Starts all commands, and discards earlier answers. Raises ShellEnded."""
         self._prefetched = dict(zip(commands, self.ask(*commands), strict=True))
 
+    def has_asked(self, command: Reading) -> bool:
+        return command in self._prefetched
+
     def lines(self, command: Reading) -> list[str] | None:
         """What the command prints, read now unless prefetched; None if it fails, so that pyinfra
         runs it and reports the error. Raises ShellEnded."""
@@ -116,3 +119,29 @@ class Shell:
         if not line.endswith(b"\n"):
             raise ShellEnded("its output ended")
         return line
+
+
+class Shells:
+    """Several shells of one server, which share what is prefetched: it has more than one core."""
+
+    def __init__(self, shells: Sequence[Shell]) -> None:
+        """At least one."""
+        self._shells = shells
+
+    def prefetch(self, commands: Sequence[Reading]) -> None:
+        """Starts all commands, and discards earlier answers. Raises ShellEnded."""
+        for number, shell in enumerate(self._shells):
+            shell.prefetch(commands[number :: len(self._shells)])
+
+    def lines(self, command: Reading) -> list[str] | None:
+        """See `Shell`. What was not prefetched is asked of the first one."""
+        asked = (shell for shell in self._shells if shell.has_asked(command))
+        return next(asked, self._shells[0]).lines(command)
+
+    def forget(self) -> None:
+        for shell in self._shells:
+            shell.forget()
+
+    def close(self) -> None:
+        for shell in self._shells:
+            shell.close()

@@ -7,12 +7,13 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from stagecraft.connection import shell
-from stagecraft.connection.shell import Shell, ShellEnded
+from stagecraft.connection.shell import Shell, ShellEnded, Shells
 from stagecraft.connection.ssh import Session
 from stagecraft.facts.files import TreeFact
 from stagecraft.facts.reading import Reading, reading
@@ -158,6 +159,23 @@ def test_a_prefetched_answer_is_read_once(local: Shell, counted: Reading) -> Non
     assert local.lines(counted) == ["2"]
     local.forget()
     assert local.lines(counted) == ["3"]
+
+
+def test_two_shells_share_what_is_prefetched(local: Shell, tmp_path: Path) -> None:
+    other = Pipes("sh")
+    both = Shells([local, Shell(cast(Session, other))])
+    go = tmp_path / "go"
+    waits = Reading(f"until [ -e {go} ]; do sleep 0.1; done; echo late")
+    says = Reading("echo soon")
+    both.prefetch([waits, says])
+    assert both.lines(says) == ["soon"]
+    go.touch()
+    assert both.lines(waits) == ["late"]
+    counted = Counted(tmp_path).command()
+    both.prefetch([says, counted])
+    both.forget()
+    assert both.lines(counted) == ["2"]
+    other.close()
 
 
 def test_what_was_not_prefetched_is_read_each_time(local: Shell, counted: Reading) -> None:

@@ -51,7 +51,7 @@ class Declared:
         """Of all environments on the server."""
         return tuple(site for environment in self.environments for site in environment.sites)
 
-    @property
+    @cached_property
     def image(self) -> AsFound:
         """The server's state at first, unless its record was changed since."""
         known = self.known.get(AS_FOUND)

@@ -4,6 +4,7 @@ import re
 import shlex
 import string
 from collections.abc import Callable, Iterator
+from functools import cache
 from posixpath import dirname, join, normpath
 
 from stagecraft.drift.findings import Class, Coverage, Finding, Kind
@@ -163,5 +164,10 @@ def explained(file: UnpackagedFile, declared: Declared) -> str:
 
 
 def declared_things(declared: Declared) -> set[tuple[str, str | None]]:
-    known = ((locations.location_of(UnpackagedFile(path)), path) for path in declared.paths)
+    return things_at(declared.paths)
+
+
+@cache
+def things_at(paths: frozenset[str]) -> set[tuple[str, str | None]]:
+    known = ((locations.location_of(UnpackagedFile(path)), path) for path in paths)
     return {(location.kind, location.thing(path)) for location, path in known}
