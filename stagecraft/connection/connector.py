@@ -38,7 +38,8 @@ NOT_BOOTSTRAPPED = (
 
 
 SHELLS = 2
-"""How many read facts at the same time: as many as a small server has cores."""
+"""How many read the facts of a plan or a check at the same time: as many as a small server has
+cores."""
 
 
 class FastSSHConnector(SSHConnector):
@@ -161,7 +162,8 @@ class FastSSHConnector(SSHConnector):
         if control["_get_pty"] or control["_stdin"] or control["_timeout"]:
             return None
         shell = make_unix_command_for_host(self.state, self.host, StringCommand("sh"), **arguments)
-        count = SHELLS if Optimization.PREFETCH in optimizations() else 1
+        reads_all_at_once = Optimization.PREFETCH in optimizations() and self.host.data.only_plans
+        count = SHELLS if reads_all_at_once else 1
         opened: list[Shell] = []
         try:
             while len(opened) < count and (session := begin(self, shell.get_raw_value())):

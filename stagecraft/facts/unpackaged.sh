@@ -67,6 +67,7 @@ packaged_and_found() {
         ! -type s \( ! -type d -o -perm /022 -o ! -user root \) -printf "$as"
     find $apps /opt /srv /etc/letsencrypt/live -mindepth 1 -maxdepth 1 -printf "$as"
     find $apps -mindepth 2 -maxdepth 2 -printf "$as"
+    find $apps -mindepth 3 -maxdepth 3 -path '*/shared/*' -printf "$as"
     find /var/lib/stagecraft -maxdepth 2 ! -type d -printf "$as"
     find /var/lib/stagecraft/acme -type f -printf "$as"
     find /var/lib/stagecraft/self-signed -name privkey.pem -perm /077 -printf "$as"

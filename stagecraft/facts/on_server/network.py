@@ -27,6 +27,7 @@ BY_MODULES = re.compile(r"(?:tunl|sit|gre|gretap|erspan|ip6tnl|ip6gre|ip_vti|ip6
 """Idle interfaces that come with a module."""
 
 USUAL = {
+    "net.ipv4.ip_unprivileged_port_start": "1024",
     "net.ipv4.ip_forward": "0",
     "net.ipv4.ip_nonlocal_bind": "0",
     "net.ipv4.conf.all.proxy_arp": "0",

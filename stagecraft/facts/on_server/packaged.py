@@ -1,8 +1,8 @@
 """Prints what packages' files and directories have that packages rarely give them: another owner
 than root, rights for others to write, setuid, ACL entries, capabilities, the immutable bit; and
 compiled Python that is not what its source says; attributes that `ls` does not show, of any file of
-configuration; and what was changed in dpkg's own records. Path, kind and value, NUL-terminated, as
-base64.
+configuration; files where packages have links; and what was changed in dpkg's own records. Path,
+kind and value, NUL-terminated, as base64.
 
 Without the argument `full`, it compares only bytecode that changed since the hour in which dpkg
 unpacked its package: packages compile their sources then, and nobody can set a ctime back.
@@ -37,6 +37,7 @@ AN_HOUR, A_MINUTE = 60 * 60, 60
 A_DAY = 24 * AN_HOUR
 ENABLED = Path("/var/lib/systemd/deb-systemd-helper-enabled")
 UNITS = Path("/etc/systemd/system")
+ROTATED = Path("/var/lib/logrotate/status")
 STAMPS = ("var/lib/apt/periodic/*", "var/lib/systemd/timers/*")
 AT_MOST = {
     "/root": 0o700,
@@ -94,6 +95,8 @@ def hidden(path: str, mode: int) -> Iterator[tuple[str, str]]:
     for name in os.listxattr(path):
         if name in ATTRIBUTES:
             yield ATTRIBUTES[name], ""
+        elif name.startswith("user."):
+            yield "user attribute", name
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         yield from flags(path)
 
@@ -180,6 +183,28 @@ def records() -> Iterator[tuple[str, str, str]]:
             yield diverted, "diverted", elsewhere
 
 
+def instead_of_links() -> Iterator[tuple[str, str, str]]:
+    """Files where packages have links: a package that lists sums has one of every file."""
+    with_sums = list(INFO.glob("*.md5sums"))
+    summed = {where(f"/{line[34:]}") for path in with_sums for line in lines(path)}
+    listed = {where(line) for path in with_sums for line in lines(path.with_suffix(".list"))}
+    for path in listed - summed:
+        if path.startswith("/usr/") and stat.S_ISREG(mode_of(path)):
+            yield path, "instead of a link", ""
+
+
+def lines(path: Path) -> list[str]:
+    return read(path).split("\n")
+
+
+def mode_of(path: str) -> int:
+    """0 if it is missing."""
+    try:
+        return os.lstat(path).st_mode
+    except OSError:
+        return 0
+
+
 def disabled() -> Iterator[tuple[str, str, str]]:
     """Links by which packages have their units start, and which are gone."""
     for path in ENABLED.rglob("*"):
@@ -194,6 +219,11 @@ def ahead() -> Iterator[tuple[str, str, str]]:
         for path in Path("/").glob(pattern):
             if path.stat().st_mtime > time.time() + A_DAY:
                 yield str(path), "ahead", ""
+    tomorrow = time.localtime(time.time() + A_DAY)
+    for line in read(ROTATED).split("\n") if ROTATED.is_file() else ():
+        said = re.search(r'" (\d+)-(\d+)-(\d+)', line)
+        if said and tuple(map(int, said.groups())) > tomorrow[:3]:
+            yield str(ROTATED), "ahead", ""
 
 
 full = "full" in sys.argv[1:]
@@ -205,6 +235,6 @@ rows += [
     for path in of_no_package()
     for kind, value in hidden(path, Path(path).lstat().st_mode)
 ]
-rows += [*records(), *disabled(), *ahead()]
+rows += [*records(), *instead_of_links(), *disabled(), *dict.fromkeys(ahead())]
 text = "".join(f"{word}\0" for row in rows for word in row)
 sys.stdout.write(b64encode(text.encode("utf-8", "surrogateescape")).decode())

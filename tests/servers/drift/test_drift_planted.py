@@ -1,5 +1,6 @@
 """What somebody planted is found. `held_out.yml` was planted for the first time when the check was
-finished. How many are found is printed at the end of a run."""
+finished, and `held_out_2.yml` when the misses of that were closed. How many are found is printed at
+the end of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import pytest
 from planted import Planted, planted, run, told
 from tampering import Guarded, failures
 
-LISTS = ("planted", "held_out")
+LISTS = ("planted", "held_out", "held_out_2")
 AT_ONCE = 40
 PATIENCE = 3
 """Checks until all is put right: a reload may come to light by another's remedy."""
@@ -32,6 +33,19 @@ MISSED = {
     "moduli": "a run takes weak ones out, and fewer of them are no weaker",
     "dpkg-list-adopted": "the package's other records are found older than its list",
     "journal-relinquished": "the journal comes back to the disk by itself",
+    "hostname-file": "it is found, under another name",
+    "ptrace-php": AS_ONE,
+    "listen-vsock": AS_ONE,
+    "proc-in-nginx-unit": AS_ONE,
+    "redis-function": "not looked at: functions of Redis, which any of a site's logins may read",
+    "selected-editor": "not read: the line that select-editor writes may have others below it",
+    "tmp-under-mount": "not looked at: what is below a mount needs a mount to be seen",
+    "debconf-answer": "not looked at: what packages will be told when they are configured anew",
+    "apt-auto-marks": "not told apart: what others need is marked like this, too",
+    "tls-chain-foreign": "not read: what is behind the certificate that is served",
+    "remount-suid": "not looked at: options of the mounts that systemd makes",
+    "sysv-shm": "not looked at: shared memory",
+    "pid1-log-level": "not looked at: how much systemd says of itself",
     "fpm-running-env": "PHP-FPM overwrites its environment with its title",
 }
 """Changes of which no finding may say what their list expects, and why."""
@@ -53,7 +67,7 @@ def test_what_somebody_planted_is_found(
 ) -> None:
     made = run(guarded, [change.change for change in changes])
     assert made == [0] * len(changes), [c.id for c, code in zip(changes, made, strict=True) if code]
-    full = name == "held_out"
+    full = name != "planted"
     reports = (guarded.check("production", full), guarded.check("staging"))
     texts = [told(finding) for report in reports for finding in report.findings]
     run(guarded, [change.undo for change in reversed(changes)])

@@ -25,7 +25,9 @@ OWN_STATE = re.compile(
 )
 """Files that runs keep and no manifest lists."""
 
-OF_A_HOME = re.compile(r"releases|shared|current|current\.back|builds|assets|\.assets-.+")
+OF_A_HOME = re.compile(
+    r"releases|shared|current|current\.back|builds|assets|\.assets-.+|shared/(?:\.env|storage)"
+)
 """What runs and releases keep in a site's home."""
 
 GOING_ON = re.compile(
@@ -141,9 +143,9 @@ def explained(file: UnpackagedFile, declared: Declared) -> str:
     added = bool(declared.image.marks) and file.path not in declared.image.files
     if (made_by := made.reason(file)) and (not made.stays(file) or (brought and not added)):
         return f"made by itself: {made_by}"
-    if location == locations.IN_A_HOME:
-        home, _, name = file.path.rpartition("/")
-        ours = home.removeprefix(f"{APPS}/") in declared.site_names
+    if location in (locations.IN_A_HOME, locations.SHARED):
+        site, _, name = file.path.removeprefix(f"{APPS}/").partition("/")
+        ours = site in declared.site_names
         return "" if ours and not OF_A_HOME.fullmatch(name) else "a site's own"
     if file.path.startswith(OURS):
         directory, _, name = file.path.rpartition("/")

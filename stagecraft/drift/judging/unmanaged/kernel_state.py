@@ -62,6 +62,10 @@ PROGRAMS = {"kernel.modprobe": "/sbin/modprobe", "kernel.poweroff_cmd": "/sbin/p
 """What the kernel starts as root."""
 
 
+USUALLY = {"net.ipv4.ip_unprivileged_port_start": 1024}
+"""Where that is not 0."""
+
+
 def kernel_state(declared: Declared) -> Iterator[Finding]:
     if declared.settings.host is None:
         return
@@ -90,7 +94,7 @@ def finding(part: Part, way: Way) -> Finding:
             second=quoted[1 % len(words)],
             last=quoted[-1],
             pattern=re.escape(words[0]),
-            usual=program or 0,
+            usual=program or USUALLY.get(words[0], 0),
             version="-6" if ":" in part.thing or words[0] == "-6" else "-4",
         ),
     )

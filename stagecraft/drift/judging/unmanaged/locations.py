@@ -98,6 +98,7 @@ COPIES = {
 }
 """Packages' originals of files that their scripts create, and that everybody's shell reads."""
 
+SHARED = Files("site directory", Severity.HIGH, rf"{APPS}/[^/]+/shared/[^/]+", "mv {path} /root/")
 IN_A_HOME = Files("site directory", Severity.HIGH, rf"{APPS}/[^/]+/[^/]+", "mv {path} /root/")
 
 LOCATIONS = (
@@ -144,6 +145,7 @@ LOCATIONS = (
     Files(CERTIFICATE, Severity.LOW, r"/etc/letsencrypt/(?:live/([^/]+)|renewal/(.+)\.conf)",
              "certbot delete --cert-name {thing}"),
     Files("site directory", Severity.LOW, rf"{APPS}/[^/]+", "mv {path} /root/"),
+    SHARED,
     IN_A_HOME,
     Files("preloaded library", Severity.CRITICAL, r"/etc/ld\.so\.preload"),
     Files("start script", Severity.CRITICAL,

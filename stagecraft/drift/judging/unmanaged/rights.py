@@ -72,6 +72,8 @@ UNDONE = {
     "default acl": "setfacl --remove-default {path}",
     "capability": "setcap -r {path} || setfattr --remove=security.capability {path}",
     "attributes": "chattr -ia {path}",
+    "user attribute": "setfattr --remove={last} {path}",
+    "instead of a link": 'apt-get install --reinstall "$(dpkg-query -S {path} | cut -d: -f1)"',
 }
 
 
