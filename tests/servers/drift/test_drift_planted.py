@@ -58,7 +58,7 @@ def rounds() -> Iterator[Any]:
             yield pytest.param(name, of_list[first : first + AT_ONCE], id=f"{name}-{first}")
 
 
-@pytest.mark.parametrize(("name", "changes"), rounds())
+@pytest.mark.parametrize(("name", "changes"), list(rounds()))
 def test_what_somebody_planted_is_found(
     guarded: Guarded,
     record_property: Callable[[str, object], None],
