@@ -13,7 +13,7 @@ class PackagedRightsFact(Fact[dict[str, dict[str, str]]]):
     """By path and kind: `owner` (user:group), `mode` (octal), `open` (the mode, and its
     package's), `attributes` (`i`, `a`), `user attribute` (its name), and, with empty values, `acl`,
     `capability`, `instead of a link` and `compiled`. Other kinds
-    are `record`, `diverted`, `disabled` (with its unit) and `ahead`."""
+    are `record`, `diverted`, `disabled` (with its unit) and `ahead` (with a command)."""
 
     def command(self, full: bool = False) -> str:
         """With `full`, compares all bytecode with its source: seconds, instead of a moment."""

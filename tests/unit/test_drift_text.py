@@ -216,7 +216,7 @@ def test_many_parts_of_one_whole_are_told_as_one() -> None:
     said = text(report(*parts, worst, finding("htop", "high")))
     assert "askpro-1: 1 critical, 1 high, 4 low\n" in said
     assert "CRITICAL  askpro-1 unmanaged library in /opt/tools: 5 of them new\n" in said
-    assert "/opt/tools/1" in said
+    assert "found     /opt/tools/so" in said
     assert "and 2 more\n" in said
     assert said.count("put right mv /opt/tools /root/found\n") == 1
     assert said.count("apt-get purge") == 1

@@ -79,10 +79,11 @@ def together(findings: list[Judged]) -> Iterator[list[Judged]]:
 
 
 def of_parts(parts: list[Judged]) -> Iterator[str]:
-    worst = min(parts, key=lambda part: part.severity.rank)
+    by_severity = sorted(parts, key=lambda part: part.severity.rank)
+    worst = by_severity[0]
     place = worst.id.removesuffix(worst.thing)
     yield headline(worst, f"{place}{worst.whole}: {len(parts)} of them")
-    said = [f.found if f.thing in f.found else f"{f.thing} ({f.found})" for f in parts]
+    said = [f.found if f.thing in f.found else f"{f.thing} ({f.found})" for f in by_severity]
     yield labelled("found", shortened(said, SHOWN))
     yield labelled("expected", worst.expected)
     yield labelled("since", when(max(parts, key=lambda part: str(part.since or ""))))

@@ -214,16 +214,17 @@ def disabled() -> Iterator[tuple[str, str, str]]:
 
 
 def ahead() -> Iterator[tuple[str, str, str]]:
-    """Stamps of a time to come, because of which a job waits until then."""
+    """Stamps of a time to come, because of which a job waits until then, and the command that ends
+    that."""
     for pattern in STAMPS:
         for path in Path("/").glob(pattern):
             if path.stat().st_mtime > time.time() + A_DAY:
-                yield str(path), "ahead", ""
+                yield str(path), "ahead", "touch"
     tomorrow = time.localtime(time.time() + A_DAY)
     for line in read(ROTATED).split("\n") if ROTATED.is_file() else ():
         said = re.search(r'" (\d+)-(\d+)-(\d+)', line)
         if said and tuple(map(int, said.groups())) > tomorrow[:3]:
-            yield str(ROTATED), "ahead", ""
+            yield str(ROTATED), "ahead", "rm"
 
 
 full = "full" in sys.argv[1:]

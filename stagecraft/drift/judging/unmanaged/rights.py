@@ -89,7 +89,7 @@ def rights(declared: Declared) -> Iterator[Finding]:
         elif "disabled" in found:
             yield from disabled(path, found["disabled"])
         elif "ahead" in found:
-            yield ahead(path)
+            yield ahead(path, found["ahead"])
         elif "diverted" in found:
             yield diverted(path, found["diverted"])
         elif path not in declared.paths | reported.keys() and not given(path, found):
@@ -155,9 +155,9 @@ def disabled(path: str, unit: str) -> Iterator[Finding]:
         )
 
 
-def ahead(path: str) -> Finding:
+def ahead(path: str, command: str) -> Finding:
     return AHEAD.finding(
         path,
         found="its job waits for a time to come",
-        remedy=f"touch {shlex.quote(path)}",
+        remedy=f"{command} {shlex.quote(path)}",
     )
