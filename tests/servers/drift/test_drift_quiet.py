@@ -24,20 +24,34 @@ REINSTALLED = (
 
 
 def taken_back(packages: str) -> str:
-    """Every installed package whose name matches gets the older version that the archives have."""
+    """Every installed package whose name matches gets the older version that the archives have; if
+    they have none of any, all are unpacked anew."""
     return f"""
 export DEBIAN_FRONTEND=noninteractive
 dpkg-query -W -f '${{db:Status-Status}} ${{Package}}\\n' | sed -n 's/^installed //p' |
-    grep -E '{packages}' | xargs apt-cache policy | awk '
-        /^[^ ]/ {{ package = $1 }}
-        / \\*\\*\\* / {{ installed = package; next }}
-        /^     [^ ]/ && package == installed {{ print package $1; installed = "" }}' |
+    grep -E '{packages}' >/root/matching
+xargs apt-cache policy </root/matching | awk '
+    /^[^ ]/ {{ package = $1 }}
+    / \\*\\*\\* / {{ installed = package; next }}
+    /^     [^ ]/ && package == installed {{ print package $1; installed = "" }}' |
     sed 's/:/=/' >/root/older
-test -s /root/older
-apt-get install -q -y --allow-downgrades -o Dpkg::Options::=--force-confold $(cat /root/older)
-rm /root/older
+[ -s /root/older ] || cp /root/matching /root/older
+apt-get install -q -y --reinstall --allow-downgrades -o Dpkg::Options::=--force-confold \\
+    $(cat /root/older)
+rm /root/older /root/matching
 """
 
+
+NIGHTLY = """
+for night in 1 2 3; do
+    touch -d '2 days ago' /var/lib/apt/periodic/*
+    /usr/lib/apt/apt.systemd.daily update
+    /usr/lib/apt/apt.systemd.daily install
+    apt list --upgradable 2>/dev/null | grep -q -e -security || exit 0
+done
+exit 1
+"""
+"""As apt's timers do. A night may end early, because an upgrade restarts what upgrades."""
 
 NIGHTS = {
     "apt's index refreshed": "apt-get update -q",
@@ -53,11 +67,7 @@ NIGHTS = {
         "apt-get install -q -y --reinstall nginx redis-server redis-tools mariadb-server"
     ),
     "security upgrades by themselves": (
-        # As its timers do, which is over when systemd itself has been upgraded.
-        f"{taken_back('^(nginx|needrestart|lib(gd3|gssapi|k5|krb5))')}"
-        " touch -d '2 days ago' /var/lib/apt/periodic/*"
-        " && /usr/lib/apt/apt.systemd.daily update && /usr/lib/apt/apt.systemd.daily install"
-        " && ! apt list --upgradable 2>/dev/null | grep -e -security"
+        f"{taken_back('^(nginx|needrestart|lib(gd3|gssapi|k5|krb5))')} {NIGHTLY}"
     ),
     "PHP-FPM reloaded": "systemctl reload php-fpm@askpro-production php-fpm@askpro-staging",
     "nginx reloaded past systemd": "touch /etc/nginx/mime.types && nginx -s reload; sleep 1",
