@@ -31,7 +31,7 @@ def accept(findings: Iterable[Judged], root: Path, answer: Answer) -> list[Judge
             left.append(finding)
             continue
         reason, owner = given
-        entries = yaml.safe_load(path.read_text()) if path.exists() else {}
+        entries = (yaml.safe_load(path.read_text()) if path.exists() else None) or {}
         entries[finding.id] = {"reason": reason, "owner": owner, "found": fingerprint(finding)}
         text = yaml.safe_dump(entries, sort_keys=True, allow_unicode=True, width=100)
         write_whole(path, HEADER + text)

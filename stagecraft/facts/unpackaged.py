@@ -56,7 +56,8 @@ class UnpackagedFilesFact(Fact[list[UnpackagedFile]]):
         found: dict[str, UnpackagedFile] = {}
         for letter, mode, owner, changed, _, path, rest, top in rows(output, 8):
             if letter == "sum":
-                found[path] = replace(found[path], sha256=rest)
+                if path in found:  # not cut off, because somebody held up the reading
+                    found[path] = replace(found[path], sha256=rest)
             else:
                 kind = TYPES.get(letter, letter)
                 found[path] = UnpackagedFile(path, kind, mode, owner, rest, float(changed), top=top)

@@ -49,6 +49,16 @@ def test_a_link_is_found_if_it_leads_out(tmp_path: Path) -> None:
     assert found(tmp_path) == [("askpro", "link out", str(storage / "out"))]
 
 
+def test_no_chain_of_links_holds_it_up_or_leads_out(tmp_path: Path) -> None:
+    storage = tmp_path / "shared/storage"
+    (storage / "a/b").mkdir(parents=True)
+    for number in range(3000):
+        (storage / f"{number}").symlink_to(f"{number + 1}")
+    (storage / "a/b/top").symlink_to("../..")
+    (storage / "out").symlink_to("a/b/top/../../x")
+    assert found(tmp_path) == [("askpro", "link out", str(storage / "out"))]
+
+
 def test_many_are_told_of_as_few(tmp_path: Path) -> None:
     storage = tmp_path / "shared/storage"
     storage.mkdir(parents=True)

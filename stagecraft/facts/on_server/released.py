@@ -98,12 +98,25 @@ def stored(home: Path) -> Iterator[tuple[str, Path]]:
     if not storage.is_dir():  # the plan reports it
         return
     for path in walk(storage, "-type", "l"):
-        if not Path(os.path.realpath(path)).is_relative_to(storage):
+        if leads_out(path, storage):
             yield "link out", path
     for path in walk(storage, "-type", "f", "(", "-perm", "/111", "-o", *PROGRAM, ")"):
         compiled = path.is_relative_to(storage / COMPILED_VIEWS) and path.suffix == ".php"
         if not (compiled and is_a_view(path)):
             yield "program", path
+
+
+def leads_out(link: Path, top: Path) -> bool:
+    """By its own target alone: what it passes on the way is a link that is looked at itself. A `..`
+    after another name could go up from wherever that leads."""
+    try:
+        target = link.readlink()
+    except OSError:  # gone by now
+        return False
+    names = iter(target.parts)
+    if any(name != ".." and ".." in names for name in names):
+        return True
+    return not Path(os.path.normpath(link.parent / target)).is_relative_to(top)
 
 
 def is_a_view(path: Path) -> bool:
