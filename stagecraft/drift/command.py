@@ -69,13 +69,7 @@ def drift(
     """
     if accept != bool(owner) or (because and not accept):
         raise click.ClickException("--accept needs --owner NAME, and they need --accept")
-    inventories = [inventory(name) for name in environments or lasting(here())]
-    if not inventories:
-        raise click.ClickException("there is no environment to check: name one, or add its files")
-    for missing in (path for path in inventories if not path.is_file()):
-        raise click.ClickException(
-            f"there is no {missing}: create it like the inventories beside it"
-        )
+    inventories = inventories_of(environments)
     at = datetime.now(UTC).replace(microsecond=0)
     asked = {"explain": explain} if explain else {}
     asked |= {"full": "true"} if full or at.weekday() == SUNDAY else {}
@@ -93,15 +87,25 @@ def drift(
     verdict = conclude(reports, waivers, history, at)
     if accept and owner:
         return accepted(verdict, because, owner)
-    if as_json:
-        click.echo(verdict.model_dump_json(by_alias=True, indent=2))
-    else:
-        # https://no-color.org
-        colourful = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        click.echo(shown(verdict), nl=False, color=colourful)
+    # https://no-color.org
+    colourful = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    said = verdict.model_dump_json(by_alias=True, indent=2) + "\n" if as_json else shown(verdict)
+    click.echo(said, nl=False, color=colourful)
     for problem in verdict.problems:
         click.echo(f"Error: {problem}", err=True)
     return verdict.exit_code
+
+
+def inventories_of(environments: Sequence[str]) -> list[Path]:
+    """Raises ClickException if there are none, or one is missing."""
+    inventories = [inventory(name) for name in environments or lasting(here())]
+    if not inventories:
+        raise click.ClickException("there is no environment to check: name one, or add its files")
+    for missing in (path for path in inventories if not path.is_file()):
+        raise click.ClickException(
+            f"there is no {missing}: create it like the inventories beside it"
+        )
+    return inventories
 
 
 def accepted(verdict: Verdict, reason: str | None, owner: str) -> int:

@@ -11,8 +11,8 @@ READ_PACKAGED = (Path(__file__).parent / "on_server/packaged.py").read_text()
 
 class PackagedRightsFact(Fact[dict[str, dict[str, str]]]):
     """By path and kind: `owner` (user:group), `mode` (octal), `open` (the mode, and its
-    package's), `attributes` (`i`, `a`), `user attribute` (its name), and, with empty values, `acl`,
-    `capability`, `instead of a link` and `compiled`. Other kinds
+    package's), `attributes` (`i`, `a`), `user attribute` (its name), `instead of a link`
+    (the package), and, with empty values, `acl`, `capability` and `compiled`. Other kinds
     are `record`, `diverted`, `disabled` (with its unit) and `ahead` (with a command)."""
 
     def command(self, full: bool = False) -> str:

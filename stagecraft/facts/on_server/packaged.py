@@ -187,10 +187,11 @@ def instead_of_links() -> Iterator[tuple[str, str, str]]:
     """Files where packages have links: a package that lists sums has one of every file."""
     with_sums = list(INFO.glob("*.md5sums"))
     summed = {where(f"/{line[34:]}") for path in with_sums for line in lines(path)}
-    listed = {where(line) for path in with_sums for line in lines(path.with_suffix(".list"))}
-    for path in listed - summed:
-        if path.startswith("/usr/") and stat.S_ISREG(mode_of(path)):
-            yield path, "instead of a link", ""
+    for package in with_sums:
+        for path in map(where, lines(package.with_suffix(".list"))):
+            linked = path.startswith("/usr/") and path not in summed
+            if linked and stat.S_ISREG(mode_of(path)):
+                yield path, "instead of a link", package.stem
 
 
 def lines(path: Path) -> list[str]:

@@ -143,7 +143,7 @@ def explained(file: UnpackagedFile, declared: Declared) -> str:
     added = bool(declared.image.marks) and file.path not in declared.image.files
     if (made_by := made.reason(file)) and (not made.stays(file) or (brought and not added)):
         return f"made by itself: {made_by}"
-    if location in (locations.IN_A_HOME, locations.SHARED):
+    if location == locations.IN_A_HOME:
         site, _, name = file.path.removeprefix(f"{APPS}/").partition("/")
         ours = site in declared.site_names
         return "" if ours and not OF_A_HOME.fullmatch(name) else "a site's own"

@@ -61,9 +61,8 @@ WAYS = {
 PROGRAMS = {"kernel.modprobe": "/sbin/modprobe", "kernel.poweroff_cmd": "/sbin/poweroff"}
 """What the kernel starts as root."""
 
-
-USUALLY = {"net.ipv4.ip_unprivileged_port_start": 1024}
-"""Where that is not 0."""
+USUAL = PROGRAMS | {"net.ipv4.ip_unprivileged_port_start": "1024"}
+"""The values of settings that are not 0."""
 
 
 def kernel_state(declared: Declared) -> Iterator[Finding]:
@@ -82,11 +81,10 @@ def kernel_state(declared: Declared) -> Iterator[Finding]:
 
 def finding(part: Part, way: Way) -> Finding:
     words = part.thing.split(" ")
-    program = PROGRAMS.get(words[0]) if part.kind == "setting" else None
     quoted = [shlex.quote(word) for word in words]
     return Kind(Class.UNMANAGED, NAMES.get(part.kind, part.kind)).finding(
         part.thing,
-        severity=CRITICAL if program else way.severity,
+        severity=CRITICAL if words[0] in PROGRAMS else way.severity,
         found=way.found,
         remedy=way.remedy.format(
             words=shlex.join(words[1:] if words[0] == "-6" else words),
@@ -94,7 +92,7 @@ def finding(part: Part, way: Way) -> Finding:
             second=quoted[1 % len(words)],
             last=quoted[-1],
             pattern=re.escape(words[0]),
-            usual=program or USUALLY.get(words[0], 0),
+            usual=USUAL.get(words[0], 0),
             version="-6" if ":" in part.thing or words[0] == "-6" else "-4",
         ),
     )

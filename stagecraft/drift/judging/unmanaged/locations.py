@@ -43,18 +43,8 @@ OF_THE_MACHINE = {
 
 FROM_IMAGES = {
     *("nginx module", UNIT, TIMER, "unit override", MASK, "lingering user", "start script"),
-    *(
-        "certbot hook",
-        "software",
-        OPEN,
-        "apt pin",
-        "program",
-        LIBRARY,
-        BOOT_FILE,
-        HOOK,
-        START_UP,
-        FILE,
-    ),
+    *("certbot hook", "software", OPEN, "apt pin", "program"),
+    *(LIBRARY, BOOT_FILE, HOOK, START_UP, FILE),
 }
 """The kinds that are accepted from the provider's image; others can give access, so they are always
 reported."""
@@ -98,8 +88,9 @@ COPIES = {
 }
 """Packages' originals of files that their scripts create, and that everybody's shell reads."""
 
-SHARED = Files("site directory", Severity.HIGH, rf"{APPS}/[^/]+/shared/[^/]+", "mv {path} /root/")
-IN_A_HOME = Files("site directory", Severity.HIGH, rf"{APPS}/[^/]+/[^/]+", "mv {path} /root/")
+IN_A_HOME = Files(
+    "site directory", Severity.HIGH, rf"{APPS}/[^/]+/(?:shared/)?[^/]+", "mv {path} /root/"
+)
 
 LOCATIONS = (
     Files("nginx module", Severity.CRITICAL,
@@ -145,7 +136,6 @@ LOCATIONS = (
     Files(CERTIFICATE, Severity.LOW, r"/etc/letsencrypt/(?:live/([^/]+)|renewal/(.+)\.conf)",
              "certbot delete --cert-name {thing}"),
     Files("site directory", Severity.LOW, rf"{APPS}/[^/]+", "mv {path} /root/"),
-    SHARED,
     IN_A_HOME,
     Files("preloaded library", Severity.CRITICAL, r"/etc/ld\.so\.preload"),
     Files("start script", Severity.CRITICAL,

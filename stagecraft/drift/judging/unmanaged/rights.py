@@ -64,16 +64,19 @@ GIVEN = {
 }
 """What packages give by path: the mode, or the owner, or both."""
 
+REMOVED = "python3 -c 'import os, sys; os.removexattr(*sys.argv[1:])' {path}"
+"""With an attribute's name; every server has Python."""
+
 UNDONE = {
     "owner": "chown --no-dereference root:root {path}",
     "mode": "chmod ug-s,go-w {path}",
     "open": "chmod {last} {path}",
     "acl": "setfacl --remove-all {path}",
     "default acl": "setfacl --remove-default {path}",
-    "capability": "setcap -r {path} || setfattr --remove=security.capability {path}",
+    "capability": f"{REMOVED} security.capability",
     "attributes": "chattr -ia {path}",
-    "user attribute": "setfattr --remove={last} {path}",
-    "instead of a link": 'apt-get install --reinstall "$(dpkg-query -S {path} | cut -d: -f1)"',
+    "user attribute": f"{REMOVED} {{last}}",
+    "instead of a link": "apt-get install --reinstall {last}",
 }
 
 
@@ -111,7 +114,7 @@ def odd(path: str, found: dict[str, str]) -> Finding:
     quoted = shlex.quote(path)
     words = (f"{kind} {value}".strip() for kind, value in found.items())
     undone = (
-        UNDONE[kind].format(path=quoted, last=value.split(" ")[-1])
+        UNDONE[kind].format(path=quoted, last=shlex.quote(value.split(" ")[-1]))
         for kind, value in reversed(found.items())
     )
     return RIGHTS.finding(path, found=f"has {', '.join(words)}", remedy=" && ".join(undone))

@@ -7,6 +7,7 @@ from stagecraft.drift.findings import Class, Finding, Kind
 from stagecraft.drift.looking.server import Declared, ask
 from stagecraft.facts.released import NotReleasedFact
 from stagecraft.harmless import harmless
+from stagecraft.settings import Site
 
 RELEASED = Kind(Class.UNMANAGED, "released file", "as it was released")
 STORED = Kind(Class.UNMANAGED, "program in the storage", "data: no release brings code there")
@@ -32,12 +33,16 @@ def released(declared: Declared) -> Iterator[Finding]:
             continue
         gone = f"rm -- {shlex.quote(path)}"
         again = f"stagecraft release {declared.environment.name}"
-        release = "/".join(path.split("/")[:6]) if kind in ("changed", "missing") else ""
+        release = release_of(path, sites[name]) if kind in ("changed", "missing") else ""
         yield (STORED if kind in ("program", "link out") else RELEASED).finding(
             harmless(path),
             environment=sites[name].environment,
             found=WORDS[kind],
             remedy=again if release or kind == "by hand" else gone,
-            whole=release and f"of the release {harmless(release)}",
+            whole=release and f"of the release {release}",
             whole_remedy=again if release else "",
         )
+
+
+def release_of(path: str, site: Site) -> str:
+    return path.removeprefix(f"{site.home}/releases/").partition("/")[0]
