@@ -102,6 +102,10 @@ NETWORK = [
         "sysctl -qw net.ipv4.conf.all.route_localnet=1",
         ("unmanaged", "low", "kernel value", "net.ipv4.conf.all.route_localnet 1"),
     ),
+    Tamper(
+        "sysctl -qw net.ipv4.ip_unprivileged_port_start=80",
+        ("unmanaged", "low", "kernel value", "net.ipv4.ip_unprivileged_port_start 80"),
+    ),
 ]  # fmt: skip
 
 

@@ -356,6 +356,17 @@ WHEREVER = [
     Tamper("setfacl -m u:www-data:r /etc/login.defs",
            unmanaged("critical", RIGHTS, "/etc/login.defs")),
     Tamper("chmod 755 /root", unmanaged("critical", RIGHTS, "/root")),
+    Tamper("python3 -c 'import os; os.setxattr(\"/usr/bin/tac\", \"user.stage\", b\"x\")'",
+           unmanaged("critical", RIGHTS, "/usr/bin/tac")),
+    Tamper("python3 -c 'import os; os.setxattr(\"/usr/bin/nl\", \"security.capability\","
+           " bytes.fromhex(\"0100000280000000000000000000000000000000\"))'",
+           unmanaged("critical", RIGHTS, "/usr/bin/nl")),
+    Tamper("rm /usr/bin/captoinfo && cp /usr/bin/yes /usr/bin/captoinfo",
+           unmanaged("critical", RIGHTS, "/usr/bin/captoinfo")),
+    Tamper("echo '\"/x.log\" 2099-1-1-0:0:0' >>/var/lib/logrotate/status",
+           unmanaged("high", "stamp ahead of time", "/var/lib/logrotate/status")),
+    Tamper(f"touch {STORAGE}/../.env.old",
+           unmanaged("high", "site directory", "/var/www/askpro-production/shared/.env.old")),
     Tamper(
         "dpkg-divert --quiet --local --rename --divert /usr/bin/w.real --add /usr/bin/w"
         " && printf '#!/bin/sh\\n' >/usr/bin/w",

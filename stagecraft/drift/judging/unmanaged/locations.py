@@ -88,9 +88,10 @@ COPIES = {
 }
 """Packages' originals of files that their scripts create, and that everybody's shell reads."""
 
-IN_A_HOME = Files(
-    "site directory", Severity.HIGH, rf"{APPS}/[^/]+/(?:shared/)?[^/]+", "mv {path} /root/"
-)
+ASIDE = 'mv {path} "$(mktemp -d /root/found.XXXXXX)"'
+"""In a directory of its own: a hidden file in root's home could be one that a shell reads."""
+
+IN_A_HOME = Files("site directory", Severity.HIGH, rf"{APPS}/[^/]+/(?:shared/)?[^/]+", ASIDE)
 
 LOCATIONS = (
     Files("nginx module", Severity.CRITICAL,
@@ -135,7 +136,7 @@ LOCATIONS = (
     Files("apt pin", Severity.LOW, r"/etc/apt/preferences(?:\.d/.+)?"),
     Files(CERTIFICATE, Severity.LOW, r"/etc/letsencrypt/(?:live/([^/]+)|renewal/(.+)\.conf)",
              "certbot delete --cert-name {thing}"),
-    Files("site directory", Severity.LOW, rf"{APPS}/[^/]+", "mv {path} /root/"),
+    Files("site directory", Severity.LOW, rf"{APPS}/[^/]+", ASIDE),
     IN_A_HOME,
     Files("preloaded library", Severity.CRITICAL, r"/etc/ld\.so\.preload"),
     Files("start script", Severity.CRITICAL,
@@ -169,7 +170,7 @@ LOCATIONS = (
     Files("certbot hook", Severity.CRITICAL, r"/etc/letsencrypt/renewal-hooks/.+"),
     Files("program", Severity.HIGH, r"/usr/(?:local/)?(?:s?bin|games|libexec)/.+"),
     Files("key of a certificate", Severity.HIGH, r".+/privkey[^/]*\.pem", "chmod 600 {path}"),
-    Files("software", Severity.LOW, r"/(?:opt|srv)/[^/]+", "mv {path} /root/"),
+    Files("software", Severity.LOW, r"/(?:opt|srv)/[^/]+", ASIDE),
     Files("program", Severity.LOW, r"/(?:tmp|var/tmp|dev/shm)/.+"),
     Files(FILE, Severity.LOW, r"/.+"),
 )  # fmt: skip
